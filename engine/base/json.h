@@ -1,0 +1,13 @@
+// JSON text, written by hand: for output with a fixed order of fields on the event path and in
+// reports. Reading JSON is done with nlohmann (configuration) or simdjson (events) where it is needed.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace koi {
+
+// Appends `text` as a JSON string, quotes included (RFC 8259; valid UTF-8 is kept as it is).
+void append_json_string(std::string& out, std::string_view text);
+
+}  // namespace koi

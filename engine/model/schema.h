@@ -1,0 +1,104 @@
+// Schema: what a program says that events and customers look like. The door (decoding) and the core
+// share it; it is part of the plan and immutable.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/id.h"
+#include "model/value.h"
+
+namespace koi {
+
+using EventTypeId = Id<struct EventTypeTag, std::uint16_t>;
+using FieldId = Id<struct FieldTag, std::uint16_t>;          // a field of its event type
+using AttributeId = Id<struct AttributeTag, std::uint16_t>;
+using EnumId = Id<struct EnumTag, std::uint16_t>;
+using IdentifierId = Id<struct IdentifierTag, std::uint16_t>;  // a kind of identifier: wechat_openid
+
+// The named text kinds are validated on entry (model/entry.h).
+enum class TextKind : std::uint8_t { Plain, Phone, Email, Url, Code };
+
+struct Type {
+  Kind kind = Kind::Missing;
+  bool optional = false;
+  TextKind text = TextKind::Plain;    // of Text
+  EnumId enumeration;                 // of Enum, and of a List of Enum
+  Kind element = Kind::Missing;       // of List
+  TextKind element_text = TextKind::Plain;
+  friend bool operator==(const Type&, const Type&) = default;
+};
+
+// A declared name and its alias (may be empty): one symbol, two spellings.
+struct Symbol {
+  std::string name;
+  std::string alias;
+};
+
+struct Enumeration {
+  std::vector<Symbol> values;
+};
+
+struct Field {
+  Symbol symbol;
+  Type type;
+  Value fallback;  // `= 0`; missing where none is declared
+  // Set from this field, an identifier links the customer: `identify by phone` with
+  // `on register set phone = register.phone`. None where the field links nothing.
+  IdentifierId links;
+};
+
+struct EventType {
+  Symbol symbol;
+  std::vector<Field> fields;
+  bool made_by_engine = false;  // opened, delivered, entered … (they may come from outside too)
+};
+
+struct Attribute {
+  Symbol symbol;
+  Type type;
+  Value fallback;
+  bool is_private = false;
+  IdentifierId identifier;  // the attribute is an identifier too (`identify by phone`), or none
+};
+
+// Attributes that every program has, at fixed places.
+constexpr AttributeId time_zone_attribute = AttributeId::of(0);
+constexpr AttributeId language_attribute = AttributeId::of(1);
+constexpr AttributeId stage_attribute = AttributeId::of(2);
+
+// Events that the engine knows by itself stand first, in this order.
+enum class EngineEvent : std::uint16_t {
+  Delivered, Opened, Clicked, Replied, Bounced, Failed, Unsubscribed, Consented,
+  Given, Claimed, Lapsed, Redeemed, RewardFailed, Joined, Entered, Left,
+};
+constexpr std::size_t engine_event_count = 16;
+constexpr EventTypeId type_of(EngineEvent event) { return EventTypeId::of(static_cast<std::size_t>(event)); }
+// Fields of the message events (Delivered … Consented): content, channel, campaign; Unsubscribed and
+// Consented have `purpose` (a campaign class; missing: all) behind them.
+// Fields of the incentive events: incentive, amount, code, campaign. Joined: code.
+// Entered and Left: segment, campaign (one of them is missing).
+std::vector<EventType> engine_events();
+
+struct Schema {
+  std::vector<EventType> events;         // engine_events() first
+  std::vector<Attribute> attributes;     // the three of every program first
+  std::vector<Enumeration> enumerations;
+  std::vector<std::string> identifiers;  // names of identifier kinds
+  int currency_decimals = 2;             // minor units of the program's currency
+
+  // By name or alias, built once by index().
+  std::unordered_map<std::string_view, EventTypeId> event_by_name;
+
+  const EventType& operator[](EventTypeId id) const { return events[id.index()]; }
+  const Attribute& operator[](AttributeId id) const { return attributes[id.index()]; }
+  EventTypeId find_event(std::string_view name_or_alias) const;  // none() where there is none
+  IdentifierId find_identifier(std::string_view name) const;
+  // Fills event_by_name; call again after events have changed or the schema was copied.
+  void index();
+};
+
+}  // namespace koi

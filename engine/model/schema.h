@@ -26,7 +26,7 @@ struct Type {
   Kind kind = Kind::Missing;
   bool optional = false;
   TextKind text = TextKind::Plain;    // of Text
-  EnumId enumeration;                 // of Enum, and of a List of Enum
+  EnumId enumeration{};               // of Enum, and of a List of Enum
   Kind element = Kind::Missing;       // of List
   TextKind element_text = TextKind::Plain;
   friend bool operator==(const Type&, const Type&) = default;
@@ -45,10 +45,10 @@ struct Enumeration {
 struct Field {
   Symbol symbol;
   Type type;
-  Value fallback;  // `= 0`; missing where none is declared
+  Value fallback{};  // `= 0`; missing where none is declared
   // Set from this field, an identifier links the customer: `identify by phone` with
   // `on register set phone = register.phone`. None where the field links nothing.
-  IdentifierId links;
+  IdentifierId links{};
 };
 
 struct EventType {
@@ -60,9 +60,9 @@ struct EventType {
 struct Attribute {
   Symbol symbol;
   Type type;
-  Value fallback;
+  Value fallback{};
   bool is_private = false;
-  IdentifierId identifier;  // the attribute is an identifier too (`identify by phone`), or none
+  IdentifierId identifier{};  // the attribute is an identifier too (`identify by phone`), or none
 };
 
 // Attributes that every program has, at fixed places.

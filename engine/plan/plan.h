@@ -359,7 +359,8 @@ struct Plan {
   Policy policy;
 
   std::vector<Reaction> reactions;                       // by event type
-  std::vector<std::vector<WatchId>> watches_of_attribute;  // by attribute: who reads it, ascending
+  // Who may change with an attribute or with another watch, through other watches too; ascending.
+  std::vector<std::vector<WatchId>> watches_of_attribute, watches_of_watch;
   std::vector<std::vector<TriggerRef>> on_enter, on_leave; // by watch: triggers on its crossing
   std::vector<TriggerRef> schedules;
 

@@ -1,0 +1,44 @@
+// The one door of the core: decide(plan, state, input) changes the state and appends effects.
+// Pure: no clock, randomness, thread or I/O; equal arguments give equal bytes. One state belongs to
+// one thread at a time; plans are shared. docs/language.md section 5 is what it promises.
+#pragma once
+
+#include <variant>
+#include <vector>
+
+#include "core/effect.h"
+#include "core/state.h"
+#include "model/event.h"
+#include "model/receipt.h"
+#include "plan/plan.h"
+
+namespace koi::core {
+
+// The clock has come to `to`: every timer due before it fires, and those due at it too where
+// `inclusive` (an instant's events come before its deadlines, so a world is inclusive only when no
+// event of that instant can come any more).
+struct Tick {
+  Timestamp to;
+  bool inclusive = false;
+};
+
+using Input = std::variant<Event, Tick, Receipt>;
+
+// What became of an input.
+enum class Standing : std::uint8_t {
+  Applied,
+  Late,       // older than what the customer has seen, within `lateness`: applied as rule 2 says
+  TooLate,    // older than that: nothing was changed
+  Duplicate,  // the id was seen before: nothing was changed
+};
+
+// Effects are appended in order of decision. Timers due before the input's time fire first.
+Standing decide(const plan::Plan& plan, State& state, const Event& event, std::vector<Effect>& effects);
+Standing decide(const plan::Plan& plan, State& state, const Tick& tick, std::vector<Effect>& effects);
+Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt, std::vector<Effect>& effects);
+Standing decide(const plan::Plan& plan, State& state, const Input& input, std::vector<Effect>& effects);
+
+// When the customer's next timer is due; never where there is none. Cheap.
+Timestamp next_due(const State& state);
+
+}  // namespace koi::core

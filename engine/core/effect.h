@@ -1,0 +1,58 @@
+// Effect: what was decided, as a value. The world outside carries it out; nothing here does.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/hash.h"
+#include "base/time.h"
+#include "model/value.h"
+#include "plan/plan.h"
+
+namespace koi::core {
+
+enum class Action : std::uint8_t { Enter, Leave, Goal, Send, Set, Refuse };
+std::string_view name_of(Action action);  // "enter", "leave", …
+
+// Why an action was refused. The names are stable: reports, tests and people's programs use them.
+enum class Reason : std::uint8_t {
+  None,
+  NoConsent,
+  Unsubscribed,
+  HoldOut,
+  QuietHours,
+  Cap,
+  Expired,       // `within`: it would be too late
+  MissingValue,  // its text needs a value that is missing
+  NoVariant,     // the content says nothing on this channel
+  // reachability: known at the gate (no identifier), or by the delivery's receipt
+  Unreachable, WindowClosed, BadContent, Quota, Credentials, Failed,
+};
+std::string_view name_of(Reason reason);  // "no_consent", …
+Reason reason_of(std::string_view name);  // None where no reason has the name
+
+// The texts of a message as the customer will read them, in the variant of its channel.
+struct Text {
+  std::string title, body, link;  // empty where the content has none
+};
+
+struct Effect {
+  Timestamp time;  // of the decision
+  plan::CampaignId campaign;
+  Action action = Action::Enter;
+  Action of = Action::Enter;       // Refuse: what was refused
+  Reason reason = Reason::None;    // Refuse
+  plan::ContentId content;         // Send, and Refuse of it
+  plan::ChannelId channel;         // Send; Refuse: the first channel tried
+  AttributeId attribute;           // Set, and Refuse of it
+  Hash128 entry;                   // the journey's
+  Hash128 key;                     // of this effect: the same in every replay
+  Timestamp not_after = Timestamp::never();  // Send: delivered later than this it is worth nothing
+  bool wants_receipt = false;      // Send: the core decides something by its receipt
+  Value value;                     // Set: the new value
+  std::unique_ptr<const Text> text;  // Send; else null
+};
+
+}  // namespace koi::core

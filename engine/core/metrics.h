@@ -1,0 +1,28 @@
+// Metrics: what a customer's events add up to. Exact by event time, at every instant.
+#pragma once
+
+#include "core/state.h"
+#include "plan/plan.h"
+
+namespace koi::core {
+
+// Counts one event, given by its time and fields, into an accumulator; events may come out of order.
+void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulated& kept,
+                Timestamp time, std::span<const Value> fields, Timestamp clock, const Zone& zone);
+// Puts one event into a log, unless it is older than what the log keeps at `clock`.
+void log_event(const plan::Log& what, Logged& kept, Timestamp time, std::span<const Value> fields,
+               Timestamp clock, const Zone& zone);
+// Drops what no window of the log can hold any more.
+void prune(const plan::Log& what, Logged& kept, Timestamp now, const Zone& zone);
+
+// The metric's value at `now` (not before anything logged).
+Value read(const plan::Plan& plan, const plan::Metric& metric, const State& state, Timestamp now);
+// The first instant after `now` at which time alone changes the value; never where it does not.
+Timestamp next_change(const plan::Plan& plan, const plan::Metric& metric, const State& state,
+                      Timestamp now);
+// The first instant after `now` at which `metric OP bound` can change by time alone (a lower bound
+// of it), where the metric counts or sums what is never negative; else the same as next_change.
+Timestamp next_crossing(const plan::Plan& plan, const plan::Metric& metric, const State& state,
+                        Timestamp now, plan::Op op, const Value& bound);
+
+}  // namespace koi::core

@@ -1,0 +1,166 @@
+// State: everything known of one customer, as one value. Its vectors are slots that the plan lays
+// out (attributes, accumulators, logs, watches by their ids); codec.h turns it into canonical bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/time.h"
+#include "core/effect.h"
+#include "model/event.h"
+#include "model/value.h"
+#include "plan/plan.h"
+
+namespace koi::core {
+
+// What a lifetime metric keeps. Which members mean something depends on its plan::Aggregate:
+//   Count: count · Sum: count, sum · Min, Max: value · First, Last: value, time
+//   Distinct: seen · Streak: runs
+struct Accumulated {
+  struct Seen {
+    Value value;
+    std::int64_t count = 0;
+    Timestamp latest;
+    friend bool operator==(const Seen&, const Seen&) = default;
+  };
+  struct Run {  // consecutive days, both included
+    Date first, last;
+    friend bool operator==(const Run&, const Run&) = default;
+  };
+  std::int64_t count = 0;
+  std::int64_t sum = 0;
+  bool overflow = false;  // the sum did not fit: the metric is missing
+  Timestamp time = Timestamp::ever();
+  Value value;
+  std::vector<Seen> seen;  // by value, ascending
+  std::vector<Run> runs;   // ascending; those that no late event can reach any more are dropped
+  friend bool operator==(const Accumulated&, const Accumulated&) = default;
+};
+
+// The events of a window, by time (ties by arrival), with the fields that its metrics read.
+struct Logged {
+  std::vector<Timestamp> times;
+  std::vector<Value> values;  // times.size() × the log's columns
+  friend bool operator==(const Logged&, const Logged&) = default;
+};
+
+struct Watched {
+  bool inside = false;
+  Timestamp flip = Timestamp::never();  // not before this instant can time alone change it
+  friend bool operator==(const Watched&, const Watched&) = default;
+};
+
+// One customer under way in one campaign (and key).
+struct Journey {
+  enum class Phase : std::uint8_t {
+    Forming,  // a trigger in parts is under way; he has not entered yet
+    Active,   // at `pc`
+    Ended,    // kept for its goal alone, until goal_until
+  };
+  plan::CampaignId campaign;
+  std::uint16_t trigger = 0;
+  Phase phase = Phase::Active;
+  bool held_out = false;
+  bool goal_reached = false;
+  std::uint16_t part = 0;        // Forming: how many of `thens` have come
+  std::uint16_t pc = 0;          // Active: the step he stands at
+  std::uint16_t occurrence = 0;  // Active: how many effects it has caused
+  std::uint64_t key = 0;         // of `enter … per KEY`
+  Hash128 id;                    // the entry's name; Forming: of the first event's cause
+  Timestamp entered;             // Forming: when it began
+  Timestamp since;               // when he came to the step at pc
+  Timestamp due = Timestamp::never();         // deadline of the wait, the delay or the trigger
+  Timestamp leave_flip = Timestamp::never();  // when a leave condition may turn true
+  Timestamp goal_until = Timestamp::never();  // the last instant at which a goal counts
+  std::vector<Value> frame;
+  friend bool operator==(const Journey&, const Journey&) = default;
+};
+
+// When he last entered a campaign (by key): what `enter once` and `every D` ask.
+struct Entered {
+  plan::CampaignId campaign;
+  std::uint64_t key = 0;
+  Timestamp at;
+  friend bool operator==(const Entered&, const Entered&) = default;
+};
+
+// A message that passed the gate, for the caps.
+struct Sent {
+  Timestamp at;
+  plan::CampaignClass campaign_class;
+  plan::ChannelId channel;
+  friend bool operator==(const Sent&, const Sent&) = default;
+};
+
+// A message whose receipt still decides something (its next channel, an event that is listened to).
+struct OpenSend {
+  Hash128 key;
+  Hash128 entry;
+  plan::CampaignId campaign;
+  std::uint16_t step = 0;        // of the campaign's code: a plan::Send
+  std::uint16_t channel = 0;     // which of its channels it went to
+  std::uint16_t occurrence = 0;
+  Reason first_reason = Reason::None;  // why the first channel did not take it
+  Timestamp since;               // when the step was reached
+  Timestamp due = Timestamp::never();  // delayed at the gate of the next channel until then
+  std::vector<Value> frame;      // of the journey, as it was; empty without a next channel
+  friend bool operator==(const OpenSend&, const OpenSend&) = default;
+};
+
+// Consent or its refusal for a class of campaigns on a channel (none: on all of them).
+struct Consent {
+  plan::CampaignClass purpose;
+  plan::ChannelId channel;
+  bool granted = false;
+  Timestamp at;
+  friend bool operator==(const Consent&, const Consent&) = default;
+};
+
+struct SeenId {
+  std::uint64_t hash = 0;
+  Timestamp time;
+  friend auto operator<=>(const SeenId&, const SeenId&) = default;
+};
+
+// An event that a trigger which begins late may look back at.
+struct Recent {
+  Timestamp time;
+  EventTypeId type;
+  std::vector<Value> fields;
+  friend bool operator==(const Recent&, const Recent&) = default;
+};
+
+struct State {
+  std::string id;
+  Timestamp created = Timestamp::never();  // his first event's time; never: not yet seen
+  Timestamp clock = Timestamp::ever();     // what he has seen
+  std::vector<Identifier> identifiers;     // ascending
+  std::vector<Value> attributes;
+  std::vector<Timestamp> attribute_times;  // of the event that set it; ever: by default or by a step
+  std::vector<Accumulated> accumulators;
+  std::vector<Logged> logs;
+  std::vector<Watched> watches;
+  std::vector<Journey> journeys;           // by (campaign, key); at most one that is not Ended for each
+  std::vector<Entered> entries;            // by (campaign, key)
+  std::vector<Sent> sent;                  // by time
+  std::vector<OpenSend> open;              // by order of decision
+  std::vector<Consent> consents;           // by (purpose, channel)
+  std::vector<SeenId> seen;                // by hash
+  std::vector<Recent> recent;              // by time
+  Timestamp seen_pruned = Timestamp::ever();  // when `seen` was last cleared of what is too old
+  Timestamp schedule_due = Timestamp::never();  // the next scheduled trigger that may concern him
+  bool hold_out_never = false;             // tests alone: `hold_out: no`
+  bool hold_out_always = false;            // tests alone: `hold_out: yes`
+
+  friend bool operator==(const State&, const State&) = default;
+};
+
+// A customer who has not been seen yet, with the plan's slots and defaults.
+State new_customer(const plan::Plan& plan, std::string id);
+
+// The zone of the customer's clock times: his own, or else the program's.
+const Zone& zone_of(const plan::Plan& plan, const State& state);
+
+}  // namespace koi::core

@@ -1,0 +1,32 @@
+// Receipt: what became of a delivery, as an input of the customer it was for.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/hash.h"
+#include "base/time.h"
+
+namespace koi {
+
+// Why a delivery was refused for good. A provider's codes are mapped to these by its connector.
+enum class Failure : std::uint8_t {
+  None,
+  Unreachable,   // the person cannot be reached there: unknown, blocked, gone
+  WindowClosed,  // the channel's reply window is over
+  BadContent,
+  Quota,
+  Credentials,
+  Failed,        // given up: its `not after` has come
+};
+std::string_view name_of(Failure failure);  // "unreachable", "window_closed", …
+// None where the name is no failure's.
+Failure failure_of(std::string_view name);
+
+struct Receipt {
+  Hash128 key;  // of the effect
+  Timestamp time;
+  Failure failure = Failure::None;  // None: delivered
+};
+
+}  // namespace koi

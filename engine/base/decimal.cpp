@@ -66,8 +66,10 @@ std::optional<std::int64_t> parse_scaled(std::string_view text, int decimals) {
   while (exponent < 0) {
     if (value % 10 != 0) return std::nullopt;
     value /= 10;
-    if (value == 0) exponent = 0;
-    else ++exponent;
+    if (value == 0)
+      exponent = 0;
+    else
+      ++exponent;
   }
   for (; exponent > 0 && value != 0; --exponent) {
     value *= 10;

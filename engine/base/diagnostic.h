@@ -1,5 +1,6 @@
-// Diagnostic: what is wrong with an author's text, as a value. Collected, many at once; rendered for
-// a terminal or as JSON. Wording: lower case, no full stop, code in backticks, what was seen first.
+// Diagnostic: what is wrong with an author's text, as a value. Collected, many at once; rendered
+// for a terminal or as JSON. Wording: lower case, no full stop, code in backticks, what was seen
+// first.
 #pragma once
 
 #include <string>
@@ -35,7 +36,10 @@ struct Diagnostic {
 // By place (source, begin), then code; equal ones once. The order in which they are shown.
 void sort_and_unique(std::vector<Diagnostic>& diagnostics);
 
-// The frame for people, with the source line and a caret range; ends with a line feed.
+// The frame for people, with the source line and a caret range; ends with a line feed. Each label
+// follows with its own line. Long lines are cut with … around the carets; control characters,
+// characters without a look of their own (such as bidirectional marks) and bytes that are not UTF-8
+// are shown escaped, so that no text can draw on the terminal.
 //   error[K0203]: `customer` has no attribute `emial`
 //     cart.koi:3:26  body "…{customer.emial}"
 //                                     ^^^^^
@@ -44,11 +48,14 @@ std::string render(const Diagnostic& diagnostic, const std::vector<Source>& sour
                    Language language = Language::English);
 
 // One JSON object without a line feed: code, severity, file, line, column, end_line, end_column,
-// message, labels, help, replacement.
+// message, labels (file, line, column, end_line, end_column, text), help, replacement. The place of
+// a source that is not in the list is file "" line 0.
 std::string render_json(const Diagnostic& diagnostic, const std::vector<Source>& sources);
 
-// The candidate most like `word` (Damerau–Levenshtein on characters, at most a third of its length
-// apart, and at least one), or empty.
+// The candidate most like `word`, or empty: by optimal string alignment (insert, remove, change,
+// swap neighbours; on characters), at most a third of the word's length apart, but at least one,
+// and never altogether different. Of equally good ones the first by bytes. Words of more than a
+// hundred characters are like none.
 std::string closest(std::string_view word, const std::vector<std::string>& candidates);
 
 }  // namespace koi

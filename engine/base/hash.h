@@ -1,6 +1,6 @@
 // Hashes that decide things or are stored, and therefore never change: XXH3 (xxHash 0.8 made its
-// output stable; https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md). Never use std::hash
-// for these. Not for secrets: codes that must be unguessable need a MAC.
+// output stable; https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md). Never use
+// std::hash for these. Not for secrets: codes that must be unguessable need a MAC.
 #pragma once
 
 #include <array>
@@ -27,8 +27,8 @@ std::string to_hex(Hash128 hash);
 // Builds the bytes of a hash from parts whose borders count: {"ab","c"} and {"a","bc"} differ.
 class HashInput {
  public:
-  HashInput& text(std::string_view part);   // its length, then its bytes
-  HashInput& number(std::uint64_t part);    // eight bytes, little end first
+  HashInput& text(std::string_view part);  // its length, then its bytes
+  HashInput& number(std::uint64_t part);   // eight bytes, little end first
   std::uint64_t hash64(std::uint64_t seed = 0) const { return koi::hash64(bytes_, seed); }
   Hash128 hash128(std::uint64_t seed = 0) const { return koi::hash128(bytes_, seed); }
   const std::string& bytes() const { return bytes_; }

@@ -1,5 +1,5 @@
-// Result<T>: a value, or what the world did wrong. Spelled like std::expected, which g++ 12 does not
-// have in C++20, so that one day it is an alias.
+// Result<T>: a value, or what the world did wrong. Spelled like std::expected, which g++ 12 does
+// not have in C++20, so that one day it is an alias.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,8 @@
 namespace koi {
 
 // What went wrong in the world (a file, a disk, a provider). `code` is stable and short where some
-// caller acts on it ("unreadable", "full"); `what` is a sentence that names the thing and the remedy.
+// caller acts on it ("unreadable", "full"); `what` is a sentence that names the thing and the
+// remedy.
 struct Error {
   std::string code;
   std::string what;
@@ -62,15 +63,13 @@ class [[nodiscard]] Result<void> {
 #define KOI_JOIN(a, b) KOI_JOIN_(a, b)
 
 // KOI_LET(auto rows, read(path)); takes the value or returns the error from this function.
-#define KOI_LET(declaration, expression)                                            \
-  auto KOI_JOIN(koi_result_, __LINE__) = (expression);                              \
-  if (!KOI_JOIN(koi_result_, __LINE__))                                             \
-    return std::move(KOI_JOIN(koi_result_, __LINE__)).error();                      \
+#define KOI_LET(declaration, expression)                                                           \
+  auto KOI_JOIN(koi_result_, __LINE__) = (expression);                                             \
+  if (!KOI_JOIN(koi_result_, __LINE__)) return std::move(KOI_JOIN(koi_result_, __LINE__)).error(); \
   declaration = *std::move(KOI_JOIN(koi_result_, __LINE__))
 
 // KOI_TRY(write(path)); returns the error from this function, if there is one.
-#define KOI_TRY(expression)                                          \
-  do {                                                               \
-    if (auto koi_try_ = (expression); !koi_try_)                     \
-      return std::move(koi_try_).error();                            \
+#define KOI_TRY(expression)                                                          \
+  do {                                                                               \
+    if (auto koi_try_ = (expression); !koi_try_) return std::move(koi_try_).error(); \
   } while (false)

@@ -10,13 +10,30 @@
 
 namespace koi {
 
-// A fixed span of time.
+namespace detail {
+constexpr std::int64_t saturating_add(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (!__builtin_add_overflow(a, b, &sum)) return sum;
+  return b > 0 ? INT64_MAX : INT64_MIN;
+}
+constexpr std::int64_t saturating_subtract(std::int64_t a, std::int64_t b) {
+  std::int64_t difference = 0;
+  if (!__builtin_sub_overflow(a, b, &difference)) return difference;
+  return b < 0 ? INT64_MAX : INT64_MIN;
+}
+}  // namespace detail
+
+// A fixed span of time. Sums stop at the ends of the range.
 struct Duration {
   std::int64_t us = 0;  // microseconds
 
   friend auto operator<=>(const Duration&, const Duration&) = default;
-  friend constexpr Duration operator+(Duration a, Duration b) { return {a.us + b.us}; }
-  friend constexpr Duration operator-(Duration a, Duration b) { return {a.us - b.us}; }
+  friend constexpr Duration operator+(Duration a, Duration b) {
+    return {detail::saturating_add(a.us, b.us)};
+  }
+  friend constexpr Duration operator-(Duration a, Duration b) {
+    return {detail::saturating_subtract(a.us, b.us)};
+  }
 };
 constexpr Duration microseconds(std::int64_t n) { return {n}; }
 constexpr Duration seconds(std::int64_t n) { return {n * 1'000'000}; }
@@ -24,7 +41,8 @@ constexpr Duration minutes(std::int64_t n) { return seconds(60 * n); }
 constexpr Duration hours(std::int64_t n) { return minutes(60 * n); }
 constexpr Duration days(std::int64_t n) { return hours(24 * n); }
 
-// An instant: microseconds since 1970-01-01T00:00:00Z.
+// An instant: microseconds since 1970-01-01T00:00:00Z. Sums stop at `never` and `ever`, so that no
+// sum turns late into early.
 struct Timestamp {
   std::int64_t us = 0;
 
@@ -32,9 +50,15 @@ struct Timestamp {
   static constexpr Timestamp ever() { return {INT64_MIN}; }   // earlier than every instant
 
   friend auto operator<=>(const Timestamp&, const Timestamp&) = default;
-  friend constexpr Timestamp operator+(Timestamp t, Duration d) { return {t.us + d.us}; }
-  friend constexpr Timestamp operator-(Timestamp t, Duration d) { return {t.us - d.us}; }
-  friend constexpr Duration operator-(Timestamp a, Timestamp b) { return {a.us - b.us}; }
+  friend constexpr Timestamp operator+(Timestamp t, Duration d) {
+    return {detail::saturating_add(t.us, d.us)};
+  }
+  friend constexpr Timestamp operator-(Timestamp t, Duration d) {
+    return {detail::saturating_subtract(t.us, d.us)};
+  }
+  friend constexpr Duration operator-(Timestamp a, Timestamp b) {
+    return {detail::saturating_subtract(a.us, b.us)};
+  }
 };
 
 // The instants that Koi accepts from outside: the years 1970 to 2199.
@@ -64,7 +88,7 @@ std::optional<Date> date_of(YearMonthDay ymd);
 int days_in_month(int year, int month);
 // 0 Monday … 6 Sunday.
 int weekday(Date date);
-// `months` later; a day that the month lacks is its last.
+// `months` later; a day that the month lacks is its last. Stops at the ends of what a Date holds.
 Date add_months(Date date, int months);
 
 // Microseconds since midnight on a clock face.
@@ -80,6 +104,7 @@ struct LocalTime {
 };
 
 // One IANA time zone. Immutable and safe to share between threads; lives until the process ends.
+// Clock changes are known up to the year 2200; after it the clocks stay as they are then.
 class Zone {
  public:
   virtual ~Zone() = default;
@@ -93,29 +118,36 @@ class Zone {
   virtual Timestamp instant(LocalTime local) const = 0;
 };
 
-// The zone of that IANA name ("Asia/Shanghai"), or null. Zones are loaded once. Thread-safe.
+// The zone of that IANA name ("Asia/Shanghai"), or null: names are exact, and hostile ones are no
+// names. Read from the system's zone files (RFC 8536), each once. Thread-safe; "UTC" is always
+// there.
 const Zone* find_zone(std::string_view name);
 const Zone& utc();
-// The version of the zone rules in use ("2024a"), part of what a plan depends on.
+// The version of the zone rules in use ("2024a"), part of what a plan depends on; "unknown" where
+// the system does not tell.
 std::string zone_rules_version();
 
-// `at` plus or minus a span: the calendar part by the zone's clock, then the fixed part.
+// `at` plus or minus a span: the calendar part by the zone's clock, then the fixed part. Without a
+// calendar part no clock is asked.
 Timestamp add(Timestamp at, Span span, const Zone& zone);
 Timestamp subtract(Timestamp at, Span span, const Zone& zone);
 
 // Reads RFC 3339 with an offset or Z ("2026-11-11T20:00:00.5+08:00"; a blank may stand for the T).
-// More than six decimals of a second are cut. Nothing if it is no such text or no such day.
+// More than six decimals of a second are cut. A leap second (23:59:60 UTC, at a month's end) is the
+// second after it. Nothing if it is no such text or no such day.
 std::optional<Timestamp> parse_instant(std::string_view text);
 // Reads "2026-11-11[ T]20:00[:00[.0]]" without an offset.
 std::optional<LocalTime> parse_local(std::string_view text);
-std::optional<Date> parse_date(std::string_view text);           // "2026-11-11"
+std::optional<Date> parse_date(std::string_view text);              // "2026-11-11"
 std::optional<TimeOfDay> parse_time_of_day(std::string_view text);  // "09:00", "09:00:30"
 
-// "2026-11-11T20:00:00+08:00", with decimals of a second only where there are some.
+// "2026-11-11T20:00:00+08:00", with decimals of a second only where there are some, and Z where the
+// clocks show UTC. Reads back as the same instant. The ends of time are "never" and "ever".
 std::string to_string(Timestamp at, const Zone& zone);
 std::string to_string(Date date);
 std::string to_string(TimeOfDay time);  // "09:00", with seconds only where there are some
-// "30 days", "90 minutes", "1 month 2 hours": the largest units that are exact; "0 seconds".
+// "30 days", "90 minutes", "1 month 2 hours": the largest unit up to days (of months: years) that
+// is exact; seconds may have decimals; "0 seconds".
 std::string to_string(Duration span);
 std::string to_string(Span span);
 

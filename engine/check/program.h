@@ -1,0 +1,393 @@
+// Program: what a marketer's files mean. Names are resolved, types are known, inherited clauses are
+// filled in; made by check/check.h, read by compile/ and by the test runner. The expressions form
+// one array in which operands stand before what uses them.
+//
+// Ids of channels, contents, attributes, events, enumerations and identifiers are the same numbers
+// in the plan that compile/ makes of it.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/id.h"
+#include "base/source.h"
+#include "base/time.h"
+#include "model/event.h"
+#include "model/schema.h"
+#include "model/value.h"
+
+namespace koi::check {
+
+using ExpressionId = Id<struct ExpressionTag>;
+using MetricId = Id<struct MetricTag>;
+using SegmentId = Id<struct SegmentTag, std::uint16_t>;
+using ChannelId = Id<struct ChannelTag, std::uint16_t>;
+using ContentId = Id<struct ContentTag, std::uint16_t>;
+using BindingId = Id<struct BindingTag, std::uint16_t>;  // in its campaign
+using MessageId = Id<struct MessageTag>;
+
+// --- Expressions -------------------------------------------------------------------------------
+
+enum class Op : std::uint8_t {
+  // leaves
+  Constant,      // `constant`
+  Attribute,     // index: AttributeId
+  EventField,    // of the event that a `where` or an `on` asks of; index: FieldId, or event_time
+  BindingField,  // of an event kept by the campaign; binding, index: FieldId, or event_time
+  Metric,        // index: MetricId
+  Segment,       // index: SegmentId; is the customer in it?
+  CustomerId,
+  CustomerCreated,
+  Consent,  // index: in Program::consents
+  // truth; a missing operand is false
+  Not,
+  And,
+  Or,
+  Equal,
+  NotEqual,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
+  In,
+  Contains,
+  ContainsAny,
+  IsKnown,
+  IsMissing,
+  // values; a missing operand gives missing
+  Default,  // a, or b where a is missing
+  Add,
+  Subtract,
+  Multiply,
+  Divide,
+  Negate,
+  ToNumber,
+  Days,
+  Hours,
+  Round,
+  Floor,
+  Length,
+  Lower,
+  Join,  // `parts`
+};
+
+// As a field's number: the event's own time.
+constexpr std::uint32_t event_time = 0xfffe;
+
+struct TextPart {
+  std::string literal;
+  ExpressionId value;  // none: only the literal
+};
+
+struct Expression {
+  Op op = Op::Constant;
+  Type type;  // Kind::Missing is the type of what did not check; none is left in a good program
+  SourceSpan span;
+  Value constant;
+  std::uint32_t index = 0;
+  BindingId binding;
+  ExpressionId a, b;
+  std::vector<TextPart> parts;
+  // Of the meaning, by names and not by numbers: equal in every program that says the same.
+  Hash128 definition;
+};
+
+// --- Metrics and segments ----------------------------------------------------------------------
+
+enum class Aggregate : std::uint8_t {
+  Count,
+  Sum,
+  Average,
+  Min,
+  Max,
+  First,
+  Last,
+  Distinct,
+  TimeSinceLast,
+  Streak,
+  Ever,
+  Never,
+  MostFrequent,
+  Values,
+};
+enum class WindowKind : std::uint8_t { Lifetime, Trailing, ThisDay, ThisWeek, ThisMonth, ThisYear };
+struct Window {
+  WindowKind kind = WindowKind::Lifetime;
+  Span span;  // of Trailing
+  friend auto operator<=>(const Window&, const Window&) = default;
+};
+
+// Events of a type that meet a condition.
+struct EventMatch {
+  EventTypeId type;    // none: any event
+  ExpressionId where;  // none: all of them
+};
+
+// Equal definitions are one metric; `symbol` is that of the declaration first in order, or empty.
+struct Metric {
+  Symbol symbol;
+  SourceSpan span;
+  Aggregate aggregate = Aggregate::Count;
+  EventMatch events;
+  FieldId field;  // none where nothing is read
+  Window window;
+  Type type;  // of the value
+  Hash128 definition;
+};
+
+struct Segment {
+  Symbol symbol;
+  SourceSpan span;
+  ExpressionId condition;
+};
+
+// `on register set city = register.city`. Where only an identifier is linked (Field::links), there
+// is none.
+struct AttributeSet {
+  EventMatch events;
+  AttributeId attribute;
+  ExpressionId value;
+};
+
+// --- Campaigns ---------------------------------------------------------------------------------
+
+enum class CampaignClass : std::uint8_t { Marketing, Transactional, Service };
+
+struct Binding {
+  Symbol symbol;     // as it is called: `as cart`, else the event's own name
+  EventTypeId type;  // none: any event
+};
+struct EventPattern {
+  SourceSpan span;
+  EventMatch match;
+  BindingId binding;  // none: an event that only keeps away (`and no …`), leads out or is the goal
+};
+
+struct Schedule {
+  enum class Every : std::uint8_t { Once, Day, Week, Month };
+  Every every = Every::Once;
+  Timestamp at;  // Once
+  int day = 0;   // Week: 0 Monday … 6 Sunday; Month: 1 to 31
+  TimeOfDay time;
+};
+
+struct OnEvent {  // `when A then B … without C … and no D … within E`
+  EventPattern first;
+  std::vector<EventPattern> thens;
+  std::vector<EventPattern> nots;
+  std::optional<Span> within;  // there is one where there are parts or absences
+};
+struct OnCrossing {  // `enters`, `leaves`, `reaches`
+  ExpressionId condition;
+  bool enters = true;
+};
+struct OnSchedule {
+  Schedule schedule;
+  ExpressionId condition;  // none: everybody
+};
+struct Trigger {
+  SourceSpan span;
+  std::variant<OnEvent, OnCrossing, OnSchedule> on;
+};
+
+struct Step;
+using Block = std::vector<Step>;
+
+struct Send {
+  MessageId message;
+  std::vector<ChannelId> channels;
+  std::optional<Span> within;
+  std::optional<Span> wait_for_cap;
+};
+struct Wait {
+  Span span;
+};
+struct WaitUntil {
+  enum class Kind : std::uint8_t { TimeOfDay, Weekday, Instant };
+  Kind kind = Kind::TimeOfDay;
+  TimeOfDay time;
+  int weekday = 0;
+  ExpressionId instant;
+  Span offset;
+  bool before = false;
+  bool at_time = false;
+};
+struct WaitFor {
+  EventPattern pattern;
+  Span up_to;
+  Block then;
+  Block otherwise;
+};
+struct If {
+  ExpressionId condition;
+  Block then;
+  Block otherwise;  // `else if` is an If in here
+};
+struct Set {
+  AttributeId attribute;
+  ExpressionId value;
+};
+struct Stop {};
+struct Step {
+  SourceSpan span;
+  std::variant<Send, Wait, WaitUntil, WaitFor, If, Set, Stop> what;
+};
+
+struct TriggerGroup {  // triggers that share their steps
+  std::vector<Trigger> triggers;
+  Block steps;
+};
+
+struct Enter {
+  enum class How : std::uint8_t { Once, Every, Always };
+  How how = How::Once;
+  Span every;
+  ExpressionId key;  // none: one for all
+};
+struct Goal {
+  EventPattern event;
+  std::optional<Span> within;
+};
+
+struct Campaign {
+  Symbol symbol;
+  SourceSpan span;
+  CampaignClass campaign_class = CampaignClass::Marketing;
+  ExpressionId audience;  // `for`; none: everybody
+  Enter enter;
+  Decimal hold_out;
+  std::optional<Goal> goal;
+  std::vector<EventPattern> leave_events;
+  std::vector<ExpressionId> leave_conditions;
+  int priority = 50;
+  std::vector<Binding> bindings;
+  std::vector<TriggerGroup> groups;
+};
+
+// A content as one campaign says it.
+struct Message {
+  ContentId content;
+  struct Variant {
+    ChannelId channel;               // none: every channel without a variant of its own
+    ExpressionId title, body, link;  // texts; none where the content has none
+  };
+  std::vector<Variant> variants;  // the one for every channel last
+};
+
+// --- Channels and policy -----------------------------------------------------------------------
+
+enum class ChannelClass : std::uint8_t { Conversation, Broadcast, Direct };
+
+struct Channel {
+  Symbol symbol;
+  SourceSpan span;
+  ChannelClass channel_class = ChannelClass::Direct;
+  std::int64_t cost_millionths = 0;   // of a major unit of the currency
+  std::uint32_t rate_per_second = 0;  // 0: none stated; rounded up
+  IdentifierId reach_by;              // none: reaches everyone
+  std::vector<AttributeId> cleared_for;
+};
+
+struct Cap {
+  std::optional<CampaignClass> campaign_class;  // exactly one of the two is set
+  ChannelId channel;
+  std::uint32_t limit = 0;
+  Span per;
+  enum class Calendar : std::uint8_t { None, Day, Week, Month };
+  Calendar calendar = Calendar::None;
+};
+struct QuietHours {
+  TimeOfDay from, to;
+  bool drop = false;
+};
+struct Policy {
+  const Zone* zone = nullptr;  // never null
+  std::string currency = "CNY";
+  std::string currency_sign = "¥";
+  std::optional<QuietHours> quiet;
+  std::vector<Cap> caps;
+  std::array<bool, 3> consent_required{true, false, false};  // by CampaignClass
+  Duration lateness = hours(1);
+};
+struct ConsentKey {
+  CampaignClass purpose = CampaignClass::Marketing;
+  ChannelId channel;  // none: on any
+  friend bool operator==(const ConsentKey&, const ConsentKey&) = default;
+};
+
+// --- Tests -------------------------------------------------------------------------------------
+// A test is its statements in their order. Customers are numbers into `customers`; whoever is not
+// given exists from his first event.
+
+using TestCustomer = std::size_t;
+
+struct GivenCustomer {
+  TestCustomer customer = 0;
+  std::vector<std::pair<AttributeId, Value>> attributes;
+  std::vector<Identifier> identifiers;
+  std::vector<ConsentKey> consents;
+  std::optional<bool> hold_out;  // none: as the hash says
+};
+struct GivenFailure {  // every delivery on that channel fails from here on
+  ChannelId channel;
+  std::string reason;  // `unreachable`
+};
+struct ClockTo {  // `at T`, `until T`
+  Timestamp to;
+};
+struct TestEvent {  // follows the ClockTo of its line
+  TestCustomer customer = 0;
+  Timestamp at;
+  EventTypeId type;
+  std::vector<Value> fields;  // one for each declared field; defaults are filled in
+};
+enum class Action : std::uint8_t { Enter, Leave, Goal, Send, Set };
+// `expect [no] [refuse] send C to ann via CH because R`. What is not said fits everything.
+struct ExpectAction {
+  bool no = false;
+  bool refuse = false;
+  Action action = Action::Send;
+  std::string name;  // of the content, the campaign, the attribute; empty: any
+  std::optional<TestCustomer> customer;
+  ChannelId channel;   // none: any
+  std::string reason;  // of a refusal; empty: any
+};
+struct ExpectNothing {
+  bool more = false;  // `nothing more`
+};
+struct TestStatement {
+  SourceSpan span;
+  std::variant<GivenCustomer, GivenFailure, ClockTo, TestEvent, ExpectAction, ExpectNothing> what;
+};
+struct Test {
+  std::string name;
+  SourceSpan span;
+  std::vector<std::string> customers;  // their names, which are their ids
+  std::vector<TestStatement> statements;
+};
+
+// -----------------------------------------------------------------------------------------------
+
+struct Program {
+  Schema schema;  // indexed
+  std::vector<Expression> expressions;
+  std::vector<Metric> metrics;
+  std::vector<Segment> segments;
+  std::vector<AttributeSet> sets;  // in the order of the text
+  std::vector<Symbol> contents;
+  std::vector<Message> messages;
+  std::vector<Channel> channels;
+  std::vector<Campaign> campaigns;  // in the order of the text
+  std::vector<ConsentKey> consents;
+  Policy policy;
+  std::vector<Test> tests;
+
+  const Expression& operator[](ExpressionId id) const { return expressions[id.index()]; }
+};
+
+}  // namespace koi::check

@@ -150,7 +150,9 @@ struct State {
   std::vector<SeenId> seen;                // by hash
   std::vector<Recent> recent;              // by time
   Timestamp seen_pruned = Timestamp::ever();  // when `seen` was last cleared of what is too old
-  Timestamp schedule_due = Timestamp::never();  // the next scheduled trigger that may concern him
+  Timestamp schedules_done = Timestamp::ever();  // scheduled triggers up to this instant have fired
+  Timestamp schedule_due = Timestamp::never();   // the next one that may concern him
+  Timestamp due = Timestamp::never();            // the earliest of all his timers
   bool hold_out_never = false;             // tests alone: `hold_out: no`
   bool hold_out_always = false;            // tests alone: `hold_out: yes`
 

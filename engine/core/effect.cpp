@@ -1,0 +1,26 @@
+#include "core/effect.h"
+
+#include <array>
+
+namespace koi::core {
+
+namespace {
+constexpr std::array<std::string_view, 6> action_names{"enter", "leave", "goal",
+                                                       "send",  "set",   "refuse"};
+constexpr std::array<std::string_view, 15> reason_names{
+    "none",       "no_consent", "unsubscribed",  "hold_out",     "quiet_hours",
+    "cap",        "expired",    "missing_value", "no_variant",   "unreachable",
+    "window_closed", "bad_content", "quota",     "credentials",  "failed"};
+}  // namespace
+
+std::string_view name_of(Action action) { return action_names[static_cast<std::size_t>(action)]; }
+
+std::string_view name_of(Reason reason) { return reason_names[static_cast<std::size_t>(reason)]; }
+
+Reason reason_of(std::string_view name) {
+  for (std::size_t i = 1; i < reason_names.size(); ++i)
+    if (reason_names[i] == name) return static_cast<Reason>(i);
+  return Reason::None;
+}
+
+}  // namespace koi::core

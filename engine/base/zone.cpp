@@ -49,6 +49,8 @@ class TableZone final : public Zone {
 
   Timestamp instant(LocalTime local) const override {
     const std::int64_t wall = wall_clock(local);
+    if (wall == INT64_MAX) return Timestamp::never();
+    if (wall == INT64_MIN) return Timestamp::ever();
     // The first instant that could show it; each segment from there on either shows it, ended
     // before (go on), or begins after it would have been shown (skipped).
     std::size_t i = segment_at(Timestamp{wall} - largest_offset_);

@@ -2,6 +2,7 @@
 // 2026f; those beyond 2037 come from the rules in the footers of zone files.
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -95,7 +96,7 @@ TEST(Zone, InstantsComeBackFromTheClockOrAreTheFirstOfTwo) {
          t = t + Duration{33'333'333'337}) {
       const Timestamp back = here.instant(here.local(t));
       ASSERT_LE(back, t) << name;
-      ASSERT_LE(t - back, hours(2)) << name;
+      ASSERT_LE(t - back, hours(24)) << name;  // Samoa had 4 July 1892 twice
       ASSERT_EQ(here.local(back), here.local(t)) << name;
     }
   }

@@ -1,0 +1,222 @@
+// What every journal and every store promises, as tests. An implementation's own test includes this
+// and instantiates it:
+//   struct MemoryWorld { std::unique_ptr<Journal> journal(Groups); std::unique_ptr<Store>
+//   store(Groups); }; INSTANTIATE_TYPED_TEST_SUITE_P(Memory, JournalConformance, MemoryWorld);
+//   INSTANTIATE_TYPED_TEST_SUITE_P(Memory, StoreConformance, MemoryWorld);
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "store/journal.h"
+#include "store/store.h"
+
+namespace koi::store {
+
+template <class World>
+class JournalConformance : public ::testing::Test {
+ protected:
+  static constexpr Groups groups{4};
+  World world_;
+  std::unique_ptr<Journal> journal_ = world_.journal(groups);
+
+  Epoch take(Group group) { return *journal_->take(group); }
+  static Row row(Group group, const std::string& bytes) { return {group, bytes}; }
+  static Appended batch(Group group, Epoch epoch, const std::vector<Row>& rows) {
+    return {group, epoch, rows};
+  }
+  Result<std::vector<Position>> append(std::vector<Appended> batches) {
+    return journal_->append(batches);
+  }
+};
+TYPED_TEST_SUITE_P(JournalConformance);
+
+TYPED_TEST_P(JournalConformance, BeginsEmpty) {
+  EXPECT_EQ(*this->journal_->last(0), 0u);
+  EXPECT_TRUE(this->journal_->read(0, 1, 10)->empty());
+}
+
+TYPED_TEST_P(JournalConformance, GivesBackWhatWasAppendedInOrder) {
+  const Epoch epoch = this->take(1);
+  const std::vector<Row> first{{1, "a"}, {5, std::string("\0b", 2)}}, second{{1, ""}};
+  EXPECT_EQ(*this->append({{1, epoch, first}}), std::vector<Position>{2});
+  EXPECT_EQ(*this->append({{1, epoch, second}}), std::vector<Position>{3});
+  const auto read = this->journal_->read(1, 1, 10);
+  ASSERT_TRUE(read);
+  EXPECT_EQ(*read, (std::vector<Read>{{1, first[0]}, {2, first[1]}, {3, second[0]}}));
+}
+
+TYPED_TEST_P(JournalConformance, ReadsFromAPositionAndNoMoreThanAskedFor) {
+  const Epoch epoch = this->take(0);
+  const std::vector<Row> rows{{0, "a"}, {0, "b"}, {0, "c"}};
+  ASSERT_TRUE(this->append({{0, epoch, rows}}));
+  EXPECT_EQ(*this->journal_->read(0, 2, 1), (std::vector<Read>{{2, rows[1]}}));
+  EXPECT_EQ(this->journal_->read(0, 2, 10)->size(), 2u);
+  EXPECT_TRUE(this->journal_->read(0, 4, 10)->empty());
+}
+
+TYPED_TEST_P(JournalConformance, CountsPositionsPerGroup) {
+  const Epoch zero = this->take(0), two = this->take(2);
+  const std::vector<Row> a{{0, "a"}, {4, "b"}}, b{{2, "c"}};
+  EXPECT_EQ(*this->append({{0, zero, a}, {2, two, b}}), (std::vector<Position>{2, 1}));
+  EXPECT_EQ(*this->journal_->last(0), 2u);
+  EXPECT_EQ(*this->journal_->last(1), 0u);
+  EXPECT_EQ(*this->journal_->last(2), 1u);
+}
+
+TYPED_TEST_P(JournalConformance, RefusesAFencedWriterAndThenAppendsNothingOfAnyGroup) {
+  const Epoch other = this->take(1), old = this->take(0), now = this->take(0);
+  EXPECT_GT(now, old);
+  const std::vector<Row> a{{0, "a"}}, b{{1, "b"}};
+  const auto refused = this->append({{1, other, b}, {0, old, a}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "fenced");
+  EXPECT_EQ(*this->journal_->last(0), 0u);
+  EXPECT_EQ(*this->journal_->last(1), 0u);
+  EXPECT_TRUE(this->append({{0, now, a}}));
+  EXPECT_EQ(this->journal_->drop(0, old, 2).error().code, "fenced");
+}
+
+TYPED_TEST_P(JournalConformance, KeepsPositionsWhenOldRowsAreDropped) {
+  const Epoch epoch = this->take(0);
+  const std::vector<Row> rows{{0, "a"}, {0, "b"}, {0, "c"}};
+  ASSERT_TRUE(this->append({{0, epoch, rows}}));
+  ASSERT_TRUE(this->journal_->drop(0, epoch, 3));
+  EXPECT_EQ(this->journal_->read(0, 2, 10).error().code, "gap");
+  EXPECT_EQ(*this->journal_->read(0, 3, 10), (std::vector<Read>{{3, rows[2]}}));
+  EXPECT_EQ(*this->append({{0, epoch, rows}}), std::vector<Position>{6});
+}
+
+TYPED_TEST_P(JournalConformance, LetsGroupsAppendAtTheSameTime) {
+  std::vector<std::thread> writers;
+  for (Group group = 0; group < 4; ++group)
+    writers.emplace_back([this, group, epoch = this->take(group)] {
+      for (int i = 0; i < 100; ++i) {
+        const std::vector<Row> rows{{group, std::to_string(i)}};
+        EXPECT_TRUE(this->append({{group, epoch, rows}}));
+      }
+    });
+  for (std::thread& writer : writers) writer.join();
+  for (Group group = 0; group < 4; ++group) {
+    const auto read = this->journal_->read(group, 1, 1000);
+    ASSERT_EQ(read->size(), 100u);
+    for (std::size_t i = 0; i < 100; ++i) EXPECT_EQ((*read)[i].row.bytes, std::to_string(i));
+  }
+}
+
+REGISTER_TYPED_TEST_SUITE_P(JournalConformance, BeginsEmpty, GivesBackWhatWasAppendedInOrder,
+                            ReadsFromAPositionAndNoMoreThanAskedFor, CountsPositionsPerGroup,
+                            RefusesAFencedWriterAndThenAppendsNothingOfAnyGroup,
+                            KeepsPositionsWhenOldRowsAreDropped, LetsGroupsAppendAtTheSameTime);
+
+template <class World>
+class StoreConformance : public ::testing::Test {
+ protected:
+  static constexpr Groups groups{4};
+  World world_;
+  std::unique_ptr<Store> store_ = world_.store(groups);
+
+  Epoch take(Group group) { return *store_->take(group); }
+  Result<void> checkpoint(Group group, Epoch epoch, Position position, std::vector<Saved> changed) {
+    return store_->checkpoint(group, epoch, position, changed);
+  }
+  static Timestamp at(std::int64_t us) { return {us}; }
+};
+TYPED_TEST_SUITE_P(StoreConformance);
+
+TYPED_TEST_P(StoreConformance, KnowsNobodyAtFirst) {
+  EXPECT_EQ(*this->store_->load(3, "ann"), std::nullopt);
+  EXPECT_EQ(*this->store_->position(3), 0u);
+  EXPECT_TRUE(this->store_->due(3, Timestamp::never(), 10)->empty());
+}
+
+TYPED_TEST_P(StoreConformance, LoadsWhatACheckpointHolds) {
+  const Epoch epoch = this->take(1);
+  const std::string bytes("\0\xff state", 8);
+  ASSERT_TRUE(this->checkpoint(1, epoch, 7, {{1, "ann", bytes}, {5, "bo", "b"}}));
+  EXPECT_EQ(*this->store_->load(1, "ann"), bytes);
+  EXPECT_EQ(*this->store_->load(5, "bo"), "b");
+  EXPECT_EQ(*this->store_->position(1), 7u);
+}
+
+TYPED_TEST_P(StoreConformance, KeepsEqualIdsOfTwoPartitionsApart) {
+  const Epoch epoch = this->take(1);
+  ASSERT_TRUE(this->checkpoint(1, epoch, 1, {{1, "ann", "a"}, {5, "ann", "b"}}));
+  EXPECT_EQ(*this->store_->load(1, "ann"), "a");
+  EXPECT_EQ(*this->store_->load(5, "ann"), "b");
+  EXPECT_EQ(*this->store_->load(9, "ann"), std::nullopt);
+}
+
+TYPED_TEST_P(StoreConformance, ReplacesAndRemoves) {
+  const Epoch epoch = this->take(0);
+  ASSERT_TRUE(
+      this->checkpoint(0, epoch, 1, {{0, "ann", "a", this->at(5)}, {0, "bo", "b", this->at(6)}}));
+  ASSERT_TRUE(this->checkpoint(0, epoch, 2, {{0, "ann", "a2"}, {0, "bo", ""}}));
+  EXPECT_EQ(*this->store_->load(0, "ann"), "a2");
+  EXPECT_EQ(*this->store_->load(0, "bo"), std::nullopt);
+  EXPECT_TRUE(this->store_->due(0, Timestamp::never(), 10)->empty());
+}
+
+TYPED_TEST_P(StoreConformance, NeverGoesBack) {
+  const Epoch epoch = this->take(0);
+  ASSERT_TRUE(this->checkpoint(0, epoch, 5, {{0, "ann", "a"}}));
+  const auto back = this->checkpoint(0, epoch, 4, {{0, "ann", "old"}});
+  ASSERT_FALSE(back);
+  EXPECT_EQ(back.error().code, "gap");
+  EXPECT_EQ(*this->store_->load(0, "ann"), "a");
+  EXPECT_TRUE(this->checkpoint(0, epoch, 5, {}));
+}
+
+TYPED_TEST_P(StoreConformance, RefusesAFencedWriter) {
+  const Epoch old = this->take(2), now = this->take(2);
+  const auto refused = this->checkpoint(2, old, 1, {{2, "ann", "a"}});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "fenced");
+  EXPECT_EQ(*this->store_->load(2, "ann"), std::nullopt);
+  EXPECT_EQ(*this->store_->position(2), 0u);
+  EXPECT_TRUE(this->checkpoint(2, now, 1, {{2, "ann", "a"}}));
+}
+
+TYPED_TEST_P(StoreConformance, GivesTimersByInstantThenCustomerOfItsGroupAlone) {
+  const Epoch zero = this->take(0), one = this->take(1);
+  ASSERT_TRUE(this->checkpoint(0, zero, 1,
+                               {{4, "bo", "b", this->at(10)},
+                                {0, "cy", "c", this->at(10)},
+                                {0, "ann", "a", this->at(20)},
+                                {8, "dee", "d", this->at(30)},
+                                {8, "eve", "e"}}));
+  ASSERT_TRUE(this->checkpoint(1, one, 1, {{1, "other", "x", this->at(1)}}));
+  const auto due = this->store_->due(0, this->at(30), 10);
+  ASSERT_TRUE(due);
+  EXPECT_EQ(*due, (std::vector<Due>{
+                      {this->at(10), 4, "bo"}, {this->at(10), 0, "cy"}, {this->at(20), 0, "ann"}}));
+  const auto first = this->store_->due(0, this->at(30), 1);
+  const auto rest = this->store_->due(0, this->at(30), 10, first->front());
+  EXPECT_EQ(first->size() + rest->size(), 3u);
+  EXPECT_EQ(rest->front().customer, "cy");
+}
+
+TYPED_TEST_P(StoreConformance, ScansAPartitionByIdInPieces) {
+  const Epoch epoch = this->take(0);
+  ASSERT_TRUE(
+      this->checkpoint(0, epoch, 1, {{0, "c", "3"}, {0, "a", "1"}, {0, "b", "2"}, {4, "aa", "x"}}));
+  std::string seen, after;
+  for (;;) {
+    const auto piece = this->store_->scan(0, after, 2);
+    if (piece->empty()) break;
+    for (const Saved& saved : *piece) seen += saved.bytes;
+    after = piece->back().customer;
+  }
+  EXPECT_EQ(seen, "123");
+}
+
+REGISTER_TYPED_TEST_SUITE_P(StoreConformance, KnowsNobodyAtFirst, LoadsWhatACheckpointHolds,
+                            KeepsEqualIdsOfTwoPartitionsApart, ReplacesAndRemoves, NeverGoesBack,
+                            RefusesAFencedWriter, GivesTimersByInstantThenCustomerOfItsGroupAlone,
+                            ScansAPartitionByIdInPieces);
+
+}  // namespace koi::store

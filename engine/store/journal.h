@@ -1,0 +1,59 @@
+// Journal: the inputs, in the order in which they were accepted. The truth of a deployment: what it
+// holds has happened, all else can be computed again. One of the two seams (docs/architecture.md);
+// conformance.h is what every implementation passes.
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "store/groups.h"
+
+namespace koi::store {
+
+struct Row {
+  Partition partition = 0;  // of the customer whose input this is
+  std::string bytes;        // opaque here
+  friend bool operator==(const Row&, const Row&) = default;
+};
+
+// What one group adds in one commit, under the epoch it was taken with.
+struct Appended {
+  Group group = 0;
+  Epoch epoch = 0;
+  std::span<const Row> rows;
+};
+
+struct Read {
+  Position position = 0;
+  Row row;
+  friend bool operator==(const Read&, const Read&) = default;
+};
+
+// Thread-safe: groups append and read at the same time.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+
+  // Takes a group over: a higher epoch than any before. Older owners are fenced from here on.
+  virtual Result<Epoch> take(Group group) = 0;
+
+  // Commits the batches of several groups together: all of them or none. Gives each group's last
+  // position, in the batches' order. When it returns they are as durable as the journal promises.
+  // Every row's partition must belong to its group (an assertion). Error "fenced" if any epoch is
+  // not its group's newest; then nothing was appended.
+  virtual Result<std::vector<Position>> append(std::span<const Appended> batches) = 0;
+
+  // At most `limit` rows of the group from `from` (included) on, in order. None at the end. Error
+  // "gap" where rows from there on were dropped.
+  virtual Result<std::vector<Read>> read(Group group, Position from, std::size_t limit) const = 0;
+
+  // The last position of the group; 0 while it is empty.
+  virtual Result<Position> last(Group group) const = 0;
+
+  // Forgets the rows before `before`. Only what a durable checkpoint covers may be dropped.
+  virtual Result<void> drop(Group group, Epoch epoch, Position before) = 0;
+};
+
+}  // namespace koi::store

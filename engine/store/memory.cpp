@@ -1,0 +1,148 @@
+#include "store/memory.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace koi::store {
+
+namespace {
+Error fenced(Group group) {
+  return {"fenced", "another process has taken over group " + std::to_string(group) +
+                        "; this one must stop writing to it"};
+}
+}  // namespace
+
+// ---- Journal
+
+MemoryJournal::MemoryJournal(Groups groups) : groups_(groups), logs_(groups.count) {}
+
+Result<Epoch> MemoryJournal::take(Group group) {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < logs_.size());
+  return ++logs_[group].epoch;
+}
+
+Result<std::vector<Position>> MemoryJournal::append(std::span<const Appended> batches) {
+  const std::lock_guard lock(mutex_);
+  for (const Appended& batch : batches) {
+    KOI_ASSERT(batch.group < logs_.size());
+    if (batch.epoch != logs_[batch.group].epoch) return fenced(batch.group);
+    for (const Row& row : batch.rows) KOI_ASSERT(groups_.group_of(row.partition) == batch.group);
+  }
+  std::vector<Position> last;
+  for (const Appended& batch : batches) {
+    Log& log = logs_[batch.group];
+    log.rows.insert(log.rows.end(), batch.rows.begin(), batch.rows.end());
+    last.push_back(log.dropped + log.rows.size());
+  }
+  return last;
+}
+
+Result<std::vector<Read>> MemoryJournal::read(Group group, Position from, std::size_t limit) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < logs_.size() && from > 0);
+  const Log& log = logs_[group];
+  if (from <= log.dropped)
+    return Error{"gap", "group " + std::to_string(group) + " keeps no rows before " +
+                            std::to_string(log.dropped + 1)};
+  std::vector<Read> rows;
+  for (Position at = from; at <= log.dropped + log.rows.size() && rows.size() < limit; ++at)
+    rows.push_back({at, log.rows[at - log.dropped - 1]});
+  return rows;
+}
+
+Result<Position> MemoryJournal::last(Group group) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < logs_.size());
+  return logs_[group].dropped + logs_[group].rows.size();
+}
+
+Result<void> MemoryJournal::drop(Group group, Epoch epoch, Position before) {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < logs_.size());
+  Log& log = logs_[group];
+  if (epoch != log.epoch) return fenced(group);
+  while (!log.rows.empty() && log.dropped + 1 < before) {
+    log.rows.pop_front();
+    ++log.dropped;
+  }
+  return {};
+}
+
+// ---- Store
+
+MemoryStore::MemoryStore(Groups groups) : groups_(groups), parts_(groups.count) {}
+
+Result<Epoch> MemoryStore::take(Group group) {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < parts_.size());
+  return ++parts_[group].epoch;
+}
+
+Result<std::optional<std::string>> MemoryStore::load(Partition partition,
+                                                     std::string_view customer) const {
+  const std::lock_guard lock(mutex_);
+  const Part& part = parts_[groups_.group_of(partition)];
+  const auto found = part.customers.find({partition, std::string(customer)});
+  if (found == part.customers.end()) return std::optional<std::string>{};
+  return std::optional<std::string>{found->second.bytes};
+}
+
+Result<void> MemoryStore::checkpoint(Group group, Epoch epoch, Position position,
+                                     std::span<const Saved> changed) {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < parts_.size());
+  Part& part = parts_[group];
+  if (epoch != part.epoch) return fenced(group);
+  if (position < part.position)
+    return Error{"gap", "group " + std::to_string(group) + " has a checkpoint at " +
+                            std::to_string(part.position) + " already, which is later than " +
+                            std::to_string(position)};
+  for (const Saved& saved : changed) KOI_ASSERT(groups_.group_of(saved.partition) == group);
+  for (const Saved& saved : changed) {
+    const auto found = part.customers.find({saved.partition, saved.customer});
+    if (found != part.customers.end()) {
+      part.timers.erase({found->second.due, saved.customer, saved.partition});
+      if (saved.bytes.empty()) part.customers.erase(found);
+    }
+    if (saved.bytes.empty()) continue;
+    part.customers.insert_or_assign({saved.partition, saved.customer},
+                                    Kept{saved.bytes, saved.due});
+    if (saved.due != Timestamp::never())
+      part.timers.emplace(saved.due, saved.customer, saved.partition);
+  }
+  part.position = position;
+  return {};
+}
+
+Result<Position> MemoryStore::position(Group group) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < parts_.size());
+  return parts_[group].position;
+}
+
+Result<std::vector<Due>> MemoryStore::due(Group group, Timestamp before, std::size_t limit,
+                                          const std::optional<Due>& after) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < parts_.size());
+  const auto& timers = parts_[group].timers;
+  auto at =
+      after ? timers.upper_bound({after->due, after->customer, after->partition}) : timers.begin();
+  std::vector<Due> found;
+  for (; at != timers.end() && std::get<0>(*at) < before && found.size() < limit; ++at)
+    found.push_back({std::get<0>(*at), std::get<2>(*at), std::get<1>(*at)});
+  return found;
+}
+
+Result<std::vector<Saved>> MemoryStore::scan(Partition partition, std::string_view after,
+                                             std::size_t limit) const {
+  const std::lock_guard lock(mutex_);
+  const auto& customers = parts_[groups_.group_of(partition)].customers;
+  std::vector<Saved> found;
+  for (auto at = customers.upper_bound({partition, std::string(after)});
+       at != customers.end() && at->first.first == partition && found.size() < limit; ++at)
+    found.push_back({partition, at->first.second, at->second.bytes, at->second.due});
+  return found;
+}
+
+}  // namespace koi::store

@@ -1,0 +1,69 @@
+// The two seams in memory: for `koi run`, for tests and for the simulator. Nothing outlives them.
+#pragma once
+
+#include <deque>
+#include <map>
+#include <mutex>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "store/journal.h"
+#include "store/store.h"
+
+namespace koi::store {
+
+class MemoryJournal final : public Journal {
+ public:
+  explicit MemoryJournal(Groups groups = {});
+
+  Result<Epoch> take(Group group) override;
+  Result<std::vector<Position>> append(std::span<const Appended> batches) override;
+  Result<std::vector<Read>> read(Group group, Position from, std::size_t limit) const override;
+  Result<Position> last(Group group) const override;
+  Result<void> drop(Group group, Epoch epoch, Position before) override;
+
+ private:
+  struct Log {
+    Epoch epoch = 0;
+    Position dropped = 0;  // rows up to here are gone
+    std::deque<Row> rows;
+  };
+  Groups groups_;
+  mutable std::mutex mutex_;
+  std::vector<Log> logs_;
+};
+
+class MemoryStore final : public Store {
+ public:
+  explicit MemoryStore(Groups groups = {});
+
+  Result<Epoch> take(Group group) override;
+  Result<std::optional<std::string>> load(Partition partition,
+                                          std::string_view customer) const override;
+  Result<void> checkpoint(Group group, Epoch epoch, Position position,
+                          std::span<const Saved> changed) override;
+  Result<Position> position(Group group) const override;
+  Result<std::vector<Due>> due(Group group, Timestamp before, std::size_t limit,
+                               const std::optional<Due>& after) const override;
+  Result<std::vector<Saved>> scan(Partition partition, std::string_view after,
+                                  std::size_t limit) const override;
+
+ private:
+  struct Kept {
+    std::string bytes;
+    Timestamp due;
+  };
+  struct Part {
+    Epoch epoch = 0;
+    Position position = 0;
+    std::map<std::pair<Partition, std::string>, Kept> customers;
+    // By (due, customer, partition), the order in which they are given.
+    std::set<std::tuple<Timestamp, std::string, Partition>> timers;
+  };
+  Groups groups_;
+  mutable std::mutex mutex_;
+  std::vector<Part> parts_;
+};
+
+}  // namespace koi::store

@@ -1,0 +1,66 @@
+// Store: customers' states as of a position in the journal. It may lag behind; it is never ahead,
+// and never between two inputs. One of the two seams (docs/architecture.md); conformance.h is what
+// every implementation passes.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "store/groups.h"
+
+namespace koi::store {
+
+// One customer's state, whole. The partition stands in every key: a store may be split by it.
+struct Saved {
+  Partition partition = 0;
+  std::string customer;
+  std::string bytes;                   // opaque here; empty removes the customer
+  Timestamp due = Timestamp::never();  // his earliest timer
+  friend bool operator==(const Saved&, const Saved&) = default;
+};
+
+struct Due {
+  Timestamp due;
+  Partition partition = 0;
+  std::string customer;
+  friend auto operator<=>(const Due&, const Due&) = default;
+};
+
+// Thread-safe: groups work at the same time.
+class Store {
+ public:
+  virtual ~Store() = default;
+
+  // Takes a group over, as Journal::take.
+  virtual Result<Epoch> take(Group group) = 0;
+
+  // The customer's bytes as of the last checkpoint; nothing where there is no such customer.
+  virtual Result<std::optional<std::string>> load(Partition partition,
+                                                  std::string_view customer) const = 0;
+
+  // Writes these states and the journal position that they stand for: all or nothing. The
+  // position never goes back (error "gap"). Every partition must belong to the group (an
+  // assertion). Error "fenced" under an epoch that is not the group's newest.
+  virtual Result<void> checkpoint(Group group, Epoch epoch, Position position,
+                                  std::span<const Saved> changed) = 0;
+
+  // The position of the group's last checkpoint; 0 before the first.
+  virtual Result<Position> position(Group group) const = 0;
+
+  // At most `limit` of the group's customers with a timer due before `before`, by (due, customer,
+  // partition), from behind `after` on (as given back by the call before).
+  virtual Result<std::vector<Due>> due(Group group, Timestamp before, std::size_t limit,
+                                       const std::optional<Due>& after = std::nullopt) const = 0;
+
+  // At most `limit` customers of one partition, by id, from behind `after` on: for walks and
+  // builds, never on the event path.
+  virtual Result<std::vector<Saved>> scan(Partition partition, std::string_view after,
+                                          std::size_t limit) const = 0;
+};
+
+}  // namespace koi::store

@@ -139,6 +139,9 @@ struct Reader {
 constexpr std::int64_t floor_divide(std::int64_t a, std::int64_t b) {
   return a / b - (a % b < 0 ? 1 : 0);
 }
+constexpr std::int64_t floor_remainder(std::int64_t a, std::int64_t b) {
+  return a % b + (a % b < 0 ? b : 0);
+}
 
 void append_number(std::string& out, std::int64_t number, int digits) {
   char text[24];
@@ -236,7 +239,8 @@ Date add_months(Date date, int months) {
 LocalTime Zone::local(Timestamp at) const {
   const Timestamp shown = at + offset(at);
   const std::int64_t day = floor_divide(shown.us, us_per_day);
-  return {.date = {static_cast<std::int32_t>(day)}, .time = {shown.us - day * us_per_day}};
+  return {.date = {static_cast<std::int32_t>(day)},
+          .time = {floor_remainder(shown.us, us_per_day)}};
 }
 
 Timestamp add(Timestamp at, Span span, const Zone& zone) {
@@ -313,7 +317,7 @@ std::string to_string(Timestamp at, const Zone& zone) {
   const std::int64_t minute_offset = zone.offset(at).us / minutes(1).us;
   const Timestamp shown = at + minutes(minute_offset);
   const std::int64_t day = floor_divide(shown.us, us_per_day);
-  const std::int64_t time = shown.us - day * us_per_day;
+  const std::int64_t time = floor_remainder(shown.us, us_per_day);
   std::string out = to_string(Date{static_cast<std::int32_t>(day)});
   out.push_back('T');
   append_hour_and_minute(out, time);

@@ -12,8 +12,8 @@ namespace koi::core {
 
 constexpr std::uint8_t state_version = 1;
 
-// Accumulators, logs and watches are written under their definitions' hashes, campaigns, channels and
-// attributes by name, so that a plan with other slots finds its own.
+// Accumulators, logs and watches are written under their definitions' hashes, campaigns, channels
+// and attributes by name, so that a plan with other slots finds its own.
 std::string encode(const plan::Plan& plan, const State& state);
 
 // What the plan does not know any more is dropped; what it newly wants starts empty.

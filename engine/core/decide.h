@@ -33,10 +33,14 @@ enum class Standing : std::uint8_t {
 };
 
 // Effects are appended in order of decision. Timers due before the input's time fire first.
-Standing decide(const plan::Plan& plan, State& state, const Event& event, std::vector<Effect>& effects);
-Standing decide(const plan::Plan& plan, State& state, const Tick& tick, std::vector<Effect>& effects);
-Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt, std::vector<Effect>& effects);
-Standing decide(const plan::Plan& plan, State& state, const Input& input, std::vector<Effect>& effects);
+Standing decide(const plan::Plan& plan, State& state, const Event& event,
+                std::vector<Effect>& effects);
+Standing decide(const plan::Plan& plan, State& state, const Tick& tick,
+                std::vector<Effect>& effects);
+Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt,
+                std::vector<Effect>& effects);
+Standing decide(const plan::Plan& plan, State& state, const Input& input,
+                std::vector<Effect>& effects);
 
 // When the customer's next timer is due; never where there is none. Cheap.
 Timestamp next_due(const State& state);

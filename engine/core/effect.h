@@ -28,7 +28,12 @@ enum class Reason : std::uint8_t {
   MissingValue,  // its text needs a value that is missing
   NoVariant,     // the content says nothing on this channel
   // reachability: known at the gate (no identifier), or by the delivery's receipt
-  Unreachable, WindowClosed, BadContent, Quota, Credentials, Failed,
+  Unreachable,
+  WindowClosed,
+  BadContent,
+  Quota,
+  Credentials,
+  Failed,
 };
 std::string_view name_of(Reason reason);  // "no_consent", …
 Reason reason_of(std::string_view name);  // None where no reason has the name
@@ -42,17 +47,17 @@ struct Effect {
   Timestamp time;  // of the decision
   plan::CampaignId campaign;
   Action action = Action::Enter;
-  Action of = Action::Enter;       // Refuse: what was refused
-  Reason reason = Reason::None;    // Refuse
-  plan::ContentId content;         // Send, and Refuse of it
-  plan::ChannelId channel;         // Send; Refuse: the first channel tried
-  AttributeId attribute;           // Set, and Refuse of it
-  Hash128 entry;                   // the journey's
-  Hash128 key;                     // of this effect: the same in every replay
+  Action of = Action::Enter;                 // Refuse: what was refused
+  Reason reason = Reason::None;              // Refuse
+  plan::ContentId content;                   // Send, and Refuse of it
+  plan::ChannelId channel;                   // Send; Refuse: the first channel tried
+  AttributeId attribute;                     // Set, and Refuse of it
+  Hash128 entry;                             // the journey's
+  Hash128 key;                               // of this effect: the same in every replay
   Timestamp not_after = Timestamp::never();  // Send: delivered later than this it is worth nothing
-  bool wants_receipt = false;      // Send: the core decides something by its receipt
-  Value value;                     // Set: the new value
-  std::unique_ptr<const Text> text;  // Send; else null
+  bool wants_receipt = false;                // Send: the core decides something by its receipt
+  Value value;                               // Set: the new value
+  std::unique_ptr<const Text> text;          // Send; else null
 };
 
 }  // namespace koi::core

@@ -41,7 +41,8 @@ Value multiply(const Value& a, const Value& b) {
 Value divide(const Value& a, const Value& b) {
   if (a.kind() == b.kind())  // a ratio; whole numbers too
     return of(Kind::Number, multiply_divide(a.raw(), Decimal::one, b.raw()));
-  if (b.kind() == Kind::Number) return of(a.kind(), multiply_divide(a.raw(), Decimal::one, b.raw()));
+  if (b.kind() == Kind::Number)
+    return of(a.kind(), multiply_divide(a.raw(), Decimal::one, b.raw()));
   return of(a.kind(), multiply_divide(a.raw(), 1, b.raw()));
 }
 
@@ -94,13 +95,20 @@ bool compare(Op op, const Value& a, const Value& b) {
   if (a.is_missing() || b.is_missing()) return false;
   const auto order = a <=> b;
   switch (op) {
-    case Op::Equal: return order == 0;
-    case Op::NotEqual: return order != 0;
-    case Op::Less: return order < 0;
-    case Op::LessEqual: return order <= 0;
-    case Op::Greater: return order > 0;
-    case Op::GreaterEqual: return order >= 0;
-    default: KOI_ASSERT(false);
+    case Op::Equal:
+      return order == 0;
+    case Op::NotEqual:
+      return order != 0;
+    case Op::Less:
+      return order < 0;
+    case Op::LessEqual:
+      return order <= 0;
+    case Op::Greater:
+      return order > 0;
+    case Op::GreaterEqual:
+      return order >= 0;
+    default:
+      KOI_ASSERT(false);
   }
 }
 
@@ -115,21 +123,29 @@ bool has_consented(const Facts& facts, const plan::ConsentKey& key) {
 // What a value is to a person who reads a message.
 std::string shown(const Facts& facts, const Value& value, EnumId enumeration) {
   switch (value.kind()) {
-    case Kind::Missing: return {};
-    case Kind::Bool: return value.as_bool() ? "yes" : "no";
-    case Kind::Int: return std::to_string(value.raw());
-    case Kind::Number: return to_string(value.as_number());
+    case Kind::Missing:
+      return {};
+    case Kind::Bool:
+      return value.as_bool() ? "yes" : "no";
+    case Kind::Int:
+      return std::to_string(value.raw());
+    case Kind::Number:
+      return to_string(value.as_number());
     case Kind::Money:
       return facts.plan.policy.currency_sign +
              scaled_to_string(value.raw(), facts.plan.schema.currency_decimals);
-    case Kind::Text: return std::string(value.as_text());
-    case Kind::Time: return to_string(value.as_time());
-    case Kind::Date: return to_string(value.as_date());
+    case Kind::Text:
+      return std::string(value.as_text());
+    case Kind::Time:
+      return to_string(value.as_time());
+    case Kind::Date:
+      return to_string(value.as_date());
     case Kind::Instant: {
       const LocalTime local = zone_of(facts.plan, facts.state).local(value.as_instant());
       return to_string(local.date) + " " + to_string(local.time);
     }
-    case Kind::Duration: return to_string(value.as_duration());
+    case Kind::Duration:
+      return to_string(value.as_duration());
     case Kind::Enum: {
       const auto& values = facts.plan.schema.enumerations[enumeration.index()].values;
       return values[static_cast<std::size_t>(value.raw())].name;
@@ -149,26 +165,40 @@ std::string shown(const Facts& facts, const Value& value, EnumId enumeration) {
 Value binary(Op op, const Value& a, const Value& b) {
   if (a.is_missing() || b.is_missing()) return {};
   switch (op) {
-    case Op::Add: return add(a, b);
-    case Op::Subtract: return subtract(a, b);
-    case Op::Multiply: return multiply(a, b);
-    case Op::Divide: return divide(a, b);
-    default: KOI_ASSERT(false);
+    case Op::Add:
+      return add(a, b);
+    case Op::Subtract:
+      return subtract(a, b);
+    case Op::Multiply:
+      return multiply(a, b);
+    case Op::Divide:
+      return divide(a, b);
+    default:
+      KOI_ASSERT(false);
   }
 }
 
 Value unary(const Facts& facts, Op op, const Value& a) {
   if (a.is_missing()) return {};
   switch (op) {
-    case Op::Negate: return of(a.kind(), checked_subtract(0, a.raw()));
-    case Op::ToNumber: return of(Kind::Number, checked_multiply(a.raw(), Decimal::one));
-    case Op::Days: return Value::integer(floor_divide(a.raw(), days(1).us));
-    case Op::Hours: return Value::integer(floor_divide(a.raw(), hours(1).us));
-    case Op::Round: return whole(facts, a, true);
-    case Op::Floor: return whole(facts, a, false);
-    case Op::Length: return Value::integer(length_of(a));
-    case Op::Lower: return lower(a);
-    default: KOI_ASSERT(false);
+    case Op::Negate:
+      return of(a.kind(), checked_subtract(0, a.raw()));
+    case Op::ToNumber:
+      return of(Kind::Number, checked_multiply(a.raw(), Decimal::one));
+    case Op::Days:
+      return Value::integer(floor_divide(a.raw(), days(1).us));
+    case Op::Hours:
+      return Value::integer(floor_divide(a.raw(), hours(1).us));
+    case Op::Round:
+      return whole(facts, a, true);
+    case Op::Floor:
+      return whole(facts, a, false);
+    case Op::Length:
+      return Value::integer(length_of(a));
+    case Op::Lower:
+      return lower(a);
+    default:
+      KOI_ASSERT(false);
   }
 }
 
@@ -177,15 +207,19 @@ Value unary(const Facts& facts, Op op, const Value& a) {
 Value value_of(const Facts& facts, NodeId id) {
   const Node& node = facts.plan[id];
   switch (node.op) {
-    case Op::Constant: return facts.plan.constants[node.index];
-    case Op::Attribute: return facts.state.attributes[node.index];
+    case Op::Constant:
+      return facts.plan.constants[node.index];
+    case Op::Attribute:
+      return facts.state.attributes[node.index];
     case Op::Field:
       if (node.index == plan::event_time_field.index()) return Value::instant(facts.event_time);
       return node.index < facts.fields.size() ? facts.fields[node.index] : Value();
-    case Op::Slot: return node.index < facts.frame.size() ? facts.frame[node.index] : Value();
+    case Op::Slot:
+      return node.index < facts.frame.size() ? facts.frame[node.index] : Value();
     case Op::Metric:
       return read(facts.plan, facts.plan.metrics[node.index], facts.state, facts.now);
-    case Op::CustomerId: return Value::text(facts.state.id);
+    case Op::CustomerId:
+      return Value::text(facts.state.id);
     case Op::CustomerCreated:
       return facts.state.created == Timestamp::never() ? Value()
                                                        : Value::instant(facts.state.created);
@@ -196,7 +230,8 @@ Value value_of(const Facts& facts, NodeId id) {
     case Op::Add:
     case Op::Subtract:
     case Op::Multiply:
-    case Op::Divide: return binary(node.op, value_of(facts, node.a), value_of(facts, node.b));
+    case Op::Divide:
+      return binary(node.op, value_of(facts, node.a), value_of(facts, node.b));
     case Op::Negate:
     case Op::ToNumber:
     case Op::Days:
@@ -204,7 +239,8 @@ Value value_of(const Facts& facts, NodeId id) {
     case Op::Round:
     case Op::Floor:
     case Op::Length:
-    case Op::Lower: return unary(facts, node.op, value_of(facts, node.a));
+    case Op::Lower:
+      return unary(facts, node.op, value_of(facts, node.a));
     case Op::Join: {
       const auto text = text_of(facts, plan::TemplateId::of(node.index));
       return text ? Value::text(*text) : Value();
@@ -224,7 +260,8 @@ Value value_of(const Facts& facts, NodeId id) {
     case Op::Contains:
     case Op::ContainsAny:
     case Op::IsKnown:
-    case Op::IsMissing: return Value::boolean(holds(facts, id));
+    case Op::IsMissing:
+      return Value::boolean(holds(facts, id));
   }
   KOI_ASSERT(false);
 }
@@ -233,11 +270,16 @@ bool holds(const Facts& facts, NodeId id) {
   if (id.is_none()) return true;
   const Node& node = facts.plan[id];
   switch (node.op) {
-    case Op::Watch: return facts.state.watches[node.index].inside;
-    case Op::Consent: return has_consented(facts, facts.plan.consents[node.index]);
-    case Op::Not: return !holds(facts, node.a);
-    case Op::And: return holds(facts, node.a) && holds(facts, node.b);
-    case Op::Or: return holds(facts, node.a) || holds(facts, node.b);
+    case Op::Watch:
+      return facts.state.watches[node.index].inside;
+    case Op::Consent:
+      return has_consented(facts, facts.plan.consents[node.index]);
+    case Op::Not:
+      return !holds(facts, node.a);
+    case Op::And:
+      return holds(facts, node.a) && holds(facts, node.b);
+    case Op::Or:
+      return holds(facts, node.a) || holds(facts, node.b);
     case Op::Equal:
     case Op::NotEqual:
     case Op::Less:
@@ -260,8 +302,10 @@ bool holds(const Facts& facts, NodeId id) {
       return std::any_of(list.begin(), list.end(),
                          [&](const Value& part) { return contains(whole, part); });
     }
-    case Op::IsKnown: return !value_of(facts, node.a).is_missing();
-    case Op::IsMissing: return value_of(facts, node.a).is_missing();
+    case Op::IsKnown:
+      return !value_of(facts, node.a).is_missing();
+    case Op::IsMissing:
+      return value_of(facts, node.a).is_missing();
     default: {
       const Value value = value_of(facts, id);
       return value.kind() == Kind::Bool && value.as_bool();
@@ -303,8 +347,10 @@ Line line_of(const Facts& facts, NodeId id) {
       if (!value.is_missing()) line.value = value.raw();
       return line;
     }
-    case Op::Add: return combine([](std::int64_t a, std::int64_t b) { return a + b; });
-    case Op::Subtract: return combine([](std::int64_t a, std::int64_t b) { return a - b; });
+    case Op::Add:
+      return combine([](std::int64_t a, std::int64_t b) { return a + b; });
+    case Op::Subtract:
+      return combine([](std::int64_t a, std::int64_t b) { return a - b; });
     case Op::Negate: {
       Line line = line_of(facts, node.a);
       if (line.value) line.value = -*line.value;
@@ -318,7 +364,8 @@ Line line_of(const Facts& facts, NodeId id) {
       b.jump = std::min(a.jump, b.jump);
       return b;
     }
-    default: break;
+    default:
+      break;
   }
   const Value value = value_of(facts, id);
   Line line{std::nullopt, 0, next_change(facts, id)};
@@ -345,10 +392,14 @@ Timestamp flip_of_lines(const Facts& facts, const Node& node) {
   if (slope < 0) {  // look at it from the other side, so that the distance grows
     distance = -distance;
     slope = -slope;
-    if (op == Op::Less) op = Op::Greater;
-    else if (op == Op::Greater) op = Op::Less;
-    else if (op == Op::LessEqual) op = Op::GreaterEqual;
-    else if (op == Op::GreaterEqual) op = Op::LessEqual;
+    if (op == Op::Less)
+      op = Op::Greater;
+    else if (op == Op::Greater)
+      op = Op::Less;
+    else if (op == Op::LessEqual)
+      op = Op::GreaterEqual;
+    else if (op == Op::GreaterEqual)
+      op = Op::LessEqual;
   }
   std::int64_t after = 0;  // 0: never again
   switch (op) {
@@ -361,8 +412,10 @@ Timestamp flip_of_lines(const Facts& facts, const Node& node) {
       if (distance < 0) after = steps_to_zero(distance, slope, false);
       break;
     default:  // equal, not equal: at zero, and just behind it
-      if (distance < 0) after = steps_to_zero(distance, slope, false);
-      else if (distance == 0) after = 1;
+      if (distance < 0)
+        after = steps_to_zero(distance, slope, false);
+      else if (distance == 0)
+        after = 1;
   }
   if (after == 0) return flip;
   return std::min(flip, facts.now + microseconds(after));
@@ -373,8 +426,8 @@ Timestamp flip_of_comparison(const Facts& facts, const Node& node) {
   const Node& right = facts.plan[node.b];
   if (is_of_time(left.kind)) return flip_of_lines(facts, node);
   if (left.op == Op::Metric && right.op == Op::Constant)
-    return next_crossing(facts.plan, facts.plan.metrics[left.index], facts.state, facts.now, node.op,
-                         facts.plan.constants[right.index]);
+    return next_crossing(facts.plan, facts.plan.metrics[left.index], facts.state, facts.now,
+                         node.op, facts.plan.constants[right.index]);
   return std::min(next_change(facts, node.a), next_change(facts, node.b));
 }
 
@@ -389,8 +442,10 @@ Timestamp next_change(const Facts& facts, NodeId id) {
     case Op::Slot:
     case Op::CustomerId:
     case Op::CustomerCreated:
-    case Op::Consent: return Timestamp::never();
-    case Op::Watch: return facts.state.watches[node.index].flip;
+    case Op::Consent:
+      return Timestamp::never();
+    case Op::Watch:
+      return facts.state.watches[node.index].flip;
     case Op::Metric: {
       const plan::Metric& metric = facts.plan.metrics[node.index];
       const Timestamp jump = next_change(facts.plan, metric, facts.state, facts.now);
@@ -422,8 +477,10 @@ Timestamp next_change(const Facts& facts, NodeId id) {
     case Op::Less:
     case Op::LessEqual:
     case Op::Greater:
-    case Op::GreaterEqual: return next_flip(facts, id);
-    default: break;
+    case Op::GreaterEqual:
+      return next_flip(facts, id);
+    default:
+      break;
   }
   if (node.op == Op::Add || node.op == Op::Subtract || node.op == Op::Negate ||
       node.op == Op::Default) {
@@ -439,7 +496,8 @@ Timestamp next_flip(const Facts& facts, NodeId id) {
   if (id.is_none()) return Timestamp::never();
   const Node& node = facts.plan[id];
   switch (node.op) {
-    case Op::Not: return next_flip(facts, node.a);
+    case Op::Not:
+      return next_flip(facts, node.a);
     case Op::And:
     case Op::Or: {
       // While an `and` is false, each of its false sides must turn first; an `or` is its mirror.
@@ -456,8 +514,10 @@ Timestamp next_flip(const Facts& facts, NodeId id) {
     case Op::Less:
     case Op::LessEqual:
     case Op::Greater:
-    case Op::GreaterEqual: return flip_of_comparison(facts, node);
-    default: return next_change(facts, id);
+    case Op::GreaterEqual:
+      return flip_of_comparison(facts, node);
+    default:
+      return next_change(facts, id);
   }
 }
 

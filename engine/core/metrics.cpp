@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/calendar.h"
+
 namespace koi::core {
 
 using plan::Aggregate;
@@ -14,28 +16,19 @@ constexpr std::size_t values_at_most = 100;
 
 // --- Windows ------------------------------------------------------------------------------------
 
-Date first_day(WindowKind kind, Date today) {
-  const YearMonthDay ymd = civil(today);
+Period period_of(WindowKind kind) {
   switch (kind) {
-    case WindowKind::ThisDay: return today;
-    case WindowKind::ThisWeek: return {today.days - weekday(today)};
-    case WindowKind::ThisMonth: return {today.days - (ymd.day - 1)};
-    case WindowKind::ThisYear: return *date_of({ymd.year, 1, 1});
+    case WindowKind::ThisDay:
+      return Period::Day;
+    case WindowKind::ThisWeek:
+      return Period::Week;
+    case WindowKind::ThisMonth:
+      return Period::Month;
+    case WindowKind::ThisYear:
+      return Period::Year;
     case WindowKind::Lifetime:
-    case WindowKind::Trailing: break;
-  }
-  KOI_ASSERT(false);
-}
-
-Date first_day_after(WindowKind kind, Date today) {
-  const Date first = first_day(kind, today);
-  switch (kind) {
-    case WindowKind::ThisDay: return {first.days + 1};
-    case WindowKind::ThisWeek: return {first.days + 7};
-    case WindowKind::ThisMonth: return add_months(first, 1);
-    case WindowKind::ThisYear: return add_months(first, 12);
-    case WindowKind::Lifetime:
-    case WindowKind::Trailing: break;
+    case WindowKind::Trailing:
+      break;
   }
   KOI_ASSERT(false);
 }
@@ -43,15 +36,13 @@ Date first_day_after(WindowKind kind, Date today) {
 // What is in the window at `now` happened later than this.
 Timestamp window_floor(const plan::Window& window, Timestamp now, const Zone& zone) {
   if (window.kind == WindowKind::Trailing) return subtract(now, window.span, zone);
-  const Date first = first_day(window.kind, zone.local(now).date);
-  return zone.instant({first, {}}) - microseconds(1);
+  return period_begin(period_of(window.kind), now, zone) - microseconds(1);
 }
 
 // The first instant at which something that happened at `time` is in the window no more.
 Timestamp leaves_window(const plan::Window& window, Timestamp time, Timestamp now,
                         const Zone& zone) {
-  if (window.kind != WindowKind::Trailing)
-    return zone.instant({first_day_after(window.kind, zone.local(now).date), {}});
+  if (window.kind != WindowKind::Trailing) return period_end(period_of(window.kind), now, zone);
   if (window.span.months == 0) return time + window.span.fixed;
   // Calendar months: the clock face decides, so look for the border between in and out.
   std::int64_t in = time.us;
@@ -98,9 +89,9 @@ bool is_better(Aggregate aggregate, const Value& candidate, const Value& best) {
 }
 
 void see(std::vector<Accumulated::Seen>& seen, const Value& value, Timestamp time) {
-  const auto place = std::lower_bound(
-      seen.begin(), seen.end(), value,
-      [](const Accumulated::Seen& a, const Value& b) { return a.value < b; });
+  const auto place =
+      std::lower_bound(seen.begin(), seen.end(), value,
+                       [](const Accumulated::Seen& a, const Value& b) { return a.value < b; });
   if (place != seen.end() && place->value == value) {
     ++place->count;
     place->latest = std::max(place->latest, time);
@@ -150,8 +141,10 @@ void add_day(std::vector<Accumulated::Run>& runs, Date day) {
       return;
     }
   }
-  if (next != runs.end() && next->first.days == day.days + 1) next->first = day;
-  else runs.insert(next, {day, day});
+  if (next != runs.end() && next->first.days == day.days + 1)
+    next->first = day;
+  else
+    runs.insert(next, {day, day});
 }
 
 // --- Reading ------------------------------------------------------------------------------------
@@ -159,22 +152,31 @@ void add_day(std::vector<Accumulated::Run>& runs, Date day) {
 Value read_accumulated(const plan::Plan& plan, const plan::Metric& metric, const Accumulated& kept,
                        Timestamp now, const Zone& zone) {
   switch (metric.aggregate) {
-    case Aggregate::Count: return Value::integer(kept.count);
-    case Aggregate::Ever: return Value::boolean(kept.count > 0);
-    case Aggregate::Never: return Value::boolean(kept.count == 0);
-    case Aggregate::Sum: return kept.overflow ? Value() : Value::raw(metric.kind, kept.sum);
+    case Aggregate::Count:
+      return Value::integer(kept.count);
+    case Aggregate::Ever:
+      return Value::boolean(kept.count > 0);
+    case Aggregate::Never:
+      return Value::boolean(kept.count == 0);
+    case Aggregate::Sum:
+      return kept.overflow ? Value() : Value::raw(metric.kind, kept.sum);
     case Aggregate::Average:
       return kept.overflow ? Value() : average(summed_kind(plan, metric), kept.sum, kept.count);
     case Aggregate::Min:
     case Aggregate::Max:
     case Aggregate::First:
-    case Aggregate::Last: return kept.value;
+    case Aggregate::Last:
+      return kept.value;
     case Aggregate::TimeSinceLast:
       return kept.time == Timestamp::ever() ? Value() : Value::duration(now - kept.time);
-    case Aggregate::Distinct: return Value::integer(static_cast<std::int64_t>(kept.seen.size()));
-    case Aggregate::MostFrequent: return most_frequent(kept.seen);
-    case Aggregate::Values: return newest_first(kept.seen);
-    case Aggregate::Streak: return streak(kept.runs, zone.local(now).date);
+    case Aggregate::Distinct:
+      return Value::integer(static_cast<std::int64_t>(kept.seen.size()));
+    case Aggregate::MostFrequent:
+      return most_frequent(kept.seen);
+    case Aggregate::Values:
+      return newest_first(kept.seen);
+    case Aggregate::Streak:
+      return streak(kept.runs, zone.local(now).date);
   }
   KOI_ASSERT(false);
 }
@@ -194,9 +196,12 @@ Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metr
   const Range range = in_window(kept, metric.window, now, zone);
   const auto each = [&](auto visit) { for_each_value(log, metric, kept, range, visit); };
   switch (metric.aggregate) {
-    case Aggregate::Count: return Value::integer(static_cast<std::int64_t>(range.size()));
-    case Aggregate::Ever: return Value::boolean(!range.empty());
-    case Aggregate::Never: return Value::boolean(range.empty());
+    case Aggregate::Count:
+      return Value::integer(static_cast<std::int64_t>(range.size()));
+    case Aggregate::Ever:
+      return Value::boolean(!range.empty());
+    case Aggregate::Never:
+      return Value::boolean(range.empty());
     case Aggregate::TimeSinceLast:
       return range.empty() ? Value() : Value::duration(now - kept.times[range.end - 1]);
     case Aggregate::Sum:
@@ -208,7 +213,8 @@ Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metr
         if (sum) sum = checked_add(*sum, value.raw());
       });
       if (!sum) return {};
-      if (metric.aggregate == Aggregate::Average) return average(summed_kind(plan, metric), *sum, count);
+      if (metric.aggregate == Aggregate::Average)
+        return average(summed_kind(plan, metric), *sum, count);
       return Value::raw(metric.kind, *sum);
     }
     case Aggregate::Min:
@@ -267,12 +273,16 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
   // What has a field counts only the events that fill it.
   if (!what.field.is_none() && value.is_missing()) return;
   switch (what.aggregate) {
-    case Aggregate::Count: ++kept.count; return;
+    case Aggregate::Count:
+      ++kept.count;
+      return;
     case Aggregate::Sum: {
       ++kept.count;
       const auto sum = checked_add(kept.sum, value.raw());
-      if (sum) kept.sum = *sum;
-      else kept.overflow = true;
+      if (sum)
+        kept.sum = *sum;
+      else
+        kept.overflow = true;
       return;
     }
     case Aggregate::Min:
@@ -289,7 +299,9 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
       kept.time = time;
       kept.value = value;
       return;
-    case Aggregate::Distinct: see(kept.seen, value, time); return;
+    case Aggregate::Distinct:
+      see(kept.seen, value, time);
+      return;
     case Aggregate::Streak: {
       add_day(kept.runs, zone.local(time).date);
       // A late event may still join the runs that end within `lateness`; a day more for the zones.
@@ -303,7 +315,8 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
     case Aggregate::Ever:
     case Aggregate::Never:
     case Aggregate::MostFrequent:
-    case Aggregate::Values: break;  // read from the accumulators above
+    case Aggregate::Values:
+      break;  // read from the accumulators above
   }
   KOI_ASSERT(false);
 }
@@ -340,8 +353,8 @@ Value read(const plan::Plan& plan, const plan::Metric& metric, const State& stat
   if (metric.window.kind == WindowKind::Lifetime)
     return read_accumulated(plan, metric, state.accumulators[metric.accumulator.index()], now,
                             zone);
-  return read_logged(plan, plan.logs[metric.log.index()], metric, state.logs[metric.log.index()], now,
-                     zone);
+  return read_logged(plan, plan.logs[metric.log.index()], metric, state.logs[metric.log.index()],
+                     now, zone);
 }
 
 Timestamp next_change(const plan::Plan& plan, const plan::Metric& metric, const State& state,
@@ -368,8 +381,8 @@ Timestamp next_crossing(const plan::Plan& plan, const plan::Metric& metric, cons
   using plan::Op;
   const bool counts = metric.aggregate == Aggregate::Count;
   const bool sums = metric.aggregate == Aggregate::Sum;
-  const bool ordered = op == Op::Less || op == Op::LessEqual || op == Op::Greater ||
-                       op == Op::GreaterEqual;
+  const bool ordered =
+      op == Op::Less || op == Op::LessEqual || op == Op::Greater || op == Op::GreaterEqual;
   if (metric.window.kind == WindowKind::Lifetime || !(counts || sums) || !ordered ||
       bound.is_missing())
     return next_change(plan, metric, state, now);

@@ -6,7 +6,8 @@
 
 namespace koi::core {
 
-// Counts one event, given by its time and fields, into an accumulator; events may come out of order.
+// Counts one event, given by its time and fields, into an accumulator; events may come out of
+// order.
 void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulated& kept,
                 Timestamp time, std::span<const Value> fields, Timestamp clock, const Zone& zone);
 // Puts one event into a log, unless it is older than what the log keeps at `clock`.

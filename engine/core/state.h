@@ -1,5 +1,6 @@
 // State: everything known of one customer, as one value. Its vectors are slots that the plan lays
-// out (attributes, accumulators, logs, watches by their ids); codec.h turns it into canonical bytes.
+// out (attributes, accumulators, logs, watches by their ids); codec.h turns it into canonical
+// bytes.
 #pragma once
 
 #include <cstdint>
@@ -64,14 +65,14 @@ struct Journey {
   Phase phase = Phase::Active;
   bool held_out = false;
   bool goal_reached = false;
-  std::uint16_t part = 0;        // Forming: how many of `thens` have come
-  std::uint16_t pc = 0;          // Active: the step he stands at
-  std::uint16_t occurrence = 0;  // Active: how many effects it has caused
-  std::uint64_t key = 0;         // of `enter … per KEY`
-  Hash128 id;                    // the entry's name; Forming: of the first event's cause
-  Timestamp entered;             // Forming: when it began
-  Timestamp since;               // when he came to the step at pc
-  Timestamp due = Timestamp::never();         // deadline of the wait, the delay or the trigger
+  std::uint16_t part = 0;              // Forming: how many of `thens` have come
+  std::uint16_t pc = 0;                // Active: the step he stands at
+  std::uint16_t occurrence = 0;        // Active: how many effects it has caused
+  std::uint64_t key = 0;               // of `enter … per KEY`
+  Hash128 id;                          // the entry's name; Forming: of the first event's cause
+  Timestamp entered;                   // Forming: when it began
+  Timestamp since;                     // when he came to the step at pc
+  Timestamp due = Timestamp::never();  // deadline of the wait, the delay or the trigger
   Timestamp leave_flip = Timestamp::never();  // when a leave condition may turn true
   Timestamp goal_until = Timestamp::never();  // the last instant at which a goal counts
   std::vector<Value> frame;
@@ -99,13 +100,13 @@ struct OpenSend {
   Hash128 key;
   Hash128 entry;
   plan::CampaignId campaign;
-  std::uint16_t step = 0;        // of the campaign's code: a plan::Send
-  std::uint16_t channel = 0;     // which of its channels it went to
+  std::uint16_t step = 0;     // of the campaign's code: a plan::Send
+  std::uint16_t channel = 0;  // which of its channels it went to
   std::uint16_t occurrence = 0;
   Reason first_reason = Reason::None;  // why the first channel did not take it
-  Timestamp since;               // when the step was reached
+  Timestamp since;                     // when the step was reached
   Timestamp due = Timestamp::never();  // delayed at the gate of the next channel until then
-  std::vector<Value> frame;      // of the journey, as it was; empty without a next channel
+  std::vector<Value> frame;            // of the journey, as it was; empty without a next channel
   friend bool operator==(const OpenSend&, const OpenSend&) = default;
 };
 
@@ -134,27 +135,29 @@ struct Recent {
 
 struct State {
   std::string id;
-  Timestamp created = Timestamp::never();  // his first event's time; never: not yet seen
+  Timestamp created = Timestamp::never();  // since when he exists: his first event; never: not yet
+  bool begun = false;                      // his first event has come
   Timestamp clock = Timestamp::ever();     // what he has seen
   std::vector<Identifier> identifiers;     // ascending
   std::vector<Value> attributes;
-  std::vector<Timestamp> attribute_times;  // of the event that set it; ever: by default or by a step
+  std::vector<Timestamp>
+      attribute_times;  // of the event that set it; ever: by default or by a step
   std::vector<Accumulated> accumulators;
   std::vector<Logged> logs;
   std::vector<Watched> watches;
-  std::vector<Journey> journeys;           // by (campaign, key); at most one that is not Ended for each
-  std::vector<Entered> entries;            // by (campaign, key)
-  std::vector<Sent> sent;                  // by time
-  std::vector<OpenSend> open;              // by order of decision
-  std::vector<Consent> consents;           // by (purpose, channel)
-  std::vector<SeenId> seen;                // by hash
-  std::vector<Recent> recent;              // by time
-  Timestamp seen_pruned = Timestamp::ever();  // when `seen` was last cleared of what is too old
+  std::vector<Journey> journeys;  // by (campaign, key); at most one that is not Ended for each
+  std::vector<Entered> entries;   // by (campaign, key)
+  std::vector<Sent> sent;         // by time
+  std::vector<OpenSend> open;     // by order of decision
+  std::vector<Consent> consents;  // by (purpose, channel)
+  std::vector<SeenId> seen;       // by hash
+  std::vector<Recent> recent;     // by time
+  Timestamp seen_pruned = Timestamp::ever();     // when `seen` was last cleared of what is too old
   Timestamp schedules_done = Timestamp::ever();  // scheduled triggers up to this instant have fired
   Timestamp schedule_due = Timestamp::never();   // the next one that may concern him
   Timestamp due = Timestamp::never();            // the earliest of all his timers
-  bool hold_out_never = false;             // tests alone: `hold_out: no`
-  bool hold_out_always = false;            // tests alone: `hold_out: yes`
+  bool hold_out_never = false;                   // tests alone: `hold_out: no`
+  bool hold_out_always = false;                  // tests alone: `hold_out: yes`
 
   friend bool operator==(const State&, const State&) = default;
 };

@@ -41,7 +41,10 @@ class ByteReader {
   std::int64_t signed_();
   bool boolean() { return byte() != 0; }
   std::uint64_t fixed64();
-  Hash128 hash() { const auto high = fixed64(); return {high, fixed64()}; }
+  Hash128 hash() {
+    const auto high = fixed64();
+    return {high, fixed64()};
+  }
   Timestamp time() { return {signed_()}; }
   std::string_view text();
   Value value();

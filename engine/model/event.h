@@ -20,10 +20,10 @@ struct Identifier {
 
 // An event of unknown type is not an Event: the door counts and reports it.
 struct Event {
-  std::string id;        // as the source named it; never empty
+  std::string id;  // as the source named it; never empty
   EventTypeId type;
-  Timestamp time;        // when it happened
-  std::string customer;  // the resolved customer id
+  Timestamp time;                       // when it happened
+  std::string customer;                 // the resolved customer id
   std::vector<Value> fields;            // one for each declared field, missing where absent
   std::vector<Identifier> identifiers;  // that this event links to the customer
 

@@ -17,7 +17,7 @@ enum class Failure : std::uint8_t {
   BadContent,
   Quota,
   Credentials,
-  Failed,        // given up: its `not after` has come
+  Failed,  // given up: its `not after` has come
 };
 std::string_view name_of(Failure failure);  // "unreachable", "window_closed", …
 // None where the name is no failure's.

@@ -41,17 +41,26 @@ EventType membership_event(const char* name, const char* alias) {
 }  // namespace
 
 std::vector<EventType> engine_events() {
-  EventType joined{.symbol = {"joined", "受邀加入"}, .fields = {text_field("code", "邀请码")},
+  EventType joined{.symbol = {"joined", "受邀加入"},
+                   .fields = {text_field("code", "邀请码")},
                    .made_by_engine = true};
   std::vector<EventType> events{
-      message_event("delivered", "送达"),   message_event("opened", "打开"),
-      message_event("clicked", "点击"),     message_event("replied", "回复"),
-      message_event("bounced", "退信"),     message_event("failed", "发送失败"),
-      consent_event("unsubscribed", "退订"), consent_event("consented", "授权"),
-      incentive_event("given", "已发放"),   incentive_event("claimed", "已领取"),
-      incentive_event("lapsed", "已过期"),  incentive_event("redeemed", "已核销"),
-      incentive_event("reward_failed", "发放失败"), joined,
-      membership_event("entered", "进入"),  membership_event("left", "离开"),
+      message_event("delivered", "送达"),
+      message_event("opened", "打开"),
+      message_event("clicked", "点击"),
+      message_event("replied", "回复"),
+      message_event("bounced", "退信"),
+      message_event("failed", "发送失败"),
+      consent_event("unsubscribed", "退订"),
+      consent_event("consented", "授权"),
+      incentive_event("given", "已发放"),
+      incentive_event("claimed", "已领取"),
+      incentive_event("lapsed", "已过期"),
+      incentive_event("redeemed", "已核销"),
+      incentive_event("reward_failed", "发放失败"),
+      joined,
+      membership_event("entered", "进入"),
+      membership_event("left", "离开"),
   };
   return events;
 }
@@ -71,7 +80,8 @@ void Schema::index() {
   event_by_name.clear();
   for (std::size_t i = 0; i < events.size(); ++i) {
     event_by_name.emplace(events[i].symbol.name, EventTypeId::of(i));
-    if (!events[i].symbol.alias.empty()) event_by_name.emplace(events[i].symbol.alias, EventTypeId::of(i));
+    if (!events[i].symbol.alias.empty())
+      event_by_name.emplace(events[i].symbol.alias, EventTypeId::of(i));
   }
 }
 

@@ -14,10 +14,11 @@
 namespace koi {
 
 using EventTypeId = Id<struct EventTypeTag, std::uint16_t>;
-using FieldId = Id<struct FieldTag, std::uint16_t>;          // a field of its event type
+using FieldId = Id<struct FieldTag, std::uint16_t>;  // a field of its event type
 using AttributeId = Id<struct AttributeTag, std::uint16_t>;
 using EnumId = Id<struct EnumTag, std::uint16_t>;
-using IdentifierId = Id<struct IdentifierTag, std::uint16_t>;  // a kind of identifier: wechat_openid
+using IdentifierId =
+    Id<struct IdentifierTag, std::uint16_t>;  // a kind of identifier: wechat_openid
 
 // The named text kinds are validated on entry (model/entry.h).
 enum class TextKind : std::uint8_t { Plain, Phone, Email, Url, Code };
@@ -25,9 +26,9 @@ enum class TextKind : std::uint8_t { Plain, Phone, Email, Url, Code };
 struct Type {
   Kind kind = Kind::Missing;
   bool optional = false;
-  TextKind text = TextKind::Plain;    // of Text
-  EnumId enumeration{};               // of Enum, and of a List of Enum
-  Kind element = Kind::Missing;       // of List
+  TextKind text = TextKind::Plain;  // of Text
+  EnumId enumeration{};             // of Enum, and of a List of Enum
+  Kind element = Kind::Missing;     // of List
   TextKind element_text = TextKind::Plain;
   friend bool operator==(const Type&, const Type&) = default;
 };
@@ -72,20 +73,36 @@ constexpr AttributeId stage_attribute = AttributeId::of(2);
 
 // Events that the engine knows by itself stand first, in this order.
 enum class EngineEvent : std::uint16_t {
-  Delivered, Opened, Clicked, Replied, Bounced, Failed, Unsubscribed, Consented,
-  Given, Claimed, Lapsed, Redeemed, RewardFailed, Joined, Entered, Left,
+  Delivered,
+  Opened,
+  Clicked,
+  Replied,
+  Bounced,
+  Failed,
+  Unsubscribed,
+  Consented,
+  Given,
+  Claimed,
+  Lapsed,
+  Redeemed,
+  RewardFailed,
+  Joined,
+  Entered,
+  Left,
 };
 constexpr std::size_t engine_event_count = 16;
-constexpr EventTypeId type_of(EngineEvent event) { return EventTypeId::of(static_cast<std::size_t>(event)); }
-// Fields of the message events (Delivered … Consented): content, channel, campaign; Unsubscribed and
-// Consented have `purpose` (a campaign class; missing: all) behind them.
-// Fields of the incentive events: incentive, amount, code, campaign. Joined: code.
-// Entered and Left: segment, campaign (one of them is missing).
+constexpr EventTypeId type_of(EngineEvent event) {
+  return EventTypeId::of(static_cast<std::size_t>(event));
+}
+// Fields of the message events (Delivered … Consented): content, channel, campaign; Unsubscribed
+// and Consented have `purpose` (a campaign class; missing: all) behind them. Fields of the
+// incentive events: incentive, amount, code, campaign. Joined: code. Entered and Left: segment,
+// campaign (one of them is missing).
 std::vector<EventType> engine_events();
 
 struct Schema {
-  std::vector<EventType> events;         // engine_events() first
-  std::vector<Attribute> attributes;     // the three of every program first
+  std::vector<EventType> events;      // engine_events() first
+  std::vector<Attribute> attributes;  // the three of every program first
   std::vector<Enumeration> enumerations;
   std::vector<std::string> identifiers;  // names of identifier kinds
   int currency_decimals = 2;             // minor units of the program's currency

@@ -14,18 +14,30 @@ using ListBlock = std::vector<Value>;
 
 std::string_view name_of(Kind kind) {
   switch (kind) {
-    case Kind::Missing: return "missing";
-    case Kind::Bool: return "bool";
-    case Kind::Int: return "int";
-    case Kind::Number: return "number";
-    case Kind::Money: return "money";
-    case Kind::Text: return "text";
-    case Kind::Time: return "time";
-    case Kind::Date: return "date";
-    case Kind::Instant: return "instant";
-    case Kind::Duration: return "duration";
-    case Kind::Enum: return "enum";
-    case Kind::List: return "list";
+    case Kind::Missing:
+      return "missing";
+    case Kind::Bool:
+      return "bool";
+    case Kind::Int:
+      return "int";
+    case Kind::Number:
+      return "number";
+    case Kind::Money:
+      return "money";
+    case Kind::Text:
+      return "text";
+    case Kind::Time:
+      return "time";
+    case Kind::Date:
+      return "date";
+    case Kind::Instant:
+      return "instant";
+    case Kind::Duration:
+      return "duration";
+    case Kind::Enum:
+      return "enum";
+    case Kind::List:
+      return "list";
   }
   KOI_ASSERT(false);
 }
@@ -51,8 +63,10 @@ Value Value::list(std::vector<Value> elements) {
 }
 
 Value::Value(const Value& other) {
-  if (other.owns_block()) copy_block(other);
-  else std::memcpy(static_cast<void*>(this), &other, sizeof(Value));
+  if (other.owns_block())
+    copy_block(other);
+  else
+    std::memcpy(static_cast<void*>(this), &other, sizeof(Value));
 }
 
 Value::Value(Value&& other) noexcept {
@@ -79,13 +93,17 @@ Value& Value::operator=(Value&& other) noexcept {
 void Value::copy_block(const Value& other) {
   kind_ = other.kind_;
   size_ = in_block;
-  if (kind_ == Kind::Text) block_ = new TextBlock(*static_cast<const TextBlock*>(other.block_));
-  else block_ = new ListBlock(*static_cast<const ListBlock*>(other.block_));
+  if (kind_ == Kind::Text)
+    block_ = new TextBlock(*static_cast<const TextBlock*>(other.block_));
+  else
+    block_ = new ListBlock(*static_cast<const ListBlock*>(other.block_));
 }
 
 void Value::release() {
-  if (kind_ == Kind::Text) delete static_cast<TextBlock*>(block_);
-  else delete static_cast<ListBlock*>(block_);
+  if (kind_ == Kind::Text)
+    delete static_cast<TextBlock*>(block_);
+  else
+    delete static_cast<ListBlock*>(block_);
   size_ = 0;
 }
 
@@ -112,15 +130,18 @@ std::size_t Value::heap_bytes() const {
 std::strong_ordering operator<=>(const Value& a, const Value& b) {
   if (a.kind_ != b.kind_) return a.kind_ <=> b.kind_;
   switch (a.kind_) {
-    case Kind::Missing: return std::strong_ordering::equal;
-    case Kind::Text: return a.as_text() <=> b.as_text();
+    case Kind::Missing:
+      return std::strong_ordering::equal;
+    case Kind::Text:
+      return a.as_text() <=> b.as_text();
     case Kind::List: {
       const auto left = a.as_list(), right = b.as_list();
       for (std::size_t i = 0; i < left.size() && i < right.size(); ++i)
         if (const auto order = left[i] <=> right[i]; order != 0) return order;
       return left.size() <=> right.size();
     }
-    default: return a.number_ <=> b.number_;
+    default:
+      return a.number_ <=> b.number_;
   }
 }
 

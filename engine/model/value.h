@@ -17,10 +17,10 @@ enum class Kind : std::uint8_t {
   Missing,
   Bool,
   Int,
-  Number,    // Decimal
-  Money,     // minor units of the program's currency
+  Number,  // Decimal
+  Money,   // minor units of the program's currency
   Text,
-  Time,      // of day
+  Time,  // of day
   Date,
   Instant,
   Duration,  // a fixed span
@@ -50,19 +50,23 @@ class Value {
   Value(Value&& other) noexcept;
   Value& operator=(const Value& other);
   Value& operator=(Value&& other) noexcept;
-  ~Value() { if (owns_block()) release(); }
+  ~Value() {
+    if (owns_block()) release();
+  }
 
   Kind kind() const { return kind_; }
   bool is_missing() const { return kind_ == Kind::Missing; }
   bool as_bool() const { return number_ != 0; }
-  std::int64_t raw() const { return number_; }  // the number inside, of every kind but Text and List
+  std::int64_t raw() const {
+    return number_;
+  }  // the number inside, of every kind but Text and List
   Decimal as_number() const { return {number_}; }
   Timestamp as_instant() const { return {number_}; }
   Duration as_duration() const { return {number_}; }
   Date as_date() const { return {static_cast<std::int32_t>(number_)}; }
   TimeOfDay as_time() const { return {number_}; }
-  std::string_view as_text() const;         // valid while this value lives and does not change
-  std::span<const Value> as_list() const;   // likewise
+  std::string_view as_text() const;        // valid while this value lives and does not change
+  std::span<const Value> as_list() const;  // likewise
 
   // Bytes beside the sixteen.
   std::size_t heap_bytes() const;
@@ -82,8 +86,8 @@ class Value {
   void copy_block(const Value& other);
 
   Kind kind_ = Kind::Missing;
-  std::uint8_t size_ = 0;      // of an inline text; in_block: block_ is owned
-  char small_[6] = {};         // an inline text begins here and runs on into the number
+  std::uint8_t size_ = 0;  // of an inline text; in_block: block_ is owned
+  char small_[6] = {};     // an inline text begins here and runs on into the number
   union {
     std::int64_t number_ = 0;
     void* block_;

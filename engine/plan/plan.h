@@ -35,27 +35,44 @@ constexpr FieldId event_time_field = FieldId::of(0xfffe);
 
 enum class Op : std::uint8_t {
   // leaves; `index` says which
-  Constant,    // plan.constants
-  Attribute,   // of the customer
-  Field,       // of the event at hand (event_time_field: its time)
-  Slot,        // of the campaign's frame
-  Metric,      // plan.metrics, as of now
-  Watch,       // is the customer in this segment?
+  Constant,   // plan.constants
+  Attribute,  // of the customer
+  Field,      // of the event at hand (event_time_field: its time)
+  Slot,       // of the campaign's frame
+  Metric,     // plan.metrics, as of now
+  Watch,      // is the customer in this segment?
   CustomerId,
   CustomerCreated,
-  Consent,     // has the customer consented? `index` is a ConsentKey
+  Consent,  // has the customer consented? `index` is a ConsentKey
   // truth. A missing operand is false.
-  Not, And, Or,
-  Equal, NotEqual, Less, LessEqual, Greater, GreaterEqual,
+  Not,
+  And,
+  Or,
+  Equal,
+  NotEqual,
+  Less,
+  LessEqual,
+  Greater,
+  GreaterEqual,
   In,           // a is an element of the list b
   Contains,     // list a holds b, or text a contains text b
   ContainsAny,  // the same for any element of list b
-  IsKnown, IsMissing,
+  IsKnown,
+  IsMissing,
   // values. A missing operand (or an overflow, or a division by zero) gives missing.
   Default,  // a, or b where a is missing
-  Add, Subtract, Multiply, Divide, Negate,
+  Add,
+  Subtract,
+  Multiply,
+  Divide,
+  Negate,
   ToNumber,  // int to number
-  Days, Hours, Round, Floor, Length, Lower,
+  Days,
+  Hours,
+  Round,
+  Floor,
+  Length,
+  Lower,
   Join,  // text of plan.templates[index]
 };
 
@@ -74,8 +91,8 @@ struct Node {
 struct Template {
   struct Part {
     std::string literal;
-    NodeId node;          // none: only the literal
-    EnumId enumeration;   // how an Enum is shown: the value's name
+    NodeId node;         // none: only the literal
+    EnumId enumeration;  // how an Enum is shown: the value's name
   };
   std::vector<Part> parts;
 };
@@ -83,8 +100,20 @@ struct Template {
 // --- Metrics -----------------------------------------------------------------------------------
 
 enum class Aggregate : std::uint8_t {
-  Count, Sum, Average, Min, Max, First, Last, Distinct,
-  TimeSinceLast, Streak, Ever, Never, MostFrequent, Values,
+  Count,
+  Sum,
+  Average,
+  Min,
+  Max,
+  First,
+  Last,
+  Distinct,
+  TimeSinceLast,
+  Streak,
+  Ever,
+  Never,
+  MostFrequent,
+  Values,
 };
 
 enum class WindowKind : std::uint8_t { Lifetime, Trailing, ThisDay, ThisWeek, ThisMonth, ThisYear };
@@ -140,7 +169,7 @@ struct Log {
 // stands behind `reaches`, `enters`, `leaves`. Watches read only watches before them. A new
 // customer is outside of all of them.
 struct Watch {
-  Symbol symbol;        // a segment's; empty for a hidden one
+  Symbol symbol;  // a segment's; empty for a hidden one
   std::uint64_t definition = 0;
   NodeId condition;
   bool is_segment = false;
@@ -166,9 +195,9 @@ struct Binding {
 struct Schedule {
   enum class Every : std::uint8_t { Once, Day, Week, Month };
   Every every = Every::Once;
-  Timestamp at;        // Once: the instant
-  int day = 0;         // Week: 0 Monday … 6 Sunday; Month: 1 to 31 (a day the month lacks is its last)
-  TimeOfDay time;      // Day, Week, Month: in the customer's zone
+  Timestamp at;  // Once: the instant
+  int day = 0;   // Week: 0 Monday … 6 Sunday; Month: 1 to 31 (a day the month lacks is its last)
+  TimeOfDay time;  // Day, Week, Month: in the customer's zone
 };
 
 struct Trigger {
@@ -187,15 +216,15 @@ struct Trigger {
   Span within;
   WatchId watch;
   Schedule schedule;
-  NodeId condition;          // of Schedule; none: everybody
-  std::uint16_t start = 0;   // where its steps begin in the campaign's code
+  NodeId condition;         // of Schedule; none: everybody
+  std::uint16_t start = 0;  // where its steps begin in the campaign's code
 };
 
 struct Enter {
   enum class How : std::uint8_t { Once, Every, Always };
   How how = How::Once;
-  Span every;        // of Every
-  NodeId key;        // `once per cart.sku`; none: one for all
+  Span every;  // of Every
+  NodeId key;  // `once per cart.sku`; none: one for all
   // The key can be computed from the first event of a trigger in parts.
   bool key_from_first = true;
 };
@@ -205,14 +234,15 @@ struct Goal {
   std::optional<Span> within;  // from the entry; none: up to the journey's end
 };
 
-// --- Steps: code. A program counter is an index into Campaign::steps; behind the last one is the end.
+// --- Steps: code. A program counter is an index into Campaign::steps; behind the last one is the
+// end.
 
 struct Send {
   std::uint32_t message = 0;         // plan.messages
   std::vector<ChannelId> channels;   // tried in this order
   std::optional<Span> within;        // not delivered later than this after the step was reached
   std::optional<Span> wait_for_cap;  // `or wait up to D`
-  std::uint16_t ordinal = 0;         // of the step in its campaign's text: part of its effects' keys
+  std::uint16_t ordinal = 0;  // of the step in its campaign's text: part of its effects' keys
 };
 struct Wait {
   Span span;
@@ -220,12 +250,12 @@ struct Wait {
 struct WaitUntil {
   enum class Kind : std::uint8_t { TimeOfDay, Weekday, Instant };
   Kind kind = Kind::TimeOfDay;
-  TimeOfDay time;                // TimeOfDay, Weekday; Instant with `at_time`
-  int weekday = 0;               // Weekday: 0 Monday … 6 Sunday
-  NodeId instant;                // Instant: a node of kind Instant or Date (missing: goes on at once)
-  Span offset;                   // Instant: this much …
-  bool before = false;           // … before it (else after)
-  bool at_time = false;          // `… at 10:00`: that day, at this time of the customer's zone
+  TimeOfDay time;        // TimeOfDay, Weekday; Instant with `at_time`
+  int weekday = 0;       // Weekday: 0 Monday … 6 Sunday
+  NodeId instant;        // Instant: a node of kind Instant or Date (missing: goes on at once)
+  Span offset;           // Instant: this much …
+  bool before = false;   // … before it (else after)
+  bool at_time = false;  // `… at 10:00`: that day, at this time of the customer's zone
 };
 struct WaitFor {
   Binding binding;
@@ -252,9 +282,9 @@ struct Campaign {
   Symbol symbol;
   CampaignClass campaign_class = CampaignClass::Marketing;
   int priority = 50;
-  NodeId audience;                      // `for`; none: everybody. May read slots
+  NodeId audience;  // `for`; none: everybody. May read slots
   Enter enter;
-  Decimal hold_out;                     // share of customers, 0 to 1
+  Decimal hold_out;  // share of customers, 0 to 1
   std::optional<Goal> goal;
   std::vector<EventMatch> leave_events;  // `where` may read slots
   std::vector<NodeId> leave_conditions;  // may read slots
@@ -267,7 +297,7 @@ struct Campaign {
 struct Message {
   ContentId content;
   struct Variant {
-    ChannelId channel;  // none: for every channel that has no variant of its own
+    ChannelId channel;             // none: for every channel that has no variant of its own
     TemplateId title, body, link;  // none where the content has none
   };
   std::vector<Variant> variants;  // the one for every channel last, if there is one
@@ -281,9 +311,9 @@ std::string_view name_of(ChannelClass channel_class);
 struct Channel {
   Symbol symbol;
   ChannelClass channel_class = ChannelClass::Direct;
-  std::int64_t cost_millionths = 0;  // of a major unit of the currency, for one message
-  std::uint32_t rate_per_second = 0; // 0: none stated. Shapes delivery, never a decision
-  IdentifierId reach_by;             // none: reaches everyone
+  std::int64_t cost_millionths = 0;   // of a major unit of the currency, for one message
+  std::uint32_t rate_per_second = 0;  // 0: none stated. Shapes delivery, never a decision
+  IdentifierId reach_by;              // none: reaches everyone
   std::vector<AttributeId> cleared_for;
 };
 
@@ -358,10 +388,10 @@ struct Plan {
   std::vector<ConsentKey> consents;
   Policy policy;
 
-  std::vector<Reaction> reactions;                       // by event type
+  std::vector<Reaction> reactions;  // by event type
   // Who may change with an attribute or with another watch, through other watches too; ascending.
   std::vector<std::vector<WatchId>> watches_of_attribute, watches_of_watch;
-  std::vector<std::vector<TriggerRef>> on_enter, on_leave; // by watch: triggers on its crossing
+  std::vector<std::vector<TriggerRef>> on_enter, on_leave;  // by watch: triggers on its crossing
   std::vector<TriggerRef> schedules;
 
   const Node& operator[](NodeId id) const { return nodes[id.index()]; }

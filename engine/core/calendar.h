@@ -1,0 +1,18 @@
+// Calendar: days, weeks, months and years of a zone's clock, and the clock times of schedules.
+#pragma once
+
+#include "base/time.h"
+#include "plan/plan.h"
+
+namespace koi::core {
+
+enum class Period : std::uint8_t { Day, Week, Month, Year };  // a week begins on Monday
+
+// The first instant of the period that `at` lies in, and of the one after it.
+Timestamp period_begin(Period period, Timestamp at, const Zone& zone);
+Timestamp period_end(Period period, Timestamp at, const Zone& zone);
+
+// The first occurrence later than `after`; never where there is none.
+Timestamp next_occurrence(const plan::Schedule& schedule, Timestamp after, const Zone& zone);
+
+}  // namespace koi::core

@@ -1,0 +1,407 @@
+#include "core/decide.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/hash.h"
+#include "core/calendar.h"
+#include "core/detail/turn.h"
+#include "core/gate.h"
+#include "core/metrics.h"
+
+namespace koi::core {
+
+using plan::CampaignClass;
+
+namespace {
+
+// Echoes of echoes (a segment entered, a campaign entered by that, …) end here at the latest.
+constexpr std::size_t echoes_at_most = 256;
+
+bool is_known_id(const State& state, std::uint64_t hash) {
+  const auto place = std::lower_bound(state.seen.begin(), state.seen.end(), hash,
+                                      [](const SeenId& a, std::uint64_t b) { return a.hash < b; });
+  return place != state.seen.end() && place->hash == hash;
+}
+
+// Forgets ids older than the horizon, about once a day of the customer's time.
+void prune_ids(State& state, Duration horizon) {
+  if (state.seen_pruned == Timestamp::ever()) state.seen_pruned = state.clock;
+  if (state.clock - state.seen_pruned < days(1)) return;
+  std::erase_if(state.seen, [&](const SeenId& id) { return id.time < state.clock - horizon; });
+  state.seen_pruned = state.clock;
+}
+
+void remember_id(State& state, std::uint64_t hash, Timestamp time) {
+  const SeenId id{hash, time};
+  state.seen.insert(std::upper_bound(state.seen.begin(), state.seen.end(), id), id);
+}
+
+void link(State& state, const std::vector<Identifier>& identifiers) {
+  for (const Identifier& identifier : identifiers) {
+    const auto place =
+        std::lower_bound(state.identifiers.begin(), state.identifiers.end(), identifier);
+    if (place == state.identifiers.end() || *place != identifier)
+      state.identifiers.insert(place, identifier);
+  }
+}
+
+}  // namespace
+
+Standing decide(const plan::Plan& plan, State& state, const Event& event,
+                std::vector<Effect>& effects) {
+  return Turn(plan, state, effects).take(event);
+}
+Standing decide(const plan::Plan& plan, State& state, const Tick& tick,
+                std::vector<Effect>& effects) {
+  return Turn(plan, state, effects).take(tick);
+}
+Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt,
+                std::vector<Effect>& effects) {
+  return Turn(plan, state, effects).take(receipt);
+}
+Standing decide(const plan::Plan& plan, State& state, const Input& input,
+                std::vector<Effect>& effects) {
+  return std::visit([&](const auto& each) { return decide(plan, state, each, effects); }, input);
+}
+
+Timestamp next_due(const State& state) { return state.due; }
+
+// --- The three inputs ---------------------------------------------------------------------------
+
+Standing Turn::take(const Event& event) {
+  const std::uint64_t id_hash = event.id_hash();
+  if (is_known_id(state_, id_hash)) return Standing::Duplicate;
+  const bool late = event.time < state_.clock;
+  if (late && state_.clock - event.time > plan_.policy.lateness) {
+    // However late, a refusal is a refusal; nothing else of such an event counts.
+    if (event.type == type_of(EngineEvent::Unsubscribed)) apply_consent(event);
+    return Standing::TooLate;
+  }
+  if (!late) advance(event.time, false);
+
+  remember_id(state_, id_hash, event.time);
+  now_ = late ? state_.clock : event.time;
+  state_.clock = now_;
+  if (state_.created == Timestamp::never()) state_.created = event.time;
+  let_in_.clear();
+  link(state_, event.identifiers);
+  apply_consent(event);
+
+  const Hash128 cause =
+      HashInput().text("event").text(state_.id).text(event.id).hash128(plan_.seed);
+  happen({event.type, event.time, event.fields, cause, late, false});
+  happen_echoes();
+  settle();
+  // What a late event began may have been over by now: its deadlines are met at once.
+  if (late) advance(now_, false);
+  return late ? Standing::Late : Standing::Applied;
+}
+
+Standing Turn::take(const Tick& tick) {
+  if (state_.created == Timestamp::never()) return Standing::Applied;
+  now_ = std::max(state_.clock, state_.created);
+  if (state_.due == Timestamp::never()) settle();
+  advance(tick.to, tick.inclusive);
+  return Standing::Applied;
+}
+
+Standing Turn::take(const Receipt& receipt) {
+  advance(receipt.time, false);
+  const auto place = std::find_if(state_.open.begin(), state_.open.end(),
+                                  [&](const OpenSend& open) { return open.key == receipt.key; });
+  if (place == state_.open.end()) return Standing::Duplicate;
+  now_ = std::max(state_.clock, receipt.time);
+  state_.clock = now_;
+
+  OpenSend open = std::move(*place);
+  state_.open.erase(place);
+  const plan::Campaign& from = campaign(open.campaign);
+  const auto& send = std::get<plan::Send>(from.steps[open.step]);
+  const bool failed = receipt.failure != Failure::None;
+  echo(failed ? EngineEvent::Failed : EngineEvent::Delivered,
+       {Value::text(plan_.contents[plan_.messages[send.message].content.index()].name),
+        Value::text(plan_.channels[send.channels[open.channel].index()].symbol.name),
+        Value::text(from.symbol.name)},
+       HashInput()
+           .text("receipt")
+           .number(receipt.key.high)
+           .number(receipt.key.low)
+           .hash128(plan_.seed));
+  if (failed) {
+    if (open.first_reason == Reason::None) open.first_reason = reason_of(name_of(receipt.failure));
+    ++open.channel;
+    wake(open);
+  }
+  happen_echoes();
+  settle();
+  return Standing::Applied;
+}
+
+// --- Time ---------------------------------------------------------------------------------------
+
+void Turn::advance(Timestamp to, bool inclusive) {
+  while (state_.due < to || (inclusive && state_.due == to)) {
+    if (state_.due == Timestamp::never()) return;
+    now_ = std::max(state_.clock, state_.due);
+    state_.clock = now_;
+    let_in_.clear();
+    fire_due();
+    happen_echoes();
+    settle();
+  }
+}
+
+// All that is due at this instant: first what time alone makes true or false, then the campaigns in
+// their order, each with its waits before its entries.
+void Turn::fire_due() {
+  std::vector<plan::WatchId> flips;
+  for (std::size_t i = 0; i < state_.watches.size(); ++i)
+    if (state_.watches[i].flip <= now_) flips.push_back(plan::WatchId::of(i));
+  const Hash128 cause = HashInput()
+                            .text("timer")
+                            .text(state_.id)
+                            .number(static_cast<std::uint64_t>(now_.us))
+                            .hash128(plan_.seed);
+  if (!flips.empty()) update_watches(std::move(flips), cause);
+  leave_by_conditions();
+  fire_schedules(candidates_);
+  std::sort(candidates_.begin(), candidates_.end());
+  std::vector<Candidate> entries = std::exchange(candidates_, {});
+
+  struct Due {
+    plan::CampaignId campaign;
+    Hash128 journey;  // or of an open send
+    bool is_send = false;
+  };
+  std::vector<Due> dues;
+  for (const Journey& journey : state_.journeys)
+    if (journey.due <= now_) dues.push_back({journey.campaign, journey.id, false});
+  for (const OpenSend& open : state_.open)
+    if (open.due <= now_) dues.push_back({open.campaign, open.key, true});
+  std::stable_sort(dues.begin(), dues.end(),
+                   [](const Due& a, const Due& b) { return a.campaign < b.campaign; });
+
+  auto entry = entries.begin();
+  const auto admit_until = [&](plan::CampaignId bound) {
+    for (; entry != entries.end() && entry->campaign < bound; ++entry)
+      candidates_.push_back(*entry);
+    admit(nullptr);
+  };
+  for (const Due& due : dues) {
+    admit_until(due.campaign);
+    if (due.is_send) {
+      const auto open = std::find_if(state_.open.begin(), state_.open.end(),
+                                     [&](const OpenSend& each) { return each.key == due.journey; });
+      if (open == state_.open.end()) continue;
+      OpenSend taken = std::move(*open);
+      state_.open.erase(open);
+      wake(taken);
+    } else if (Journey* journey = find_journey(due.journey); journey && journey->due <= now_) {
+      wake(*journey);
+    }
+    admit(nullptr);
+  }
+  admit_until(plan::CampaignId::none());
+  sweep();
+  for (std::size_t i = 0; i < plan_.logs.size(); ++i)
+    prune(plan_.logs[i], state_.logs[i], now_, zone());
+}
+
+void Turn::fire_schedules(std::vector<Candidate>& found) {
+  if (state_.schedule_due > now_) return;
+  const Timestamp from = schedules_from();
+  for (const plan::TriggerRef& ref : plan_.schedules) {
+    const plan::Trigger& trigger = campaign(ref.campaign).triggers[ref.trigger];
+    const Timestamp occurrence = next_occurrence(trigger.schedule, from, zone());
+    if (occurrence > now_ || !holds(facts(), trigger.condition)) continue;
+    const Hash128 cause = HashInput()
+                              .text("schedule")
+                              .text(state_.id)
+                              .number(ref.trigger)
+                              .number(static_cast<std::uint64_t>(occurrence.us))
+                              .hash128(plan_.seed);
+    found.push_back({ref.campaign, ref.trigger, Candidate::Kind::Fired, cause});
+  }
+  state_.schedules_done = now_;
+}
+
+// Schedules count from behind this instant: those of now come after the events of now.
+Timestamp Turn::schedules_from() const {
+  const Timestamp seen = std::max(state_.clock, state_.created) - microseconds(1);
+  return std::max(state_.schedules_done, seen);
+}
+
+Timestamp Turn::next_schedule() const {
+  Timestamp next = Timestamp::never();
+  for (const plan::TriggerRef& ref : plan_.schedules) {
+    const plan::Trigger& trigger = campaign(ref.campaign).triggers[ref.trigger];
+    Timestamp from = schedules_from();
+    // Who does not meet the condition can not before it flips.
+    if (!holds(facts(), trigger.condition)) {
+      const Timestamp flip = next_flip(facts(), trigger.condition);
+      if (flip == Timestamp::never()) continue;
+      from = std::max(from, flip - microseconds(1));
+    }
+    next = std::min(next, next_occurrence(trigger.schedule, from, zone()));
+  }
+  return next;
+}
+
+// --- One event: rule 4's order ------------------------------------------------------------------
+
+void Turn::happen(const Happening& what) {
+  const plan::Reaction& reaction = plan_.reactions[what.type.index()];
+  apply_profile(what, reaction);
+  apply_metrics(what, reaction);
+  if (!state_.begun) {
+    state_.begun = true;  // he was outside of every segment; now he may be in any
+    std::vector<plan::WatchId> all;
+    for (std::size_t i = 0; i < plan_.watches.size(); ++i) all.push_back(plan::WatchId::of(i));
+    update_watches(std::move(all), what.cause);
+  } else {
+    update_watches(reaction.watches, what.cause);
+  }
+  remember(what, reaction);
+  pass_journeys(what);
+  for (const plan::TriggerRef& ref : reaction.begins)
+    candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Began, what.cause});
+  admit(&what);
+  sweep();
+}
+
+void Turn::happen_echoes() {
+  for (std::size_t i = 0; i < echoes_.size() && i < echoes_at_most; ++i) {
+    const Echo each = std::move(echoes_[i]);
+    happen({type_of(each.type), now_, each.fields, each.cause, false, true});
+  }
+  echoes_.clear();
+}
+
+void Turn::apply_profile(const Happening& what, const plan::Reaction& reaction) {
+  for (const plan::AttributeSet& set : reaction.sets) {
+    const std::size_t slot = set.attribute.index();
+    // A late event does not overwrite what a later one has said.
+    if (what.time < state_.attribute_times[slot]) continue;
+    Value value = value_of(facts(what), set.value);
+    if (value.is_missing()) continue;
+    if (set.attribute == time_zone_attribute && !find_zone(value.as_text())) continue;
+    state_.attributes[slot] = std::move(value);
+    state_.attribute_times[slot] = what.time;
+  }
+}
+
+void Turn::apply_consent(const Event& event) {
+  const bool granted = event.type == type_of(EngineEvent::Consented);
+  if (!granted && event.type != type_of(EngineEvent::Unsubscribed)) return;
+  const std::string_view channel_name = event.fields[1].as_text();
+  const std::string_view purpose_name = event.fields[3].as_text();
+  plan::ChannelId channel;
+  for (std::size_t i = 0; i < plan_.channels.size(); ++i) {
+    const Symbol& symbol = plan_.channels[i].symbol;
+    if (!channel_name.empty() && (symbol.name == channel_name || symbol.alias == channel_name))
+      channel = plan::ChannelId::of(i);
+  }
+  // A consent for a channel that nobody knows grants nothing; a refusal for one refuses them all.
+  if (granted && !channel_name.empty() && channel.is_none()) return;
+  for (const CampaignClass purpose :
+       {CampaignClass::Marketing, CampaignClass::Transactional, CampaignClass::Service}) {
+    const bool meant = purpose_name.empty() ? purpose != CampaignClass::Transactional
+                                            : purpose_name == plan::name_of(purpose);
+    if (meant) record_consent(state_, purpose, channel, granted, event.time);
+  }
+}
+
+void Turn::apply_metrics(const Happening& what, const plan::Reaction& reaction) {
+  if (reaction.accumulators.empty() && reaction.logs.empty()) return;
+  const Zone& here = zone();
+  for (const plan::AccumulatorId id : reaction.accumulators) {
+    const plan::Accumulator& accumulator = plan_.accumulators[id.index()];
+    if (matches(accumulator.events, what, {}))
+      accumulate(plan_, accumulator, state_.accumulators[id.index()], what.time, what.fields, now_,
+                 here);
+  }
+  for (const plan::LogId id : reaction.logs) {
+    const plan::Log& log = plan_.logs[id.index()];
+    prune(log, state_.logs[id.index()], now_, here);
+    if (matches(log.events, what, {}))
+      log_event(log, state_.logs[id.index()], what.time, what.fields, now_, here);
+  }
+}
+
+void Turn::remember(const Happening& what, const plan::Reaction& reaction) {
+  std::erase_if(state_.recent,
+                [&](const Recent& each) { return each.time < now_ - plan_.policy.lateness; });
+  if (!reaction.remembered || what.by_engine) return;
+  const auto place =
+      std::upper_bound(state_.recent.begin(), state_.recent.end(), what.time,
+                       [](Timestamp t, const Recent& each) { return t < each.time; });
+  state_.recent.insert(place, {what.time, what.type, {what.fields.begin(), what.fields.end()}});
+}
+
+// Brings these watches up to date, and those that read what has changed. Watches read only watches
+// before them, so one pass in ascending order is enough.
+void Turn::update_watches(std::vector<plan::WatchId> todo, Hash128 cause) {
+  for (std::size_t i = 0; i < todo.size(); ++i) {
+    const plan::WatchId id = todo[i];
+    const plan::Watch& watch = plan_.watches[id.index()];
+    Watched& watched = state_.watches[id.index()];
+    const bool inside = holds(facts(), watch.condition);
+    watched.flip = next_flip(facts(), watch.condition);
+    if (inside == watched.inside) continue;
+    watched.inside = inside;
+
+    for (const plan::WatchId reader : plan_.watches_of_watch[id.index()]) {
+      const auto place =
+          std::lower_bound(todo.begin() + static_cast<std::ptrdiff_t>(i) + 1, todo.end(), reader);
+      if (place == todo.end() || *place != reader) todo.insert(place, reader);
+    }
+    const Hash128 crossing = HashInput()
+                                 .text(inside ? "enters" : "leaves")
+                                 .number(cause.high)
+                                 .number(cause.low)
+                                 .number(watch.definition)
+                                 .hash128(plan_.seed);
+    for (const plan::TriggerRef& ref : (inside ? plan_.on_enter : plan_.on_leave)[id.index()])
+      candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Fired, crossing});
+    if (watch.is_segment)
+      echo(inside ? EngineEvent::Entered : EngineEvent::Left, {Value::text(watch.symbol.name), {}},
+           crossing);
+  }
+}
+
+bool Turn::is_listened_to(EngineEvent type) const {
+  const plan::Reaction& reaction = plan_.reactions[type_of(type).index()];
+  return !reaction.sets.empty() || !reaction.accumulators.empty() || !reaction.logs.empty() ||
+         !reaction.begins.empty() || !reaction.concerns.empty();
+}
+
+void Turn::echo(EngineEvent type, std::vector<Value> fields, Hash128 cause) {
+  if (is_listened_to(type)) echoes_.push_back({type, std::move(fields), cause});
+}
+
+// --- The end of a turn --------------------------------------------------------------------------
+
+// Finds the customer's next timers, now that everything has happened.
+void Turn::settle() {
+  leave_by_conditions();
+  happen_echoes();
+  sweep();
+  prune_ids(state_, plan_.policy.id_horizon);
+  for (Journey& journey : state_.journeys) {
+    journey.leave_flip = Timestamp::never();
+    if (journey.phase == Journey::Phase::Ended) continue;
+    for (const plan::NodeId condition : campaign(journey.campaign).leave_conditions)
+      journey.leave_flip = std::min(journey.leave_flip, next_flip(facts(journey.frame), condition));
+  }
+  state_.schedule_due = plan_.schedules.empty() ? Timestamp::never() : next_schedule();
+
+  Timestamp due = state_.schedule_due;
+  for (const Watched& watched : state_.watches) due = std::min(due, watched.flip);
+  for (const Journey& journey : state_.journeys)
+    due = std::min({due, journey.due, journey.leave_flip});
+  for (const OpenSend& open : state_.open) due = std::min(due, open.due);
+  state_.due = due;
+}
+
+}  // namespace koi::core

@@ -1,0 +1,134 @@
+// Turn: one input's way through one customer's state. Private to core: decide.cpp has the order in
+// which things happen, journey.cpp what a campaign does with them.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/decide.h"
+#include "core/evaluate.h"
+
+namespace koi::core {
+
+// An event as the stages see it. Nothing is owned.
+struct Happening {
+  EventTypeId type;
+  Timestamp time;
+  std::span<const Value> fields;
+  Hash128 cause;
+  bool late = false;       // older than what the customer has seen
+  bool by_engine = false;  // follows from a decision; `any event` does not mean it
+};
+
+class Turn {
+ public:
+  Turn(const plan::Plan& plan, State& state, std::vector<Effect>& effects)
+      : plan_(plan), state_(state), effects_(effects) {}
+
+  Standing take(const Event& event);
+  Standing take(const Tick& tick);
+  Standing take(const Receipt& receipt);
+
+ private:
+  // A trigger that may let the customer in, in the order of campaigns.
+  struct Candidate {
+    enum class Kind : std::uint8_t {
+      Completed,  // the forming journey `cause` has all its parts
+      Began,      // the event at hand may be a trigger's first
+      Fired,      // a watch crossed or a schedule came
+    };
+    plan::CampaignId campaign;
+    std::uint16_t trigger = 0;
+    Kind kind = Kind::Fired;
+    Hash128 cause;
+    friend auto operator<=>(const Candidate& a, const Candidate& b) {
+      return std::tuple(a.campaign, a.kind, a.trigger) <=>
+             std::tuple(b.campaign, b.kind, b.trigger);
+    }
+    friend bool operator==(const Candidate& a, const Candidate& b) { return (a <=> b) == 0; }
+  };
+  // An event of the engine's own that somebody listens to, taken when the one at hand is done.
+  struct Echo {
+    EngineEvent type;
+    std::vector<Value> fields;
+    Hash128 cause;
+  };
+
+  // decide.cpp: the order of things
+  void advance(Timestamp to, bool inclusive);
+  void fire_due();
+  void happen(const Happening& what);
+  void happen_echoes();
+  void apply_profile(const Happening& what, const plan::Reaction& reaction);
+  void apply_consent(const Event& event);
+  void apply_metrics(const Happening& what, const plan::Reaction& reaction);
+  void remember(const Happening& what, const plan::Reaction& reaction);
+  void update_watches(std::vector<plan::WatchId> todo, Hash128 cause);
+  void echo(EngineEvent type, std::vector<Value> fields, Hash128 cause);
+  bool is_listened_to(EngineEvent type) const;
+  void fire_schedules(std::vector<Candidate>& found);
+  void settle();
+  Timestamp schedules_from() const;
+  Timestamp next_schedule() const;
+
+  // journey.cpp: what campaigns do
+  void pass_journeys(const Happening& what);
+  void pass_forming(Journey& journey, const Happening& what);
+  void leave_by_conditions();
+  void wake(Journey& journey);
+  void wake(OpenSend& open);
+  void admit(const Happening* what);
+  void begin(const Candidate& candidate, const Happening& what);
+  void look_back(Journey& journey, Timestamp since);
+  void enter(plan::CampaignId id, std::uint16_t trigger, std::vector<Value> frame, Hash128 cause);
+  bool is_in(plan::CampaignId campaign, std::uint64_t key) const;
+  bool may_enter_again(const plan::Campaign& campaign, plan::CampaignId id,
+                       std::uint64_t key) const;
+  void run(Journey& journey);
+  bool do_send(const plan::Send& send, Journey& journey);
+  void do_set(const plan::Set& set, Journey& journey);
+  void finish(Journey& journey);
+  void end(Journey& journey);
+  void reach_goal(Journey& journey);
+  void leave(Journey& journey);
+  void sweep();
+  bool matches(const plan::EventMatch& match, const Happening& what,
+               std::span<const Value> frame) const;
+  void capture(const plan::Binding& binding, const Happening& what,
+               std::vector<Value>& frame) const;
+  std::uint64_t key_of(const plan::Campaign& campaign, std::span<const Value> frame) const;
+  Journey* find_journey(Hash128 id);
+  Effect& emit(const Journey& journey, Action action);
+
+  // One message on the first channel that takes it, from `open.channel` on.
+  struct Attempt {
+    bool delayed = false;
+    Timestamp until;
+  };
+  Attempt attempt(const plan::Send& send, OpenSend open, bool held_out,
+                  std::span<const Value> frame);
+  bool render(const plan::Message& message, plan::ChannelId channel, std::span<const Value> frame,
+              Text& text, Reason& reason) const;
+
+  Facts facts(std::span<const Value> frame = {}) const {
+    return {plan_, state_, now_, {}, {}, frame};
+  }
+  Facts facts(const Happening& what, std::span<const Value> frame = {}) const {
+    return {plan_, state_, now_, what.fields, what.time, frame};
+  }
+  const plan::Campaign& campaign(plan::CampaignId id) const { return plan_.campaigns[id.index()]; }
+  const Zone& zone() const { return zone_of(plan_, state_); }
+
+  const plan::Plan& plan_;
+  State& state_;
+  std::vector<Effect>& effects_;
+  Timestamp now_;
+  std::vector<Candidate> candidates_;
+  std::vector<Echo> echoes_;
+  // INVARIANT: a campaign lets a customer in at most once (for each key) in one input: what its
+  // journeys set or cause can not let them in again, so that every input ends.
+  std::vector<std::pair<plan::CampaignId, std::uint64_t>> let_in_;
+};
+
+}  // namespace koi::core

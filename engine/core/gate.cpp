@@ -1,0 +1,153 @@
+#include "core/gate.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "core/calendar.h"
+
+namespace koi::core {
+
+using plan::CampaignClass;
+
+namespace {
+
+const Consent* find_consent(const State& state, CampaignClass purpose, plan::ChannelId channel) {
+  for (const Consent& consent : state.consents)
+    if (consent.purpose == purpose && consent.channel == channel) return &consent;
+  return nullptr;
+}
+
+// What the customer has said about this kind of message on this channel. A refusal for the channel
+// holds until it is taken back for the channel; a refusal for all of them until a later consent.
+enum class Said : std::uint8_t { Nothing, Yes, No };
+Said what_was_said(const State& state, CampaignClass purpose, plan::ChannelId channel) {
+  const Consent* here = find_consent(state, purpose, channel);
+  const Consent* everywhere = find_consent(state, purpose, plan::ChannelId::none());
+  if (here && !here->granted) return Said::No;
+  if (everywhere && !everywhere->granted)
+    return here && here->at > everywhere->at ? Said::Yes : Said::No;
+  return here || everywhere ? Said::Yes : Said::Nothing;
+}
+
+Period period_of(plan::Cap::Calendar calendar) {
+  switch (calendar) {
+    case plan::Cap::Calendar::Day:
+      return Period::Day;
+    case plan::Cap::Calendar::Week:
+      return Period::Week;
+    case plan::Cap::Calendar::Month:
+      return Period::Month;
+    case plan::Cap::Calendar::None:
+      break;
+  }
+  KOI_ASSERT(false);
+}
+
+bool concerns(const plan::Cap& cap, CampaignClass campaign_class, plan::ChannelId channel) {
+  return cap.campaign_class ? *cap.campaign_class == campaign_class : cap.channel == channel;
+}
+
+// The first instant at which something sent at `sent` no longer counts for the cap.
+Timestamp stops_counting(const plan::Cap& cap, Timestamp sent, const Zone& zone) {
+  if (cap.calendar != plan::Cap::Calendar::None)
+    return period_end(period_of(cap.calendar), sent, zone);
+  return add(sent, cap.per, zone);
+}
+
+// When the cap lets one more message through: not after `now` if it does already.
+Timestamp free_at(const plan::Cap& cap, const State& state, Timestamp now, const Zone& zone) {
+  if (cap.limit == 0) return Timestamp::never();
+  std::vector<Timestamp> ends;
+  for (const Sent& sent : state.sent) {
+    if (!concerns(cap, sent.campaign_class, sent.channel)) continue;
+    const Timestamp end = stops_counting(cap, sent.at, zone);
+    if (end > now) ends.push_back(end);
+  }
+  if (ends.size() < cap.limit) return now;
+  std::sort(ends.begin(), ends.end());
+  return ends[ends.size() - cap.limit];
+}
+
+}  // namespace
+
+bool is_quiet(const plan::QuietHours& quiet, TimeOfDay time) {
+  if (quiet.from <= quiet.to) return quiet.from <= time && time < quiet.to;
+  return quiet.from <= time || time < quiet.to;
+}
+
+Timestamp quiet_end(const plan::QuietHours& quiet, Timestamp now, const Zone& zone) {
+  const LocalTime local = zone.local(now);
+  const Timestamp today = zone.instant({local.date, quiet.to});
+  return today > now ? today : zone.instant({{local.date.days + 1}, quiet.to});
+}
+
+Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaign& campaign,
+                 bool held_out, plan::ChannelId channel, Timestamp now) {
+  const auto refuse = [](Reason reason) { return Verdict{Verdict::Kind::Refuse, reason, {}}; };
+  const CampaignClass purpose = campaign.campaign_class;
+
+  const Said said = what_was_said(state, purpose, channel);
+  const bool required = plan.policy.consent_required[static_cast<std::size_t>(purpose)];
+  if (said == Said::Nothing && required) return refuse(Reason::NoConsent);
+  if (said == Said::No) return refuse(Reason::Unsubscribed);
+  if (held_out) return refuse(Reason::HoldOut);
+
+  const Zone& zone = zone_of(plan, state);
+  const auto& quiet = plan.policy.quiet;
+  if (quiet && purpose != CampaignClass::Transactional && is_quiet(*quiet, zone.local(now).time)) {
+    if (quiet->drop) return refuse(Reason::QuietHours);
+    return {Verdict::Kind::Delay, Reason::QuietHours, quiet_end(*quiet, now, zone)};
+  }
+
+  Timestamp free = now;
+  for (const plan::Cap& cap : plan.policy.caps)
+    if (concerns(cap, purpose, channel)) free = std::max(free, free_at(cap, state, now, zone));
+  if (free > now) return {Verdict::Kind::Refuse, Reason::Cap, free};
+
+  const IdentifierId needed = plan.channels[channel.index()].reach_by;
+  const bool reachable =
+      needed.is_none() || std::any_of(state.identifiers.begin(), state.identifiers.end(),
+                                      [&](const Identifier& each) { return each.kind == needed; });
+  if (!reachable) return refuse(Reason::Unreachable);
+  return {};
+}
+
+void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,
+                 plan::ChannelId channel, Timestamp now) {
+  const auto& caps = plan.policy.caps;
+  if (caps.empty()) return;
+  const Zone& zone = zone_of(plan, state);
+  std::erase_if(state.sent, [&](const Sent& sent) {
+    return std::none_of(caps.begin(), caps.end(), [&](const plan::Cap& cap) {
+      return concerns(cap, sent.campaign_class, sent.channel) &&
+             stops_counting(cap, sent.at, zone) > now;
+    });
+  });
+  state.sent.push_back({now, campaign.campaign_class, channel});
+}
+
+void record_consent(State& state, CampaignClass purpose, plan::ChannelId channel, bool granted,
+                    Timestamp at) {
+  const auto before = [](const Consent& a, const Consent& b) {
+    return std::pair(a.purpose, a.channel) < std::pair(b.purpose, b.channel);
+  };
+  const Consent consent{purpose, channel, granted, at};
+  const auto place =
+      std::lower_bound(state.consents.begin(), state.consents.end(), consent, before);
+  if (place == state.consents.end() || before(consent, *place))
+    state.consents.insert(place, consent);
+  else if (place->at <= at)
+    *place = consent;
+}
+
+bool is_held_out(const plan::Plan& plan, const State& state, const plan::Campaign& campaign) {
+  if (campaign.hold_out.millionths <= 0 || state.hold_out_never) return false;
+  if (state.hold_out_always) return true;
+  const std::uint64_t chance =
+      HashInput().text("hold_out").text(campaign.symbol.name).text(state.id).hash64(plan.seed);
+  // The top bits as a fraction of one million.
+  const auto share = static_cast<std::int64_t>((chance >> 32) * 1'000'000 >> 32);
+  return share < campaign.hold_out.millionths;
+}
+
+}  // namespace koi::core

@@ -1,0 +1,42 @@
+// The gate: the one place that lets a message out. It asks consent → suppression → hold-out → quiet
+// hours → frequency caps → reachability, in this order, and reads what it let out before.
+#pragma once
+
+#include "core/effect.h"
+#include "core/state.h"
+#include "plan/plan.h"
+
+namespace koi::core {
+
+struct Verdict {
+  enum class Kind : std::uint8_t {
+    Pass,
+    Refuse,  // for `reason`
+    Delay,   // ask again at `until`; `reason` says what for
+  };
+  Kind kind = Kind::Pass;
+  Reason reason = Reason::None;
+  Timestamp until;
+};
+
+// May the campaign send to the customer on that channel now? A cap refuses; `until` is then the
+// first instant at which it would not. Quiet hours delay, or refuse where the policy drops.
+Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaign& campaign,
+                 bool held_out, plan::ChannelId channel, Timestamp now);
+
+// Is the instant in the quiet hours, and when do they end?
+bool is_quiet(const plan::QuietHours& quiet, TimeOfDay time);
+Timestamp quiet_end(const plan::QuietHours& quiet, Timestamp now, const Zone& zone);
+
+// Writes down what passed, and drops what no cap can count any more.
+void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,
+                 plan::ChannelId channel, Timestamp now);
+
+// Keeps a consent or its refusal (the latest for its purpose and channel).
+void record_consent(State& state, plan::CampaignClass purpose, plan::ChannelId channel,
+                    bool granted, Timestamp at);
+
+// Decided once for (seed, campaign, customer): the same at every entry.
+bool is_held_out(const plan::Plan& plan, const State& state, const plan::Campaign& campaign);
+
+}  // namespace koi::core

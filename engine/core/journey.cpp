@@ -1,0 +1,551 @@
+// What campaigns do with one input: triggers in parts, entries, waits, goals, and the steps.
+#include <algorithm>
+#include <utility>
+
+#include "base/hash.h"
+#include "core/calendar.h"
+#include "core/detail/turn.h"
+#include "core/gate.h"
+#include "model/codec.h"
+
+namespace koi::core {
+
+namespace {
+
+// The lower end of what a sorted list of (campaign, key) has for this pair.
+template <class List>
+auto place_of(List& list, plan::CampaignId campaign, std::uint64_t key) {
+  return std::lower_bound(
+      list.begin(), list.end(), std::pair(campaign, key),
+      [](const auto& a, const auto& b) { return std::pair(a.campaign, a.key) < b; });
+}
+
+// When `wait until …` goes on; not after `now` when it does so at once.
+Timestamp target_of(const plan::WaitUntil& wait, const Facts& facts, const Zone& zone) {
+  using Kind = plan::WaitUntil::Kind;
+  switch (wait.kind) {
+    case Kind::TimeOfDay:
+      return next_occurrence(
+          {.every = plan::Schedule::Every::Day, .at = {}, .day = 0, .time = wait.time}, facts.now,
+          zone);
+    case Kind::Weekday:
+      return next_occurrence(
+          {.every = plan::Schedule::Every::Week, .at = {}, .day = wait.weekday, .time = wait.time},
+          facts.now, zone);
+    case Kind::Instant: {
+      const Value value = value_of(facts, wait.instant);
+      if (value.is_missing()) return facts.now;
+      Timestamp at = value.kind() == koi::Kind::Date ? zone.instant({value.as_date(), {}})
+                                                     : value.as_instant();
+      at = wait.before ? subtract(at, wait.offset, zone) : add(at, wait.offset, zone);
+      if (wait.at_time) at = zone.instant({zone.local(at).date, wait.time});
+      return at;
+    }
+  }
+  KOI_ASSERT(false);
+}
+
+}  // namespace
+
+// --- Events and journeys under way --------------------------------------------------------------
+
+bool Turn::matches(const plan::EventMatch& match, const Happening& what,
+                   std::span<const Value> frame) const {
+  if (match.type.is_none() ? what.by_engine : match.type != what.type) return false;
+  return holds(facts(what, frame), match.where);
+}
+
+void Turn::capture(const plan::Binding& binding, const Happening& what,
+                   std::vector<Value>& frame) const {
+  for (const plan::Capture& capture : binding.captures)
+    frame[capture.slot.index()] = capture.field == plan::event_time_field
+                                      ? Value::instant(what.time)
+                                      : what.fields[capture.field.index()];
+}
+
+// Each journey in turn: goal, then leave, then steps.
+void Turn::pass_journeys(const Happening& what) {
+  for (Journey& journey : state_.journeys) {
+    // An event counts for what was open at its own time (that is always so unless it is late).
+    if (what.time < journey.entered) continue;
+    if (journey.phase == Journey::Phase::Forming) {
+      pass_forming(journey, what);
+      continue;
+    }
+    const plan::Campaign& from = campaign(journey.campaign);
+    if (from.goal && !journey.goal_reached && what.time <= journey.goal_until &&
+        matches(from.goal->match, what, journey.frame))
+      reach_goal(journey);
+    if (journey.phase == Journey::Phase::Ended) continue;
+
+    const bool leaves =
+        std::any_of(from.leave_events.begin(), from.leave_events.end(),
+                    [&](const auto& match) { return matches(match, what, journey.frame); }) ||
+        std::any_of(from.leave_conditions.begin(), from.leave_conditions.end(),
+                    [&](plan::NodeId node) { return holds(facts(journey.frame), node); });
+    if (leaves) {
+      leave(journey);
+      continue;
+    }
+    if (journey.pc >= from.steps.size() || what.time < journey.since) continue;
+    const auto* wait = std::get_if<plan::WaitFor>(&from.steps[journey.pc]);
+    if (!wait || !matches(wait->binding.match, what, journey.frame)) continue;
+    capture(wait->binding, what, journey.frame);
+    journey.due = Timestamp::never();
+    journey.pc = wait->on_event;
+    run(journey);
+  }
+}
+
+// A trigger in parts: the event may end it, break it, or be its next part.
+void Turn::pass_forming(Journey& journey, const Happening& what) {
+  const plan::Campaign& from = campaign(journey.campaign);
+  const plan::Trigger& trigger = from.triggers[journey.trigger];
+  if (journey.part > trigger.thens.size()) return;  // complete; it enters in this turn
+  const auto is_matched = [&](const auto& match) { return matches(match, what, journey.frame); };
+  if (std::any_of(from.leave_events.begin(), from.leave_events.end(), is_matched))
+    return end(journey);
+  if (journey.part < trigger.thens.size()) {
+    const plan::Binding& next = trigger.thens[journey.part];
+    if (is_matched(next.match)) {
+      capture(next, what, journey.frame);
+      if (++journey.part < trigger.thens.size()) return;
+      ++journey.part;  // beyond the last: complete
+      candidates_.push_back(
+          {journey.campaign, journey.trigger, Candidate::Kind::Completed, journey.id});
+      return;
+    }
+  }
+  if (std::any_of(trigger.nots.begin(), trigger.nots.end(), is_matched)) end(journey);
+}
+
+void Turn::leave_by_conditions() {
+  for (Journey& journey : state_.journeys) {
+    if (journey.phase == Journey::Phase::Ended) continue;
+    for (const plan::NodeId condition : campaign(journey.campaign).leave_conditions) {
+      if (!holds(facts(journey.frame), condition)) continue;
+      if (journey.phase == Journey::Phase::Forming)
+        end(journey);
+      else
+        leave(journey);
+      break;
+    }
+  }
+}
+
+void Turn::reach_goal(Journey& journey) {
+  journey.goal_reached = true;
+  emit(journey, Action::Goal);
+}
+
+void Turn::leave(Journey& journey) {
+  emit(journey, Action::Leave);
+  finish(journey);
+}
+
+// The steps are over. What is left of it is its goal, where that may still be reached.
+void Turn::finish(Journey& journey) {
+  const auto& goal = campaign(journey.campaign).goal;
+  const bool goal_is_open = goal && goal->within && !journey.goal_reached;
+  const Timestamp until = journey.goal_until;
+  end(journey);
+  if (goal_is_open) journey.goal_until = until;
+}
+
+void Turn::end(Journey& journey) {
+  journey.phase = Journey::Phase::Ended;
+  journey.due = journey.leave_flip = Timestamp::never();
+  journey.goal_until = Timestamp::ever();
+}
+
+void Turn::sweep() {
+  std::erase_if(state_.journeys, [&](const Journey& journey) {
+    return journey.phase == Journey::Phase::Ended &&
+           (journey.goal_reached || journey.goal_until < now_ - plan_.policy.lateness);
+  });
+}
+
+Journey* Turn::find_journey(Hash128 id) {
+  for (Journey& journey : state_.journeys)
+    if (journey.id == id && journey.phase != Journey::Phase::Ended) return &journey;
+  return nullptr;
+}
+
+// --- Entries ------------------------------------------------------------------------------------
+
+std::uint64_t Turn::key_of(const plan::Campaign& from, std::span<const Value> frame) const {
+  if (from.enter.key.is_none()) return 0;
+  ByteWriter key;
+  key.value(value_of(facts(frame), from.enter.key));
+  return hash64(key.bytes(), 1);
+}
+
+bool Turn::is_in(plan::CampaignId id, std::uint64_t key) const {
+  for (auto place = place_of(state_.journeys, id, key);
+       place != state_.journeys.end() && place->campaign == id && place->key == key; ++place)
+    if (place->phase != Journey::Phase::Ended) return true;
+  return false;
+}
+
+bool Turn::may_enter_again(const plan::Campaign& from, plan::CampaignId id,
+                           std::uint64_t key) const {
+  if (from.enter.how == plan::Enter::How::Always) return true;
+  const auto place = place_of(state_.entries, id, key);
+  if (place == state_.entries.end() || place->campaign != id || place->key != key) return true;
+  return from.enter.how == plan::Enter::How::Every &&
+         now_ >= add(place->at, from.enter.every, zone());
+}
+
+// Takes the candidates in the campaigns' order, with those that come up on the way.
+void Turn::admit(const Happening* what) {
+  while (!candidates_.empty()) {
+    std::vector<Candidate> round = std::exchange(candidates_, {});
+    std::stable_sort(round.begin(), round.end());
+    for (const Candidate& candidate : round) {
+      const plan::Campaign& into = campaign(candidate.campaign);
+      switch (candidate.kind) {
+        case Candidate::Kind::Completed: {
+          Journey* forming = find_journey(candidate.cause);
+          if (!forming) break;
+          std::vector<Value> frame = std::move(forming->frame);
+          end(*forming);
+          enter(candidate.campaign, candidate.trigger, std::move(frame), candidate.cause);
+          break;
+        }
+        case Candidate::Kind::Began:
+          begin(candidate, *what);
+          break;
+        case Candidate::Kind::Fired:
+          enter(candidate.campaign, candidate.trigger, std::vector<Value>(into.frame_size),
+                candidate.cause);
+          break;
+      }
+    }
+  }
+}
+
+// The event may be the first of a trigger: the whole of it, or the beginning of one in parts.
+void Turn::begin(const Candidate& candidate, const Happening& what) {
+  const plan::Campaign& into = campaign(candidate.campaign);
+  const plan::Trigger& trigger = into.triggers[candidate.trigger];
+  if (!matches(trigger.first.match, what, {})) return;
+  std::vector<Value> frame(into.frame_size);
+  capture(trigger.first, what, frame);
+  if (trigger.kind == plan::Trigger::Kind::Event)
+    return enter(candidate.campaign, candidate.trigger, std::move(frame), candidate.cause);
+
+  const std::uint64_t key = into.enter.key_from_first ? key_of(into, frame) : 0;
+  if (is_in(candidate.campaign, key)) return;
+  // What can not be entered a second time need not begin a second time.
+  if (into.enter.how == plan::Enter::How::Once && into.enter.key_from_first &&
+      !may_enter_again(into, candidate.campaign, key))
+    return;
+  Journey journey;
+  journey.campaign = candidate.campaign;
+  journey.trigger = candidate.trigger;
+  journey.phase = Journey::Phase::Forming;
+  journey.key = key;
+  journey.id = HashInput()
+                   .text("begin")
+                   .number(candidate.cause.high)
+                   .number(candidate.cause.low)
+                   .text(into.symbol.name)
+                   .number(candidate.trigger)
+                   .hash128(plan_.seed);
+  journey.entered = journey.since = what.time;
+  journey.due = add(what.time, trigger.within, zone());
+  journey.frame = std::move(frame);
+  auto place = place_of(state_.journeys, candidate.campaign, key);
+  while (place != state_.journeys.end() && place->campaign == candidate.campaign &&
+         place->key == key)
+    ++place;
+  place = state_.journeys.insert(place, std::move(journey));
+  if (what.late) look_back(*place, what.time);
+}
+
+// A trigger that begins late sees what has come since.
+void Turn::look_back(Journey& journey, Timestamp since) {
+  for (const Recent& recent : state_.recent) {
+    if (recent.time <= since || recent.time > journey.due) continue;
+    if (journey.phase == Journey::Phase::Ended) return;
+    pass_forming(journey, {recent.type, recent.time, recent.fields, {}, false, false});
+  }
+}
+
+void Turn::enter(plan::CampaignId id, std::uint16_t trigger, std::vector<Value> frame,
+                 Hash128 cause) {
+  const plan::Campaign& into = campaign(id);
+  const std::uint64_t key = key_of(into, frame);
+  if (is_in(id, key) || !holds(facts(frame), into.audience) || !may_enter_again(into, id, key))
+    return;
+  const std::pair once{id, key};
+  if (std::find(let_in_.begin(), let_in_.end(), once) != let_in_.end()) return;
+  let_in_.push_back(once);
+
+  if (into.enter.how != plan::Enter::How::Always) {
+    const auto place = place_of(state_.entries, id, key);
+    if (place != state_.entries.end() && place->campaign == id && place->key == key)
+      place->at = now_;
+    else
+      state_.entries.insert(place, {id, key, now_});
+  }
+  Journey entered;
+  entered.campaign = id;
+  entered.trigger = trigger;
+  entered.phase = Journey::Phase::Active;
+  entered.held_out = is_held_out(plan_, state_, into);
+  entered.pc = into.triggers[trigger].start;
+  entered.key = key;
+  entered.id = HashInput()
+                   .text("entry")
+                   .number(cause.high)
+                   .number(cause.low)
+                   .text(into.symbol.name)
+                   .number(key)
+                   .hash128(plan_.seed);
+  entered.entered = entered.since = now_;
+  if (into.goal && into.goal->within) entered.goal_until = add(now_, *into.goal->within, zone());
+  entered.frame = std::move(frame);
+  auto place = place_of(state_.journeys, id, key);
+  while (place != state_.journeys.end() && place->campaign == id && place->key == key) ++place;
+  Journey& journey = *state_.journeys.insert(place, std::move(entered));
+
+  emit(journey, Action::Enter);
+  echo(EngineEvent::Entered, {Value(), Value::text(into.symbol.name)}, journey.id);
+  for (const plan::NodeId condition : into.leave_conditions)
+    if (holds(facts(journey.frame), condition)) return leave(journey);
+  run(journey);
+}
+
+// --- Steps --------------------------------------------------------------------------------------
+
+// Goes on from the step at pc until one waits or the end is reached.
+void Turn::run(Journey& journey) {
+  const plan::Campaign& from = campaign(journey.campaign);
+  while (journey.pc < from.steps.size()) {
+    const plan::Step& step = from.steps[journey.pc];
+    if (const auto* send = std::get_if<plan::Send>(&step)) {
+      journey.since = now_;
+      if (!do_send(*send, journey)) return;
+      ++journey.pc;
+    } else if (const auto* wait = std::get_if<plan::Wait>(&step)) {
+      journey.since = now_;
+      journey.due = add(now_, wait->span, zone());
+      return;
+    } else if (const auto* until = std::get_if<plan::WaitUntil>(&step)) {
+      const Timestamp target = target_of(*until, facts(journey.frame), zone());
+      if (target > now_) {
+        journey.since = now_;
+        journey.due = target;
+        return;
+      }
+      ++journey.pc;
+    } else if (const auto* wait_for = std::get_if<plan::WaitFor>(&step)) {
+      journey.since = now_;
+      journey.due = add(now_, wait_for->up_to, zone());
+      return;
+    } else if (const auto* choice = std::get_if<plan::If>(&step)) {
+      if (holds(facts(journey.frame), choice->condition))
+        ++journey.pc;
+      else
+        journey.pc = choice->otherwise;
+    } else if (const auto* jump = std::get_if<plan::Jump>(&step)) {
+      journey.pc = jump->to;
+    } else if (const auto* set = std::get_if<plan::Set>(&step)) {
+      do_set(*set, journey);
+      ++journey.pc;
+    } else {
+      break;  // stop
+    }
+  }
+  finish(journey);
+}
+
+// The journey's timer has come: the deadline of a trigger in parts, or of what it waits at.
+void Turn::wake(Journey& journey) {
+  journey.due = Timestamp::never();
+  const plan::Campaign& from = campaign(journey.campaign);
+  if (journey.phase == Journey::Phase::Forming) {
+    if (from.triggers[journey.trigger].kind == plan::Trigger::Kind::Absence)
+      candidates_.push_back(
+          {journey.campaign, journey.trigger, Candidate::Kind::Completed, journey.id});
+    else
+      end(journey);
+    return;
+  }
+  const plan::Step& step = from.steps[journey.pc];
+  if (const auto* send = std::get_if<plan::Send>(&step)) {
+    if (!do_send(*send, journey)) return;
+    ++journey.pc;
+  } else if (const auto* wait_for = std::get_if<plan::WaitFor>(&step)) {
+    journey.pc = wait_for->on_timeout;
+  } else {
+    ++journey.pc;
+  }
+  run(journey);
+}
+
+// False: it was delayed, and the journey stays at this step.
+bool Turn::do_send(const plan::Send& send, Journey& journey) {
+  OpenSend open;
+  open.entry = journey.id;
+  open.campaign = journey.campaign;
+  open.step = journey.pc;
+  open.occurrence = journey.occurrence;
+  open.since = journey.since;
+  const Attempt attempted = attempt(send, std::move(open), journey.held_out, journey.frame);
+  if (attempted.delayed) {
+    journey.due = attempted.until;
+    return false;
+  }
+  ++journey.occurrence;
+  return true;
+}
+
+// A delivery failed, or its delay is over: the message goes on to its next channel.
+void Turn::wake(OpenSend& open) {
+  open.due = Timestamp::never();
+  const auto& send = std::get<plan::Send>(campaign(open.campaign).steps[open.step]);
+  const OpenSend kept = open;
+  const Attempt attempted = attempt(send, open, false, kept.frame);
+  if (!attempted.delayed) return;
+  state_.open.push_back(kept);
+  state_.open.back().due = attempted.until;
+}
+
+Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out,
+                            std::span<const Value> frame) {
+  const plan::Campaign& from = campaign(open.campaign);
+  const plan::Message& message = plan_.messages[send.message];
+  const Timestamp last = send.within ? add(open.since, *send.within, zone()) : Timestamp::never();
+  Timestamp free = Timestamp::never();  // the first instant at which no cap would refuse
+  Reason first = open.first_reason;
+  const auto refused = [&](Reason reason) {
+    if (first == Reason::None) first = reason;
+  };
+  const auto effect = [&](Action action, plan::ChannelId channel) -> Effect& {
+    Effect& made = effects_.emplace_back();
+    made.time = now_;
+    made.campaign = open.campaign;
+    made.action = action;
+    made.content = message.content;
+    made.channel = channel;
+    made.entry = open.entry;
+    made.key = HashInput()
+                   .text(name_of(action))
+                   .number(open.entry.high)
+                   .number(open.entry.low)
+                   .number(send.ordinal)
+                   .number(open.occurrence)
+                   .number(open.channel)
+                   .hash128(plan_.seed);
+    return made;
+  };
+
+  for (; open.channel < send.channels.size(); ++open.channel) {
+    const plan::ChannelId channel = send.channels[open.channel];
+    const Verdict verdict = ask_gate(plan_, state_, from, held_out, channel, now_);
+    if (verdict.kind == Verdict::Kind::Delay) {
+      if (verdict.until <= last) return {true, verdict.until};
+      refused(Reason::Expired);
+      continue;
+    }
+    if (verdict.kind == Verdict::Kind::Refuse) {
+      if (verdict.reason == Reason::Cap) free = std::min(free, verdict.until);
+      refused(verdict.reason);
+      continue;
+    }
+    auto text = std::make_unique<Text>();
+    Reason reason = Reason::None;
+    if (!render(message, channel, frame, *text, reason)) {
+      refused(reason);
+      continue;
+    }
+    record_sent(plan_, state_, from, channel, now_);
+    Effect& sent = effect(Action::Send, channel);
+    sent.text = std::move(text);
+    sent.not_after = last;
+    sent.wants_receipt = true;
+    open.key = sent.key;
+    open.first_reason = first;
+    if (open.channel + 1u < send.channels.size())
+      open.frame.assign(frame.begin(), frame.end());
+    else
+      open.frame.clear();
+    state_.open.push_back(std::move(open));
+    return {};
+  }
+
+  if (send.wait_for_cap && free != Timestamp::never()) {
+    const Timestamp patience = add(open.since, *send.wait_for_cap, zone());
+    const Timestamp until = std::min({free, patience, last});
+    if (until > now_) return {true, until};
+  }
+  Effect& refusal = effect(Action::Refuse, send.channels.front());
+  refusal.of = Action::Send;
+  refusal.reason = first;
+  return {};
+}
+
+// The content's texts for that channel; false with the reason if it has none or a value is missing.
+bool Turn::render(const plan::Message& message, plan::ChannelId channel,
+                  std::span<const Value> frame, Text& text, Reason& reason) const {
+  const auto variant = std::find_if(
+      message.variants.begin(), message.variants.end(),
+      [&](const auto& each) { return each.channel == channel || each.channel.is_none(); });
+  if (variant == message.variants.end()) {
+    reason = Reason::NoVariant;
+    return false;
+  }
+  const auto fill = [&](plan::TemplateId from, std::string& to) {
+    if (from.is_none()) return true;
+    auto filled = text_of(facts(frame), from);
+    if (!filled) return false;
+    to = std::move(*filled);
+    return true;
+  };
+  if (fill(variant->title, text.title) && fill(variant->body, text.body) &&
+      fill(variant->link, text.link))
+    return true;
+  reason = Reason::MissingValue;
+  return false;
+}
+
+void Turn::do_set(const plan::Set& set, Journey& journey) {
+  const std::size_t slot = set.attribute.index();
+  if (journey.held_out) {
+    Effect& refusal = emit(journey, Action::Refuse);
+    refusal.of = Action::Set;
+    refusal.reason = Reason::HoldOut;
+    refusal.attribute = set.attribute;
+    return;
+  }
+  Value value = value_of(facts(journey.frame), set.value);
+  if (value.is_missing()) return;
+  if (set.attribute == time_zone_attribute && !find_zone(value.as_text())) return;
+  Effect& done = emit(journey, Action::Set);
+  done.attribute = set.attribute;
+  done.value = value;
+  state_.attributes[slot] = std::move(value);
+  state_.attribute_times[slot] = now_;
+  update_watches(plan_.watches_of_attribute[slot], done.key);
+}
+
+Effect& Turn::emit(const Journey& journey, Action action) {
+  Effect& effect = effects_.emplace_back();
+  effect.time = now_;
+  effect.campaign = journey.campaign;
+  effect.action = action;
+  effect.entry = journey.id;
+  // The step's place is part of the key, for actions that a step makes.
+  effect.key = HashInput()
+                   .text(name_of(action))
+                   .number(journey.id.high)
+                   .number(journey.id.low)
+                   .number(journey.pc)
+                   .number(journey.occurrence)
+                   .hash128(plan_.seed);
+  return effect;
+}
+
+}  // namespace koi::core

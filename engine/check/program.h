@@ -86,15 +86,15 @@ struct TextPart {
 
 struct Expression {
   Op op = Op::Constant;
-  Type type;  // Kind::Missing is the type of what did not check; none is left in a good program
-  SourceSpan span;
-  Value constant;
+  Type type{};  // Kind::Missing is that of what did not check; none is left in a good program
+  SourceSpan span{};
+  Value constant{};
   std::uint32_t index = 0;
-  BindingId binding;
-  ExpressionId a, b;
-  std::vector<TextPart> parts;
+  BindingId binding{};
+  ExpressionId a{}, b{};
+  std::vector<TextPart> parts{};
   // Of the meaning, by names and not by numbers: equal in every program that says the same.
-  Hash128 definition;
+  Hash128 definition{};
 };
 
 // --- Metrics and segments ----------------------------------------------------------------------
@@ -337,10 +337,12 @@ struct GivenFailure {  // every delivery on that channel fails from here on
   ChannelId channel;
   std::string reason;  // `unreachable`
 };
-struct ClockTo {  // `at T`, `until T`
+struct ClockTo {  // `until T`, `at T`, `at T expect …`: the deadlines of T fire too
   Timestamp to;
 };
-struct TestEvent {  // follows the ClockTo of its line
+// `at T ann E { … }`: what is due before T fires, then the event happens; T before the clock: it
+// arrives late. No ClockTo stands before it.
+struct TestEvent {
   TestCustomer customer = 0;
   Timestamp at;
   EventTypeId type;
@@ -351,6 +353,9 @@ enum class Action : std::uint8_t { Enter, Leave, Goal, Send, Set };
 struct ExpectAction {
   bool no = false;
   bool refuse = false;
+  // `at T expect A`, behind the ClockTo of its line: done since the clock's stop before that one.
+  // Else: in the whole test so far.
+  bool since_last_stop = false;
   Action action = Action::Send;
   std::string name;  // of the content, the campaign, the attribute; empty: any
   std::optional<TestCustomer> customer;

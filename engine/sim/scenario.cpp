@@ -1,0 +1,341 @@
+#include "sim/scenario.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "core/gate.h"
+#include "sim/world.h"
+
+namespace koi::sim {
+
+namespace {
+
+using core::Action;
+
+// A failed test lists at most so much of what was done: the last.
+constexpr std::size_t lines_at_most = 25;
+constexpr std::size_t near_at_most = 3;
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+
+Action action_of(check::Action action) {
+  switch (action) {
+    case check::Action::Enter:
+      return Action::Enter;
+    case check::Action::Leave:
+      return Action::Leave;
+    case check::Action::Goal:
+      return Action::Goal;
+    case check::Action::Send:
+      return Action::Send;
+    case check::Action::Set:
+      return Action::Set;
+  }
+  KOI_ASSERT(false);
+}
+
+plan::CampaignClass class_of(check::CampaignClass purpose) {
+  switch (purpose) {
+    case check::CampaignClass::Marketing:
+      return plan::CampaignClass::Marketing;
+    case check::CampaignClass::Transactional:
+      return plan::CampaignClass::Transactional;
+    case check::CampaignClass::Service:
+      return plan::CampaignClass::Service;
+  }
+  KOI_ASSERT(false);
+}
+
+// What an effect is about: the action itself, or the one that was refused.
+Action subject_of(const core::Effect& effect) {
+  return effect.action == Action::Refuse ? effect.of : effect.action;
+}
+
+class Player {
+ public:
+  Player(const check::Program& program, const plan::Plan& plan, const check::Test& test)
+      : program_(program), plan_(plan), test_(test), world_(plan) {
+    result_.name = test.name;
+    result_.span = test.span;
+  }
+
+  TestResult play() {
+    for (at_ = 0; at_ < test_.statements.size(); ++at_)
+      std::visit([this](const auto& each) { perform(each); }, test_.statements[at_].what);
+    if (world_.fault()) {
+      std::vector<std::string> done = done_lines();
+      result_.disappointments.push_back(
+          {test_.span, "that the test comes to an end", {*world_.fault()}, std::move(done)});
+    }
+    return std::move(result_);
+  }
+
+ private:
+  const check::TestStatement& statement() const { return test_.statements[at_]; }
+  template <class T>
+  const T* next_as() const {
+    return at_ + 1 < test_.statements.size() ? std::get_if<T>(&test_.statements[at_ + 1].what)
+                                             : nullptr;
+  }
+
+  // --- what happens
+
+  void perform(const check::GivenCustomer& given) {
+    core::State& state = world_.customer(test_.customers[given.customer]);
+    for (const auto& [attribute, value] : given.attributes)
+      state.attributes[attribute.index()] = value;
+    for (const Identifier& identifier : given.identifiers) {
+      const auto place =
+          std::lower_bound(state.identifiers.begin(), state.identifiers.end(), identifier);
+      if (place == state.identifiers.end() || *place != identifier)
+        state.identifiers.insert(place, identifier);
+    }
+    for (const check::ConsentKey& consent : given.consents)
+      core::record_consent(state, class_of(consent.purpose),
+                           consent.channel.is_none() ? plan::ChannelId::none()
+                                                     : plan::ChannelId::of(consent.channel.index()),
+                           true, Timestamp::ever());
+    if (given.hold_out) {
+      state.hold_out_always = *given.hold_out;
+      state.hold_out_never = !*given.hold_out;
+    }
+  }
+
+  void perform(const check::GivenFailure& given) {
+    world_.fail(plan::ChannelId::of(given.channel.index()), failure_of(given.reason));
+  }
+
+  void perform(const check::ClockTo& clock) {
+    if (!world_.has_begun()) world_.begin(clock.to);
+    if (clock.to > world_.clock()) stop_ = world_.done().size();
+    // An instant's events come before its deadlines, so a line that only looks sees them, and one
+    // that brings an event does not.
+    const auto* event = next_as<check::TestEvent>();
+    const bool brings_event = event && event->at == clock.to;
+    world_.run_to(clock.to, !brings_event);
+  }
+
+  void perform(const check::TestEvent& event) {
+    const std::string& customer = test_.customers[event.customer];
+    Event happening{.id = test_.name + "#" + std::to_string(at_ + 1),
+                    .type = event.type,
+                    .time = event.at,
+                    .customer = customer,
+                    .fields = event.fields,
+                    .identifiers = {}};
+    const EventType& type = plan_.schema[event.type];
+    for (std::size_t i = 0; i < type.fields.size() && i < event.fields.size(); ++i)
+      if (!type.fields[i].links.is_none() && !event.fields[i].is_missing())
+        happening.identifiers.push_back(
+            {type.fields[i].links, std::string(event.fields[i].as_text())});
+    if (world_.happen(happening) == core::Standing::TooLate)
+      too_late_.push_back(when(event.at) + "  " + customer + " " + type.symbol.name +
+                          " came too late (at " + when(world_.clock()) +
+                          ", later than the policy's lateness) and changed nothing");
+  }
+
+  // --- what is expected
+
+  void perform(const check::ExpectAction& expected) {
+    expect(expected);
+    expected_until_ = world_.done().size();
+  }
+
+  void expect(const check::ExpectAction& expected) {
+    const std::vector<Done>& done = world_.done();
+    claimed_.resize(done.size());
+    // `at T expect …` is of what was done since the clock's last stop.
+    const std::size_t from = looks_back_to_stop() ? stop_ : 0;
+    if (expected.no) {
+      std::vector<std::string> near;
+      for (std::size_t i = from; i < done.size(); ++i)
+        if (fits(expected, done[i])) near.push_back(line(done[i]));
+      if (!near.empty()) disappoint(words(expected), std::move(near));
+      return;
+    }
+    for (std::size_t i = from; i < done.size(); ++i) {
+      if (claimed_[i] || !fits(expected, done[i])) continue;
+      claimed_[i] = true;
+      return;
+    }
+    disappoint(words(expected), near_misses(expected, from));
+  }
+
+  void perform(const check::ExpectNothing& expected) {
+    const std::vector<Done>& done = world_.done();
+    claimed_.resize(done.size());
+    std::vector<std::string> near;
+    for (std::size_t i = expected.more ? 0 : expected_until_; i < done.size(); ++i)
+      if (counts(done[i]) && !(expected.more && claimed_[i])) near.push_back(line(done[i]));
+    if (!near.empty()) disappoint(expected.more ? "nothing more" : "nothing", std::move(near));
+    expected_until_ = done.size();
+  }
+
+  // Is this the expectation of an `at T expect …` line? Its span stands within the line's.
+  bool looks_back_to_stop() const {
+    if (at_ == 0) return false;
+    const check::TestStatement& before = test_.statements[at_ - 1];
+    if (!std::holds_alternative<check::ClockTo>(before.what)) return false;
+    return before.span.source == statement().span.source &&
+           before.span.begin <= statement().span.begin && statement().span.end <= before.span.end;
+  }
+
+  // Does it count as done, for `nothing` and `nothing more`?
+  static bool counts(const Done& done) {
+    return (done.effect.action == Action::Send || done.effect.action == Action::Set) &&
+           done.failure == Failure::None;
+  }
+
+  bool fits(const check::ExpectAction& expected, const Done& done) const {
+    const core::Effect& effect = done.effect;
+    if ((effect.action == Action::Refuse) != expected.refuse) return false;
+    if (subject_of(effect) != action_of(expected.action)) return false;
+    if (done.failure != Failure::None) return false;
+    return fits_name(expected, effect) && fits_customer(expected, done) &&
+           fits_channel(expected, effect) &&
+           (expected.reason.empty() || core::name_of(effect.reason) == expected.reason);
+  }
+  bool fits_name(const check::ExpectAction& expected, const core::Effect& effect) const {
+    const Symbol* symbol = symbol_of(effect);
+    return expected.name.empty() ||
+           (symbol && (symbol->name == expected.name || symbol->alias == expected.name));
+  }
+  bool fits_customer(const check::ExpectAction& expected, const Done& done) const {
+    return !expected.customer || test_.customers[*expected.customer] == done.customer;
+  }
+  static bool fits_channel(const check::ExpectAction& expected, const core::Effect& effect) {
+    return expected.channel.is_none() ||
+           (!effect.channel.is_none() && effect.channel.index() == expected.channel.index());
+  }
+
+  // --- what is told
+
+  void disappoint(std::string expected, std::vector<std::string> near) {
+    for (const std::string& each : too_late_) near.push_back(each);
+    result_.disappointments.push_back(
+        {statement().span, std::move(expected), std::move(near), done_lines()});
+  }
+
+  // What came nearest, the nearest first; equally near ones in the order in which they were done.
+  std::vector<std::string> near_misses(const check::ExpectAction& expected,
+                                       std::size_t from) const {
+    std::vector<std::pair<int, std::string>> found;
+    const std::vector<Done>& done = world_.done();
+    for (std::size_t i = 0; i < done.size(); ++i) {
+      const core::Effect& effect = done[i].effect;
+      if (subject_of(effect) != action_of(expected.action)) continue;
+      const bool same_name = fits_name(expected, effect);
+      const bool same_customer = fits_customer(expected, done[i]);
+      if (fits(expected, done[i]))
+        found.emplace_back(0, line(done[i]) + (i < from ? " (before the clock's last stop)"
+                                                        : " (claimed by an expectation before)"));
+      else if (same_name && same_customer)
+        found.emplace_back(1, line(done[i]));
+      else if (same_name)
+        found.emplace_back(2, line(done[i]));
+      else if (same_customer && expected.action != check::Action::Enter)
+        found.emplace_back(3, line(done[i]));
+    }
+    std::stable_sort(found.begin(), found.end(),
+                     [](const auto& a, const auto& b) { return a.first < b.first; });
+    if (found.size() > near_at_most) found.resize(near_at_most);
+    std::vector<std::string> lines;
+    for (auto& each : found) lines.push_back(std::move(each.second));
+    return lines;
+  }
+
+  std::vector<std::string> done_lines() const {
+    const std::vector<Done>& done = world_.done();
+    std::vector<std::string> lines;
+    const std::size_t first = done.size() > lines_at_most ? done.size() - lines_at_most : 0;
+    if (first > 0) lines.push_back("… " + std::to_string(first) + " before these");
+    for (std::size_t i = first; i < done.size(); ++i) lines.push_back(line(done[i]));
+    return lines;
+  }
+
+  // The name of what the effect is about, or null.
+  const Symbol* symbol_of(const core::Effect& effect) const {
+    switch (subject_of(effect)) {
+      case Action::Enter:
+      case Action::Leave:
+      case Action::Goal:
+        return &plan_.campaigns[effect.campaign.index()].symbol;
+      case Action::Send:
+        return &plan_.contents[effect.content.index()];
+      case Action::Set:
+        return &plan_.schema[effect.attribute].symbol;
+      case Action::Refuse:
+        break;
+    }
+    return nullptr;
+  }
+
+  std::string line(const Done& done) const {
+    const core::Effect& effect = done.effect;
+    const bool refused = effect.action == Action::Refuse;
+    const Action subject = subject_of(effect);
+    const Symbol* symbol = symbol_of(effect);
+    std::string text = when(effect.time) + "  ";
+    if (refused) text += "refuse ";
+    text += core::name_of(subject);
+    text += ' ';
+    if (subject == Action::Set) text += "customer.";
+    if (symbol) text += symbol->name;
+    text += (subject == Action::Send ? " to " : " for ") + done.customer;
+    if (!effect.channel.is_none())
+      text += " via " + plan_.channels[effect.channel.index()].symbol.name;
+    if (refused) text.append(" because ").append(core::name_of(effect.reason));
+    if (done.failure != Failure::None)
+      text.append(" (the delivery failed: ").append(name_of(done.failure)).append(")");
+    return text;
+  }
+
+  std::string words(const check::ExpectAction& expected) const {
+    std::string text;
+    if (expected.no) text += "no ";
+    if (expected.refuse) text += "refuse ";
+    text += core::name_of(action_of(expected.action));
+    if (!expected.name.empty()) {
+      text += ' ';
+      if (expected.action == check::Action::Set) text += "customer.";
+      text += expected.name;
+    }
+    if (expected.customer)
+      text += (expected.action == check::Action::Send ? " to " : " for ") +
+              test_.customers[*expected.customer];
+    if (!expected.channel.is_none())
+      text += " via " + program_.channels[expected.channel.index()].symbol.name;
+    if (!expected.reason.empty()) text += " because " + expected.reason;
+    if (looks_back_to_stop()) text += " by " + when(world_.clock());
+    return text;
+  }
+
+  // As a marketer writes it: the date and the time on the program's clocks.
+  std::string when(Timestamp at) const {
+    const LocalTime local = plan_.policy.zone->local(at);
+    return to_string(local.date) + " " + to_string(local.time);
+  }
+
+  const check::Program& program_;
+  const plan::Plan& plan_;
+  const check::Test& test_;
+  World world_;
+  TestResult result_;
+  std::size_t at_ = 0;              // of the statement at hand
+  std::size_t stop_ = 0;            // how much had been done when the clock left its last stop
+  std::size_t expected_until_ = 0;  // how much had been done at the last expectation
+  std::vector<bool> claimed_;       // of what was done
+  std::vector<std::string> too_late_;
+};
+
+}  // namespace
+
+TestResult play(const check::Program& program, const plan::Plan& plan, const check::Test& test) {
+  return Player(program, plan, test).play();
+}
+
+}  // namespace koi::sim

@@ -1,0 +1,87 @@
+#include "sim/world.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace koi::sim {
+
+namespace {
+
+// More deliveries than any sensible program makes of one input. Outside, time passes between a send
+// and its receipt; here it does not, so that a loop of the two must be stopped.
+constexpr std::size_t deliveries_at_most = 10'000;
+
+}  // namespace
+
+core::State& World::customer(std::string_view id) {
+  const auto place = customers_.find(id);
+  if (place != customers_.end()) return place->second;
+  return customers_.emplace(id, core::new_customer(plan_, std::string(id))).first->second;
+}
+
+void World::begin(Timestamp at) {
+  clock_ = at;
+  for (auto& [id, state] : customers_) {
+    state.created = at;
+    core::decide(plan_, state, core::Tick{at, false}, effects_);
+    carry_out(state);
+  }
+}
+
+void World::fail(plan::ChannelId channel, Failure failure) {
+  failures_.resize(std::max(failures_.size(), channel.index() + 1), Failure::None);
+  failures_[channel.index()] = failure;
+}
+
+void World::run_to(Timestamp to, bool inclusive) {
+  if (!has_begun()) begin(to);
+  if (to < clock_) return;
+  while (true) {
+    // The map is in order of ids, so the first of the earliest is the one whose turn it is.
+    const auto next =
+        std::min_element(customers_.begin(), customers_.end(), [](const auto& a, const auto& b) {
+          return core::next_due(a.second) < core::next_due(b.second);
+        });
+    if (next == customers_.end()) break;
+    core::State& state = next->second;
+    const Timestamp due = core::next_due(state);
+    if (due == Timestamp::never() || due > to || (due == to && !inclusive)) break;
+    clock_ = std::max(clock_, due);
+    core::decide(plan_, state, core::Tick{due, true}, effects_);
+    carry_out(state);
+  }
+  clock_ = to;
+}
+
+core::Standing World::happen(const Event& event) {
+  run_to(event.time, false);
+  core::State& state = customer(event.customer);
+  if (event.time < clock_) state.clock = std::max(state.clock, clock_);
+  const core::Standing standing = core::decide(plan_, state, event, effects_);
+  carry_out(state);
+  return standing;
+}
+
+void World::carry_out(core::State& state) {
+  std::size_t deliveries = 0;
+  for (std::size_t handled = 0; handled < effects_.size(); ++handled) {
+    // A receipt's effects are appended while we walk, and may move the others.
+    core::Effect effect = std::move(effects_[handled]);
+    Failure failure = Failure::None;
+    std::optional<Receipt> receipt;
+    if (effect.action == core::Action::Send) {
+      if (effect.channel.index() < failures_.size()) failure = failures_[effect.channel.index()];
+      receipt = Receipt{effect.key, effect.time, failure};
+    }
+    done_.push_back({state.id, std::move(effect), failure});
+    if (!receipt || fault_) continue;
+    if (++deliveries > deliveries_at_most) {
+      fault_ = "a failed delivery causes the next one, without end";
+      continue;
+    }
+    core::decide(plan_, state, *receipt, effects_);
+  }
+  effects_.clear();
+}
+
+}  // namespace koi::sim

@@ -1,0 +1,76 @@
+// World: a deployment in a box, for tests. Customers' states, a clock that moves when it is told
+// to, and a world outside that takes every delivery at once or fails it as told. No real channel,
+// no real time; the decisions are core::decide's. Deterministic: the same calls give the same
+// `done`.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/time.h"
+#include "core/decide.h"
+#include "core/effect.h"
+#include "core/state.h"
+#include "model/event.h"
+#include "model/receipt.h"
+#include "plan/plan.h"
+
+namespace koi::sim {
+
+// One effect, and what became of it outside.
+struct Done {
+  std::string customer;
+  core::Effect effect;
+  Failure failure = Failure::None;  // of a send: why it was not delivered
+};
+
+class World {
+ public:
+  // The plan must outlive the world.
+  explicit World(const plan::Plan& plan) : plan_(plan) {}
+
+  // The customer, made here if he is new. What is changed in the state before `begin` is as if it
+  // had always been so.
+  core::State& customer(std::string_view id);
+
+  // Sets the clock for the first time. Who was made before exists from this instant on.
+  void begin(Timestamp at);
+  bool has_begun() const { return clock_ != Timestamp::ever(); }
+
+  // From here on, deliveries on this channel fail so (None: succeed).
+  void fail(plan::ChannelId channel, Failure failure);
+
+  // Moves the clock and fires on the way, in order of (due, customer id), every timer due before
+  // `to`, and those due at it where `inclusive`. A `to` before the clock moves nothing.
+  void run_to(Timestamp to, bool inclusive);
+
+  // Moves the clock to the event's time (which begins it, if nothing has), then the event happens.
+  // An event before the clock arrives late: its customer has seen what the clock shows.
+  core::Standing happen(const Event& event);
+
+  Timestamp clock() const { return clock_; }
+  // Everything that was decided, in order of decision.
+  const std::vector<Done>& done() const { return done_; }
+  const std::map<std::string, core::State, std::less<>>& customers() const { return customers_; }
+  // Why the world has stopped, in words: a campaign that answers every failed delivery with another
+  // one at the same instant. Nothing is delivered any more then.
+  const std::optional<std::string>& fault() const { return fault_; }
+
+ private:
+  // The effects of one input: recorded, delivered, and their receipts handed in, until all is
+  // quiet.
+  void carry_out(core::State& state);
+
+  const plan::Plan& plan_;
+  std::map<std::string, core::State, std::less<>> customers_;
+  Timestamp clock_ = Timestamp::ever();
+  std::vector<Failure> failures_;  // by channel
+  std::vector<core::Effect> effects_;
+  std::vector<Done> done_;
+  std::optional<std::string> fault_;
+};
+
+}  // namespace koi::sim

@@ -76,11 +76,6 @@ class Player {
 
  private:
   const check::TestStatement& statement() const { return test_.statements[at_]; }
-  template <class T>
-  const T* next_as() const {
-    return at_ + 1 < test_.statements.size() ? std::get_if<T>(&test_.statements[at_ + 1].what)
-                                             : nullptr;
-  }
 
   // --- what happens
 
@@ -110,16 +105,18 @@ class Player {
   }
 
   void perform(const check::ClockTo& clock) {
-    if (!world_.has_begun()) world_.begin(clock.to);
-    if (clock.to > world_.clock()) stop_ = world_.done().size();
-    // An instant's events come before its deadlines, so a line that only looks sees them, and one
-    // that brings an event does not.
-    const auto* event = next_as<check::TestEvent>();
-    const bool brings_event = event && event->at == clock.to;
-    world_.run_to(clock.to, !brings_event);
+    leave_for(clock.to);
+    world_.run_to(clock.to, true);
+  }
+
+  // The clock is about to move to `to`: what was done until here belongs to the stop it leaves.
+  void leave_for(Timestamp to) {
+    if (!world_.has_begun()) world_.begin(to);
+    if (to > world_.clock()) stop_ = world_.done().size();
   }
 
   void perform(const check::TestEvent& event) {
+    leave_for(event.at);
     const std::string& customer = test_.customers[event.customer];
     Event happening{.id = test_.name + "#" + std::to_string(at_ + 1),
                     .type = event.type,
@@ -148,8 +145,7 @@ class Player {
   void expect(const check::ExpectAction& expected) {
     const std::vector<Done>& done = world_.done();
     claimed_.resize(done.size());
-    // `at T expect …` is of what was done since the clock's last stop.
-    const std::size_t from = looks_back_to_stop() ? stop_ : 0;
+    const std::size_t from = expected.since_last_stop ? stop_ : 0;
     if (expected.no) {
       std::vector<std::string> near;
       for (std::size_t i = from; i < done.size(); ++i)
@@ -173,15 +169,6 @@ class Player {
       if (counts(done[i]) && !(expected.more && claimed_[i])) near.push_back(line(done[i]));
     if (!near.empty()) disappoint(expected.more ? "nothing more" : "nothing", std::move(near));
     expected_until_ = done.size();
-  }
-
-  // Is this the expectation of an `at T expect …` line? Its span stands within the line's.
-  bool looks_back_to_stop() const {
-    if (at_ == 0) return false;
-    const check::TestStatement& before = test_.statements[at_ - 1];
-    if (!std::holds_alternative<check::ClockTo>(before.what)) return false;
-    return before.span.source == statement().span.source &&
-           before.span.begin <= statement().span.begin && statement().span.end <= before.span.end;
   }
 
   // Does it count as done, for `nothing` and `nothing more`?
@@ -310,7 +297,7 @@ class Player {
     if (!expected.channel.is_none())
       text += " via " + program_.channels[expected.channel.index()].symbol.name;
     if (!expected.reason.empty()) text += " because " + expected.reason;
-    if (looks_back_to_stop()) text += " by " + when(world_.clock());
+    if (expected.since_last_stop) text += " by " + when(world_.clock());
     return text;
   }
 

@@ -5,7 +5,9 @@
 
 add_library(koi_warnings INTERFACE)
 add_library(koi::warnings ALIAS koi_warnings)
+# A member that a designated initializer does not name has its default: that is what they are for.
 target_compile_options(koi_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconversion -Wshadow
+                                              -Wno-missing-field-initializers
                                               $<$<BOOL:${KOI_WERROR}>:-Werror>)
 
 # module(NAME [USES modules…] [PRIVATELY libraries…])

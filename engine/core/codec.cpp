@@ -82,6 +82,7 @@ void write(ByteWriter& out, const Plan& plan, const OpenSend& open) {
   out.unsigned_(open.occurrence);
   out.byte(static_cast<std::uint8_t>(open.first_reason));
   out.time(open.since);
+  out.time(open.sent);
   out.time(open.due);
   write(out, open.frame);
 }
@@ -186,6 +187,7 @@ OpenSend read_open(ByteReader& in, const Plan& plan) {
   open.occurrence = small(in);
   open.first_reason = static_cast<Reason>(in.byte());
   open.since = in.time();
+  open.sent = in.time();
   open.due = in.time();
   open.frame = read_values(in);
   return open;

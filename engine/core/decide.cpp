@@ -129,6 +129,7 @@ Standing Turn::take(const Receipt& receipt) {
            .number(receipt.key.low)
            .hash128(plan_.seed));
   if (failed) {
+    release_sent(state_, from.campaign_class, send.channels[open.channel], open.sent);
     if (open.first_reason == Reason::None) open.first_reason = reason_of(name_of(receipt.failure));
     ++open.channel;
     wake(open);

@@ -126,6 +126,13 @@ void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& cam
   state.sent.push_back({now, campaign.campaign_class, channel});
 }
 
+void release_sent(State& state, CampaignClass campaign_class, plan::ChannelId channel,
+                  Timestamp sent) {
+  const auto place =
+      std::find(state.sent.begin(), state.sent.end(), Sent{sent, campaign_class, channel});
+  if (place != state.sent.end()) state.sent.erase(place);
+}
+
 void record_consent(State& state, CampaignClass purpose, plan::ChannelId channel, bool granted,
                     Timestamp at) {
   const auto before = [](const Consent& a, const Consent& b) {

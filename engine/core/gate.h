@@ -32,6 +32,10 @@ Timestamp quiet_end(const plan::QuietHours& quiet, Timestamp now, const Zone& zo
 void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,
                  plan::ChannelId channel, Timestamp now);
 
+// Gives back the place in the caps of a message whose delivery failed.
+void release_sent(State& state, plan::CampaignClass campaign_class, plan::ChannelId channel,
+                  Timestamp sent);
+
 // Keeps a consent or its refusal (the latest for its purpose and channel).
 void record_consent(State& state, plan::CampaignClass purpose, plan::ChannelId channel,
                     bool granted, Timestamp at);

@@ -444,6 +444,10 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
 
   for (; open.channel < send.channels.size(); ++open.channel) {
     const plan::ChannelId channel = send.channels[open.channel];
+    if (now_ > last) {
+      refused(Reason::Expired);
+      continue;
+    }
     const Verdict verdict = ask_gate(plan_, state_, from, held_out, channel, now_);
     if (verdict.kind == Verdict::Kind::Delay) {
       if (verdict.until <= last) return {true, verdict.until};
@@ -468,6 +472,7 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
     sent.wants_receipt = true;
     open.key = sent.key;
     open.first_reason = first;
+    open.sent = now_;
     if (open.channel + 1u < send.channels.size())
       open.frame.assign(frame.begin(), frame.end());
     else

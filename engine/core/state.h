@@ -105,6 +105,7 @@ struct OpenSend {
   std::uint16_t occurrence = 0;
   Reason first_reason = Reason::None;  // why the first channel did not take it
   Timestamp since;                     // when the step was reached
+  Timestamp sent;                      // when it passed the gate
   Timestamp due = Timestamp::never();  // delayed at the gate of the next channel until then
   std::vector<Value> frame;            // of the journey, as it was; empty without a next channel
   friend bool operator==(const OpenSend&, const OpenSend&) = default;

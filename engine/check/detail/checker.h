@@ -1,0 +1,327 @@
+// Checker: one walk over a program's trees. Its parts stand in files of their own, by question:
+// names.cpp (what is declared), schema.cpp (what events, customers, channels and the policy are),
+// types.cpp (what an expression is), metrics.cpp, campaigns.cpp, steps.cpp, tests.cpp.
+//
+// What does not check becomes *poison*: an expression of Kind::Missing, which fits everywhere, so
+// that one mistake is told once.
+#pragma once
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "check/check.h"
+#include "lang/diagnostics.h"
+
+namespace koi::check {
+
+namespace ast = lang::ast;
+using lang::Code;
+
+// --- Names -------------------------------------------------------------------------------------
+
+enum class Declares : std::uint32_t {
+  Event = 1u << 0,
+  Metric = 1u << 1,
+  Segment = 1u << 2,
+  Let = 1u << 3,
+  Tier = 1u << 4,
+  Audience = 1u << 5,
+  Content = 1u << 6,
+  Incentive = 1u << 7,  // coupon, red packet, points, prize draw
+  Referral = 1u << 8,
+  Channel = 1u << 9,
+  Team = 1u << 10,
+  Webhook = 1u << 11,
+  Campaign = 1u << 12,
+};
+constexpr std::uint32_t operator|(Declares a, Declares b) {
+  return static_cast<std::uint32_t>(a) | static_cast<std::uint32_t>(b);
+}
+constexpr std::uint32_t operator|(std::uint32_t a, Declares b) {
+  return a | static_cast<std::uint32_t>(b);
+}
+constexpr std::uint32_t only(Declares kind) { return static_cast<std::uint32_t>(kind); }
+constexpr std::uint32_t any_declaration = ~0u;
+// What has a value, or is a condition.
+constexpr std::uint32_t values_and_conditions =
+    Declares::Metric | Declares::Segment | Declares::Let | Declares::Tier | Declares::Audience;
+
+struct Declared {
+  Declares kind;
+  std::size_t index = 0;  // among its kind, in the order of the text
+  Symbol symbol;
+  SourceSpan span;           // of the name
+  SourceSpan alias_span;     // of the alias, if there is one
+  bool by_engine = false;    // an event that needs no declaration
+  bool unsupported = false;  // refused with K0900: what uses it says nothing more
+};
+
+// --- Scopes ------------------------------------------------------------------------------------
+
+// An event that a campaign has kept, by the name it can be read under.
+struct Visible {
+  std::string name;
+  std::string alias;  // of an event's own name
+  BindingId binding;
+  EventTypeId type;
+  bool always = true;     // false: some ways here do not have it, so that its fields are optional
+  bool poisoned = false;  // its event is not known, which was told already
+  SourceSpan span;
+};
+
+// What can be read at a place.
+struct Scope {
+  enum class Place { Anywhere, MetricWhere, OnSet, Content, UnsentContent, TestValue };
+  Place place = Place::Anywhere;
+  // The event that a `where` asks of.
+  bool has_event = false;
+  bool event_poisoned = false;
+  EventTypeId event;                     // none: any event
+  std::vector<std::string> event_names;  // under which it can be read as well: `c.sentiment`
+  const std::vector<Visible>* visible = nullptr;
+  std::string_view campaign;  // that says the content
+  SourceSpan said_at;         // where it does
+};
+
+// What the neighbourhood of a bare name makes of it.
+struct Want {
+  EnumId enumeration;       // then it may be one of these values
+  std::uint32_t names = 0;  // then it may be the name of such a declaration, as text
+};
+
+class Checker {
+ public:
+  Checker(const std::vector<ast::File>& files, Language language)
+      : files_(files), language_(language) {}
+  Checked run();
+
+ private:
+  // names.cpp
+  void collect();
+  void declare(Declares kind, std::size_t index, const ast::Name& name, const ast::Alias& alias,
+               bool unsupported = false);
+  // The declaration of that name among `kinds`, by name or alias; a declared name goes before the
+  // keyword that it may be. Null where there is none; says nothing.
+  const Declared* find(const ast::Name& name, std::uint32_t kinds) const;
+  // The same, but says what is wrong when there is none.
+  const Declared* expect(const ast::Name& name, std::uint32_t kinds);
+  std::vector<std::string> names_of(std::uint32_t kinds) const;
+  std::string describe(Declares kind) const;
+  std::string describe_any(std::uint32_t kinds) const;
+  void order_definitions();
+  struct Definition {
+    Declares kind;
+    std::size_t index;
+  };
+  void collect_uses(const ast::Expr& expr, EventTypeId where_of, std::vector<std::size_t>& uses,
+                    const std::map<std::pair<Declares, std::size_t>, std::size_t>& numbers) const;
+
+  // Diagnostics.
+  Diagnostic& report(Code code, SourceSpan span, std::initializer_list<std::string> arguments = {});
+  void unsupported(SourceSpan span, const char* english, const char* chinese);
+  std::string say(const char* english, const char* chinese) const {
+    return language_ == Language::English ? english : chinese;
+  }
+  // Adds "did you mean" where a candidate is like the word.
+  void suggest(Diagnostic& diagnostic, std::string_view word,
+               const std::vector<std::string>& candidates) const;
+  void label(Diagnostic& diagnostic, SourceSpan span, const char* english,
+             const char* chinese) const {
+    diagnostic.labels.push_back({span, say(english, chinese)});
+  }
+
+  // schema.cpp
+  void events();
+  void customer();
+  void customer_sets();
+  void policy();
+  void channels();
+  void refuse_declarations();
+  Type type_of(const ast::Type& type);
+  Value default_of(const ast::Field& field, const Type& type);
+  std::optional<std::uint32_t> enum_value(EnumId enumeration, const ast::Name& name) const;
+  std::vector<std::string> enum_names(EnumId enumeration) const;
+  FieldId find_field(EventTypeId event, const ast::Name& name) const;
+  AttributeId find_attribute(const ast::Name& name) const;
+  std::vector<std::string> field_names(EventTypeId event) const;
+  std::vector<std::string> attribute_names() const;
+  bool is_customer(const ast::Name& name) const;
+  std::optional<CampaignClass> campaign_class(const ast::Name& name);
+  std::optional<Cap> cap(const ast::CapLimit& limit);
+
+  // types.cpp
+  ExpressionId expression(const ast::Expr& expr, const Scope& scope, const Want& want = {});
+  ExpressionId condition(const ast::Expr& expr, const Scope& scope);
+  // An expression that must be of that type; int serves for number, and it may be missing.
+  ExpressionId of_type(const ast::Expr& expr, const Scope& scope, const Type& wanted);
+  ExpressionId path(const ast::Path& path, const Scope& scope, const Want& want);
+  ExpressionId bare_name(const ast::Name& name, SourceSpan span, const Scope& scope,
+                         const Want& want);
+  ExpressionId customer_path(const ast::Path& path, const Scope& scope);
+  ExpressionId declared_value(const Declared& declared, SourceSpan span, const Scope& scope);
+  ExpressionId event_field(const Scope& scope, const ast::Name& field, SourceSpan span);
+  ExpressionId binding_field(const Visible& visible, const ast::Name& field, SourceSpan span);
+  std::pair<ExpressionId, ExpressionId> pair_of(const ast::Expr& left, const ast::Expr& right,
+                                                const Scope& scope);
+  bool resolves(const ast::Expr& expr, const Scope& scope) const;
+  ExpressionId logical(Op op, const std::vector<ast::Expr>& operands, SourceSpan span,
+                       const Scope& scope);
+  ExpressionId or_(const ast::Or& node, SourceSpan span, const Scope& scope, const Want& want);
+  ExpressionId compare(const ast::Compare& node, SourceSpan span, const Scope& scope);
+  ExpressionId comparison(Op op, ExpressionId left, ExpressionId right, SourceSpan span);
+  ExpressionId arithmetic(const ast::Arithmetic& node, SourceSpan span, const Scope& scope);
+  ExpressionId in(const ast::In& node, SourceSpan span, const Scope& scope);
+  ExpressionId contains(const ast::Contains& node, SourceSpan span, const Scope& scope);
+  ExpressionId call(const ast::Call& node, SourceSpan span, const Scope& scope);
+  ExpressionId list(const ast::List& node, SourceSpan span, const Scope& scope, const Want& want);
+  ExpressionId text(const ast::TextLiteral& literal, const Scope& scope, bool is_content);
+  ExpressionId money(const ast::MoneyLiteral& literal);
+  Want want_of(ExpressionId other) const;
+  static std::uint32_t names_meant(const EventType& event, const Field& field);
+  bool reads_history(ExpressionId root) const;
+  ExpressionId fit_list(ExpressionId id, const Type& element);
+  void mixes_and_or(const ast::Or& node, SourceSpan span);
+  bool is_constant(ExpressionId id) const { return facts_[id.index()].constant; }
+
+  // Building.
+  // `name` is what the definition's hash knows it by; `names` what a bare neighbour may name.
+  ExpressionId add(Expression expression, std::string_view name = {}, std::uint32_t names = 0);
+  ExpressionId poison(SourceSpan span);
+  ExpressionId constant(Value value, Type type, SourceSpan span);
+  ExpressionId unary(Op op, ExpressionId a, Type type, SourceSpan span);
+  ExpressionId binary(Op op, ExpressionId a, ExpressionId b, Type type, SourceSpan span);
+  ExpressionId to_number(ExpressionId id);
+  // Makes an int a number where the other one is a number.
+  void balance(ExpressionId& a, ExpressionId& b);
+  Type type(ExpressionId id) const { return program_[id].type; }
+  bool is_poison(ExpressionId id) const { return type(id).kind == Kind::Missing; }
+  std::string describe(const Type& type) const;
+  // Comparisons of values that may be missing, where nothing in `asked` makes sure that they are
+  // there.
+  void missing_decides(ExpressionId condition, const std::vector<Hash128>& asked);
+  void collect_asked(ExpressionId condition, std::vector<Hash128>& asked) const;
+  void always_the_same(ExpressionId condition, SourceSpan span);
+
+  // metrics.cpp
+  void metric(std::size_t index);
+  void segment(std::size_t index);
+  void let(std::size_t index);
+  MetricId measure(const ast::Measure& measure, Symbol symbol);
+  std::optional<Type> metric_type(const ast::Measure& measure, EventTypeId event, FieldId field);
+
+  // campaigns.cpp
+  void campaigns();
+  void campaign(std::size_t index);
+  void clause(const ast::CampaignClause& clause, const Scope& scope);
+  void enter_clause(const ast::EnterClause& clause, const Scope& scope);
+  void goal_clause(const ast::GoalClause& clause, const Scope& scope);
+  void leave_clause(const ast::LeaveClause& clause, const Scope& scope);
+  void hold_out_clause(const ast::HoldOutClause& clause);
+  void priority_clause(const ast::PriorityClause& clause);
+  // The triggers of a group, with what each of them keeps.
+  TriggerGroup trigger_group(const ast::TriggerGroup& group,
+                             std::vector<std::vector<Visible>>& kept);
+  // What can be read where any of these may have led.
+  static std::vector<Visible> merge(const std::vector<std::vector<Visible>>& ways);
+  std::optional<Trigger> trigger(const ast::Trigger& trigger, std::vector<Visible>& visible);
+  std::optional<Trigger> event_trigger(const ast::EventTrigger& trigger,
+                                       std::vector<Visible>& visible);
+  // The events of a pattern; its `where` may read what is visible. Poisoned patterns have no type
+  // and `ok` is false.
+  struct Pattern {
+    EventPattern pattern;
+    bool ok = true;
+  };
+  Pattern pattern(const ast::EventPattern& pattern, const std::vector<Visible>& visible);
+  // Keeps the event of a pattern under its name.
+  BindingId bind(const ast::EventPattern& pattern, const Pattern& checked,
+                 std::vector<Visible>& visible, bool of_trigger);
+  std::optional<Span> length(const std::optional<ast::DurationLiteral>& literal,
+                             const char* what_english, const char* what_chinese);
+  Span length(const ast::DurationLiteral& literal, const char* what_english,
+              const char* what_chinese);
+  std::optional<std::int64_t> whole_number(const ast::Expr& expr, std::int64_t least,
+                                           std::int64_t most, const char* english,
+                                           const char* chinese);
+  std::optional<Timestamp> instant(const ast::Expr& expr);
+
+  // steps.cpp
+  Block block(const std::vector<ast::Step>& steps, std::vector<Visible> visible,
+              std::vector<Hash128> asked);
+  Block block(const std::optional<ast::Block>& block, const std::vector<Visible>& visible,
+              const std::vector<Hash128>& asked);
+  void send(const ast::SendStep& step, const std::vector<Visible>& visible, Block& out);
+  void wait_until(const ast::WaitUntilStep& step, const std::vector<Visible>& visible, Block& out);
+  void wait_for(const ast::WaitForStep& step, std::vector<Visible>& visible,
+                const std::vector<Hash128>& asked, Block& out);
+  void if_(const ast::IfStep& step, const std::vector<Visible>& visible,
+           const std::vector<Hash128>& asked, Block& out);
+  void set(const ast::SetStep& step, const std::vector<Visible>& visible, Block& out);
+  void unsupported_step(const ast::Step& step, const std::vector<Visible>& visible,
+                        const std::vector<Hash128>& asked);
+  void gift(const ast::Gift& gift, const Scope& scope);
+  void unreachable(const std::vector<ast::Step>& steps);
+  static bool always_stops(const std::vector<ast::Step>& steps);
+  static bool always_stops(const ast::Step& step);
+  Message message(std::size_t content, const Scope& scope);
+  MessageId keep(Message message);
+  void contents();
+  // Has the message something for the channel, and is the channel cleared for what it says?
+  void fits_channel(const Message& message, ChannelId channel, SourceSpan at);
+
+  // tests.cpp
+  void tests();
+  void test(const ast::TestDecl& test);
+  void given(const ast::GivenCustomer& given, Test& test);
+  void test_event(const ast::TestEvent& event, std::optional<Timestamp> at, Test& test);
+  void expect_action(const ast::ExpectAction& expectation, bool since_last_stop, Test& test);
+  TestCustomer test_customer(const ast::Name& name, Test& test);
+  std::optional<Value> fixed(const ast::Expr& expr, const Type& wanted);
+  std::optional<Value> fixed_setting(const ast::Setting& setting, const Type& type);
+  void consents(const ast::Setting& setting, GivenCustomer& out);
+
+  const std::vector<ast::File>& files_;
+  Language language_;
+  Program program_;
+  std::vector<Diagnostic> diagnostics_;
+
+  std::vector<Declared> declared_;
+  std::map<std::string, std::vector<std::size_t>, std::less<>> by_name_;
+  const ast::CustomerDecl* customer_ = nullptr;
+  const ast::PolicyDecl* policy_ = nullptr;
+  std::vector<const ast::EventDecl*> events_;
+  std::vector<const ast::MetricDecl*> metrics_;
+  std::vector<const ast::SegmentDecl*> segments_;
+  std::vector<const ast::LetDecl*> lets_;
+  std::vector<const ast::ContentDecl*> contents_;
+  std::vector<const ast::ChannelDecl*> channels_;
+  std::vector<const ast::CampaignDecl*> campaigns_;
+  std::vector<const ast::TestDecl*> tests_;
+
+  std::map<std::pair<Declares, std::size_t>, bool> cyclic_;
+  std::vector<MetricId> metric_ids_;   // by declaration; none: poisoned
+  std::vector<ExpressionId> let_ids_;  // by declaration
+  std::map<Hash128, MetricId> metric_by_definition_;
+  std::map<Hash128, MessageId> message_by_definition_;
+  std::vector<bool> sent_;              // by content
+  std::set<std::string> test_links_;    // that the test under way was handed out
+  Campaign* current_ = nullptr;         // the campaign under way
+  std::vector<Visible> trigger_names_;  // what its triggers keep
+  const ast::CampaignDecl* current_ast_ = nullptr;
+
+  // What is known of an expression beside its own fields.
+  struct ExpressionFacts {
+    int depth = 1;
+    bool constant = false;        // reads nothing
+    bool reads_customer = false;  // attributes, metrics, segments, identity
+    std::uint32_t names = 0;      // declarations that a bare name beside it may be
+  };
+  std::vector<ExpressionFacts> facts_;
+};
+
+}  // namespace koi::check

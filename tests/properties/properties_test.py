@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 
-from meaning import EPOCH, MICROSECOND, fixed_order, meaning
+from meaning import EPOCH, MICROSECOND, meaning
 from worlds import World, Writer, event_line
 
 CASES = pathlib.Path(__file__).resolve().parent / "cases"
@@ -61,10 +61,9 @@ def deeds_of(effects):
     return lives
 
 
-def as_lines(lives, campaigns):
+def as_lines(lives, keyed):
     """One line a deed, in an order of our own: by customer and time, and at one instant as decided; but
-    which of two keys of one campaign goes first is the engine's affair."""
-    keyed = {campaign.name for campaign in campaigns if campaign.key}
+    which of two keys of one of the `keyed` campaigns goes first is the engine's affair."""
     lines = []
     for customer in sorted(lives):
         deeds = lives[customer]
@@ -89,9 +88,12 @@ class Trial:
     def text(self):
         return Writer(self.program).text()
 
+    def keyed(self):
+        return [campaign.name for campaign in self.program.campaigns if campaign.key]
+
     def expected(self):
         events = sorted(self.events, key=lambda event: event.time)
-        return as_lines(meaning(self.program, events, self.until), self.program.campaigns)
+        return as_lines(meaning(self.program, events, self.until), self.keyed())
 
     def difference(self, koi, threads=(1, 2, 7)):
         """Empty, or what differs."""
@@ -99,7 +101,7 @@ class Trial:
         outputs = [run_koi(koi, self.text(), lines, self.until, n) for n in threads]
         if any(output != outputs[0] for output in outputs):
             return [f"{threads} threads do not give the same bytes"]
-        return compare(self.expected(), as_lines(deeds_of(outputs[0]), self.program.campaigns))
+        return compare(self.expected(), as_lines(deeds_of(outputs[0]), self.keyed()))
 
     def smaller(self):
         """Trials with one thing less, the large things first."""
@@ -238,7 +240,7 @@ def kept_cases(koi):
         program = (folder / "world.koi").read_text(encoding="utf-8")
         events = (folder / "events.ndjson").read_text(encoding="utf-8").splitlines()
         effects = deeds_of(run_koi(koi, program, events, case["until"], 1))
-        difference = compare(case["effects"], as_lines(effects, []))
+        difference = compare(case["effects"], as_lines(effects, case["keyed"]))
         if difference:
             failed.append(folder.name)
             print(f"case {folder.name}:\n  " + "\n  ".join(difference))
@@ -251,7 +253,7 @@ def keep(koi, seed, name):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "world.koi").write_text(small.text(), encoding="utf-8")
     (folder / "events.ndjson").write_text("".join(event_line(e) + "\n" for e in small.events), encoding="utf-8")
-    case = {"until": small.until, "effects": small.expected()}
+    case = {"until": small.until, "keyed": small.keyed(), "effects": small.expected()}
     (folder / "case.json").write_text(json.dumps(case, indent=1) + "\n", encoding="utf-8")
 
 

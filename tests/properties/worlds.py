@@ -49,7 +49,7 @@ class World:
         # A hole must have a text; lists have none.
         if self.kinds[self.contents[2].hole[1]] in ("list", "bool"):
             self.contents[2] = Content("figure")
-        campaigns = [self.campaign(i) for i in range(self.dice.randrange(2, 5))]
+        campaigns = [self.campaign(i) for i in range(self.dice.randrange(2, 6))]
         self.program = Program(
             zone=self.zone,
             metrics=self.metrics,
@@ -69,10 +69,10 @@ class World:
 
     def caps(self):
         """Of campaigns with keys the places of a cap may go to any key, so these programs have none."""
-        if self.with_keys or self.often(0.4):
+        if self.with_keys or self.often(0.2):
             return []
-        whom = self.dice.choice(["marketing", "service", "push", "sms"])
-        caps = [(whom, self.dice.choice([1, 2]), self.dice.choice([HOUR, DAY, "day"]))]
+        whom = self.dice.choice(["marketing", "marketing", "push", "push", "push", "service", "sms"])
+        caps = [(whom, self.dice.choice([1, 1, 2]), self.dice.choice([HOUR, DAY, 3 * DAY, "day"]))]
         if self.often(0.5):
             caps.append((whom, 3, self.dice.choice([3 * DAY, WEEK])))
         return caps
@@ -208,7 +208,7 @@ class World:
         keyed = self.with_keys and self.often(0.6)
         campaign = Campaign(
             name=f"c{index}",
-            klass="service" if keyed else self.dice.choice(["marketing", "service", "transactional"]),
+            klass="service" if keyed else self.dice.choice(["marketing", "marketing", "service", "transactional"]),
             priority=self.dice.choice([50, 50, 60, 40]),
             enter=self.dice.choice([("once",), ("always",), ("always",), ("every", self.dice.choice(SPANS[2:]))]),
         )
@@ -248,10 +248,10 @@ class World:
             kinds = ["send", "wait"]
         kind = self.dice.choice(kinds)
         if kind == "send":
-            channels = self.dice.choice([["push"], ["sms"], ["push", "sms"], ["sms", "push"]])
+            channels = self.dice.choice([["push"], ["push"], ["sms"], ["push", "sms"], ["sms", "push"]])
             within = self.dice.choice([None, None, None, HOUR, DAY])
             patience = self.dice.choice([None, None, None, 6 * HOUR, 3 * DAY])
-            return ("send", self.dice.choice(self.contents).name, channels, within, patience)
+            return ("send", self.dice.choices(self.contents, [4, 2, 1, 1])[0].name, channels, within, patience)
         if kind == "wait":
             return ("wait", self.dice.choice(SPANS))
         if kind == "until":
@@ -289,7 +289,7 @@ class World:
         events, start = [], self.clock.instant(self.start + datetime.timedelta(hours=8))
         for customer in range(self.dice.randrange(2, 5)):
             at = start + self.dice.randrange(3 * DAY)
-            for _ in range(self.dice.randrange(4, 22)):
+            for _ in range(self.dice.randrange(4, 30)):
                 fields = {
                     "n": self.dice.randrange(5),
                     "m": self.dice.choice([0, 1, 100, 250, 333, 1999]),

@@ -5,7 +5,7 @@
 //   word   any word but those that an expression itself begins or goes on with (in, not, where, …)
 //
 // Every statement begins with a word of its own, so one word tells what follows; no predicates.
-// The rules that errors are caught at are listed in engine/lang/recovery.cpp.
+// The rules that errors are caught at are listed in engine/lang/parse_errors.cpp.
 parser grammar Koi;
 
 import Keywords;
@@ -164,8 +164,11 @@ capItem: sum period | sum MORE FOR PRIORITY comparator sum;
 // ---- campaigns
 
 campaignDeclaration
-  : CAMPAIGN name alias? LBRACE (campaignClause separator?)* (triggerGroup | misplacedClause)* RBRACE
+  : CAMPAIGN name alias? LBRACE (campaignItem separator?)* RBRACE
   ;
+// Their order (clauses, then triggers each with its steps) is asked when the tree is built, so that
+// one thing out of place hides nothing else.
+campaignItem: campaignClause | trigger | step;
 campaignClause
   : CLASS name
   | FOR expression
@@ -178,9 +181,7 @@ campaignClause
   | PRIORITY sum
   ;
 leaveCondition: ANY_EVENT eventTail | expression eventTail;
-misplacedClause: campaignClause;
 
-triggerGroup: (trigger separator?)+ (step SEMICOLON?)+;
 trigger
   : WHEN CALLED
   | WHEN (ENTERS | ENTER) expression
@@ -246,7 +247,7 @@ repeatStep: REPEAT per duration UP_TO sum TIMES block;
 stopStep: STOP;
 
 settings: LBRACE (setting separator?)* RBRACE;
-setting: name alias? COLON value (COMMA value)*;
+setting: name COLON value (COMMA value)*;
 value: NO | expression;
 
 // ---- tests

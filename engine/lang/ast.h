@@ -41,9 +41,10 @@ class Box {
   std::unique_ptr<T> value_;
 };
 
-// A name as it was written, without back-quotes. Where a keyword stands for a name, `keyword` is
-// its English spelling, so that `顾客.城市` and `customer.city` begin alike; it is empty for every
-// other word and for a back-quoted one. A declared name of that text goes before the keyword.
+// A name as it was written, without back-quotes. Where a Chinese keyword or the Chinese name of
+// something that is always there stands for a name, `keyword` is its English spelling, so that
+// `顾客.城市` begins as `customer.city` does, and `营销` is `marketing`; else it is empty, for
+// back-quoted words too. What the program declares under the written text goes before it.
 struct Name {
   std::string text;
   SourceSpan span;
@@ -924,7 +925,7 @@ struct Step {
 struct TriggerGroup {
   SourceSpan span;
   std::vector<Trigger> triggers;  // never empty
-  std::vector<Step> steps;
+  std::vector<Step> steps;        // empty only where an error was reported
 };
 struct CampaignDecl {
   SourceSpan span;

@@ -47,7 +47,8 @@ Value Value::text(std::string_view utf8) {
   if (utf8.size() <= inline_bytes) {
     value.size_ = static_cast<std::uint8_t>(utf8.size());
     // The fourteen bytes behind kind and size are one buffer, whatever the members are called.
-    std::memcpy(reinterpret_cast<char*>(&value) + 2, utf8.data(), utf8.size());
+    if (!utf8.empty())
+      std::memcpy(reinterpret_cast<char*>(&value) + 2, utf8.data(), utf8.size());
   } else {
     value.block_ = new TextBlock(utf8);
     value.size_ = in_block;

@@ -9,14 +9,10 @@ namespace {
 Date first_day(Period period, Date day) {
   const YearMonthDay ymd = civil(day);
   switch (period) {
-    case Period::Day:
-      return day;
-    case Period::Week:
-      return {day.days - weekday(day)};
-    case Period::Month:
-      return {day.days - (ymd.day - 1)};
-    case Period::Year:
-      return *date_of({ymd.year, 1, 1});
+    case Period::Day: return day;
+    case Period::Week: return {day.days - weekday(day)};
+    case Period::Month: return {day.days - (ymd.day - 1)};
+    case Period::Year: return *date_of({ymd.year, 1, 1});
   }
   KOI_ASSERT(false);
 }
@@ -24,14 +20,10 @@ Date first_day(Period period, Date day) {
 Date first_day_after(Period period, Date day) {
   const Date first = first_day(period, day);
   switch (period) {
-    case Period::Day:
-      return {first.days + 1};
-    case Period::Week:
-      return {first.days + 7};
-    case Period::Month:
-      return add_months(first, 1);
-    case Period::Year:
-      return add_months(first, 12);
+    case Period::Day: return {first.days + 1};
+    case Period::Week: return {first.days + 7};
+    case Period::Month: return add_months(first, 1);
+    case Period::Year: return add_months(first, 12);
   }
   KOI_ASSERT(false);
 }
@@ -64,17 +56,12 @@ Timestamp next_occurrence(const plan::Schedule& schedule, Timestamp after, const
     const Timestamp occurrence = zone.instant({day, schedule.time});
     if (occurrence > after) return occurrence;
     switch (schedule.every) {
-      case Every::Day:
-        day.days += 1;
-        break;
-      case Every::Week:
-        day.days += 7;
-        break;
+      case Every::Day: day.days += 1; break;
+      case Every::Week: day.days += 7; break;
       case Every::Month:
         day = day_of_month(add_months(first_day(Period::Month, day), 1), schedule.day);
         break;
-      case Every::Once:
-        KOI_ASSERT(false);
+      case Every::Once: KOI_ASSERT(false);
     }
   }
 }

@@ -1,6 +1,7 @@
 #include "core/decide.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/hash.h"
@@ -88,9 +89,7 @@ Standing Turn::take(const Event& event) {
   link(state_, event.identifiers);
   apply_consent(event);
 
-  const Hash128 cause =
-      HashInput().text("event").text(state_.id).text(event.id).hash128(plan_.seed);
-  happen({event.type, event.time, event.fields, cause, late, false});
+  happen({event.type, event.time, event.fields, {&event, {}}, late, false});
   happen_echoes();
   settle();
   // What a late event began may have been over by now: its deadlines are met at once.
@@ -159,12 +158,14 @@ void Turn::fire_due() {
   std::vector<plan::WatchId> flips;
   for (std::size_t i = 0; i < state_.watches.size(); ++i)
     if (state_.watches[i].flip <= now_) flips.push_back(plan::WatchId::of(i));
-  const Hash128 cause = HashInput()
-                            .text("timer")
-                            .text(state_.id)
-                            .number(static_cast<std::uint64_t>(now_.us))
-                            .hash128(plan_.seed);
-  if (!flips.empty()) update_watches(std::move(flips), cause);
+  if (!flips.empty()) {
+    const Hash128 cause = HashInput()
+                              .text("timer")
+                              .text(state_.id)
+                              .number(static_cast<std::uint64_t>(now_.us))
+                              .hash128(plan_.seed);
+    update_watches(flips, {nullptr, cause});
+  }
   leave_by_conditions();
   fire_schedules(candidates_);
   std::sort(candidates_.begin(), candidates_.end());
@@ -259,14 +260,15 @@ void Turn::happen(const Happening& what) {
     state_.begun = true;  // he was outside of every segment; now he may be in any
     std::vector<plan::WatchId> all;
     for (std::size_t i = 0; i < plan_.watches.size(); ++i) all.push_back(plan::WatchId::of(i));
-    update_watches(std::move(all), what.cause);
+    update_watches(all, what.cause);
   } else {
     update_watches(reaction.watches, what.cause);
   }
   remember(what, reaction);
   pass_journeys(what);
   for (const plan::TriggerRef& ref : reaction.begins)
-    candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Began, what.cause});
+    if (matches(campaign(ref.campaign).triggers[ref.trigger].first.match, what, {}))
+      candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Began, {}});
   admit(&what);
   sweep();
 }
@@ -274,7 +276,7 @@ void Turn::happen(const Happening& what) {
 void Turn::happen_echoes() {
   for (std::size_t i = 0; i < echoes_.size() && i < echoes_at_most; ++i) {
     const Echo each = std::move(echoes_[i]);
-    happen({type_of(each.type), now_, each.fields, each.cause, false, true});
+    happen({type_of(each.type), now_, each.fields, {nullptr, each.cause}, false, true});
   }
   echoes_.clear();
 }
@@ -284,6 +286,7 @@ void Turn::apply_profile(const Happening& what, const plan::Reaction& reaction) 
     const std::size_t slot = set.attribute.index();
     // A late event does not overwrite what a later one has said.
     if (what.time < state_.attribute_times[slot]) continue;
+    if (!holds(facts(what), set.where)) continue;
     Value value = value_of(facts(what), set.value);
     if (value.is_missing()) continue;
     if (set.attribute == time_zone_attribute && !find_zone(value.as_text())) continue;
@@ -342,7 +345,8 @@ void Turn::remember(const Happening& what, const plan::Reaction& reaction) {
 
 // Brings these watches up to date, and those that read what has changed. Watches read only watches
 // before them, so one pass in ascending order is enough.
-void Turn::update_watches(std::vector<plan::WatchId> todo, Hash128 cause) {
+void Turn::update_watches(std::span<const plan::WatchId> todo, const Cause& cause) {
+  std::vector<plan::WatchId> with_readers;  // of the rest, once something has changed
   for (std::size_t i = 0; i < todo.size(); ++i) {
     const plan::WatchId id = todo[i];
     const plan::Watch& watch = plan_.watches[id.index()];
@@ -351,24 +355,43 @@ void Turn::update_watches(std::vector<plan::WatchId> todo, Hash128 cause) {
     watched.flip = next_flip(facts(), watch.condition);
     if (inside == watched.inside) continue;
     watched.inside = inside;
+    cross(id, cause);
 
-    for (const plan::WatchId reader : plan_.watches_of_watch[id.index()]) {
-      const auto place =
-          std::lower_bound(todo.begin() + static_cast<std::ptrdiff_t>(i) + 1, todo.end(), reader);
-      if (place == todo.end() || *place != reader) todo.insert(place, reader);
-    }
-    const Hash128 crossing = HashInput()
-                                 .text(inside ? "enters" : "leaves")
-                                 .number(cause.high)
-                                 .number(cause.low)
-                                 .number(watch.definition)
-                                 .hash128(plan_.seed);
-    for (const plan::TriggerRef& ref : (inside ? plan_.on_enter : plan_.on_leave)[id.index()])
-      candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Fired, crossing});
-    if (watch.is_segment)
-      echo(inside ? EngineEvent::Entered : EngineEvent::Left, {Value::text(watch.symbol.name), {}},
-           crossing);
+    const auto& readers = plan_.watches_of_watch[id.index()];
+    if (readers.empty()) continue;
+    std::vector<plan::WatchId> rest;
+    const auto behind = todo.subspan(i + 1);
+    std::set_union(behind.begin(), behind.end(), readers.begin(), readers.end(),
+                   std::back_inserter(rest));
+    with_readers = std::move(rest);
+    todo = with_readers;
+    i = static_cast<std::size_t>(-1);
   }
+}
+
+// A watch has turned: who waits for it, and those who listen to segments.
+void Turn::cross(plan::WatchId id, const Cause& cause) {
+  const plan::Watch& watch = plan_.watches[id.index()];
+  const bool inside = state_.watches[id.index()].inside;
+  const auto& triggers = (inside ? plan_.on_enter : plan_.on_leave)[id.index()];
+  const EngineEvent event = inside ? EngineEvent::Entered : EngineEvent::Left;
+  const bool is_heard = watch.is_segment && is_listened_to(event);
+  if (triggers.empty() && !is_heard) return;
+  const Hash128 from = hash_of(cause);
+  const Hash128 crossing = HashInput()
+                               .text(inside ? "enters" : "leaves")
+                               .number(from.high)
+                               .number(from.low)
+                               .number(watch.definition)
+                               .hash128(plan_.seed);
+  for (const plan::TriggerRef& ref : triggers)
+    candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Fired, crossing});
+  if (is_heard) echo(event, {Value::text(watch.symbol.name), {}}, crossing);
+}
+
+Hash128 Turn::hash_of(const Cause& cause) const {
+  if (!cause.event) return cause.known;
+  return HashInput().text("event").text(state_.id).text(cause.event->id).hash128(plan_.seed);
 }
 
 bool Turn::is_listened_to(EngineEvent type) const {

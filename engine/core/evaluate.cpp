@@ -95,20 +95,13 @@ bool compare(Op op, const Value& a, const Value& b) {
   if (a.is_missing() || b.is_missing()) return false;
   const auto order = a <=> b;
   switch (op) {
-    case Op::Equal:
-      return order == 0;
-    case Op::NotEqual:
-      return order != 0;
-    case Op::Less:
-      return order < 0;
-    case Op::LessEqual:
-      return order <= 0;
-    case Op::Greater:
-      return order > 0;
-    case Op::GreaterEqual:
-      return order >= 0;
-    default:
-      KOI_ASSERT(false);
+    case Op::Equal: return order == 0;
+    case Op::NotEqual: return order != 0;
+    case Op::Less: return order < 0;
+    case Op::LessEqual: return order <= 0;
+    case Op::Greater: return order > 0;
+    case Op::GreaterEqual: return order >= 0;
+    default: KOI_ASSERT(false);
   }
 }
 
@@ -123,29 +116,21 @@ bool has_consented(const Facts& facts, const plan::ConsentKey& key) {
 // What a value is to a person who reads a message.
 std::string shown(const Facts& facts, const Value& value, EnumId enumeration) {
   switch (value.kind()) {
-    case Kind::Missing:
-      return {};
-    case Kind::Bool:
-      return value.as_bool() ? "yes" : "no";
-    case Kind::Int:
-      return std::to_string(value.raw());
-    case Kind::Number:
-      return to_string(value.as_number());
+    case Kind::Missing: return {};
+    case Kind::Bool: return value.as_bool() ? "yes" : "no";
+    case Kind::Int: return std::to_string(value.raw());
+    case Kind::Number: return to_string(value.as_number());
     case Kind::Money:
       return facts.plan.policy.currency_sign +
              scaled_to_string(value.raw(), facts.plan.schema.currency_decimals);
-    case Kind::Text:
-      return std::string(value.as_text());
-    case Kind::Time:
-      return to_string(value.as_time());
-    case Kind::Date:
-      return to_string(value.as_date());
+    case Kind::Text: return std::string(value.as_text());
+    case Kind::Time: return to_string(value.as_time());
+    case Kind::Date: return to_string(value.as_date());
     case Kind::Instant: {
       const LocalTime local = zone_of(facts.plan, facts.state).local(value.as_instant());
       return to_string(local.date) + " " + to_string(local.time);
     }
-    case Kind::Duration:
-      return to_string(value.as_duration());
+    case Kind::Duration: return to_string(value.as_duration());
     case Kind::Enum: {
       const auto& values = facts.plan.schema.enumerations[enumeration.index()].values;
       return values[static_cast<std::size_t>(value.raw())].name;
@@ -165,41 +150,48 @@ std::string shown(const Facts& facts, const Value& value, EnumId enumeration) {
 Value binary(Op op, const Value& a, const Value& b) {
   if (a.is_missing() || b.is_missing()) return {};
   switch (op) {
-    case Op::Add:
-      return add(a, b);
-    case Op::Subtract:
-      return subtract(a, b);
-    case Op::Multiply:
-      return multiply(a, b);
-    case Op::Divide:
-      return divide(a, b);
-    default:
-      KOI_ASSERT(false);
+    case Op::Add: return add(a, b);
+    case Op::Subtract: return subtract(a, b);
+    case Op::Multiply: return multiply(a, b);
+    case Op::Divide: return divide(a, b);
+    default: KOI_ASSERT(false);
   }
 }
 
 Value unary(const Facts& facts, Op op, const Value& a) {
   if (a.is_missing()) return {};
   switch (op) {
-    case Op::Negate:
-      return of(a.kind(), checked_subtract(0, a.raw()));
-    case Op::ToNumber:
-      return of(Kind::Number, checked_multiply(a.raw(), Decimal::one));
-    case Op::Days:
-      return Value::integer(floor_divide(a.raw(), days(1).us));
-    case Op::Hours:
-      return Value::integer(floor_divide(a.raw(), hours(1).us));
-    case Op::Round:
-      return whole(facts, a, true);
-    case Op::Floor:
-      return whole(facts, a, false);
-    case Op::Length:
-      return Value::integer(length_of(a));
-    case Op::Lower:
-      return lower(a);
-    default:
-      KOI_ASSERT(false);
+    case Op::Negate: return of(a.kind(), checked_subtract(0, a.raw()));
+    case Op::ToNumber: return of(Kind::Number, checked_multiply(a.raw(), Decimal::one));
+    case Op::Days: return Value::integer(floor_divide(a.raw(), days(1).us));
+    case Op::Hours: return Value::integer(floor_divide(a.raw(), hours(1).us));
+    case Op::Round: return whole(facts, a, true);
+    case Op::Floor: return whole(facts, a, false);
+    case Op::Length: return Value::integer(length_of(a));
+    case Op::Lower: return lower(a);
+    default: KOI_ASSERT(false);
   }
+}
+
+}  // namespace
+
+namespace {
+
+// The value without copying it, where it stands somewhere already; else made in `scratch`.
+const Value& seen(const Facts& facts, NodeId id, Value& scratch) {
+  const Node& node = facts.plan[id];
+  switch (node.op) {
+    case Op::Constant: return facts.plan.constants[node.index];
+    case Op::Attribute: return facts.state.attributes[node.index];
+    case Op::Field:
+      if (node.index < facts.fields.size()) return facts.fields[node.index];
+      break;
+    case Op::Slot:
+      if (node.index < facts.frame.size()) return facts.frame[node.index];
+      break;
+    default: break;
+  }
+  return scratch = value_of(facts, id);
 }
 
 }  // namespace
@@ -207,19 +199,15 @@ Value unary(const Facts& facts, Op op, const Value& a) {
 Value value_of(const Facts& facts, NodeId id) {
   const Node& node = facts.plan[id];
   switch (node.op) {
-    case Op::Constant:
-      return facts.plan.constants[node.index];
-    case Op::Attribute:
-      return facts.state.attributes[node.index];
+    case Op::Constant: return facts.plan.constants[node.index];
+    case Op::Attribute: return facts.state.attributes[node.index];
     case Op::Field:
       if (node.index == plan::event_time_field.index()) return Value::instant(facts.event_time);
       return node.index < facts.fields.size() ? facts.fields[node.index] : Value();
-    case Op::Slot:
-      return node.index < facts.frame.size() ? facts.frame[node.index] : Value();
+    case Op::Slot: return node.index < facts.frame.size() ? facts.frame[node.index] : Value();
     case Op::Metric:
       return read(facts.plan, facts.plan.metrics[node.index], facts.state, facts.now);
-    case Op::CustomerId:
-      return Value::text(facts.state.id);
+    case Op::CustomerId: return Value::text(facts.state.id);
     case Op::CustomerCreated:
       return facts.state.created == Timestamp::never() ? Value()
                                                        : Value::instant(facts.state.created);
@@ -230,8 +218,7 @@ Value value_of(const Facts& facts, NodeId id) {
     case Op::Add:
     case Op::Subtract:
     case Op::Multiply:
-    case Op::Divide:
-      return binary(node.op, value_of(facts, node.a), value_of(facts, node.b));
+    case Op::Divide: return binary(node.op, value_of(facts, node.a), value_of(facts, node.b));
     case Op::Negate:
     case Op::ToNumber:
     case Op::Days:
@@ -239,8 +226,7 @@ Value value_of(const Facts& facts, NodeId id) {
     case Op::Round:
     case Op::Floor:
     case Op::Length:
-    case Op::Lower:
-      return unary(facts, node.op, value_of(facts, node.a));
+    case Op::Lower: return unary(facts, node.op, value_of(facts, node.a));
     case Op::Join: {
       const auto text = text_of(facts, plan::TemplateId::of(node.index));
       return text ? Value::text(*text) : Value();
@@ -260,8 +246,7 @@ Value value_of(const Facts& facts, NodeId id) {
     case Op::Contains:
     case Op::ContainsAny:
     case Op::IsKnown:
-    case Op::IsMissing:
-      return Value::boolean(holds(facts, id));
+    case Op::IsMissing: return Value::boolean(holds(facts, id));
   }
   KOI_ASSERT(false);
 }
@@ -269,43 +254,36 @@ Value value_of(const Facts& facts, NodeId id) {
 bool holds(const Facts& facts, NodeId id) {
   if (id.is_none()) return true;
   const Node& node = facts.plan[id];
+  Value left, right;
   switch (node.op) {
-    case Op::Watch:
-      return facts.state.watches[node.index].inside;
-    case Op::Consent:
-      return has_consented(facts, facts.plan.consents[node.index]);
-    case Op::Not:
-      return !holds(facts, node.a);
-    case Op::And:
-      return holds(facts, node.a) && holds(facts, node.b);
-    case Op::Or:
-      return holds(facts, node.a) || holds(facts, node.b);
+    case Op::Watch: return facts.state.watches[node.index].inside;
+    case Op::Consent: return has_consented(facts, facts.plan.consents[node.index]);
+    case Op::Not: return !holds(facts, node.a);
+    case Op::And: return holds(facts, node.a) && holds(facts, node.b);
+    case Op::Or: return holds(facts, node.a) || holds(facts, node.b);
     case Op::Equal:
     case Op::NotEqual:
     case Op::Less:
     case Op::LessEqual:
     case Op::Greater:
     case Op::GreaterEqual:
-      return compare(node.op, value_of(facts, node.a), value_of(facts, node.b));
+      return compare(node.op, seen(facts, node.a, left), seen(facts, node.b, right));
     case Op::In: {
-      const Value element = value_of(facts, node.a);
-      return !element.is_missing() && contains(value_of(facts, node.b), element);
+      const Value& element = seen(facts, node.a, left);
+      return !element.is_missing() && contains(seen(facts, node.b, right), element);
     }
     case Op::Contains: {
-      const Value part = value_of(facts, node.b);
-      return !part.is_missing() && contains(value_of(facts, node.a), part);
+      const Value& part = seen(facts, node.b, right);
+      return !part.is_missing() && contains(seen(facts, node.a, left), part);
     }
     case Op::ContainsAny: {
-      const Value whole = value_of(facts, node.a);
-      const Value parts = value_of(facts, node.b);
-      const auto list = parts.as_list();
-      return std::any_of(list.begin(), list.end(),
+      const Value& whole = seen(facts, node.a, left);
+      const auto parts = seen(facts, node.b, right).as_list();
+      return std::any_of(parts.begin(), parts.end(),
                          [&](const Value& part) { return contains(whole, part); });
     }
-    case Op::IsKnown:
-      return !value_of(facts, node.a).is_missing();
-    case Op::IsMissing:
-      return value_of(facts, node.a).is_missing();
+    case Op::IsKnown: return !seen(facts, node.a, left).is_missing();
+    case Op::IsMissing: return seen(facts, node.a, left).is_missing();
     default: {
       const Value value = value_of(facts, id);
       return value.kind() == Kind::Bool && value.as_bool();
@@ -347,10 +325,8 @@ Line line_of(const Facts& facts, NodeId id) {
       if (!value.is_missing()) line.value = value.raw();
       return line;
     }
-    case Op::Add:
-      return combine([](std::int64_t a, std::int64_t b) { return a + b; });
-    case Op::Subtract:
-      return combine([](std::int64_t a, std::int64_t b) { return a - b; });
+    case Op::Add: return combine([](std::int64_t a, std::int64_t b) { return a + b; });
+    case Op::Subtract: return combine([](std::int64_t a, std::int64_t b) { return a - b; });
     case Op::Negate: {
       Line line = line_of(facts, node.a);
       if (line.value) line.value = -*line.value;
@@ -364,8 +340,7 @@ Line line_of(const Facts& facts, NodeId id) {
       b.jump = std::min(a.jump, b.jump);
       return b;
     }
-    default:
-      break;
+    default: break;
   }
   const Value value = value_of(facts, id);
   Line line{std::nullopt, 0, next_change(facts, id)};
@@ -442,10 +417,8 @@ Timestamp next_change(const Facts& facts, NodeId id) {
     case Op::Slot:
     case Op::CustomerId:
     case Op::CustomerCreated:
-    case Op::Consent:
-      return Timestamp::never();
-    case Op::Watch:
-      return facts.state.watches[node.index].flip;
+    case Op::Consent: return Timestamp::never();
+    case Op::Watch: return facts.state.watches[node.index].flip;
     case Op::Metric: {
       const plan::Metric& metric = facts.plan.metrics[node.index];
       const Timestamp jump = next_change(facts.plan, metric, facts.state, facts.now);
@@ -477,10 +450,8 @@ Timestamp next_change(const Facts& facts, NodeId id) {
     case Op::Less:
     case Op::LessEqual:
     case Op::Greater:
-    case Op::GreaterEqual:
-      return next_flip(facts, id);
-    default:
-      break;
+    case Op::GreaterEqual: return next_flip(facts, id);
+    default: break;
   }
   if (node.op == Op::Add || node.op == Op::Subtract || node.op == Op::Negate ||
       node.op == Op::Default) {
@@ -496,8 +467,7 @@ Timestamp next_flip(const Facts& facts, NodeId id) {
   if (id.is_none()) return Timestamp::never();
   const Node& node = facts.plan[id];
   switch (node.op) {
-    case Op::Not:
-      return next_flip(facts, node.a);
+    case Op::Not: return next_flip(facts, node.a);
     case Op::And:
     case Op::Or: {
       // While an `and` is false, each of its false sides must turn first; an `or` is its mirror.
@@ -514,10 +484,8 @@ Timestamp next_flip(const Facts& facts, NodeId id) {
     case Op::Less:
     case Op::LessEqual:
     case Op::Greater:
-    case Op::GreaterEqual:
-      return flip_of_comparison(facts, node);
-    default:
-      return next_change(facts, id);
+    case Op::GreaterEqual: return flip_of_comparison(facts, node);
+    default: return next_change(facts, id);
   }
 }
 

@@ -131,15 +131,9 @@ TEST_F(Expressions, NoConditionFlipsBeforeNextFlipSaysSo) {
     };
     const auto any = [&] { return conditions[pick(conditions.size())]; };
     switch (conditions.size() < 8 ? pick(6) : pick(9)) {
-      case 0:
-        conditions.push_back(made.compare(op, count, small()));
-        break;
-      case 1:
-        conditions.push_back(made.compare(op, today, small()));
-        break;
-      case 2:
-        conditions.push_back(made.compare(op, since, span()));
-        break;
+      case 0: conditions.push_back(made.compare(op, count, small())); break;
+      case 1: conditions.push_back(made.compare(op, today, small())); break;
+      case 2: conditions.push_back(made.compare(op, since, span())); break;
       case 3:
         conditions.push_back(made.compare(op, made.node(Op::Days, Kind::Int, 0, since), small()));
         break;
@@ -149,17 +143,10 @@ TEST_F(Expressions, NoConditionFlipsBeforeNextFlipSaysSo) {
             made.compare(op, left, made.node(Op::Default, Kind::Duration, 0, since, span())));
         break;
       }
-      case 5:
-        conditions.push_back(made.compare(op, streak, small()));
-        break;
-      case 6:
-        conditions.push_back(made.node(Op::Not, Kind::Bool, 0, any()));
-        break;
-      case 7:
-        conditions.push_back(made.compare(Op::And, any(), any()));
-        break;
-      default:
-        conditions.push_back(made.compare(Op::Or, any(), any()));
+      case 5: conditions.push_back(made.compare(op, streak, small())); break;
+      case 6: conditions.push_back(made.node(Op::Not, Kind::Bool, 0, any())); break;
+      case 7: conditions.push_back(made.compare(Op::And, any(), any())); break;
+      default: conditions.push_back(made.compare(Op::Or, any(), any()));
     }
   }
   Timestamp now = *parse_instant("2026-03-02T10:00:00+08:00");

@@ -31,14 +31,10 @@ Said what_was_said(const State& state, CampaignClass purpose, plan::ChannelId ch
 
 Period period_of(plan::Cap::Calendar calendar) {
   switch (calendar) {
-    case plan::Cap::Calendar::Day:
-      return Period::Day;
-    case plan::Cap::Calendar::Week:
-      return Period::Week;
-    case plan::Cap::Calendar::Month:
-      return Period::Month;
-    case plan::Cap::Calendar::None:
-      break;
+    case plan::Cap::Calendar::Day: return Period::Day;
+    case plan::Cap::Calendar::Week: return Period::Week;
+    case plan::Cap::Calendar::Month: return Period::Month;
+    case plan::Cap::Calendar::None: break;
   }
   KOI_ASSERT(false);
 }

@@ -212,9 +212,7 @@ void Turn::admit(const Happening* what) {
           enter(candidate.campaign, candidate.trigger, std::move(frame), candidate.cause);
           break;
         }
-        case Candidate::Kind::Began:
-          begin(candidate, *what);
-          break;
+        case Candidate::Kind::Began: begin(candidate, *what); break;
         case Candidate::Kind::Fired:
           enter(candidate.campaign, candidate.trigger, std::vector<Value>(into.frame_size),
                 candidate.cause);
@@ -224,15 +222,14 @@ void Turn::admit(const Happening* what) {
   }
 }
 
-// The event may be the first of a trigger: the whole of it, or the beginning of one in parts.
+// The event is the first of a trigger: the whole of it, or the beginning of one in parts.
 void Turn::begin(const Candidate& candidate, const Happening& what) {
   const plan::Campaign& into = campaign(candidate.campaign);
   const plan::Trigger& trigger = into.triggers[candidate.trigger];
-  if (!matches(trigger.first.match, what, {})) return;
   std::vector<Value> frame(into.frame_size);
   capture(trigger.first, what, frame);
   if (trigger.kind == plan::Trigger::Kind::Event)
-    return enter(candidate.campaign, candidate.trigger, std::move(frame), candidate.cause);
+    return enter(candidate.campaign, candidate.trigger, std::move(frame), hash_of(what.cause));
 
   const std::uint64_t key = into.enter.key_from_first ? key_of(into, frame) : 0;
   if (is_in(candidate.campaign, key)) return;
@@ -240,6 +237,7 @@ void Turn::begin(const Candidate& candidate, const Happening& what) {
   if (into.enter.how == plan::Enter::How::Once && into.enter.key_from_first &&
       !may_enter_again(into, candidate.campaign, key))
     return;
+  const Hash128 cause = hash_of(what.cause);
   Journey journey;
   journey.campaign = candidate.campaign;
   journey.trigger = candidate.trigger;
@@ -247,8 +245,8 @@ void Turn::begin(const Candidate& candidate, const Happening& what) {
   journey.key = key;
   journey.id = HashInput()
                    .text("begin")
-                   .number(candidate.cause.high)
-                   .number(candidate.cause.low)
+                   .number(cause.high)
+                   .number(cause.low)
                    .text(into.symbol.name)
                    .number(candidate.trigger)
                    .hash128(plan_.seed);
@@ -533,7 +531,7 @@ void Turn::do_set(const plan::Set& set, Journey& journey) {
   done.value = value;
   state_.attributes[slot] = std::move(value);
   state_.attribute_times[slot] = now_;
-  update_watches(plan_.watches_of_attribute[slot], done.key);
+  update_watches(plan_.watches_of_attribute[slot], {nullptr, done.key});
 }
 
 Effect& Turn::emit(const Journey& journey, Action action) {

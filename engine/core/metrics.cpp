@@ -18,17 +18,12 @@ constexpr std::size_t values_at_most = 100;
 
 Period period_of(WindowKind kind) {
   switch (kind) {
-    case WindowKind::ThisDay:
-      return Period::Day;
-    case WindowKind::ThisWeek:
-      return Period::Week;
-    case WindowKind::ThisMonth:
-      return Period::Month;
-    case WindowKind::ThisYear:
-      return Period::Year;
+    case WindowKind::ThisDay: return Period::Day;
+    case WindowKind::ThisWeek: return Period::Week;
+    case WindowKind::ThisMonth: return Period::Month;
+    case WindowKind::ThisYear: return Period::Year;
     case WindowKind::Lifetime:
-    case WindowKind::Trailing:
-      break;
+    case WindowKind::Trailing: break;
   }
   KOI_ASSERT(false);
 }
@@ -152,31 +147,22 @@ void add_day(std::vector<Accumulated::Run>& runs, Date day) {
 Value read_accumulated(const plan::Plan& plan, const plan::Metric& metric, const Accumulated& kept,
                        Timestamp now, const Zone& zone) {
   switch (metric.aggregate) {
-    case Aggregate::Count:
-      return Value::integer(kept.count);
-    case Aggregate::Ever:
-      return Value::boolean(kept.count > 0);
-    case Aggregate::Never:
-      return Value::boolean(kept.count == 0);
-    case Aggregate::Sum:
-      return kept.overflow ? Value() : Value::raw(metric.kind, kept.sum);
+    case Aggregate::Count: return Value::integer(kept.count);
+    case Aggregate::Ever: return Value::boolean(kept.count > 0);
+    case Aggregate::Never: return Value::boolean(kept.count == 0);
+    case Aggregate::Sum: return kept.overflow ? Value() : Value::raw(metric.kind, kept.sum);
     case Aggregate::Average:
       return kept.overflow ? Value() : average(summed_kind(plan, metric), kept.sum, kept.count);
     case Aggregate::Min:
     case Aggregate::Max:
     case Aggregate::First:
-    case Aggregate::Last:
-      return kept.value;
+    case Aggregate::Last: return kept.value;
     case Aggregate::TimeSinceLast:
       return kept.time == Timestamp::ever() ? Value() : Value::duration(now - kept.time);
-    case Aggregate::Distinct:
-      return Value::integer(static_cast<std::int64_t>(kept.seen.size()));
-    case Aggregate::MostFrequent:
-      return most_frequent(kept.seen);
-    case Aggregate::Values:
-      return newest_first(kept.seen);
-    case Aggregate::Streak:
-      return streak(kept.runs, zone.local(now).date);
+    case Aggregate::Distinct: return Value::integer(static_cast<std::int64_t>(kept.seen.size()));
+    case Aggregate::MostFrequent: return most_frequent(kept.seen);
+    case Aggregate::Values: return newest_first(kept.seen);
+    case Aggregate::Streak: return streak(kept.runs, zone.local(now).date);
   }
   KOI_ASSERT(false);
 }
@@ -196,12 +182,9 @@ Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metr
   const Range range = in_window(kept, metric.window, now, zone);
   const auto each = [&](auto visit) { for_each_value(log, metric, kept, range, visit); };
   switch (metric.aggregate) {
-    case Aggregate::Count:
-      return Value::integer(static_cast<std::int64_t>(range.size()));
-    case Aggregate::Ever:
-      return Value::boolean(!range.empty());
-    case Aggregate::Never:
-      return Value::boolean(range.empty());
+    case Aggregate::Count: return Value::integer(static_cast<std::int64_t>(range.size()));
+    case Aggregate::Ever: return Value::boolean(!range.empty());
+    case Aggregate::Never: return Value::boolean(range.empty());
     case Aggregate::TimeSinceLast:
       return range.empty() ? Value() : Value::duration(now - kept.times[range.end - 1]);
     case Aggregate::Sum:
@@ -273,9 +256,7 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
   // What has a field counts only the events that fill it.
   if (!what.field.is_none() && value.is_missing()) return;
   switch (what.aggregate) {
-    case Aggregate::Count:
-      ++kept.count;
-      return;
+    case Aggregate::Count: ++kept.count; return;
     case Aggregate::Sum: {
       ++kept.count;
       const auto sum = checked_add(kept.sum, value.raw());
@@ -299,9 +280,7 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
       kept.time = time;
       kept.value = value;
       return;
-    case Aggregate::Distinct:
-      see(kept.seen, value, time);
-      return;
+    case Aggregate::Distinct: see(kept.seen, value, time); return;
     case Aggregate::Streak: {
       add_day(kept.runs, zone.local(time).date);
       // A late event may still join the runs that end within `lateness`; a day more for the zones.
@@ -315,8 +294,7 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
     case Aggregate::Ever:
     case Aggregate::Never:
     case Aggregate::MostFrequent:
-    case Aggregate::Values:
-      break;  // read from the accumulators above
+    case Aggregate::Values: break;  // read from the accumulators above
   }
   KOI_ASSERT(false);
 }

@@ -33,18 +33,12 @@ bool is_in_window(const Window& window, Timestamp time, Timestamp now, const Zon
     return date.days - weekday(date);
   };
   switch (window.kind) {
-    case WindowKind::Lifetime:
-      return true;
-    case WindowKind::Trailing:
-      return time > subtract(now, window.span, zone);
-    case WindowKind::ThisDay:
-      return zone.local(time).date == zone.local(now).date;
-    case WindowKind::ThisWeek:
-      return week(time) == week(now);
-    case WindowKind::ThisMonth:
-      return then.year == today.year && then.month == today.month;
-    case WindowKind::ThisYear:
-      return then.year == today.year;
+    case WindowKind::Lifetime: return true;
+    case WindowKind::Trailing: return time > subtract(now, window.span, zone);
+    case WindowKind::ThisDay: return zone.local(time).date == zone.local(now).date;
+    case WindowKind::ThisWeek: return week(time) == week(now);
+    case WindowKind::ThisMonth: return then.year == today.year && then.month == today.month;
+    case WindowKind::ThisYear: return then.year == today.year;
   }
   return false;
 }
@@ -71,12 +65,9 @@ Value naive(const std::vector<Happened>& history, Aggregate aggregate, FieldId f
   }
   const Kind kind = values.empty() ? Kind::Missing : values.front().kind();
   switch (aggregate) {
-    case Aggregate::Count:
-      return Value::integer(static_cast<std::int64_t>(counted.size()));
-    case Aggregate::Ever:
-      return Value::boolean(!counted.empty());
-    case Aggregate::Never:
-      return Value::boolean(counted.empty());
+    case Aggregate::Count: return Value::integer(static_cast<std::int64_t>(counted.size()));
+    case Aggregate::Ever: return Value::boolean(!counted.empty());
+    case Aggregate::Never: return Value::boolean(counted.empty());
     case Aggregate::Sum:
       return Value::raw(field == PlanForTests::amount ? Kind::Money : Kind::Int, sum);
     case Aggregate::Average: {
@@ -92,12 +83,9 @@ Value naive(const std::vector<Happened>& history, Aggregate aggregate, FieldId f
       return values.empty() ? Value() : *std::min_element(values.begin(), values.end());
     case Aggregate::Max:
       return values.empty() ? Value() : *std::max_element(values.begin(), values.end());
-    case Aggregate::First:
-      return values.empty() ? Value() : values.front();
-    case Aggregate::Last:
-      return values.empty() ? Value() : values.back();
-    case Aggregate::Distinct:
-      return Value::integer(static_cast<std::int64_t>(tally.size()));
+    case Aggregate::First: return values.empty() ? Value() : values.front();
+    case Aggregate::Last: return values.empty() ? Value() : values.back();
+    case Aggregate::Distinct: return Value::integer(static_cast<std::int64_t>(tally.size()));
     case Aggregate::TimeSinceLast:
       return counted.empty() ? Value() : Value::duration(now - counted.back().time);
     case Aggregate::Streak: {
@@ -271,16 +259,11 @@ TEST(Metrics, AComparisonFlipsExactlyAtTheInstantThatNextCrossingNames) {
           const auto truth = [&](Timestamp at) {
             const Value value = history.expected(each, at);
             switch (op) {
-              case Op::Less:
-                return value < bound;
-              case Op::LessEqual:
-                return value <= bound;
-              case Op::Greater:
-                return value > bound;
-              case Op::GreaterEqual:
-                return value >= bound;
-              default:
-                return value == bound;
+              case Op::Less: return value < bound;
+              case Op::LessEqual: return value <= bound;
+              case Op::Greater: return value > bound;
+              case Op::GreaterEqual: return value >= bound;
+              default: return value == bound;
             }
           };
           const Timestamp flip =

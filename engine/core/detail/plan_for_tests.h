@@ -61,24 +61,13 @@ class PlanForTests {
     switch (aggregate) {
       case Aggregate::Count:
       case Aggregate::Distinct:
-      case Aggregate::Streak:
-        made.kind = Kind::Int;
-        break;
+      case Aggregate::Streak: made.kind = Kind::Int; break;
       case Aggregate::Ever:
-      case Aggregate::Never:
-        made.kind = Kind::Bool;
-        break;
-      case Aggregate::TimeSinceLast:
-        made.kind = Kind::Duration;
-        break;
-      case Aggregate::Values:
-        made.kind = Kind::List;
-        break;
-      case Aggregate::Average:
-        made.kind = summed == Kind::Int ? Kind::Number : summed;
-        break;
-      default:
-        made.kind = summed;
+      case Aggregate::Never: made.kind = Kind::Bool; break;
+      case Aggregate::TimeSinceLast: made.kind = Kind::Duration; break;
+      case Aggregate::Values: made.kind = Kind::List; break;
+      case Aggregate::Average: made.kind = summed == Kind::Int ? Kind::Number : summed; break;
+      default: made.kind = summed;
     }
     auto& reaction = plan.reactions[order.index()];
     if (window.kind == plan::WindowKind::Lifetime) {
@@ -104,31 +93,21 @@ class PlanForTests {
     using plan::Aggregate;
     switch (aggregate) {
       case Aggregate::Ever:
-      case Aggregate::Never:
-        return Aggregate::Count;
-      case Aggregate::Average:
-        return Aggregate::Sum;
-      case Aggregate::TimeSinceLast:
-        return Aggregate::Last;
+      case Aggregate::Never: return Aggregate::Count;
+      case Aggregate::Average: return Aggregate::Sum;
+      case Aggregate::TimeSinceLast: return Aggregate::Last;
       case Aggregate::MostFrequent:
-      case Aggregate::Values:
-        return Aggregate::Distinct;
-      default:
-        return aggregate;
+      case Aggregate::Values: return Aggregate::Distinct;
+      default: return aggregate;
     }
   }
   static Span retention(const plan::Window& window) {
     switch (window.kind) {
-      case plan::WindowKind::ThisDay:
-        return {0, days(2)};
-      case plan::WindowKind::ThisWeek:
-        return {0, days(8)};
-      case plan::WindowKind::ThisMonth:
-        return {0, days(32)};
-      case plan::WindowKind::ThisYear:
-        return {0, days(367)};
-      default:
-        return window.span;
+      case plan::WindowKind::ThisDay: return {0, days(2)};
+      case plan::WindowKind::ThisWeek: return {0, days(8)};
+      case plan::WindowKind::ThisMonth: return {0, days(32)};
+      case plan::WindowKind::ThisYear: return {0, days(367)};
+      default: return window.span;
     }
   }
 };

@@ -11,12 +11,19 @@
 
 namespace koi::core {
 
+// What names derive from: an input's event, or a hash that is known already. Hashing the event is
+// put off until something needs a name, which most events never do.
+struct Cause {
+  const Event* event = nullptr;
+  Hash128 known;
+};
+
 // An event as the stages see it. Nothing is owned.
 struct Happening {
   EventTypeId type;
   Timestamp time;
   std::span<const Value> fields;
-  Hash128 cause;
+  Cause cause;
   bool late = false;       // older than what the customer has seen
   bool by_engine = false;  // follows from a decision; `any event` does not mean it
 };
@@ -35,13 +42,13 @@ class Turn {
   struct Candidate {
     enum class Kind : std::uint8_t {
       Completed,  // the forming journey `cause` has all its parts
-      Began,      // the event at hand may be a trigger's first
+      Began,      // the event at hand is a trigger's first
       Fired,      // a watch crossed or a schedule came
     };
     plan::CampaignId campaign;
     std::uint16_t trigger = 0;
     Kind kind = Kind::Fired;
-    Hash128 cause;
+    Hash128 cause;  // of Began: none, the event at hand is it
     friend auto operator<=>(const Candidate& a, const Candidate& b) {
       return std::tuple(a.campaign, a.kind, a.trigger) <=>
              std::tuple(b.campaign, b.kind, b.trigger);
@@ -64,7 +71,9 @@ class Turn {
   void apply_consent(const Event& event);
   void apply_metrics(const Happening& what, const plan::Reaction& reaction);
   void remember(const Happening& what, const plan::Reaction& reaction);
-  void update_watches(std::vector<plan::WatchId> todo, Hash128 cause);
+  void update_watches(std::span<const plan::WatchId> todo, const Cause& cause);
+  void cross(plan::WatchId id, const Cause& cause);
+  Hash128 hash_of(const Cause& cause) const;
   void echo(EngineEvent type, std::vector<Value> fields, Hash128 cause);
   bool is_listened_to(EngineEvent type) const;
   void fire_schedules(std::vector<Candidate>& found);

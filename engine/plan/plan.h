@@ -147,7 +147,9 @@ struct Metric {
   std::uint16_t column = 0;
 };
 
-// What a lifetime metric keeps. Metrics over the same events and field may share one.
+// What a lifetime metric keeps. Metrics over the same events and field share one: `aggregate` is
+// Count (for count, ever, never), Sum (sum and count, for sum and average), Min, Max, First, Last
+// (without a field for time since last), Distinct (for distinct, values, most frequent) or Streak.
 struct Accumulator {
   std::uint64_t definition = 0;
   Aggregate aggregate = Aggregate::Count;
@@ -354,6 +356,7 @@ struct ConsentKey {
 struct AttributeSet {  // `on register set city = register.city`
   AttributeId attribute;
   NodeId value;
+  NodeId where{};  // `on register where …`; none: always
 };
 struct TriggerRef {
   CampaignId campaign;

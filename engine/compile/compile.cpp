@@ -1,0 +1,31 @@
+#include "compile/compile.h"
+
+#include "compile/detail/compiler.h"
+
+namespace koi::compile {
+
+plan::Plan Compiler::run(std::uint64_t seed) {
+  plan_.seed = seed;
+  plan_.schema = program_.schema;
+  plan_.contents = program_.contents;
+  lowered_.resize(program_.expressions.size());
+  metric_ids_.resize(program_.metrics.size());
+  policy();
+  channels();
+  // Declared metrics keep their figures whether something reads them or not.
+  for (std::size_t i = 0; i < program_.metrics.size(); ++i)
+    if (!program_.metrics[i].symbol.name.empty()) metric(check::MetricId::of(i));
+  segments();
+  messages();
+  campaigns();
+  index();
+  name_logs();
+  plan_.schema.index();
+  return std::move(plan_);
+}
+
+plan::Plan compile(const check::Program& program, std::uint64_t seed) {
+  return Compiler(program).run(seed);
+}
+
+}  // namespace koi::compile

@@ -1,0 +1,72 @@
+// Compiler: one program on its way to a plan. lower.cpp makes nodes, metrics and watches, code.cpp
+// campaigns and messages, index.cpp what an event can concern.
+#pragma once
+
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "check/program.h"
+#include "plan/plan.h"
+
+namespace koi::compile {
+
+class Compiler {
+ public:
+  explicit Compiler(const check::Program& program) : program_(program) {}
+  plan::Plan run(std::uint64_t seed);
+
+ private:
+  // lower.cpp
+  plan::NodeId lower(check::ExpressionId root);
+  plan::NodeId lower_one(const check::Expression& expression);
+  plan::NodeId node(plan::Op op, Kind kind, std::uint32_t index, plan::NodeId a, plan::NodeId b);
+  plan::TemplateId template_of(const check::Expression& text);
+  plan::EventMatch match(const check::EventMatch& match);
+  plan::MetricId metric(check::MetricId id);
+  plan::AccumulatorId accumulator(const check::Metric& metric, const plan::EventMatch& events);
+  std::pair<plan::LogId, std::uint16_t> log(const check::Metric& metric,
+                                            const plan::EventMatch& events);
+  void name_logs();
+  void segments();
+  plan::WatchId watch(check::ExpressionId condition);
+  HashInput definition_of(const check::EventMatch& events, FieldId field) const;
+
+  // code.cpp
+  void policy();
+  void channels();
+  void messages();
+  void campaigns();
+  void campaign(const check::Campaign& from, plan::Campaign& to);
+  void keep_slots(const check::Campaign& from);
+  void keep_slots(const check::Block& block);
+  plan::SlotId slot(check::BindingId binding, std::uint32_t field);
+  plan::Binding binding(const check::EventPattern& pattern);
+  plan::Trigger trigger(const check::Trigger& from);
+  void block(const check::Block& steps, std::vector<plan::Step>& code);
+  bool key_from_first(const check::Campaign& from) const;
+
+  // index.cpp
+  void index();
+  void index_watches();
+  void index_campaigns();
+  template <class Visit>
+  void for_each_reaction(EventTypeId type, Visit visit);
+
+  const check::Program& program_;
+  plan::Plan plan_;
+  std::map<plan::Node, plan::NodeId> node_ids_;
+  std::map<Value, std::uint32_t> constant_ids_;
+  std::vector<plan::NodeId> lowered_;       // by expression; none: not yet
+  std::vector<plan::MetricId> metric_ids_;  // by the program's metric; none: not yet
+  std::map<std::uint64_t, plan::AccumulatorId> accumulator_ids_;
+  std::map<std::uint64_t, plan::LogId> log_ids_;  // by events alone
+  std::vector<plan::WatchId> segment_watches_;
+  std::map<Hash128, plan::WatchId> watch_ids_;  // by the condition's definition
+  // Of the campaign under way.
+  std::map<std::pair<std::uint16_t, std::uint32_t>, plan::SlotId> slots_;
+  std::uint16_t ordinal_ = 0;
+};
+
+}  // namespace koi::compile

@@ -71,8 +71,8 @@ Checker::Pattern Checker::pattern(const ast::EventPattern& pattern,
   scope.visible = &visible;
   if (pattern.as) scope.event_names.push_back(pattern.as->text);
   if (!pattern.any) {
-    const auto* declared = expect(pattern.event, only(Declares::Event));
-    if (declared == nullptr || declared->unsupported) {
+    const auto* declared = expect_event(pattern.event);
+    if (declared == nullptr) {
       out.ok = false;
     } else {
       out.pattern.match.type = EventTypeId::of(declared->index);
@@ -358,7 +358,7 @@ void Checker::clause(const ast::CampaignClause& clause, const Scope& scope) {
         } else if constexpr (std::is_same_v<Each, ast::BudgetClause>) {
           unsupported(each.span, "a budget", "预算");
         } else if constexpr (std::is_same_v<Each, ast::FromToClause>) {
-          unsupported(each.span, "a campaign's days", "活动起止日期");
+          unsupported(each.span, "a campaign's period", "活动起止日期");
         } else {
           static_assert(std::is_same_v<Each, ast::PriorityClause>);
           priority_clause(each);

@@ -11,34 +11,20 @@ struct AggregateWords {
 };
 AggregateWords words_of(ast::Aggregate aggregate) {
   switch (aggregate) {
-    case ast::Aggregate::Count:
-      return {Aggregate::Count, "count", false};
-    case ast::Aggregate::Sum:
-      return {Aggregate::Sum, "sum", true};
-    case ast::Aggregate::Average:
-      return {Aggregate::Average, "average", true};
-    case ast::Aggregate::Min:
-      return {Aggregate::Min, "min", true};
-    case ast::Aggregate::Max:
-      return {Aggregate::Max, "max", true};
-    case ast::Aggregate::First:
-      return {Aggregate::First, "first", true};
-    case ast::Aggregate::Last:
-      return {Aggregate::Last, "last", true};
-    case ast::Aggregate::Distinct:
-      return {Aggregate::Distinct, "distinct", true};
-    case ast::Aggregate::TimeSinceLast:
-      return {Aggregate::TimeSinceLast, "time since last", false};
-    case ast::Aggregate::StreakOfDays:
-      return {Aggregate::Streak, "streak of days with", false};
-    case ast::Aggregate::Ever:
-      return {Aggregate::Ever, "ever", false};
-    case ast::Aggregate::Never:
-      return {Aggregate::Never, "never", false};
-    case ast::Aggregate::MostFrequent:
-      return {Aggregate::MostFrequent, "most frequent", true};
-    case ast::Aggregate::Values:
-      return {Aggregate::Values, "values", true};
+    case ast::Aggregate::Count: return {Aggregate::Count, "count", false};
+    case ast::Aggregate::Sum: return {Aggregate::Sum, "sum", true};
+    case ast::Aggregate::Average: return {Aggregate::Average, "average", true};
+    case ast::Aggregate::Min: return {Aggregate::Min, "min", true};
+    case ast::Aggregate::Max: return {Aggregate::Max, "max", true};
+    case ast::Aggregate::First: return {Aggregate::First, "first", true};
+    case ast::Aggregate::Last: return {Aggregate::Last, "last", true};
+    case ast::Aggregate::Distinct: return {Aggregate::Distinct, "distinct", true};
+    case ast::Aggregate::TimeSinceLast: return {Aggregate::TimeSinceLast, "time since last", false};
+    case ast::Aggregate::StreakOfDays: return {Aggregate::Streak, "streak of days with", false};
+    case ast::Aggregate::Ever: return {Aggregate::Ever, "ever", false};
+    case ast::Aggregate::Never: return {Aggregate::Never, "never", false};
+    case ast::Aggregate::MostFrequent: return {Aggregate::MostFrequent, "most frequent", true};
+    case ast::Aggregate::Values: return {Aggregate::Values, "values", true};
   }
   KOI_ASSERT(false);
 }
@@ -68,13 +54,10 @@ std::optional<Type> Checker::metric_type(const ast::Measure& measure, EventTypeI
     case Aggregate::Distinct:
       if (kind == Kind::List) return meaningless();
       return simple(Kind::Int);
-    case Aggregate::Streak:
-      return simple(Kind::Int);
+    case Aggregate::Streak: return simple(Kind::Int);
     case Aggregate::Ever:
-    case Aggregate::Never:
-      return simple(Kind::Bool);
-    case Aggregate::TimeSinceLast:
-      return simple(Kind::Duration, true);
+    case Aggregate::Never: return simple(Kind::Bool);
+    case Aggregate::TimeSinceLast: return simple(Kind::Duration, true);
     case Aggregate::Sum:
     case Aggregate::Average:
       if (kind != Kind::Int && kind != Kind::Number && kind != Kind::Money &&
@@ -88,8 +71,7 @@ std::optional<Type> Checker::metric_type(const ast::Measure& measure, EventTypeI
         return meaningless();
       return optional;
     case Aggregate::First:
-    case Aggregate::Last:
-      return optional;
+    case Aggregate::Last: return optional;
     case Aggregate::MostFrequent:
       if (kind == Kind::List) return meaningless();
       return optional;
@@ -116,8 +98,8 @@ MetricId Checker::measure(const ast::Measure& measure, Symbol symbol) {
   std::string event_name;  // none declared is empty: any event
   std::vector<std::string> spellings;
   if (!measure.any_event) {
-    const auto* declared = expect(measure.event.names.front(), only(Declares::Event));
-    if (declared == nullptr || declared->unsupported) {
+    const auto* declared = expect_event(measure.event.names.front());
+    if (declared == nullptr) {
       ok = false;
     } else {
       out.events.type = EventTypeId::of(declared->index);
@@ -166,18 +148,10 @@ MetricId Checker::measure(const ast::Measure& measure, Symbol symbol) {
       }
     } else {
       switch (std::get<ast::CalendarUnit>(window.length)) {
-        case ast::CalendarUnit::Day:
-          out.window.kind = WindowKind::ThisDay;
-          break;
-        case ast::CalendarUnit::Week:
-          out.window.kind = WindowKind::ThisWeek;
-          break;
-        case ast::CalendarUnit::Month:
-          out.window.kind = WindowKind::ThisMonth;
-          break;
-        case ast::CalendarUnit::Year:
-          out.window.kind = WindowKind::ThisYear;
-          break;
+        case ast::CalendarUnit::Day: out.window.kind = WindowKind::ThisDay; break;
+        case ast::CalendarUnit::Week: out.window.kind = WindowKind::ThisWeek; break;
+        case ast::CalendarUnit::Month: out.window.kind = WindowKind::ThisMonth; break;
+        case ast::CalendarUnit::Year: out.window.kind = WindowKind::ThisYear; break;
       }
     }
     if (words.aggregate == Aggregate::Streak) {

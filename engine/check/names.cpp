@@ -38,32 +38,19 @@ void Checker::suggest(Diagnostic& diagnostic, std::string_view word,
 
 std::string Checker::describe(Declares kind) const {
   switch (kind) {
-    case Declares::Event:
-      return say("an event", "事件");
-    case Declares::Metric:
-      return say("a metric", "指标");
-    case Declares::Segment:
-      return say("a segment", "人群");
-    case Declares::Let:
-      return say("a `let`", "`令` 的名称");
-    case Declares::Tier:
-      return say("a tier", "等级");
-    case Declares::Audience:
-      return say("an audience", "名单");
-    case Declares::Content:
-      return say("a content", "内容");
-    case Declares::Incentive:
-      return say("an incentive", "权益");
-    case Declares::Referral:
-      return say("a referral", "老带新");
-    case Declares::Channel:
-      return say("a channel", "渠道");
-    case Declares::Team:
-      return say("a team", "团队");
-    case Declares::Webhook:
-      return say("a webhook", "回调");
-    case Declares::Campaign:
-      return say("a campaign", "活动");
+    case Declares::Event: return say("an event", "事件");
+    case Declares::Metric: return say("a metric", "指标");
+    case Declares::Segment: return say("a segment", "人群");
+    case Declares::Let: return say("a `let`", "`令` 的名称");
+    case Declares::Tier: return say("a tier", "等级");
+    case Declares::Audience: return say("an audience", "名单");
+    case Declares::Content: return say("a content", "内容");
+    case Declares::Incentive: return say("an incentive", "权益");
+    case Declares::Referral: return say("a referral", "老带新");
+    case Declares::Channel: return say("a channel", "渠道");
+    case Declares::Team: return say("a team", "团队");
+    case Declares::Webhook: return say("a webhook", "回调");
+    case Declares::Campaign: return say("a campaign", "活动");
   }
   KOI_ASSERT(false);
 }
@@ -88,7 +75,7 @@ void Checker::declare(Declares kind, std::size_t index, const ast::Name& name,
   const auto add_spelling = [&](const std::string& spelling, SourceSpan span, bool is_alias) {
     for (const std::size_t other_index : by_name_[spelling]) {
       const Declared& other = declared_[other_index];
-      const bool both_names = !is_alias && other.symbol.name == spelling;
+      const bool both_names = !is_alias && !other.by_engine && other.symbol.name == spelling;
       const bool clash = both_names || (only(other.kind) & company_of(kind)) != 0;
       if (clash && other.by_engine) {
         report(Code::DeclaredByEngine, span, {spelling});
@@ -148,6 +135,15 @@ const Declared* Checker::expect(const ast::Name& name, std::uint32_t kinds) {
   return nullptr;
 }
 
+// An event that can be used here; null where it cannot, which has been told then.
+const Declared* Checker::expect_event(const ast::Name& name) {
+  const auto* declared = expect(name, only(Declares::Event));
+  if (declared == nullptr || !declared->unsupported) return declared;
+  if (declared->by_engine)
+    report(Code::NotSupportedYet, name.span, {say("the event `", "事件 `") + name.text + "`"});
+  return nullptr;
+}
+
 void Checker::collect() {
   const auto engine = engine_events();
   for (std::size_t i = 0; i < engine.size(); ++i) {
@@ -161,6 +157,15 @@ void Checker::collect() {
                          .by_engine = true,
                          .unsupported = false});
   }
+  // Told by incentives, which are not built yet.
+  by_name_["shared_out"].push_back(declared_.size());
+  declared_.push_back({.kind = Declares::Event,
+                       .index = 0,
+                       .symbol = {"shared_out", {}},
+                       .span = {},
+                       .alias_span = {},
+                       .by_engine = true,
+                       .unsupported = true});
   std::size_t others = 0;
   const auto keep = [&](auto& list, Declares kind, const auto& decl) {
     declare(kind, list.size(), decl.name, decl.alias);
@@ -224,6 +229,45 @@ void Checker::collect() {
 
 // --- The order of definitions --------------------------------------------------------------------
 
+// The enum whose value an expression is, as far as that can be told from its own words.
+EnumId Checker::enum_of(const ast::Expr& expr, EventTypeId where_of, int depth) const {
+  const auto field_of = [&](EventTypeId event, const ast::Name& name) {
+    const FieldId field = event.is_none() ? FieldId::none() : find_field(event, name);
+    return field.is_none() ? EnumId::none()
+                           : program_.schema[event].fields[field.index()].type.enumeration;
+  };
+  if (depth > 8) return EnumId::none();
+  if (const auto* path = std::get_if<ast::Path>(&expr.kind)) {
+    const auto& head = path->names.front();
+    if (path->names.size() == 2 && is_customer(head)) {
+      const AttributeId attribute = find_attribute(path->names[1]);
+      return attribute.is_none() ? EnumId::none() : program_.schema[attribute].type.enumeration;
+    }
+    if (path->names.size() == 2) return field_of(where_of, path->names[1]);
+    const EnumId field = field_of(where_of, head);
+    if (path->names.size() > 2 || !field.is_none()) return field;
+    const auto* declared = find(head, Declares::Let | Declares::Metric);
+    if (declared == nullptr) return EnumId::none();
+    if (declared->kind == Declares::Let)
+      return enum_of(lets_[declared->index]->value, {}, depth + 1);
+    return enum_of(metrics_[declared->index]->measure);
+  }
+  if (const auto* either = std::get_if<ast::Or>(&expr.kind))
+    return enum_of(either->operands.front(), where_of, depth + 1);
+  if (const auto* measure = std::get_if<ast::Measure>(&expr.kind)) return enum_of(*measure);
+  return EnumId::none();
+}
+
+EnumId Checker::enum_of(const ast::Measure& measure) const {
+  if (measure.any_event || measure.event.names.size() != 2) return EnumId::none();
+  const auto* event = find(measure.event.names.front(), only(Declares::Event));
+  if (event == nullptr || event->unsupported) return EnumId::none();
+  const auto id = EventTypeId::of(event->index);
+  const FieldId field = find_field(id, measure.event.names[1]);
+  return field.is_none() ? EnumId::none()
+                         : program_.schema[id].fields[field.index()].type.enumeration;
+}
+
 // Which lets, segments and metrics an expression reads. Names that are fields where they stand are
 // none of them.
 void Checker::collect_uses(
@@ -231,6 +275,22 @@ void Checker::collect_uses(
     const std::map<std::pair<Declares, std::size_t>, std::size_t>& numbers) const {
   const auto each = [&](const ast::Expr& operand) {
     collect_uses(operand, where_of, uses, numbers);
+  };
+  // A name beside an enum may be one of its values: `customer.role == staff` reads no segment.
+  const auto beside = [&](const ast::Expr& operand, const ast::Expr& neighbour) {
+    const EnumId enumeration = enum_of(neighbour, where_of);
+    const auto is_value = [&](const ast::Expr& expr) {
+      const auto* path = std::get_if<ast::Path>(&expr.kind);
+      return path != nullptr && path->names.size() == 1 && !enumeration.is_none() &&
+             enum_value(enumeration, path->names.front()).has_value();
+    };
+    if (is_value(operand)) return;
+    if (const auto* list = std::get_if<ast::List>(&operand.kind)) {
+      for (const auto& item : list->items)
+        if (!is_value(item)) each(item);
+    } else {
+      each(operand);
+    }
   };
   std::visit(
       [&](const auto& node) {
@@ -247,15 +307,21 @@ void Checker::collect_uses(
         } else if constexpr (std::is_same_v<Node, ast::Not> || std::is_same_v<Node, ast::Negate> ||
                              std::is_same_v<Node, ast::Known>) {
           each(*node.operand);
-        } else if constexpr (std::is_same_v<Node, ast::And> || std::is_same_v<Node, ast::Or>) {
+        } else if constexpr (std::is_same_v<Node, ast::And>) {
           for (const auto& operand : node.operands) each(operand);
-        } else if constexpr (std::is_same_v<Node, ast::Compare> ||
-                             std::is_same_v<Node, ast::Arithmetic> ||
-                             std::is_same_v<Node, ast::Contains>) {
+        } else if constexpr (std::is_same_v<Node, ast::Or>) {
+          for (const auto& operand : node.operands) beside(operand, node.operands.front());
+        } else if constexpr (std::is_same_v<Node, ast::Compare>) {
+          beside(*node.left, *node.right), beside(*node.right, *node.left);
+        } else if constexpr (std::is_same_v<Node, ast::Contains>) {
+          each(*node.left), beside(*node.right, *node.left);
+        } else if constexpr (std::is_same_v<Node, ast::Arithmetic>) {
           each(*node.left), each(*node.right);
         } else if constexpr (std::is_same_v<Node, ast::In>) {
-          if (node.left) each(**node.left);
-          each(*node.right);
+          if (node.left)
+            each(**node.left), beside(*node.right, **node.left);
+          else
+            each(*node.right);
         } else if constexpr (std::is_same_v<Node, ast::Call>) {
           for (const auto& argument : node.arguments) each(argument);
         } else if constexpr (std::is_same_v<Node, ast::List>) {
@@ -265,7 +331,7 @@ void Checker::collect_uses(
           EventTypeId of;
           if (!node.any_event)
             if (const auto* event = find(node.event.names.front(), only(Declares::Event)))
-              of = EventTypeId::of(event->index);
+              if (!event->unsupported) of = EventTypeId::of(event->index);
           collect_uses(**node.where, of, uses, numbers);
         }
       },

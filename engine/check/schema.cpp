@@ -113,47 +113,20 @@ Type Checker::type_of(const ast::Type& type) {
   Kind kind = Kind::Text;
   TextKind text = TextKind::Plain;
   switch (type.kind) {
-    case ast::TypeKind::Text:
-      break;
-    case ast::TypeKind::Number:
-      kind = Kind::Number;
-      break;
-    case ast::TypeKind::Int:
-      kind = Kind::Int;
-      break;
-    case ast::TypeKind::Money:
-      kind = Kind::Money;
-      break;
-    case ast::TypeKind::Bool:
-      kind = Kind::Bool;
-      break;
-    case ast::TypeKind::Time:
-      kind = Kind::Time;
-      break;
-    case ast::TypeKind::Date:
-      kind = Kind::Date;
-      break;
-    case ast::TypeKind::Instant:
-      kind = Kind::Instant;
-      break;
-    case ast::TypeKind::Duration:
-      kind = Kind::Duration;
-      break;
-    case ast::TypeKind::Phone:
-      text = TextKind::Phone;
-      break;
-    case ast::TypeKind::Email:
-      text = TextKind::Email;
-      break;
-    case ast::TypeKind::Url:
-      text = TextKind::Url;
-      break;
-    case ast::TypeKind::Code:
-      text = TextKind::Code;
-      break;
-    case ast::TypeKind::Enum:
-      kind = Kind::Enum;
-      break;
+    case ast::TypeKind::Text: break;
+    case ast::TypeKind::Number: kind = Kind::Number; break;
+    case ast::TypeKind::Int: kind = Kind::Int; break;
+    case ast::TypeKind::Money: kind = Kind::Money; break;
+    case ast::TypeKind::Bool: kind = Kind::Bool; break;
+    case ast::TypeKind::Time: kind = Kind::Time; break;
+    case ast::TypeKind::Date: kind = Kind::Date; break;
+    case ast::TypeKind::Instant: kind = Kind::Instant; break;
+    case ast::TypeKind::Duration: kind = Kind::Duration; break;
+    case ast::TypeKind::Phone: text = TextKind::Phone; break;
+    case ast::TypeKind::Email: text = TextKind::Email; break;
+    case ast::TypeKind::Url: text = TextKind::Url; break;
+    case ast::TypeKind::Code: text = TextKind::Code; break;
+    case ast::TypeKind::Enum: kind = Kind::Enum; break;
   }
   if (kind == Kind::Enum) {
     Enumeration enumeration;
@@ -601,7 +574,7 @@ void Checker::refuse_declarations() {
       else if (const auto* packet = std::get_if<ast::RedPacketDecl>(&declaration))
         unsupported(packet->name.span, "a red packet", "红包");
       else if (const auto* points = std::get_if<ast::PointsDecl>(&declaration))
-        unsupported(points->name.span, "points", "积分");
+        unsupported(points->name.span, "a kind of points", "积分");
       else if (const auto* draw = std::get_if<ast::PrizeDrawDecl>(&declaration))
         unsupported(draw->name.span, "a prize draw", "抽奖");
       else if (const auto* referral = std::get_if<ast::ReferralDecl>(&declaration))

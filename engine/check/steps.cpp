@@ -368,7 +368,7 @@ void Checker::unsupported_step(const ast::Step& step, const std::vector<Visible>
     refuse(tag->span, tag->remove ? say("untag", "去标签").c_str() : say("tag", "打标签").c_str());
   } else if (const auto* emit = std::get_if<ast::EmitStep>(&step.kind)) {
     refuse(emit->span, say("emit", "产生").c_str());
-    expect(emit->event, only(Declares::Event));
+    expect_event(emit->event);
     settings(emit->fields);
   } else if (const auto* notify = std::get_if<ast::NotifyStep>(&step.kind)) {
     refuse(notify->span, say("notify", "通知").c_str());

@@ -23,14 +23,12 @@ bool has_order(Kind kind) {
     case Kind::Time:
     case Kind::Date:
     case Kind::Instant:
-    case Kind::Duration:
-      return true;
+    case Kind::Duration: return true;
     case Kind::Missing:
     case Kind::Bool:
     case Kind::Text:
     case Kind::Enum:
-    case Kind::List:
-      return false;
+    case Kind::List: return false;
   }
   KOI_ASSERT(false);
 }
@@ -62,6 +60,7 @@ ExpressionId Checker::add(Expression expression, std::string_view name, std::uin
   facts.constant = true;
   switch (expression.op) {
     case Op::Constant: {
+      facts.constant = expression.type.kind != Kind::Missing;
       const auto& value = expression.constant;
       if (!expression.type.enumeration.is_none() && !value.is_missing()) {
         const auto& values =
@@ -79,9 +78,7 @@ ExpressionId Checker::add(Expression expression, std::string_view name, std::uin
       }
       break;
     }
-    case Op::EventField:
-      facts.constant = false;
-      break;
+    case Op::EventField: facts.constant = false; break;
     case Op::BindingField:
       facts.constant = false;
       hash.number(expression.binding.value);
@@ -89,9 +86,7 @@ ExpressionId Checker::add(Expression expression, std::string_view name, std::uin
     case Op::Attribute:
     case Op::CustomerId:
     case Op::CustomerCreated:
-    case Op::Consent:
-      facts.constant = false, facts.reads_customer = true;
-      break;
+    case Op::Consent: facts.constant = false, facts.reads_customer = true; break;
     case Op::Metric:
       facts.constant = false, facts.reads_customer = true;
       define(program_.metrics[expression.index].definition);
@@ -100,8 +95,7 @@ ExpressionId Checker::add(Expression expression, std::string_view name, std::uin
       facts.constant = false, facts.reads_customer = true;
       define(program_[program_.segments[expression.index].condition].definition);
       break;
-    default:
-      break;
+    default: break;
   }
   const auto operand = [&](ExpressionId id) {
     if (id.is_none()) return;
@@ -166,26 +160,16 @@ void Checker::balance(ExpressionId& a, ExpressionId& b) {
 
 std::string Checker::describe(const Type& type) const {
   switch (type.kind) {
-    case Kind::Missing:
-      return say("nothing", "空");
-    case Kind::Bool:
-      return say("a condition", "条件");
-    case Kind::Int:
-      return say("a whole number", "整数");
-    case Kind::Number:
-      return say("a number", "数");
-    case Kind::Money:
-      return say("money", "金额");
-    case Kind::Text:
-      return say("a text", "文本");
-    case Kind::Time:
-      return say("a time of day", "一天中的时间");
-    case Kind::Date:
-      return say("a date", "日期");
-    case Kind::Instant:
-      return say("an instant", "时刻");
-    case Kind::Duration:
-      return say("a length of time", "时长");
+    case Kind::Missing: return say("nothing", "空");
+    case Kind::Bool: return say("a condition", "条件");
+    case Kind::Int: return say("a whole number", "整数");
+    case Kind::Number: return say("a number", "数");
+    case Kind::Money: return say("money", "金额");
+    case Kind::Text: return say("a text", "文本");
+    case Kind::Time: return say("a time of day", "一天中的时间");
+    case Kind::Date: return say("a date", "日期");
+    case Kind::Instant: return say("an instant", "时刻");
+    case Kind::Duration: return say("a length of time", "时长");
     case Kind::Enum: {
       const auto& values = program_.schema.enumerations[type.enumeration.index()].values;
       std::string list;
@@ -194,8 +178,7 @@ std::string Checker::describe(const Type& type) const {
       if (values.size() > 4) list += ", …";
       return say("one of ", "") + list + say("", " 之一");
     }
-    case Kind::List:
-      return say("a list", "列表");
+    case Kind::List: return say("a list", "列表");
   }
   KOI_ASSERT(false);
 }
@@ -305,8 +288,7 @@ ExpressionId Checker::declared_value(const Declared& declared, SourceSpan span,
       value = let_ids_[declared.index];
       if (value.is_none()) return poison(span);
       break;
-    default:
-      KOI_ASSERT(false);
+    default: KOI_ASSERT(false);
   }
   if (facts_[value.index()].reads_customer) {
     if (scope.place == Scope::Place::MetricWhere) {
@@ -650,8 +632,7 @@ ExpressionId Checker::expression(const ast::Expr& expr, const Scope& scope, cons
           const ExpressionId a = expression(*node.operand, scope);
           const Type of = type(a);
           switch (of.kind) {
-            case Kind::Missing:
-              return a;
+            case Kind::Missing: return a;
             case Kind::Int:
             case Kind::Number:
             case Kind::Money:
@@ -832,8 +813,7 @@ ExpressionId Checker::comparison(Op op, ExpressionId left, ExpressionId right, S
 ExpressionId Checker::compare(const ast::Compare& node, SourceSpan span, const Scope& scope) {
   const auto [left, right] = pair_of(*node.left, *node.right, scope);
   switch (node.op) {
-    case ast::CompareOp::Equal:
-      return comparison(Op::Equal, left, right, span);
+    case ast::CompareOp::Equal: return comparison(Op::Equal, left, right, span);
     case ast::CompareOp::NotEqual: {
       const ExpressionId id = comparison(Op::NotEqual, left, right, span);
       const auto& of = program_[id];
@@ -841,14 +821,10 @@ ExpressionId Checker::compare(const ast::Compare& node, SourceSpan span, const S
         report(Code::MissingIsNotUnequal, span);
       return id;
     }
-    case ast::CompareOp::Less:
-      return comparison(Op::Less, left, right, span);
-    case ast::CompareOp::LessEqual:
-      return comparison(Op::LessEqual, left, right, span);
-    case ast::CompareOp::Greater:
-      return comparison(Op::Greater, left, right, span);
-    case ast::CompareOp::GreaterEqual:
-      return comparison(Op::GreaterEqual, left, right, span);
+    case ast::CompareOp::Less: return comparison(Op::Less, left, right, span);
+    case ast::CompareOp::LessEqual: return comparison(Op::LessEqual, left, right, span);
+    case ast::CompareOp::Greater: return comparison(Op::Greater, left, right, span);
+    case ast::CompareOp::GreaterEqual: return comparison(Op::GreaterEqual, left, right, span);
   }
   KOI_ASSERT(false);
 }

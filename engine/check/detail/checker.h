@@ -110,6 +110,9 @@ class Checker {
   const Declared* find(const ast::Name& name, std::uint32_t kinds) const;
   // The same, but says what is wrong when there is none.
   const Declared* expect(const ast::Name& name, std::uint32_t kinds);
+  const Declared* expect_event(const ast::Name& name);
+  EnumId enum_of(const ast::Expr& expr, EventTypeId where_of, int depth = 0) const;
+  EnumId enum_of(const ast::Measure& measure) const;
   std::vector<std::string> names_of(std::uint32_t kinds) const;
   std::string describe(Declares kind) const;
   std::string describe_any(std::uint32_t kinds) const;

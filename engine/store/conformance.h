@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -91,6 +92,37 @@ TYPED_TEST_P(JournalConformance, KeepsPositionsWhenOldRowsAreDropped) {
   EXPECT_EQ(*this->append({{0, epoch, rows}}), std::vector<Position>{6});
 }
 
+TYPED_TEST_P(JournalConformance, NamesItsHistoryAtTheEndOfEachBatch) {
+  const Epoch zero = this->take(0), one = this->take(1);
+  const std::vector<Row> a{{0, "a"}, {0, "b"}}, b{{0, "c"}}, other{{1, "a"}, {1, "b"}};
+  ASSERT_TRUE(this->append({{0, zero, a}, {1, one, other}}));
+  ASSERT_TRUE(this->append({{0, zero, b}}));
+  std::vector<Hash128> names{*this->journal_->chain(0, 0), *this->journal_->chain(0, 2),
+                             *this->journal_->chain(0, 3), *this->journal_->chain(1, 0),
+                             *this->journal_->chain(1, 2)};
+  EXPECT_EQ(*this->journal_->chain(0, 2), names[1]);
+  EXPECT_EQ(std::set(names.begin(), names.end()).size(), 5u);
+  EXPECT_EQ(this->journal_->chain(0, 1).error().code, "gap");
+  EXPECT_EQ(this->journal_->chain(0, 4).error().code, "gap");
+  ASSERT_TRUE(this->journal_->drop(0, zero, 3));
+  EXPECT_EQ(*this->journal_->chain(0, 2), names[1]);
+  EXPECT_EQ(this->journal_->chain(0, 0).error().code, "gap");
+}
+
+TYPED_TEST_P(JournalConformance, DropsWithinABatchToo) {
+  const Epoch epoch = this->take(1);
+  const std::vector<Row> rows{{1, "a"}, {1, "b"}, {1, "c"}};
+  ASSERT_TRUE(this->append({{1, epoch, rows}}));
+  ASSERT_TRUE(this->append({{1, epoch, rows}}));
+  ASSERT_TRUE(this->journal_->drop(1, epoch, 5));
+  EXPECT_EQ(this->journal_->read(1, 4, 10).error().code, "gap");
+  EXPECT_EQ(*this->journal_->read(1, 5, 10), (std::vector<Read>{{5, rows[1]}, {6, rows[2]}}));
+  ASSERT_TRUE(this->journal_->drop(1, epoch, 100));
+  EXPECT_EQ(*this->journal_->last(1), 6u);
+  EXPECT_TRUE(this->journal_->read(1, 7, 10)->empty());
+  EXPECT_EQ(*this->append({{1, epoch, rows}}), std::vector<Position>{9});
+}
+
 TYPED_TEST_P(JournalConformance, LetsGroupsAppendAtTheSameTime) {
   std::vector<std::thread> writers;
   for (Group group = 0; group < 4; ++group)
@@ -111,7 +143,8 @@ TYPED_TEST_P(JournalConformance, LetsGroupsAppendAtTheSameTime) {
 REGISTER_TYPED_TEST_SUITE_P(JournalConformance, BeginsEmpty, GivesBackWhatWasAppendedInOrder,
                             ReadsFromAPositionAndNoMoreThanAskedFor, CountsPositionsPerGroup,
                             RefusesAFencedWriterAndThenAppendsNothingOfAnyGroup,
-                            KeepsPositionsWhenOldRowsAreDropped, LetsGroupsAppendAtTheSameTime);
+                            KeepsPositionsWhenOldRowsAreDropped, NamesItsHistoryAtTheEndOfEachBatch,
+                            DropsWithinABatchToo, LetsGroupsAppendAtTheSameTime);
 
 template <class World>
 class StoreConformance : public ::testing::Test {
@@ -121,8 +154,9 @@ class StoreConformance : public ::testing::Test {
   std::unique_ptr<Store> store_ = world_.store(groups);
 
   Epoch take(Group group) { return *store_->take(group); }
-  Result<void> checkpoint(Group group, Epoch epoch, Position position, std::vector<Saved> changed) {
-    return store_->checkpoint(group, epoch, position, changed);
+  Result<void> checkpoint(Group group, Epoch epoch, Position position, std::vector<Saved> changed,
+                          std::string_view kept = {}) {
+    return store_->checkpoint(group, epoch, position, changed, kept);
   }
   static Timestamp at(std::int64_t us) { return {us}; }
 };
@@ -171,6 +205,71 @@ TYPED_TEST_P(StoreConformance, NeverGoesBack) {
   EXPECT_TRUE(this->checkpoint(0, epoch, 5, {}));
 }
 
+TYPED_TEST_P(StoreConformance, KeepsWhatAGroupKeepsBesideItsCustomers) {
+  const Epoch epoch = this->take(1);
+  EXPECT_EQ(*this->store_->kept(1), "");
+  ASSERT_TRUE(this->checkpoint(1, epoch, 1, {}, std::string_view("marks\0 and more", 15)));
+  EXPECT_EQ(*this->store_->kept(1), std::string_view("marks\0 and more", 15));
+  EXPECT_EQ(*this->store_->kept(0), "");
+  ASSERT_TRUE(this->checkpoint(1, epoch, 2, {}));
+  EXPECT_EQ(*this->store_->kept(1), "");
+}
+
+TYPED_TEST_P(StoreConformance, TakesACheckpointInPieces) {
+  const Epoch epoch = this->take(0);
+  std::vector<Saved> piece;
+  int given = 0;
+  ASSERT_TRUE(this->store_->checkpoint({0, epoch, 3, "k"}, [&]() -> Result<std::span<const Saved>> {
+    piece.clear();
+    for (int i = 0; i < 10 && given < 25; ++i, ++given)
+      piece.push_back({0, "customer " + std::to_string(given), std::to_string(given)});
+    return std::span<const Saved>(piece);
+  }));
+  for (int i = 0; i < 25; ++i)
+    EXPECT_EQ(*this->store_->load(0, "customer " + std::to_string(i)), std::to_string(i));
+}
+
+TYPED_TEST_P(StoreConformance, WritesNothingWhenTheSourceOfACheckpointFails) {
+  const Epoch epoch = this->take(0);
+  ASSERT_TRUE(this->checkpoint(0, epoch, 1, {{0, "ann", "a", this->at(5)}}, "kept"));
+  const std::vector<Saved> piece{{0, "ann", "b"}, {0, "bo", "b"}};
+  bool given = false;
+  const auto failed =
+      this->store_->checkpoint({0, epoch, 3, "other"}, [&]() -> Result<std::span<const Saved>> {
+        if (given) return Error{"broken", "the source broke"};
+        given = true;
+        return std::span<const Saved>(piece);
+      });
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code, "broken");
+  EXPECT_EQ(*this->store_->load(0, "ann"), "a");
+  EXPECT_EQ(*this->store_->load(0, "bo"), std::nullopt);
+  EXPECT_EQ(*this->store_->kept(0), "kept");
+  EXPECT_EQ(*this->store_->position(0), 1u);
+  EXPECT_EQ(this->store_->due(0, Timestamp::never(), 10)->size(), 1u);
+  EXPECT_TRUE(this->checkpoint(0, epoch, 2, {}));
+}
+
+TYPED_TEST_P(StoreConformance, KeepsLongStatesAndManyOfThem) {
+  const Epoch epoch = this->take(0);
+  std::vector<Saved> all;
+  for (int i = 0; i < 500; ++i)
+    all.push_back({static_cast<Partition>(4 * (i % 3)), "c" + std::to_string(i),
+                   std::string(static_cast<std::size_t>(i * i), static_cast<char>(i))});
+  all[0].bytes = "x";
+  ASSERT_TRUE(this->checkpoint(0, epoch, 1, all));
+  for (const Saved& saved : all)
+    EXPECT_EQ(*this->store_->load(saved.partition, saved.customer), saved.bytes);
+}
+
+TYPED_TEST_P(StoreConformance, MovesATimer) {
+  const Epoch epoch = this->take(0);
+  ASSERT_TRUE(this->checkpoint(0, epoch, 1, {{0, "ann", "a", this->at(5)}}));
+  ASSERT_TRUE(this->checkpoint(0, epoch, 2, {{0, "ann", "b", this->at(9)}}));
+  EXPECT_TRUE(this->store_->due(0, this->at(9), 10)->empty());
+  EXPECT_EQ(*this->store_->due(0, this->at(10), 10), (std::vector<Due>{{this->at(9), 0, "ann"}}));
+}
+
 TYPED_TEST_P(StoreConformance, RefusesAFencedWriter) {
   const Epoch old = this->take(2), now = this->take(2);
   const auto refused = this->checkpoint(2, old, 1, {{2, "ann", "a"}});
@@ -214,9 +313,12 @@ TYPED_TEST_P(StoreConformance, ScansAPartitionByIdInPieces) {
   EXPECT_EQ(seen, "123");
 }
 
-REGISTER_TYPED_TEST_SUITE_P(StoreConformance, KnowsNobodyAtFirst, LoadsWhatACheckpointHolds,
-                            KeepsEqualIdsOfTwoPartitionsApart, ReplacesAndRemoves, NeverGoesBack,
-                            RefusesAFencedWriter, GivesTimersByInstantThenCustomerOfItsGroupAlone,
+REGISTER_TYPED_TEST_SUITE_P(StoreConformance, KeepsWhatAGroupKeepsBesideItsCustomers,
+                            TakesACheckpointInPieces, WritesNothingWhenTheSourceOfACheckpointFails,
+                            KeepsLongStatesAndManyOfThem, MovesATimer, KnowsNobodyAtFirst,
+                            LoadsWhatACheckpointHolds, KeepsEqualIdsOfTwoPartitionsApart,
+                            ReplacesAndRemoves, NeverGoesBack, RefusesAFencedWriter,
+                            GivesTimersByInstantThenCustomerOfItsGroupAlone,
                             ScansAPartitionByIdInPieces);
 
 }  // namespace koi::store

@@ -33,5 +33,6 @@ using Position = std::uint64_t;
 //   "gap"     the position asked for is not kept any more, or does not follow
 //   "full"    there is no room; nothing was written
 //   "unknown" it may or may not have been written; stop and recover
+//   "corrupt" what was read is not what was written
 
 }  // namespace koi::store

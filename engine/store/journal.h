@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/result.h"
 #include "store/groups.h"
 
@@ -40,9 +41,9 @@ class Journal {
   virtual Result<Epoch> take(Group group) = 0;
 
   // Commits the batches of several groups together: all of them or none. Gives each group's last
-  // position, in the batches' order. When it returns they are as durable as the journal promises.
-  // Every row's partition must belong to its group (an assertion). Error "fenced" if any epoch is
-  // not its group's newest; then nothing was appended.
+  // position, in the batches' order (of a group at most one batch). When it returns they are as
+  // durable as the journal promises. Every row's partition must belong to its group (an assertion).
+  // Error "fenced" if any epoch is not its group's newest; then nothing was appended.
   virtual Result<std::vector<Position>> append(std::span<const Appended> batches) = 0;
 
   // At most `limit` rows of the group from `from` (included) on, in order. None at the end. Error
@@ -51,6 +52,12 @@ class Journal {
 
   // The last position of the group; 0 while it is empty.
   virtual Result<Position> last(Group group) const = 0;
+
+  // A name for the group's history up to the end of the batch that ends at `position` (0: before
+  // the first). No other journal gives it, nor this one with other rows: a checkpoint keeps it, so
+  // that files which do not belong together are noticed. Error "gap" where no batch is known to end
+  // there.
+  virtual Result<Hash128> chain(Group group, Position position) const = 0;
 
   // Forgets the rows before `before`. Only what a durable checkpoint covers may be dropped.
   virtual Result<void> drop(Group group, Epoch epoch, Position before) = 0;

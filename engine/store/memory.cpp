@@ -1,6 +1,7 @@
 #include "store/memory.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace koi::store {
@@ -14,7 +15,11 @@ Error fenced(Group group) {
 
 // ---- Journal
 
-MemoryJournal::MemoryJournal(Groups groups) : groups_(groups), logs_(groups.count) {}
+MemoryJournal::MemoryJournal(Groups groups, std::uint64_t id)
+    : groups_(groups), logs_(groups.count) {
+  for (std::size_t group = 0; group < logs_.size(); ++group)
+    logs_[group].chain[0] = HashInput().number(id).number(group).hash128();
+}
 
 Result<Epoch> MemoryJournal::take(Group group) {
   const std::lock_guard lock(mutex_);
@@ -32,8 +37,13 @@ Result<std::vector<Position>> MemoryJournal::append(std::span<const Appended> ba
   std::vector<Position> last;
   for (const Appended& batch : batches) {
     Log& log = logs_[batch.group];
+    const Hash128 before = log.chain.rbegin()->second;
+    HashInput history;
+    history.number(before.high).number(before.low);
+    for (const Row& row : batch.rows) history.number(row.partition).text(row.bytes);
     log.rows.insert(log.rows.end(), batch.rows.begin(), batch.rows.end());
     last.push_back(log.dropped + log.rows.size());
+    if (!batch.rows.empty()) log.chain[last.back()] = history.hash128();
   }
   return last;
 }
@@ -57,6 +67,16 @@ Result<Position> MemoryJournal::last(Group group) const {
   return logs_[group].dropped + logs_[group].rows.size();
 }
 
+Result<Hash128> MemoryJournal::chain(Group group, Position position) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < logs_.size());
+  const auto& chain = logs_[group].chain;
+  const auto found = chain.find(position);
+  if (found != chain.end()) return found->second;
+  return Error{"gap", "no batch of group " + std::to_string(group) +
+                          " is known to end at position " + std::to_string(position)};
+}
+
 Result<void> MemoryJournal::drop(Group group, Epoch epoch, Position before) {
   const std::lock_guard lock(mutex_);
   KOI_ASSERT(group < logs_.size());
@@ -66,6 +86,9 @@ Result<void> MemoryJournal::drop(Group group, Epoch epoch, Position before) {
     log.rows.pop_front();
     ++log.dropped;
   }
+  // The last end among them stays: it is what a checkpoint there has kept.
+  while (log.chain.size() > 1 && std::next(log.chain.begin())->first <= log.dropped)
+    log.chain.erase(log.chain.begin());
   return {};
 }
 
@@ -88,31 +111,44 @@ Result<std::optional<std::string>> MemoryStore::load(Partition partition,
   return std::optional<std::string>{found->second.bytes};
 }
 
-Result<void> MemoryStore::checkpoint(Group group, Epoch epoch, Position position,
-                                     std::span<const Saved> changed) {
+Result<void> MemoryStore::checkpoint(const Checkpoint& what, const Pieces& changed) {
+  // Taken whole before the first is written: an error of the source must leave nothing behind.
+  std::vector<Saved> all;
+  for (;;) {
+    KOI_LET(const std::span<const Saved> piece, changed());
+    if (piece.empty()) break;
+    all.insert(all.end(), piece.begin(), piece.end());
+  }
   const std::lock_guard lock(mutex_);
-  KOI_ASSERT(group < parts_.size());
-  Part& part = parts_[group];
-  if (epoch != part.epoch) return fenced(group);
-  if (position < part.position)
-    return Error{"gap", "group " + std::to_string(group) + " has a checkpoint at " +
+  KOI_ASSERT(what.group < parts_.size());
+  Part& part = parts_[what.group];
+  if (what.epoch != part.epoch) return fenced(what.group);
+  if (what.position < part.position)
+    return Error{"gap", "group " + std::to_string(what.group) + " has a checkpoint at " +
                             std::to_string(part.position) + " already, which is later than " +
-                            std::to_string(position)};
-  for (const Saved& saved : changed) KOI_ASSERT(groups_.group_of(saved.partition) == group);
-  for (const Saved& saved : changed) {
+                            std::to_string(what.position)};
+  for (const Saved& saved : all) KOI_ASSERT(groups_.group_of(saved.partition) == what.group);
+  for (Saved& saved : all) {
     const auto found = part.customers.find({saved.partition, saved.customer});
     if (found != part.customers.end()) {
       part.timers.erase({found->second.due, saved.customer, saved.partition});
       if (saved.bytes.empty()) part.customers.erase(found);
     }
     if (saved.bytes.empty()) continue;
-    part.customers.insert_or_assign({saved.partition, saved.customer},
-                                    Kept{saved.bytes, saved.due});
     if (saved.due != Timestamp::never())
       part.timers.emplace(saved.due, saved.customer, saved.partition);
+    part.customers.insert_or_assign({saved.partition, saved.customer},
+                                    Kept{std::move(saved.bytes), saved.due});
   }
-  part.position = position;
+  part.position = what.position;
+  part.kept = what.kept;
   return {};
+}
+
+Result<std::string> MemoryStore::kept(Group group) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < parts_.size());
+  return parts_[group].kept;
 }
 
 Result<Position> MemoryStore::position(Group group) const {

@@ -15,12 +15,14 @@ namespace koi::store {
 
 class MemoryJournal final : public Journal {
  public:
-  explicit MemoryJournal(Groups groups = {});
+  // Journals that live at the same time need different ids, or their chains are the same.
+  explicit MemoryJournal(Groups groups = {}, std::uint64_t id = 0);
 
   Result<Epoch> take(Group group) override;
   Result<std::vector<Position>> append(std::span<const Appended> batches) override;
   Result<std::vector<Read>> read(Group group, Position from, std::size_t limit) const override;
   Result<Position> last(Group group) const override;
+  Result<Hash128> chain(Group group, Position position) const override;
   Result<void> drop(Group group, Epoch epoch, Position before) override;
 
  private:
@@ -28,6 +30,7 @@ class MemoryJournal final : public Journal {
     Epoch epoch = 0;
     Position dropped = 0;  // rows up to here are gone
     std::deque<Row> rows;
+    std::map<Position, Hash128> chain;  // by the batch's end, from `dropped` on
   };
   Groups groups_;
   mutable std::mutex mutex_;
@@ -41,11 +44,12 @@ class MemoryStore final : public Store {
   Result<Epoch> take(Group group) override;
   Result<std::optional<std::string>> load(Partition partition,
                                           std::string_view customer) const override;
-  Result<void> checkpoint(Group group, Epoch epoch, Position position,
-                          std::span<const Saved> changed) override;
+  using Store::checkpoint;
+  Result<void> checkpoint(const Checkpoint& what, const Pieces& changed) override;
+  Result<std::string> kept(Group group) const override;
   Result<Position> position(Group group) const override;
   Result<std::vector<Due>> due(Group group, Timestamp before, std::size_t limit,
-                               const std::optional<Due>& after) const override;
+                               const std::optional<Due>& after = std::nullopt) const override;
   Result<std::vector<Saved>> scan(Partition partition, std::string_view after,
                                   std::size_t limit) const override;
 
@@ -57,6 +61,7 @@ class MemoryStore final : public Store {
   struct Part {
     Epoch epoch = 0;
     Position position = 0;
+    std::string kept;
     std::map<std::pair<Partition, std::string>, Kept> customers;
     // By (due, customer, partition), the order in which they are given.
     std::set<std::tuple<Timestamp, std::string, Partition>> timers;

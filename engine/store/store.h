@@ -3,12 +3,15 @@
 // every implementation passes.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "base/hash.h"
 #include "base/result.h"
 #include "base/time.h"
 #include "store/groups.h"
@@ -23,6 +26,23 @@ struct Saved {
   Timestamp due = Timestamp::never();  // his earliest timer
   friend bool operator==(const Saved&, const Saved&) = default;
 };
+
+// What a checkpoint stands for.
+struct Checkpoint {
+  Group group = 0;
+  Epoch epoch = 0;
+  Position position = 0;  // in the journal
+  std::string_view kept;  // what the group keeps beside its customers; opaque here
+};
+
+// The changed states in pieces, so that they need not be in memory all at once; an empty piece is
+// the end. A piece is valid until the next is asked for.
+using Pieces = std::function<Result<std::span<const Saved>>()>;
+
+// Stores lay customers out in this order: a checkpoint whose states come in it is written fastest.
+inline std::uint64_t place_of(Partition partition, std::string_view customer) {
+  return (std::uint64_t{partition} << 53) | (hash64(customer, 0x6b6f69) >> 11);
+}
 
 struct Due {
   Timestamp due;
@@ -43,11 +63,23 @@ class Store {
   virtual Result<std::optional<std::string>> load(Partition partition,
                                                   std::string_view customer) const = 0;
 
-  // Writes these states and the journal position that they stand for: all or nothing. The
-  // position never goes back (error "gap"). Every partition must belong to the group (an
-  // assertion). Error "fenced" under an epoch that is not the group's newest.
-  virtual Result<void> checkpoint(Group group, Epoch epoch, Position position,
-                                  std::span<const Saved> changed) = 0;
+  // Writes these states, what else the group keeps, and the journal position that they stand for:
+  // all or nothing, and durable when it returns. The position never goes back (error "gap"). Every
+  // partition must belong to the group (an assertion). Error "fenced" under an epoch that is not
+  // the group's newest. An error of `changed` is given back as it is, and nothing is written. One
+  // checkpoint of a group at a time; the rest of the store goes on meanwhile.
+  virtual Result<void> checkpoint(const Checkpoint& what, const Pieces& changed) = 0;
+  // The same with all states at once.
+  Result<void> checkpoint(Group group, Epoch epoch, Position position,
+                          std::span<const Saved> changed, std::string_view kept = {}) {
+    return checkpoint({group, epoch, position, kept},
+                      [changed]() mutable -> Result<std::span<const Saved>> {
+                        return std::exchange(changed, {});
+                      });
+  }
+
+  // What the last checkpoint kept beside the customers; empty before the first.
+  virtual Result<std::string> kept(Group group) const = 0;
 
   // The position of the group's last checkpoint; 0 before the first.
   virtual Result<Position> position(Group group) const = 0;

@@ -1,0 +1,322 @@
+#include <gmock/gmock.h>
+#include <sqlite3.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+
+#include "store/conformance.h"
+#include "store/sqlite_journal.h"
+#include "store/sqlite_store.h"
+
+namespace koi::store {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::HasSubstr;
+
+// A directory of a test's own, gone with it.
+class Scratch {
+ public:
+  Scratch() {
+    // In memory where that is to be had: what is tested here does not hang on a disk.
+    const fs::path memory = "/dev/shm";
+    std::string name =
+        ((fs::is_directory(memory) ? memory : fs::temp_directory_path()) / "koi-store-XXXXXX")
+            .string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Scratch() { fs::remove_all(path_); }
+  Scratch(const Scratch&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+struct SqliteWorld {
+  std::unique_ptr<Journal> journal(Groups groups) {
+    return std::move(SqliteJournal::open(directory, groups)).value();
+  }
+  std::unique_ptr<Store> store(Groups groups) {
+    auto opened = std::move(SqliteStore::open(directory, groups)).value();
+    if (place_bits) opened->shorten_places(*place_bits);
+    return opened;
+  }
+  std::optional<int> place_bits;
+  Scratch scratch;
+  Directory directory = *Directory::open(scratch.path());
+};
+
+// Where next to all customers of a partition have one place.
+struct CrowdedWorld : SqliteWorld {
+  CrowdedWorld() { place_bits = 0; }
+};
+
+void sql(const fs::path& file, const std::string& text) {
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open(file.c_str(), &db), SQLITE_OK);
+  char* fault = nullptr;
+  ASSERT_EQ(sqlite3_exec(db, text.c_str(), nullptr, nullptr, &fault), SQLITE_OK)
+      << (fault ? fault : "");
+  sqlite3_close(db);
+}
+
+std::vector<Row> rows_of(Group group, int from, int count) {
+  std::vector<Row> rows;
+  for (int i = from; i < from + count; ++i)
+    rows.push_back({group, "input number " + std::to_string(i) + std::string(60, 'x')});
+  return rows;
+}
+
+Position append(Journal& journal, Group group, Epoch epoch, const std::vector<Row>& rows) {
+  const Appended batch{group, epoch, rows};
+  return journal.append(std::span(&batch, 1)).value().front();
+}
+
+TEST(SqliteJournal, HoldsWhatItHeldWhenItIsOpenedAgain) {
+  const Scratch scratch;
+  std::vector<Hash128> chain;
+  {
+    const auto directory = *Directory::open(scratch.path());
+    const auto journal = *SqliteJournal::open(directory, Groups{2});
+    const Epoch epoch = *journal->take(1);
+    for (int i = 0; i < 300; i += 3) append(*journal, 1, epoch, rows_of(1, i, 3));
+    for (Position at : {0, 3, 150, 300}) chain.push_back(*journal->chain(1, at));
+  }
+  const auto directory = *Directory::open(scratch.path());
+  const auto journal = *SqliteJournal::open(directory, Groups{7});
+  EXPECT_EQ(journal->groups().count, 2);
+  EXPECT_EQ(*journal->last(1), 300u);
+  const auto read = *journal->read(1, 1, 1000);
+  ASSERT_EQ(read.size(), 300u);
+  const auto rows = rows_of(1, 0, 300);
+  for (std::size_t i = 0; i < 300; ++i) EXPECT_EQ(read[i], (Read{i + 1, rows[i]}));
+  std::vector<Hash128> again;
+  for (Position at : {0, 3, 150, 300}) again.push_back(*journal->chain(1, at));
+  EXPECT_EQ(again, chain);
+  EXPECT_GT(*journal->take(1), 1u);
+}
+
+// Long enough for several rounds of copying the log while commits go on.
+TEST(SqliteJournal, ItsLogBeginsAnewWhileCommitsGoOn) {
+  const Scratch scratch;
+  const auto directory = *Directory::open(scratch.path());
+  const auto journal = *SqliteJournal::open(directory, Groups{1});
+  const Epoch epoch = *journal->take(0);
+  std::string noise(40'000, '\0');
+  std::uint64_t written = 0;
+  for (std::uint64_t i = 0; written < (60u << 20); ++i) {
+    for (std::size_t at = 0; at + 8 <= noise.size(); at += 8) {
+      const std::uint64_t word = hash64(std::to_string(i), at);
+      std::copy_n(reinterpret_cast<const char*>(&word), 8, noise.data() + at);
+    }
+    append(*journal, 0, epoch, {{0, noise}});
+    written += noise.size();
+  }
+  EXPECT_LT(fs::file_size(scratch.path() / "journal.db-wal"), written / 2);
+}
+
+class DamagedJournal : public ::testing::Test {
+ protected:
+  void damage(const std::string& text) {
+    {
+      const auto directory = *Directory::open(scratch_.path());
+      const auto journal = *SqliteJournal::open(directory, Groups{2});
+      const Epoch one = *journal->take(1), zero = *journal->take(0);
+      for (int i = 0; i < 30; i += 3) append(*journal, 1, one, rows_of(1, i, 3));
+      append(*journal, 0, zero, rows_of(0, 0, 3));
+    }
+    sql(scratch_.path() / "journal.db", text);
+    directory_.emplace(*Directory::open(scratch_.path()));
+    journal_ = *SqliteJournal::open(*directory_, Groups{2});
+  }
+  std::string fault_from(Position from) {
+    const auto read = journal_->read(1, from, 1000);
+    return read ? "" : read.error().code;
+  }
+  // Group 1's batches end at 3, 6, …, 30.
+  static std::string key(int last) { return std::to_string((std::int64_t{1} << 48) + last); }
+
+  Scratch scratch_;
+  std::optional<Directory> directory_;
+  std::unique_ptr<SqliteJournal> journal_;
+};
+
+TEST_F(DamagedJournal, IsReadWhereNothingWasDamaged) {
+  damage("UPDATE part SET epoch=epoch");
+  EXPECT_EQ(fault_from(1), "");
+}
+TEST_F(DamagedJournal, NoticesAChangedByte) {
+  damage("UPDATE batch SET bytes=substr(bytes,1,20)||x'00'||substr(bytes,22) WHERE key=" + key(12));
+  EXPECT_EQ(fault_from(1), "corrupt");
+  EXPECT_EQ(fault_from(10), "corrupt");
+  EXPECT_EQ(fault_from(13), "");
+}
+TEST_F(DamagedJournal, NoticesAMissingBatch) {
+  damage("DELETE FROM batch WHERE key=" + key(12));
+  EXPECT_EQ(fault_from(1), "corrupt");
+}
+TEST_F(DamagedJournal, NoticesABatchInAnothersPlace) {
+  damage("UPDATE batch SET bytes=(SELECT bytes FROM batch WHERE key=" + key(9) +
+         ") WHERE key=" + key(12));
+  EXPECT_EQ(fault_from(1), "corrupt");
+}
+TEST_F(DamagedJournal, NoticesABatchOfAnotherGroupOrEpoch) {
+  damage("UPDATE batch SET epoch=epoch+1 WHERE key=" + key(12));
+  EXPECT_EQ(fault_from(1), "corrupt");
+}
+TEST_F(DamagedJournal, NamesTheFileAndTheRemedy) {
+  damage("UPDATE batch SET chain=zeroblob(16) WHERE key=" + key(6));
+  const Error fault = journal_->read(1, 1, 1000).error();
+  EXPECT_THAT(fault.what, HasSubstr("journal.db"));
+  EXPECT_THAT(fault.what, HasSubstr("restore it"));
+}
+
+TEST(SqliteFiles, OneDatabaseThatIsNoneIsDamaged) {
+  const Scratch scratch;
+  std::ofstream(scratch.path() / "journal.db") << std::string(8192, 'x');
+  const auto directory = *Directory::open(scratch.path());
+  EXPECT_EQ(SqliteJournal::open(directory, Groups{1}).error().code, "corrupt");
+}
+
+TEST(SqliteFiles, OfANewerVersionAreRefused) {
+  const Scratch scratch;
+  const auto directory = *Directory::open(scratch.path());
+  ASSERT_TRUE(SqliteJournal::open(directory, Groups{1}));
+  ASSERT_TRUE(SqliteStore::open(directory, Groups{1}));
+  sql(scratch.path() / "journal.db", "PRAGMA user_version=2");
+  sql(scratch.path() / "state-0.db", "PRAGMA user_version=2");
+  const Error journal = SqliteJournal::open(directory, Groups{1}).error();
+  EXPECT_EQ(journal.code, "newer");
+  EXPECT_THAT(journal.what, HasSubstr("newer Koi"));
+  EXPECT_EQ(SqliteStore::open(directory, Groups{1}).error().code, "newer");
+}
+
+TEST(SqliteFiles, OfSomebodyElseAreRefused) {
+  const Scratch scratch;
+  const auto directory = *Directory::open(scratch.path());
+  sql(scratch.path() / "journal.db", "CREATE TABLE recipes(name); PRAGMA user_version=1");
+  EXPECT_EQ(SqliteJournal::open(directory, Groups{1}).error().code, "foreign");
+}
+
+TEST(Directory, BelongsToOneAtATime) {
+  const Scratch scratch;
+  {
+    const auto first = Directory::open(scratch.path());
+    ASSERT_TRUE(first);
+    const auto second = Directory::open(scratch.path());
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().code, "locked");
+    EXPECT_THAT(second.error().what, HasSubstr("process " + std::to_string(::getpid())));
+  }
+  EXPECT_TRUE(Directory::open(scratch.path()));
+}
+
+TEST(Directory, ThatCannotBeWrittenToIsRefused) {
+  const auto inside_a_file = Directory::open("/proc/self/stat/koi");
+  ASSERT_FALSE(inside_a_file);
+  EXPECT_EQ(inside_a_file.error().code, "unwritable");
+  // No user at all may make files here.
+  const auto read_only = Directory::open("/proc/self");
+  ASSERT_FALSE(read_only);
+  EXPECT_EQ(read_only.error().code, "unwritable");
+  EXPECT_THAT(read_only.error().what, HasSubstr("/proc/self"));
+}
+
+TEST(SqliteJournal, TakesNothingMoreWhenOnlyTheReserveIsLeftAndGoesOnWhenThereIsRoom) {
+  const Scratch scratch;
+  std::uint64_t free = 1u << 30;
+  const auto directory = *Directory::open(
+      scratch.path(), {.reserve = 100u << 20, .free_bytes = [&](const fs::path&) { return free; }});
+  const auto journal = *SqliteJournal::open(directory, Groups{1});
+  const auto store = *SqliteStore::open(directory, Groups{1});
+  const Epoch epoch = *journal->take(0);
+  append(*journal, 0, epoch, rows_of(0, 0, 3));
+
+  free = (100u << 20) - 1;
+  const auto rows = rows_of(0, 3, 3);
+  const Appended batch{0, epoch, rows};
+  const auto refused = journal->append(std::span(&batch, 1));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "full");
+  EXPECT_THAT(refused.error().what, HasSubstr("make room"));
+  EXPECT_EQ(*journal->last(0), 3u);
+  // What is kept in reserve is for this.
+  EXPECT_TRUE(store->checkpoint(0, *store->take(0), 3, std::vector<Saved>{{0, "ann", "a"}}));
+
+  free = 1u << 30;
+  EXPECT_EQ(append(*journal, 0, epoch, rows), 6u);
+  EXPECT_EQ(journal->read(0, 1, 100)->size(), 6u);
+}
+
+TEST(SqliteStore, HoldsWhatItHeldWhenItIsOpenedAgain) {
+  const Scratch scratch;
+  {
+    const auto directory = *Directory::open(scratch.path());
+    const auto store = *SqliteStore::open(directory, Groups{2});
+    ASSERT_TRUE(store->checkpoint(
+        1, *store->take(1), 5, std::vector<Saved>{{1, "ann", "a", {7}}, {3, "bo", "b"}}, "kept"));
+  }
+  const auto directory = *Directory::open(scratch.path());
+  const auto store = *SqliteStore::open(directory, Groups{2});
+  EXPECT_EQ(*store->position(1), 5u);
+  EXPECT_EQ(*store->kept(1), "kept");
+  EXPECT_EQ(*store->load(1, "ann"), "a");
+  EXPECT_EQ(*store->due(1, {8}, 10), (std::vector<Due>{{{7}, 1, "ann"}}));
+}
+
+TEST(SqliteStore, ManyCustomersOfOnePlaceAreToldApart) {
+  CrowdedWorld world;
+  const auto store = world.store(Groups{1});
+  const Epoch epoch = *store->take(0);
+  std::vector<Saved> all;
+  for (int i = 0; i < 50; ++i)
+    all.push_back({3, "customer " + std::to_string(i), std::to_string(i), {100 - i}});
+  ASSERT_TRUE(store->checkpoint(0, epoch, 1, all));
+  for (Saved& saved : all) saved.bytes += "!";
+  ASSERT_TRUE(store->checkpoint(0, epoch, 2, all));
+  for (const Saved& saved : all) EXPECT_EQ(*store->load(3, saved.customer), saved.bytes);
+  EXPECT_EQ(*store->load(3, "customer 50"), std::nullopt);
+  EXPECT_EQ(store->due(0, Timestamp::never(), 100)->size(), 50u);
+
+  // The one who holds the place goes, then comes back, while the others stay.
+  for (Position round = 0; round < 2; ++round) {
+    std::vector<Saved> gone(all.begin(), all.begin() + 25);
+    for (Saved& saved : gone) saved.bytes.clear();
+    ASSERT_TRUE(store->checkpoint(0, epoch, 3 + 2 * round, gone));
+    EXPECT_EQ(store->scan(3, "", 100)->size(), 25u);
+    EXPECT_EQ(*store->load(3, "customer 30"), "30!");
+    std::reverse(all.begin(), all.end());
+    ASSERT_TRUE(store->checkpoint(0, epoch, 4 + 2 * round, all));
+    EXPECT_EQ(store->scan(3, "", 100)->size(), 50u);
+    EXPECT_EQ(store->due(0, Timestamp::never(), 100)->size(), 50u);
+    std::reverse(all.begin(), all.end());
+  }
+}
+
+TEST(SqliteStore, LoadsWhileACheckpointIsBeingWritten) {
+  const Scratch scratch;
+  const auto directory = *Directory::open(scratch.path());
+  const auto store = *SqliteStore::open(directory, Groups{1});
+  const Epoch epoch = *store->take(0);
+  ASSERT_TRUE(store->checkpoint(0, epoch, 1, std::vector<Saved>{{0, "ann", "old"}}));
+  const std::vector<Saved> piece{{0, "ann", "new"}};
+  int pieces = 0;
+  ASSERT_TRUE(store->checkpoint({0, epoch, 2, "k"}, [&]() -> Result<std::span<const Saved>> {
+    EXPECT_EQ(*store->load(0, "ann"), "old");
+    EXPECT_EQ(*store->position(0), 1u);
+    return pieces++ == 0 ? std::span<const Saved>(piece) : std::span<const Saved>();
+  }));
+  EXPECT_EQ(*store->load(0, "ann"), "new");
+}
+
+}  // namespace
+
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, JournalConformance, SqliteWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(Sqlite, StoreConformance, SqliteWorld);
+INSTANTIATE_TYPED_TEST_SUITE_P(SqliteCrowded, StoreConformance, CrowdedWorld);
+
+}  // namespace koi::store

@@ -32,9 +32,21 @@ std::string to_string(Decimal value);
 std::string scaled_to_string(std::int64_t value, int decimals);
 
 // Arithmetic that says when it overflows. Products and quotients round half to even.
-std::optional<std::int64_t> checked_add(std::int64_t a, std::int64_t b);
-std::optional<std::int64_t> checked_subtract(std::int64_t a, std::int64_t b);
-std::optional<std::int64_t> checked_multiply(std::int64_t a, std::int64_t b);
+constexpr std::optional<std::int64_t> checked_add(std::int64_t a, std::int64_t b) {
+  std::int64_t sum = 0;
+  if (__builtin_add_overflow(a, b, &sum)) return std::nullopt;
+  return sum;
+}
+constexpr std::optional<std::int64_t> checked_subtract(std::int64_t a, std::int64_t b) {
+  std::int64_t difference = 0;
+  if (__builtin_sub_overflow(a, b, &difference)) return std::nullopt;
+  return difference;
+}
+constexpr std::optional<std::int64_t> checked_multiply(std::int64_t a, std::int64_t b) {
+  std::int64_t product = 0;
+  if (__builtin_mul_overflow(a, b, &product)) return std::nullopt;
+  return product;
+}
 // a × b ÷ c in 128 bits, rounded half to even; nothing when c is 0 or the result does not fit.
 std::optional<std::int64_t> multiply_divide(std::int64_t a, std::int64_t b, std::int64_t c);
 // The same, rounded towards minus infinity.

@@ -256,7 +256,7 @@ void Turn::happen(const Happening& what) {
   const plan::Reaction& reaction = plan_.reactions[what.type.index()];
   apply_profile(what, reaction);
   apply_metrics(what, reaction);
-  if (!state_.begun) {
+  if (!state_.begun && !what.by_engine) {
     state_.begun = true;  // he was outside of every segment; now he may be in any
     std::vector<plan::WatchId> all;
     for (std::size_t i = 0; i < plan_.watches.size(); ++i) all.push_back(plan::WatchId::of(i));

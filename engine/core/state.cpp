@@ -2,6 +2,33 @@
 
 namespace koi::core {
 
+void prefetch(const State& state, int step) {
+  constexpr std::size_t cache_line = 64;
+  const auto lines = [](const void* begin, std::size_t bytes) {
+    for (std::size_t at = 0; at < bytes; at += cache_line)
+      __builtin_prefetch(static_cast<const char*>(begin) + at);
+  };
+  const auto elements = [&](const auto& vector) {
+    lines(vector.data(), vector.size() * sizeof(vector[0]));
+  };
+  switch (step) {
+    case 0: return lines(&state, sizeof(State));
+    case 1:
+      elements(state.attributes);
+      elements(state.accumulators);
+      elements(state.logs);
+      elements(state.watches);
+      elements(state.journeys);
+      elements(state.seen);
+      return;
+    default:
+      for (const Logged& log : state.logs) {
+        elements(log.times);
+        elements(log.values);
+      }
+  }
+}
+
 State new_customer(const plan::Plan& plan, std::string id) {
   State state;
   state.id = std::move(id);

@@ -163,6 +163,11 @@ struct State {
   friend bool operator==(const State&, const State&) = default;
 };
 
+// Asks the memory for a state that will be decided on soon, in three steps some events apart: the
+// state itself, what its vectors hold, and what its logs hold. A million customers are in no cache;
+// without this the core waits for memory most of the time.
+void prefetch(const State& state, int step);
+
 // A customer who has not been seen yet, with the plan's slots and defaults.
 State new_customer(const plan::Plan& plan, std::string id);
 

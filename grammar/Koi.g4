@@ -42,7 +42,7 @@ separator: COMMA | SEMICOLON;
 
 eventDeclaration: EVENT name alias? (TO EVERYONE)? LBRACE (field separator?)* RBRACE;
 
-field: name alias? COLON type fieldTail*;
+field: label alias? COLON type fieldTail*;
 fieldTail: ASSIGN fieldDefault | PRIVATE;
 fieldDefault: NO | sum;
 type: LIST_OF? (enumType | name) QUESTION?;
@@ -63,7 +63,7 @@ tierDeclaration
   : TIER name alias? BY sum (AMONG expression)? (INTO QUINTILES)? (REFRESHED schedule)?
     (LBRACE (tierLevel separator?)* RBRACE)?
   ;
-tierLevel: name alias? COLON tierShare;
+tierLevel: label alias? COLON tierShare;
 tierShare: TOP sum | NEXT sum | THE_REST;
 
 audienceDeclaration: AUDIENCE name alias? FROM plainText BY name;
@@ -195,7 +195,7 @@ trigger
 forWhom: FOR expression;
 sequence: thenPart* absence* within?;
 thenPart: THEN eventPattern within? (WITHOUT eventPattern)* within?;
-absence: AND NO eventPattern;
+absence: AND_NO eventPattern;
 eventPattern: (ANY_EVENT | word) eventTail;
 eventTail: (AS name)? (WHERE expression)?;
 
@@ -247,15 +247,17 @@ repeatStep: REPEAT per duration UP_TO sum TIMES block;
 stopStep: STOP;
 
 settings: LBRACE (setting separator?)* RBRACE;
-setting: name COLON value (COMMA value)*;
+setting: label COLON value (COMMA value)*;
+// A value may stand before it, so a word by which a condition goes on (in, not, and, or, contains)
+// needs back-quotes here.
+label: word | NO | WHERE;
 value: NO | expression;
 
 // ---- tests
 
 testDeclaration: TEST plainText LBRACE (testLine SEMICOLON?)* RBRACE;
 testLine
-  : GIVEN CUSTOMER name settings
-  | GIVEN name FAILS_WITH name
+  : GIVEN (CUSTOMER name settings | name FAILS_WITH name)
   | AT sum (expectation | testAct)?
   | UNTIL sum
   | expectation
@@ -267,9 +269,10 @@ testAct
   | sum CUSTOMERS CLAIM name OF name
   ;
 expectation
-  : EXPECT NOTHING MORE?
-  | EXPECT CLAIMED name (TOTAL sum)? (EACH_FROM sum (TO sum)?)?
-  | EXPECT NO? REFUSE? expectedAction
+  : EXPECT ( NOTHING MORE?
+           | CLAIMED name (TOTAL sum)? (EACH_FROM sum (TO sum)?)?
+           | NO? REFUSE? expectedAction
+           )
   ;
 expectedAction: expectedDeed expectedTail*;
 expectedDeed

@@ -32,20 +32,13 @@ constexpr bool between(char32_t c, char32_t first, char32_t last) {
 char32_t fold(char32_t c) {
   if (between(c, 0xFF01, 0xFF5E)) return c - 0xFEE0;
   switch (c) {
-    case 0x3000:
-      return ' ';
-    case 0x3001:
-      return ',';  // 、
-    case 0x3010:
-      return '[';  // 【
-    case 0x3011:
-      return ']';  // 】
-    case 0xFFE5:
-      return 0xA5;  // ￥
-    case 0x2212:
-      return '-';  // −
-    default:
-      return c;
+    case 0x3000: return ' ';
+    case 0x3001: return ',';   // 、
+    case 0x3010: return '[';   // 【
+    case 0x3011: return ']';   // 】
+    case 0xFFE5: return 0xA5;  // ￥
+    case 0x2212: return '-';   // −
+    default: return c;
   }
 }
 

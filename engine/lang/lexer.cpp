@@ -217,55 +217,35 @@ void Lexer::sign(const Peek& first) {
     second.c == '=' ? emit(with_equals, begin, second.next) : emit(alone, begin, first.next);
   };
   switch (first.c) {
-    case '{':
-      return open(Open::What::Brace, Kind::LBRACE, first.next);
-    case '(':
-      return open(Open::What::Parenthesis, Kind::LPAREN, first.next);
-    case '[':
-      return open(Open::What::Bracket, Kind::LBRACKET, first.next);
+    case '{': return open(Open::What::Brace, Kind::LBRACE, first.next);
+    case '(': return open(Open::What::Parenthesis, Kind::LPAREN, first.next);
+    case '[': return open(Open::What::Bracket, Kind::LBRACKET, first.next);
     case '}':
       if (!open_.empty() && open_.back().what == Open::What::Insertion) {
         return close(Open::What::Insertion, Kind::INSERT_CLOSE, first.next);
       }
       return close(Open::What::Brace, Kind::RBRACE, first.next);
-    case ')':
-      return close(Open::What::Parenthesis, Kind::RPAREN, first.next);
-    case ']':
-      return close(Open::What::Bracket, Kind::RBRACKET, first.next);
-    case ',':
-      return one(Kind::COMMA);
-    case ':':
-      return one(Kind::COLON);
-    case ';':
-      return one(Kind::SEMICOLON);
-    case '.':
-      return one(Kind::DOT);
-    case '?':
-      return one(Kind::QUESTION);
-    case '+':
-      return one(Kind::PLUS);
-    case '-':
-      return one(Kind::MINUS);
+    case ')': return close(Open::What::Parenthesis, Kind::RPAREN, first.next);
+    case ']': return close(Open::What::Bracket, Kind::RBRACKET, first.next);
+    case ',': return one(Kind::COMMA);
+    case ':': return one(Kind::COLON);
+    case ';': return one(Kind::SEMICOLON);
+    case '.': return one(Kind::DOT);
+    case '?': return one(Kind::QUESTION);
+    case '+': return one(Kind::PLUS);
+    case '-': return one(Kind::MINUS);
     case '*':
-    case 0xD7:
-      return one(Kind::STAR);
+    case 0xD7: return one(Kind::STAR);
     case '/':
-    case 0xF7:
-      return one(Kind::SLASH);
-    case '=':
-      return two(Kind::EQUAL, Kind::ASSIGN);
-    case '<':
-      return two(Kind::LESS_EQUAL, Kind::LESS);
-    case '>':
-      return two(Kind::GREATER_EQUAL, Kind::GREATER);
+    case 0xF7: return one(Kind::SLASH);
+    case '=': return two(Kind::EQUAL, Kind::ASSIGN);
+    case '<': return two(Kind::LESS_EQUAL, Kind::LESS);
+    case '>': return two(Kind::GREATER_EQUAL, Kind::GREATER);
     case 0x2264:
-    case 0x2A7D:
-      return one(Kind::LESS_EQUAL);
+    case 0x2A7D: return one(Kind::LESS_EQUAL);
     case 0x2265:
-    case 0x2A7E:
-      return one(Kind::GREATER_EQUAL);
-    case 0x2260:
-      return one(Kind::NOT_EQUAL);
+    case 0x2A7E: return one(Kind::GREATER_EQUAL);
+    case 0x2260: return one(Kind::NOT_EQUAL);
     case '!':
       if (second.c == '=') return emit(Kind::NOT_EQUAL, begin, second.next);
       break;
@@ -281,8 +261,7 @@ void Lexer::sign(const Peek& first) {
                            : first.c == 0x20AC ? "EUR"
                                                : "GBP");
     }
-    default:
-      break;
+    default: break;
   }
   stray(first);
 }
@@ -350,7 +329,8 @@ void Lexer::chunk() {
       return;
     }
     if (c.c == '\\') {
-      at = peek(c.next).next;
+      const auto escaped = peek(c.next);
+      at = escaped.c == '\n' && !text.is_long ? c.next : escaped.next;
       continue;
     }
     if (c.c == '\n' && !text.is_long) {
@@ -441,7 +421,8 @@ void Lexer::unclosed_line() {
   open_lines_ = 0;
   for (const auto& each : open_) open_lines_ += each.what == Open::What::Text && !each.is_long;
   out_.tokens.resize(outer.first_token);
-  emit(Kind::TEXT, outer.begin, here, std::string(text_.substr(outer.begin, here - outer.begin)));
+  const auto inside = peek(outer.begin).next;
+  emit(Kind::TEXT, outer.begin, here, std::string(text_.substr(inside, here - inside)));
 }
 
 // ----------------------------------------------------------------------------------------- words

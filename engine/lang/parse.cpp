@@ -83,6 +83,9 @@ void parse_words(const Source& source, const Lexed& lexed, std::uint32_t number,
     file = parser.file();
   }
   Builder builder(source, lexed, number, language);
+  if (recovery) {
+    for (const auto& each : recovery->diagnostics) builder.broken.push_back(each.span);
+  }
   parsed.file = builder.file(file);
   const auto take = [&](const std::vector<Diagnostic>& from) {
     parsed.diagnostics.insert(parsed.diagnostics.end(), from.begin(), from.end());

@@ -24,6 +24,8 @@ class Builder {
 
   ast::File file(Grammar::FileContext* ctx);
   std::vector<Diagnostic> diagnostics;
+  // Where the parser met errors.
+  std::vector<SourceSpan> broken;
 
  private:
   // Words and places (parse_expressions.cpp)
@@ -35,9 +37,7 @@ class Builder {
   const std::string& value(const Token& token) const { return lexed_.values[token.value]; }
   std::string slice(SourceSpan place) const { return std::string(source_.slice(place)); }
   // Whether the parser met no error in it, so that every part is there.
-  static bool whole(antlr4::ParserRuleContext* ctx) {
-    return ctx != nullptr && ctx->exception == nullptr;
-  }
+  static bool whole(antlr4::ParserRuleContext* ctx);
   void report(Code code, SourceSpan place, std::initializer_list<std::string> arguments = {}) {
     diagnostics.push_back(make(code, place, language_, arguments));
   }
@@ -45,6 +45,7 @@ class Builder {
   ast::Name name_of(const Token& token);
   ast::Name name(Grammar::NameContext* ctx);
   ast::Name name(Grammar::WordContext* ctx);
+  ast::Name name(Grammar::LabelContext* ctx);
   std::vector<ast::Name> names(const std::vector<Grammar::NameContext*>& all,
                                std::size_t first = 0);
   ast::Alias alias(Grammar::AliasContext* ctx);

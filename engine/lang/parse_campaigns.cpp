@@ -1,4 +1,6 @@
 // Campaigns, their steps, and tests.
+#include <algorithm>
+
 #include "lang/parse_builder.h"
 
 namespace koi::lang {
@@ -7,12 +9,14 @@ namespace koi::lang {
 ast::CampaignDecl Builder::campaign(Grammar::CampaignDeclarationContext* ctx) {
   ast::CampaignDecl campaign{span(ctx), name(ctx->name()), alias(ctx->alias()), {}, {}};
   // A broken trigger was reported; what stands after it is not to blame for its absence.
-  bool broken = false;
+  bool is_broken = std::any_of(broken.begin(), broken.end(), [&](SourceSpan at) {
+    return at.begin >= campaign.span.begin && at.end <= campaign.span.end;
+  });
   for (auto* item : ctx->campaignItem()) {
     const auto place = span(item);
     auto& groups = campaign.groups;
     if (!whole(item)) {
-      broken = true;
+      is_broken = true;
       continue;
     }
     if (auto* it = item->campaignClause()) {
@@ -24,17 +28,17 @@ ast::CampaignDecl Builder::campaign(Grammar::CampaignDeclarationContext* ctx) {
     } else if (auto* begins = item->trigger()) {
       auto made = trigger(begins);
       if (!made) {
-        broken = true;
+        is_broken = true;
         continue;
       }
       if (groups.empty() || !groups.back().steps.empty()) groups.push_back({place, {}, {}});
       groups.back().triggers.push_back(std::move(*made));
       groups.back().span.end = place.end;
     } else {
-      if (groups.empty() && !broken) {
+      if (groups.empty() && !is_broken) {
         report(Code::StepBeforeTrigger, place,
                {"`" + slice(span(token(item->getStart()->getTokenIndex()))) + "`"});
-        broken = true;  // once is enough
+        is_broken = true;  // once is enough
       }
       auto made = step(item->step());
       if (groups.empty()) continue;
@@ -42,7 +46,7 @@ ast::CampaignDecl Builder::campaign(Grammar::CampaignDeclarationContext* ctx) {
       groups.back().span.end = place.end;
     }
   }
-  if (!broken && !campaign.groups.empty() && campaign.groups.back().steps.empty()) {
+  if (!is_broken && !campaign.groups.empty() && campaign.groups.back().steps.empty()) {
     report(Code::TriggerWithoutSteps, campaign.groups.back().span);
   }
   return campaign;
@@ -325,48 +329,20 @@ ast::ExpectAction Builder::expected_action(Grammar::ExpectationContext* ctx) {
   action.refuse = ctx->REFUSE() != nullptr;
   auto* deed = ctx->expectedAction()->expectedDeed();
   switch (token(deed->getStart()->getTokenIndex()).kind) {
-    case Kind::ENTER:
-      action.action = ast::ActionKind::Enter;
-      break;
-    case Kind::LEAVE:
-      action.action = ast::ActionKind::Leave;
-      break;
-    case Kind::GOAL:
-      action.action = ast::ActionKind::Goal;
-      break;
-    case Kind::REPLY:
-      action.action = ast::ActionKind::Reply;
-      break;
-    case Kind::GIVE:
-      action.action = ast::ActionKind::Give;
-      break;
-    case Kind::TAG:
-      action.action = ast::ActionKind::Tag;
-      break;
-    case Kind::UNTAG:
-      action.action = ast::ActionKind::Untag;
-      break;
-    case Kind::SET:
-      action.action = ast::ActionKind::Set;
-      break;
-    case Kind::NOTIFY:
-      action.action = ast::ActionKind::Notify;
-      break;
-    case Kind::CALL:
-      action.action = ast::ActionKind::Call;
-      break;
-    case Kind::EMIT:
-      action.action = ast::ActionKind::Emit;
-      break;
-    case Kind::START:
-      action.action = ast::ActionKind::Start;
-      break;
-    case Kind::CLAIM:
-      action.action = ast::ActionKind::Claim;
-      break;
-    default:
-      action.action = ast::ActionKind::Send;
-      break;
+    case Kind::ENTER: action.action = ast::ActionKind::Enter; break;
+    case Kind::LEAVE: action.action = ast::ActionKind::Leave; break;
+    case Kind::GOAL: action.action = ast::ActionKind::Goal; break;
+    case Kind::REPLY: action.action = ast::ActionKind::Reply; break;
+    case Kind::GIVE: action.action = ast::ActionKind::Give; break;
+    case Kind::TAG: action.action = ast::ActionKind::Tag; break;
+    case Kind::UNTAG: action.action = ast::ActionKind::Untag; break;
+    case Kind::SET: action.action = ast::ActionKind::Set; break;
+    case Kind::NOTIFY: action.action = ast::ActionKind::Notify; break;
+    case Kind::CALL: action.action = ast::ActionKind::Call; break;
+    case Kind::EMIT: action.action = ast::ActionKind::Emit; break;
+    case Kind::START: action.action = ast::ActionKind::Start; break;
+    case Kind::CLAIM: action.action = ast::ActionKind::Claim; break;
+    default: action.action = ast::ActionKind::Send; break;
   }
   if (auto* what = deed->name()) {
     auto word = name(what);

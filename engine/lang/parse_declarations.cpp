@@ -72,7 +72,7 @@ ast::EventDecl Builder::event(Grammar::EventDeclarationContext* ctx) {
 
 ast::Field Builder::field(Grammar::FieldContext* ctx) {
   ast::Field field{.span = span(ctx),
-                   .name = name(ctx->name()),
+                   .name = name(ctx->label()),
                    .alias = alias(ctx->alias()),
                    .type = type(ctx->type()),
                    .default_value = {}};
@@ -139,7 +139,7 @@ ast::TierDecl Builder::tier(Grammar::TierDeclarationContext* ctx) {
   if (auto* when = ctx->schedule()) tier.refreshed = schedule(when);
   for (auto* each : ctx->tierLevel()) {
     if (!whole(each)) continue;
-    ast::TierLevel level{span(each), name(each->name()), alias(each->alias()), ast::TheRest{}};
+    ast::TierLevel level{span(each), name(each->label()), alias(each->alias()), ast::TheRest{}};
     auto* share = each->tierShare();
     if (share->TOP() != nullptr) level.share = ast::TopShare{sum(share->sum())};
     if (share->NEXT() != nullptr) level.share = ast::NextShare{sum(share->sum())};

@@ -50,81 +50,47 @@ std::string spelling(Kind kind, Language language) {
   }
   const bool english = language == Language::English;
   switch (kind) {
-    case Kind::END_OF_FILE:
-      return english ? "the end of the file" : "文件结尾";
-    case Kind::NAME:
-      return english ? "a name" : "名称";
-    case Kind::NUMBER:
-      return english ? "a number" : "数";
-    case Kind::PERCENT:
-      return english ? "a percentage (`10%`)" : "百分比（`10%`）";
-    case Kind::MONEY:
-      return english ? "an amount of money (`¥12.50`)" : "金额（`¥12.50`）";
-    case Kind::DURATION:
-      return english ? "a length of time (`30 minutes`)" : "时长（`30分钟`）";
-    case Kind::ORDINAL:
-      return english ? "a day of the month (`1st`)" : "日（`1日`）";
-    case Kind::TIME:
-      return english ? "a time of day (`09:00`)" : "时间（`09:00`）";
-    case Kind::DATE:
-      return english ? "a date (`2026-11-11`)" : "日期（`2026-11-11`）";
+    case Kind::END_OF_FILE: return english ? "the end of the file" : "文件结尾";
+    case Kind::NAME: return english ? "a name" : "名称";
+    case Kind::NUMBER: return english ? "a number" : "数";
+    case Kind::PERCENT: return english ? "a percentage (`10%`)" : "百分比（`10%`）";
+    case Kind::MONEY: return english ? "an amount of money (`¥12.50`)" : "金额（`¥12.50`）";
+    case Kind::DURATION: return english ? "a length of time (`30 minutes`)" : "时长（`30分钟`）";
+    case Kind::ORDINAL: return english ? "a day of the month (`1st`)" : "日（`1日`）";
+    case Kind::TIME: return english ? "a time of day (`09:00`)" : "时间（`09:00`）";
+    case Kind::DATE: return english ? "a date (`2026-11-11`)" : "日期（`2026-11-11`）";
     case Kind::LOCAL_TIME:
     case Kind::INSTANT:
       return english ? "an instant (`2026-11-11 20:00`)" : "时刻（`2026-11-11 20:00`）";
     case Kind::TEXT:
-    case Kind::TEXT_OPEN:
-      return english ? "a text in quotes" : "引号中的文本";
+    case Kind::TEXT_OPEN: return english ? "a text in quotes" : "引号中的文本";
     case Kind::TEXT_CHUNK:
-    case Kind::TEXT_CLOSE:
-      return "`\"`";
+    case Kind::TEXT_CLOSE: return "`\"`";
     case Kind::INSERT_OPEN:
-    case Kind::LBRACE:
-      return "`{`";
+    case Kind::LBRACE: return "`{`";
     case Kind::INSERT_CLOSE:
-    case Kind::RBRACE:
-      return "`}`";
-    case Kind::LPAREN:
-      return "`(`";
-    case Kind::RPAREN:
-      return "`)`";
-    case Kind::LBRACKET:
-      return "`[`";
-    case Kind::RBRACKET:
-      return "`]`";
-    case Kind::COMMA:
-      return "`,`";
-    case Kind::COLON:
-      return "`:`";
-    case Kind::SEMICOLON:
-      return "`;`";
-    case Kind::DOT:
-      return "`.`";
-    case Kind::QUESTION:
-      return "`?`";
-    case Kind::ASSIGN:
-      return "`=`";
-    case Kind::EQUAL:
-      return "`==`";
-    case Kind::NOT_EQUAL:
-      return "`!=`";
-    case Kind::LESS:
-      return "`<`";
-    case Kind::LESS_EQUAL:
-      return "`<=`";
-    case Kind::GREATER:
-      return "`>`";
-    case Kind::GREATER_EQUAL:
-      return "`>=`";
-    case Kind::PLUS:
-      return "`+`";
-    case Kind::MINUS:
-      return "`-`";
-    case Kind::STAR:
-      return "`*`";
-    case Kind::SLASH:
-      return "`/`";
-    default:
-      return "";
+    case Kind::RBRACE: return "`}`";
+    case Kind::LPAREN: return "`(`";
+    case Kind::RPAREN: return "`)`";
+    case Kind::LBRACKET: return "`[`";
+    case Kind::RBRACKET: return "`]`";
+    case Kind::COMMA: return "`,`";
+    case Kind::COLON: return "`:`";
+    case Kind::SEMICOLON: return "`;`";
+    case Kind::DOT: return "`.`";
+    case Kind::QUESTION: return "`?`";
+    case Kind::ASSIGN: return "`=`";
+    case Kind::EQUAL: return "`==`";
+    case Kind::NOT_EQUAL: return "`!=`";
+    case Kind::LESS: return "`<`";
+    case Kind::LESS_EQUAL: return "`<=`";
+    case Kind::GREATER: return "`>`";
+    case Kind::GREATER_EQUAL: return "`>=`";
+    case Kind::PLUS: return "`+`";
+    case Kind::MINUS: return "`-`";
+    case Kind::STAR: return "`*`";
+    case Kind::SLASH: return "`/`";
+    default: return "";
   }
 }
 
@@ -177,6 +143,25 @@ constexpr std::array item_lists{
              "字段及其值（`名称：值`）"},
     ItemList{Grammar::RuleTestDeclaration, Grammar::RuleTestLine,
              "`given`, `at`, `until` or `expect`", "`假如`、`在`、`直到` 或 `应当`"},
+};
+
+// What is called for in a rule where too many words would do to name them.
+struct RulePhrase {
+  std::size_t rule;
+  const char* english;
+  const char* chinese;
+};
+constexpr std::array rule_phrases{
+    RulePhrase{Grammar::RuleExpectation, "an action, such as `send` or `give`, or `nothing`",
+               "动作（如 `发送`、`发放`）或 `无动作`"},
+    RulePhrase{Grammar::RuleExpectedDeed, "an action, such as `send` or `give`",
+               "动作，如 `发送`、`发放`"},
+    RulePhrase{Grammar::RuleTrigger, "a trigger", "触发条件"},
+    RulePhrase{Grammar::RuleAggregate, "an aggregate, such as `count` or `sum`",
+               "汇总方式，如 `计数`、`合计`"},
+    RulePhrase{Grammar::RuleMeasure, "an aggregate, such as `count` or `sum`",
+               "汇总方式，如 `计数`、`合计`"},
+    RulePhrase{Grammar::RuleCalendarUnit, "a unit of time, such as `day`", "时间单位，如 `天`"},
 };
 
 const ItemList* list_held_by(std::size_t rule) {
@@ -269,6 +254,12 @@ antlr4::Token* Recovery::recoverInline(antlr4::Parser* parser) {
 // Goes on behind the broken item that began at `first`.
 void Recovery::resume(antlr4::Parser* parser, std::size_t first, const IntervalSet& starts) {
   const auto depth = depth_[first];
+  if (go_back_to_ != nowhere && go_back_to_ > first) {
+    parser->getInputStream()->seek(go_back_to_);
+    go_back_to_ = nowhere;
+    return;
+  }
+  go_back_to_ = nowhere;
   if (position(parser) == first && parser->getCurrentToken()->getType() != antlr4::Token::EOF &&
       !(lexed_.tokens[first].kind == Kind::RBRACE)) {
     parser->consume();  // progress
@@ -308,10 +299,8 @@ void Recovery::sync(antlr4::Parser* parser) {
   switch (state->getStateType()) {
     case antlr4::atn::ATNState::STAR_LOOP_ENTRY:
     case antlr4::atn::ATNState::STAR_LOOP_BACK:
-    case antlr4::atn::ATNState::PLUS_LOOP_BACK:
-      break;
-    default:
-      return;
+    case antlr4::atn::ATNState::PLUS_LOOP_BACK: break;
+    default: return;
   }
   const auto& next = atn.nextTokens(state);
   const auto here = [&] { return static_cast<ssize_t>(parser->getCurrentToken()->getType()); };
@@ -324,6 +313,11 @@ void Recovery::sync(antlr4::Parser* parser) {
     if (lexed_.tokens[at].kind == Kind::RBRACE && depth_[at] > 0) return;
     if (at > 0 && depth_[at] > 0 && begins_declaration(at)) return;
     say(parser, at, next, false);
+    if (go_back_to_ != nowhere) {
+      parser->getInputStream()->seek(go_back_to_);
+      go_back_to_ = nowhere;
+      return;
+    }
     resume(parser, at, starts);
     if (position(parser) == at) parser->consume();
   }
@@ -347,14 +341,25 @@ void Recovery::say(antlr4::Parser* parser, std::size_t index, const IntervalSet&
   for (const auto& said : lexed_.diagnostics) {
     if (said.span.begin < place.end && place.begin < said.span.end) return;
   }
+  // The lexer has complained of what never ends.
+  if (kind == Kind::END_OF_FILE &&
+      (has(expected, Kind::TEXT_CLOSE) || has(expected, Kind::INSERT_CLOSE)))
+    return;
+  if (says_unfinished(parser, index)) return;
   if (say_glued(index, expected)) return;
   if (say_unclosed(parser, index, expected)) return;
   const auto wanted = phrase(parser, expected, looked_ahead);
   if (kind == Kind::END_OF_FILE) {
-    diagnostics.push_back(make(Code::ExpectedAtEnd, place, language_, {wanted}));
+    const auto end = index > 0 ? span(index - 1).end : place.end;
+    diagnostics.push_back(make(Code::ExpectedAtEnd, {number_, end, end}, language_, {wanted}));
     return;
   }
   if (parser->getContext()->getRuleIndex() == Grammar::RuleFile) {
+    if (index > 0 && !begins_line(index)) {
+      diagnostics.push_back(
+          make(Code::DoesNotFit, place, language_, {found(index), written(index - 1)}));
+      return;
+    }
     std::vector<std::string> words;
     for (const auto& each : keywords()) {
       if (each.kind > Kind::TEST) break;
@@ -377,6 +382,9 @@ void Recovery::say(antlr4::Parser* parser, std::size_t index, const IntervalSet&
         if (!word.empty()) words.emplace_back(word);
       }
     }
+    if (index > 0 && lexed_.tokens[index - 1].kind == Kind::COMMA) {
+      words.emplace_back(keyword(Kind::ELSE).english);  // `via wechat, els sms`
+    }
     if (const auto meant = closest(written(index), words); !meant.empty()) {
       diagnostics.push_back(
           make(Code::DidYouMean, place, language_, {wanted, found(index), meant}));
@@ -385,6 +393,37 @@ void Recovery::say(antlr4::Parser* parser, std::size_t index, const IntervalSet&
     }
   }
   diagnostics.push_back(make(Code::Expected, place, language_, {wanted, found(index)}));
+}
+
+// A word at the beginning of a line that begins a sentence, but was read as the name that the line
+// before lacks: reading goes back to it.
+bool Recovery::says_unfinished(antlr4::Parser* parser, std::size_t index) {
+  if (index == 0) return false;
+  const auto before = index - 1;
+  const auto kind = lexed_.tokens[before].kind;
+  if (!is_keyword(kind) || !begins_line(before) || before == last_begun_) return false;
+  for (auto* ctx = parser->getContext(); ctx != nullptr;
+       ctx = dynamic_cast<antlr4::ParserRuleContext*>(ctx->parent)) {
+    const auto rule = ctx->getRuleIndex();
+    if (const auto* list = list_of_items(rule)) {
+      // Nothing goes back over the item's own first word.
+      if (ctx->getStart()->getTokenIndex() >= before) return false;
+      if (!starts_of(parser, list->item).contains(static_cast<ssize_t>(grammar_token(kind))))
+        return false;
+      break;
+    }
+    if (const auto* list = list_held_by(rule)) {
+      const auto starts = starts_of(parser, list->item);
+      if (ctx->getStart()->getTokenIndex() >= before && rule != Grammar::RuleFile) return false;
+      if (!starts.contains(static_cast<ssize_t>(grammar_token(kind)))) return false;
+      if (rule == Grammar::RuleFile && !begins_declaration(before)) return false;
+      break;
+    }
+  }
+  diagnostics.push_back(make(Code::Unfinished, span(before), language_, {written(before)}));
+  last_begun_ = before;
+  go_back_to_ = before;
+  return true;
 }
 
 // `当购买`: a name that begins with a keyword which is expected here, or a name before this place
@@ -473,7 +512,19 @@ std::string Recovery::phrase(antlr4::Parser* parser, const IntervalSet& expected
     if (auto word = spelling(each, language_); !word.empty()) words.push_back(std::move(word));
   }
   constexpr std::size_t most_words = 6;
-  if (words.empty() || words.size() > most_words) return english ? "something else" : "别的内容";
+  if (words.empty() || words.size() > most_words) {
+    for (const auto& each : rule_phrases) {
+      if (each.rule == rule) return english ? each.english : each.chinese;
+    }
+    for (auto* ctx = parser->getContext(); ctx != nullptr;
+         ctx = dynamic_cast<antlr4::ParserRuleContext*>(ctx->parent)) {
+      const auto* list = list_held_by(ctx->getRuleIndex());
+      if (list == nullptr) continue;
+      if (expected.And(starts_of(parser, list->item)).isEmpty()) break;
+      return english ? list->english : list->chinese;
+    }
+    return english ? "something else" : "别的内容";
+  }
   std::string all = words.front();
   for (std::size_t i = 1; i < words.size(); ++i) {
     const bool last = i + 1 == words.size();

@@ -33,6 +33,7 @@ class Recovery : public antlr4::DefaultErrorStrategy {
   std::string written(std::size_t index) const;
   bool begins_line(std::size_t index) const;
   bool begins_declaration(std::size_t index) const;
+  bool says_unfinished(antlr4::Parser* parser, std::size_t index);
   void resume(antlr4::Parser* parser, std::size_t first, const antlr4::misc::IntervalSet& starts);
 
   void say(antlr4::Parser* parser, std::size_t index, const antlr4::misc::IntervalSet& expected,
@@ -49,7 +50,11 @@ class Recovery : public antlr4::DefaultErrorStrategy {
   std::uint32_t number_;
   Language language_;
   std::vector<std::uint32_t> depth_;  // open braces before each token
-  std::size_t last_said_ = static_cast<std::size_t>(-1);
+  static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
+  std::size_t last_said_ = nowhere;
+  std::size_t last_begun_ = nowhere;  // where it last went back to: never twice
+  std::size_t go_back_to_ =
+      nowhere;  // the word that begins a sentence though it was read as a name
 };
 
 // The grammar's token of a kind, and back.

@@ -34,6 +34,18 @@ SourceSpan Builder::from_to(SourceSpan first, SourceSpan last) {
   return {first.source, first.begin, std::max(first.end, last.end)};
 }
 
+// Items may hold items; the exception stays with the innermost that could go on.
+bool Builder::whole(antlr4::ParserRuleContext* ctx) {
+  while (ctx != nullptr) {
+    if (ctx->exception != nullptr) return false;
+    if (ctx->children.size() != 1) return true;
+    auto* only = dynamic_cast<antlr4::ParserRuleContext*>(ctx->children.front());
+    if (only == nullptr) return true;
+    ctx = only;
+  }
+  return false;
+}
+
 ast::Name Builder::name_of(const Token& word) {
   ast::Name name{.text = {}, .span = span(word)};
   if (word.kind == Kind::NAME) {
@@ -55,6 +67,10 @@ ast::Name Builder::name(Grammar::NameContext* ctx) {
   return name_of(token(ctx->getStart()->getTokenIndex()));
 }
 ast::Name Builder::name(Grammar::WordContext* ctx) {
+  return name_of(token(ctx->getStart()->getTokenIndex()));
+}
+
+ast::Name Builder::name(Grammar::LabelContext* ctx) {
   return name_of(token(ctx->getStart()->getTokenIndex()));
 }
 
@@ -131,18 +147,12 @@ ast::Expr Builder::negation(Grammar::NegationContext* ctx) {
 
 ast::CompareOp Builder::comparator(Grammar::ComparatorContext* ctx) {
   switch (token(ctx->getStart()->getTokenIndex()).kind) {
-    case Kind::NOT_EQUAL:
-      return ast::CompareOp::NotEqual;
-    case Kind::LESS:
-      return ast::CompareOp::Less;
-    case Kind::LESS_EQUAL:
-      return ast::CompareOp::LessEqual;
-    case Kind::GREATER:
-      return ast::CompareOp::Greater;
-    case Kind::GREATER_EQUAL:
-      return ast::CompareOp::GreaterEqual;
-    default:
-      return ast::CompareOp::Equal;  // `==`, and `=` is read as such
+    case Kind::NOT_EQUAL: return ast::CompareOp::NotEqual;
+    case Kind::LESS: return ast::CompareOp::Less;
+    case Kind::LESS_EQUAL: return ast::CompareOp::LessEqual;
+    case Kind::GREATER: return ast::CompareOp::Greater;
+    case Kind::GREATER_EQUAL: return ast::CompareOp::GreaterEqual;
+    default: return ast::CompareOp::Equal;  // `==`, and `=` is read as such
   }
 }
 
@@ -296,48 +306,20 @@ ast::Measure Builder::measure(Grammar::MeasureContext* ctx) {
   ast::Measure measure;
   measure.span = span(ctx);
   switch (token(ctx->aggregate()->getStart()->getTokenIndex()).kind) {
-    case Kind::SUM:
-      measure.aggregate = ast::Aggregate::Sum;
-      break;
-    case Kind::AVERAGE:
-      measure.aggregate = ast::Aggregate::Average;
-      break;
-    case Kind::MIN:
-      measure.aggregate = ast::Aggregate::Min;
-      break;
-    case Kind::MAX:
-      measure.aggregate = ast::Aggregate::Max;
-      break;
-    case Kind::FIRST:
-      measure.aggregate = ast::Aggregate::First;
-      break;
-    case Kind::LAST:
-      measure.aggregate = ast::Aggregate::Last;
-      break;
-    case Kind::DISTINCT:
-      measure.aggregate = ast::Aggregate::Distinct;
-      break;
-    case Kind::TIME_SINCE_LAST:
-      measure.aggregate = ast::Aggregate::TimeSinceLast;
-      break;
-    case Kind::STREAK:
-      measure.aggregate = ast::Aggregate::StreakOfDays;
-      break;
-    case Kind::EVER:
-      measure.aggregate = ast::Aggregate::Ever;
-      break;
-    case Kind::NEVER:
-      measure.aggregate = ast::Aggregate::Never;
-      break;
-    case Kind::MOST_FREQUENT:
-      measure.aggregate = ast::Aggregate::MostFrequent;
-      break;
-    case Kind::VALUES:
-      measure.aggregate = ast::Aggregate::Values;
-      break;
-    default:
-      measure.aggregate = ast::Aggregate::Count;
-      break;
+    case Kind::SUM: measure.aggregate = ast::Aggregate::Sum; break;
+    case Kind::AVERAGE: measure.aggregate = ast::Aggregate::Average; break;
+    case Kind::MIN: measure.aggregate = ast::Aggregate::Min; break;
+    case Kind::MAX: measure.aggregate = ast::Aggregate::Max; break;
+    case Kind::FIRST: measure.aggregate = ast::Aggregate::First; break;
+    case Kind::LAST: measure.aggregate = ast::Aggregate::Last; break;
+    case Kind::DISTINCT: measure.aggregate = ast::Aggregate::Distinct; break;
+    case Kind::TIME_SINCE_LAST: measure.aggregate = ast::Aggregate::TimeSinceLast; break;
+    case Kind::STREAK: measure.aggregate = ast::Aggregate::StreakOfDays; break;
+    case Kind::EVER: measure.aggregate = ast::Aggregate::Ever; break;
+    case Kind::NEVER: measure.aggregate = ast::Aggregate::Never; break;
+    case Kind::MOST_FREQUENT: measure.aggregate = ast::Aggregate::MostFrequent; break;
+    case Kind::VALUES: measure.aggregate = ast::Aggregate::Values; break;
+    default: measure.aggregate = ast::Aggregate::Count; break;
   }
   if (auto* any = ctx->ANY_EVENT()) {
     measure.any_event = true;
@@ -425,35 +407,23 @@ int Builder::weekday(Grammar::WeekdayContext* ctx) {
 // The units below a day have no calendar: they are spans.
 std::variant<Span, ast::CalendarUnit> Builder::calendar_unit(Grammar::CalendarUnitContext* ctx) {
   switch (token(ctx->getStart()->getTokenIndex()).kind) {
-    case Kind::DAY:
-      return ast::CalendarUnit::Day;
-    case Kind::WEEK:
-      return ast::CalendarUnit::Week;
-    case Kind::MONTH:
-      return ast::CalendarUnit::Month;
-    case Kind::YEAR:
-      return ast::CalendarUnit::Year;
-    default:
-      return unit_span(ctx);
+    case Kind::DAY: return ast::CalendarUnit::Day;
+    case Kind::WEEK: return ast::CalendarUnit::Week;
+    case Kind::MONTH: return ast::CalendarUnit::Month;
+    case Kind::YEAR: return ast::CalendarUnit::Year;
+    default: return unit_span(ctx);
   }
 }
 
 Span Builder::unit_span(Grammar::CalendarUnitContext* ctx) {
   switch (token(ctx->getStart()->getTokenIndex()).kind) {
-    case Kind::SECOND:
-      return {.months = 0, .fixed = seconds(1)};
-    case Kind::MINUTE:
-      return {.months = 0, .fixed = minutes(1)};
-    case Kind::HOUR:
-      return {.months = 0, .fixed = hours(1)};
-    case Kind::DAY:
-      return {.months = 0, .fixed = days(1)};
-    case Kind::WEEK:
-      return {.months = 0, .fixed = days(7)};
-    case Kind::MONTH:
-      return {.months = 1, .fixed = {}};
-    default:
-      return {.months = 12, .fixed = {}};
+    case Kind::SECOND: return {.months = 0, .fixed = seconds(1)};
+    case Kind::MINUTE: return {.months = 0, .fixed = minutes(1)};
+    case Kind::HOUR: return {.months = 0, .fixed = hours(1)};
+    case Kind::DAY: return {.months = 0, .fixed = days(1)};
+    case Kind::WEEK: return {.months = 0, .fixed = days(7)};
+    case Kind::MONTH: return {.months = 1, .fixed = {}};
+    default: return {.months = 12, .fixed = {}};
   }
 }
 
@@ -516,7 +486,7 @@ std::optional<ast::EventPattern> Builder::pattern_of(const ast::Expr& event,
 std::vector<ast::Setting> Builder::settings(Grammar::SettingsContext* ctx) {
   std::vector<ast::Setting> all;
   for (auto* each : ctx->setting()) {
-    ast::Setting setting{.span = span(each), .name = name(each->name()), .values = {}};
+    ast::Setting setting{.span = span(each), .name = name(each->label()), .values = {}};
     for (auto* it : each->value()) setting.values.push_back(value(it));
     all.push_back(std::move(setting));
   }

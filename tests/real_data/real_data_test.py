@@ -65,7 +65,7 @@ def arguments_of(reckoner, tables, name, folder):
     if hasattr(reckoner, "prepare"):
         return reckoner.prepare(tables, folder)
     (file,) = reckoner.FILES
-    return ["--events", str(tables.unpacked(file, folder)), "--map", str(HERE / name / "map.json")]
+    return ["--events", str(tables.unpacked(file, folder)), "--map", str(HERE / name / reckoner.MAP)]
 
 
 def effects_of(path):

@@ -9,6 +9,7 @@ from reckoning import DAY, TIMER, Deed, Walk, clock, crossings, enter_deeds, fir
 from reckoning import morning_after, next_time_of_day, through_the_gate, zone_of
 
 FILES = ["transactions_sample.csv.gz"]
+MAP = "receipts.map"
 ZONE = zone_of("America/New_York")
 UNTIL = micros(datetime.datetime(2018, 3, 1, 12, tzinfo=ZONE))
 CAPS = [(1, "day"), (3, 7 * DAY)]

@@ -8,6 +8,7 @@ from reckoning import DAY, HOUR, MINUTE, TIMER, Deed, Walk, crossings, enter_dee
 from reckoning import clock, through_the_gate, zone_of
 
 FILES = ["shop_clickstream_ab.csv.gz"]
+MAP = "clicks.map"
 ZONE = zone_of("UTC")
 UNTIL = micros(datetime.datetime(2020, 5, 10, tzinfo=ZONE))
 CAPS = [(2, DAY)]

@@ -12,9 +12,11 @@ namespace koi {
 using Partition = std::uint16_t;
 constexpr std::size_t partition_count = 1024;
 
+constexpr std::uint64_t partition_seed = 0x6b6f69;  // "koi"
+
 // The partition of a customer id, or the home of an identifier ("wechat_openid:oABC").
 inline Partition partition_of(std::string_view id) {
-  return static_cast<Partition>(hash64(id, 0x6b6f69) % partition_count);  // "koi"
+  return static_cast<Partition>(hash64(id, partition_seed) % partition_count);
 }
 
 }  // namespace koi

@@ -313,8 +313,7 @@ class Decoder::Impl {
                 : "holds a control character inside a text; write it escaped, as \\n or \\t");
       case simdjson::UNCLOSED_STRING:
         return reject("is not JSON: a text does not end; close it with a quote");
-      case simdjson::EMPTY:
-        return reject("is empty; give one JSON object on each line");
+      case simdjson::EMPTY: return reject("is empty; give one JSON object on each line");
       default:
         // The first stage takes invalid UTF-8 outside of texts for something else.
         if (find_invalid_utf8(line) != std::string_view::npos)
@@ -370,24 +369,12 @@ class Decoder::Impl {
       switch (raw[i]) {
         case '"':
         case '\\':
-        case '/':
-          room.push_back(raw[i]);
-          break;
-        case 'b':
-          room.push_back('\b');
-          break;
-        case 'f':
-          room.push_back('\f');
-          break;
-        case 'n':
-          room.push_back('\n');
-          break;
-        case 'r':
-          room.push_back('\r');
-          break;
-        case 't':
-          room.push_back('\t');
-          break;
+        case '/': room.push_back(raw[i]); break;
+        case 'b': room.push_back('\b'); break;
+        case 'f': room.push_back('\f'); break;
+        case 'n': room.push_back('\n'); break;
+        case 'r': room.push_back('\r'); break;
+        case 't': room.push_back('\t'); break;
         case 'u': {
           std::uint32_t unit = 0, low = 0;
           if (!hex4(raw, i, unit)) return false;
@@ -441,19 +428,13 @@ class Decoder::Impl {
   }
   std::string seen_kind() const {
     switch (token()) {
-      case '"':
-        return "a text";
-      case '{':
-        return "an object";
-      case '[':
-        return "a list";
+      case '"': return "a text";
+      case '{': return "an object";
+      case '[': return "a list";
       case 't':
-      case 'f':
-        return "true or false";
-      case 'n':
-        return "null";
-      default:
-        return "a number";
+      case 'f': return "true or false";
+      case 'n': return "null";
+      default: return "a number";
     }
   }
 
@@ -494,8 +475,7 @@ class Decoder::Impl {
         std::string_view ignored;
         return raw_string(ignored, value_room_);
       }
-      case '{':
-        return object([&](std::string_view) { return skip(depth + 1); });
+      case '{': return object([&](std::string_view) { return skip(depth + 1); });
       case '[':
         ++at_;
         if (token() == ']') return ++at_, true;
@@ -506,12 +486,9 @@ class Decoder::Impl {
           ++at_;
           if (c == ']') return true;
         }
-      case 't':
-        return literal("true");
-      case 'f':
-        return literal("false");
-      case 'n':
-        return literal("null");
+      case 't': return literal("true");
+      case 'f': return literal("false");
+      case 'n': return literal("null");
       default: {
         std::string_view digits;
         return number(digits);
@@ -711,8 +688,7 @@ class Decoder::Impl {
         if (target.field && type_of(into, target).kind == Kind::List)
           return list(layout, target, into);
         return wrong_kind(into, target, "is a list");
-      case '{':
-        return wrong_kind(into, target, "is an object");
+      case '{': return wrong_kind(into, target, "is an object");
       default: {
         std::string_view digits;
         if (!number(digits)) return false;

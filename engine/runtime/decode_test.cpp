@@ -348,14 +348,9 @@ TEST_F(Decode, AgreesWithSimdjsonOnWhatIsJson) {
     for (auto edits = 1 + random() % 3; edits > 0; --edits) {
       const std::size_t at = random() % line.size();
       switch (random() % 3) {
-        case 0:
-          line[at] = alphabet[random() % alphabet.size()];
-          break;
-        case 1:
-          line.erase(at, 1 + random() % 3);
-          break;
-        default:
-          line.insert(at, 1, alphabet[random() % alphabet.size()]);
+        case 0: line[at] = alphabet[random() % alphabet.size()]; break;
+        case 1: line.erase(at, 1 + random() % 3); break;
+        default: line.insert(at, 1, alphabet[random() % alphabet.size()]);
       }
     }
     simdjson::dom::element element;

@@ -158,26 +158,17 @@ std::string quoted(std::string_view text) {
 
 std::string description_of(const Schema& schema, const Type& type) {
   switch (type.kind) {
-    case Kind::Missing:
-      return "missing";
-    case Kind::Bool:
-      return "true or false";
-    case Kind::Int:
-      return "a whole number";
-    case Kind::Number:
-      return "a number";
+    case Kind::Missing: return "missing";
+    case Kind::Bool: return "true or false";
+    case Kind::Int: return "a whole number";
+    case Kind::Number: return "a number";
     case Kind::Money:
       return "an amount of money as \"" + decimals_example(schema.currency_decimals) + "\"";
-    case Kind::Text:
-      return std::string(koi::description_of(type.text));
-    case Kind::Time:
-      return "a time of day as \"09:00\"";
-    case Kind::Date:
-      return "a date as \"2026-11-11\"";
-    case Kind::Instant:
-      return "an instant as \"2026-11-11T20:00:00+08:00\"";
-    case Kind::Duration:
-      return "a duration as \"90 minutes\"";
+    case Kind::Text: return std::string(koi::description_of(type.text));
+    case Kind::Time: return "a time of day as \"09:00\"";
+    case Kind::Date: return "a date as \"2026-11-11\"";
+    case Kind::Instant: return "an instant as \"2026-11-11T20:00:00+08:00\"";
+    case Kind::Duration: return "a duration as \"90 minutes\"";
     case Kind::Enum: {
       std::string names;
       std::size_t listed = 0;
@@ -223,8 +214,7 @@ bool EntryReader::from_text(const Type& type, std::string_view text, bool quotes
       return false;
     }
     case Kind::Money:
-    case Kind::Number:
-      return from_number(type, text, quotes, value, fault);
+    case Kind::Number: return from_number(type, text, quotes, value, fault);
     case Kind::Date: {
       const auto date = parse_date(text);
       if (!date) {
@@ -268,8 +258,7 @@ bool EntryReader::from_text(const Type& type, std::string_view text, bool quotes
     case Kind::Bool:
     case Kind::Int:
     case Kind::List:
-    case Kind::Missing:
-      break;
+    case Kind::Missing: break;
   }
   fault = "is a text; give " + description_of(schema_, type);
   return false;
@@ -293,9 +282,7 @@ bool EntryReader::from_number(const Type& type, std::string_view digits, bool qu
         return false;
       value = Value::money(scaled);
       return true;
-    default:
-      fault = "is a number; give " + description_of(schema_, type);
-      return false;
+    default: fault = "is a number; give " + description_of(schema_, type); return false;
   }
 }
 

@@ -1,0 +1,108 @@
+#include "runtime/directory.h"
+
+#include <algorithm>
+
+#include "base/assert.h"
+#include "base/hash.h"
+
+namespace koi::runtime {
+
+namespace {
+// Of the table alone; not stored, so it may change.
+std::uint64_t table_hash(std::string_view key) { return hash64(key, 0x64697265); }
+}  // namespace
+
+std::string_view Directory::Home::entry(std::uint32_t at, std::string_view& key) const {
+  const char* from = bytes_.data() + at - 1;
+  const auto size = [&](int i) {
+    return static_cast<std::size_t>(static_cast<unsigned char>(from[2 * i])) |
+           static_cast<std::size_t>(static_cast<unsigned char>(from[2 * i + 1])) << 8;
+  };
+  key = {from + 4, size(0)};
+  return {from + 4 + size(0), size(1)};
+}
+
+std::string_view Directory::Home::find(std::string_view key, std::uint64_t hash) const {
+  if (slots_.empty()) return {};
+  const auto tag = static_cast<std::uint32_t>(hash >> 32);
+  for (std::size_t i = hash;; ++i) {
+    const Slot& slot = slots_[i & (slots_.size() - 1)];
+    if (slot.at == 0) return {};
+    if (slot.tag != tag) continue;
+    std::string_view known;
+    const std::string_view customer = entry(slot.at, known);
+    if (known == key) return customer;
+  }
+}
+
+void Directory::Home::insert(std::string_view key, std::uint64_t hash, std::string_view customer) {
+  KOI_ASSERT(key.size() < 0x10000 && customer.size() < 0x10000 && !customer.empty());
+  KOI_ASSERT(bytes_.size() + key.size() + customer.size() + 4 < 0xffffffff);
+  if (4 * (count_ + 1) > 3 * slots_.size()) {
+    std::vector<Slot> old(std::max<std::size_t>(8, slots_.size() * 2));
+    old.swap(slots_);
+    for (const Slot& slot : old) {
+      if (slot.at == 0) continue;
+      std::string_view known;
+      entry(slot.at, known);
+      std::size_t i = table_hash(known);
+      while (slots_[i & (slots_.size() - 1)].at != 0) ++i;
+      slots_[i & (slots_.size() - 1)] = slot;
+    }
+  }
+  std::size_t i = hash;
+  while (slots_[i & (slots_.size() - 1)].at != 0) ++i;
+  slots_[i & (slots_.size() - 1)] = {static_cast<std::uint32_t>(hash >> 32),
+                                     static_cast<std::uint32_t>(bytes_.size() + 1)};
+  for (const std::size_t size : {key.size(), customer.size()}) {
+    bytes_.push_back(static_cast<char>(size & 0xff));
+    bytes_.push_back(static_cast<char>(size >> 8));
+  }
+  bytes_.append(key).append(customer);
+  ++count_;
+}
+
+std::string_view Directory::key_of(IdentifierId kind, std::string_view value) {
+  key_.assign(schema_.identifiers[kind.index()]).append(1, ':').append(value);
+  return key_;
+}
+
+std::string_view Directory::find(std::string_view key) const {
+  return homes_[partition_of(key)].find(key, table_hash(key));
+}
+
+void Directory::link(std::string_view key, std::string_view customer) {
+  homes_[partition_of(key)].insert(key, table_hash(key), customer);
+  ++identifiers_;
+}
+
+void Directory::resolve(Incoming& incoming) {
+  Event& event = incoming.event;
+  if (incoming.subject_kind) {
+    const Identifier subject{incoming.subject_kind, event.customer};
+    subject_key_.assign(key_of(subject.kind, subject.text));
+    std::string_view customer = find(subject_key_);
+    const bool is_new = customer.empty();
+    for (std::size_t i = 0; customer.empty() && i < event.identifiers.size(); ++i)
+      customer = find(key_of(event.identifiers[i].kind, event.identifiers[i].text));
+    event.customer.assign(customer.empty() ? std::string_view(subject_key_) : customer);
+    if (is_new) link(subject_key_, event.customer);
+    if (std::find(event.identifiers.begin(), event.identifiers.end(), subject) ==
+        event.identifiers.end())
+      event.identifiers.push_back(subject);
+  }
+  if (event.identifiers.empty()) return;
+  std::erase_if(event.identifiers, [&](const Identifier& identifier) {
+    const std::string_view key = key_of(identifier.kind, identifier.text);
+    const std::string_view owner = find(key);
+    if (owner.empty()) {
+      link(key, event.customer);
+      return false;
+    }
+    if (owner == event.customer) return false;
+    ++conflicts_;
+    return true;
+  });
+}
+
+}  // namespace koi::runtime

@@ -1,0 +1,64 @@
+// Directory: who an identifier belongs to. Each identifier has a home, the partition of its
+// `kind:value`; there, and nowhere else, stands whose it is. Nothing here depends on threads:
+// events are resolved one after another, in their order.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/partition.h"
+#include "model/schema.h"
+#include "runtime/decode.h"
+
+namespace koi::runtime {
+
+class Directory {
+ public:
+  explicit Directory(const Schema& schema) : schema_(schema) {}
+
+  // Puts the customer's id into the event.
+  //   A subject that is a customer id stands for itself.
+  //   A known identifier stands for its customer. An unknown one is linked to the customer of the
+  //   first known identifier that the event carries, else to a new customer with the id
+  //   `kind:value`.
+  // New identifiers are linked. One that is another customer's already is a conflict: it is counted
+  // and taken out of the event (customers are not merged yet).
+  void resolve(Incoming& incoming);
+
+  std::uint64_t conflicts() const { return conflicts_; }
+  std::uint64_t identifiers() const { return identifiers_; }
+
+ private:
+  // Identifiers of one home: bytes of key and customer one behind the other, found by hash.
+  class Home {
+   public:
+    // Empty where it is unknown. Valid until the next insertion.
+    std::string_view find(std::string_view key, std::uint64_t hash) const;
+    void insert(std::string_view key, std::uint64_t hash, std::string_view customer);
+
+   private:
+    struct Slot {
+      std::uint32_t tag = 0;  // the hash's upper half
+      std::uint32_t at = 0;   // in bytes_, plus one; 0: free
+    };
+    std::string_view entry(std::uint32_t at, std::string_view& key) const;
+    std::vector<Slot> slots_;
+    std::string bytes_;  // for each: the two sizes, key, customer
+    std::size_t count_ = 0;
+  };
+
+  std::string_view key_of(IdentifierId kind, std::string_view value);
+  std::string_view find(std::string_view key) const;
+  void link(std::string_view key, std::string_view customer);
+
+  const Schema& schema_;
+  std::array<Home, partition_count> homes_;
+  std::string key_, subject_key_;
+  std::uint64_t conflicts_ = 0;
+  std::uint64_t identifiers_ = 0;
+};
+
+}  // namespace koi::runtime

@@ -1,0 +1,76 @@
+#include "runtime/directory.h"
+
+#include <gtest/gtest.h>
+
+#include "runtime/test_plan.h"
+
+namespace koi::runtime {
+namespace {
+
+const IdentifierId phone = IdentifierId::of(0), openid = IdentifierId::of(1);
+
+class DirectoryTest : public ::testing::Test {
+ protected:
+  plan::Plan plan_ = small_plan();
+  Directory directory_{plan_.schema};
+
+  // The customer of an event with that subject and those identifiers; `kept` are those left in it.
+  std::string resolve(IdentifierId kind, std::string subject,
+                      std::vector<Identifier> identifiers = {}) {
+    Incoming incoming;
+    incoming.subject_kind = kind;
+    incoming.event.customer = std::move(subject);
+    incoming.event.identifiers = std::move(identifiers);
+    directory_.resolve(incoming);
+    kept_ = incoming.event.identifiers;
+    return incoming.event.customer;
+  }
+  std::vector<Identifier> kept_;
+};
+
+TEST_F(DirectoryTest, ACustomerIdStandsForItself) {
+  EXPECT_EQ(resolve(IdentifierId::none(), "c1"), "c1");
+  EXPECT_EQ(directory_.identifiers(), 0u);
+}
+
+TEST_F(DirectoryTest, AnUnknownIdentifierMakesACustomerWhoIsFoundAgain) {
+  EXPECT_EQ(resolve(openid, "o1"), "wechat_openid:o1");
+  EXPECT_EQ(kept_, (std::vector<Identifier>{{openid, "o1"}}));
+  EXPECT_EQ(resolve(openid, "o1"), "wechat_openid:o1");
+  EXPECT_EQ(resolve(phone, "o1"), "phone:o1");  // another kind is another identifier
+  EXPECT_EQ(directory_.conflicts(), 0u);
+}
+
+TEST_F(DirectoryTest, LinksNewIdentifiersOfAnEvent) {
+  EXPECT_EQ(resolve(IdentifierId::none(), "c1", {{phone, "13800138000"}, {openid, "o1"}}), "c1");
+  EXPECT_EQ(resolve(phone, "13800138000"), "c1");
+  EXPECT_EQ(resolve(openid, "o1"), "c1");
+  EXPECT_EQ(directory_.identifiers(), 2u);
+}
+
+TEST_F(DirectoryTest, AnUnknownSubjectIsWhoseOtherIdentifierIsKnown) {
+  resolve(IdentifierId::none(), "c1", {{phone, "13800138000"}});
+  EXPECT_EQ(resolve(openid, "o1", {{phone, "13800138000"}}), "c1");
+  EXPECT_EQ(resolve(openid, "o1"), "c1");
+  EXPECT_EQ(directory_.conflicts(), 0u);
+}
+
+TEST_F(DirectoryTest, CountsAConflictAndLeavesBothCustomersAsTheyAre) {
+  resolve(IdentifierId::none(), "c1", {{phone, "13800138000"}});
+  EXPECT_EQ(resolve(IdentifierId::none(), "c2", {{phone, "13800138000"}, {openid, "o2"}}), "c2");
+  EXPECT_EQ(kept_, (std::vector<Identifier>{{openid, "o2"}}));
+  EXPECT_EQ(directory_.conflicts(), 1u);
+  EXPECT_EQ(resolve(phone, "13800138000"), "c1");
+  EXPECT_EQ(resolve(openid, "o2"), "c2");
+}
+
+TEST_F(DirectoryTest, FindsEachOfMany) {
+  for (int i = 0; i < 20'000; ++i)
+    resolve(IdentifierId::none(), "c" + std::to_string(i), {{openid, "o" + std::to_string(i)}});
+  for (int i = 0; i < 20'000; ++i)
+    ASSERT_EQ(resolve(openid, "o" + std::to_string(i)), "c" + std::to_string(i));
+  EXPECT_EQ(directory_.identifiers(), 20'000u);
+}
+
+}  // namespace
+}  // namespace koi::runtime

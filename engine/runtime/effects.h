@@ -1,0 +1,26 @@
+// Effects as text: one line of JSON each, as docs/language.md ("Effects out") has it.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "core/effect.h"
+#include "plan/plan.h"
+
+namespace koi::runtime {
+
+// Appends effects as lines. Keeps what it knows of the clock between calls; one thread each.
+class EffectLines {
+ public:
+  explicit EffectLines(const plan::Plan& plan) : plan_(plan) {}
+  void append(std::string& out, std::string_view customer, const core::Effect& effect);
+
+ private:
+  void append_time(std::string& out, Timestamp at);
+
+  const plan::Plan& plan_;
+  Timestamp time_ = Timestamp::ever();  // of time_text_
+  std::string time_text_;
+};
+
+}  // namespace koi::runtime

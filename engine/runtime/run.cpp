@@ -1,0 +1,466 @@
+// Rounds: a batch of events is decoded in their order; then each thread steps the customers of its
+// partitions through their events, and fires whatever timers are due before the batch's last
+// instant; then what the threads decided is merged in the one order: by time, events of an instant
+// by arrival, then its timers by customer id. While the threads step, the next batch is decoded.
+#include "runtime/run.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <tuple>
+
+#include "base/hash.h"
+#include "base/json.h"
+#include "core/decide.h"
+#include "model/partition.h"
+#include "runtime/customers.h"
+#include "runtime/directory.h"
+#include "runtime/effects.h"
+#include "runtime/sink.h"
+
+namespace koi::runtime {
+
+namespace {
+
+constexpr std::size_t events_in_a_batch = 4096;
+// Deliveries that one input may cause at its instant. Outside, time passes between a message and
+// its receipt; here it does not, so that two which cause each other must be stopped.
+constexpr std::size_t deliveries_at_most = 1000;
+// How far ahead a thread asks for the states of its next customers.
+constexpr std::size_t look_ahead = 8;
+
+struct Batch {
+  struct Entry {
+    Incoming incoming;
+    std::uint64_t hash = 0;  // of the customer's id
+  };
+  std::vector<Entry> entries = std::vector<Entry>(events_in_a_batch);  // used again and again
+  std::size_t count = 0;
+  std::uint64_t first_arrival = 0;
+  Timestamp bound = Timestamp::ever();  // timers due before it fire in this round …
+  bool inclusive = false;               // … and those due at it
+  std::vector<std::vector<std::uint32_t>> of_thread;
+
+  explicit Batch(unsigned threads) : of_thread(threads) {}
+  void clear() {
+    count = 0;
+    for (auto& each : of_thread) each.clear();
+  }
+};
+
+// Where a line of effects has its place: by the time, then events by arrival, then timers by
+// customer; what one input caused stays in its order.
+struct Place {
+  Timestamp time;
+  std::uint64_t arrival;        // of the event; timer: of none
+  const std::string* customer;  // of a timer
+  friend bool operator<(const Place& a, const Place& b) {
+    if (a.time != b.time) return a.time < b.time;
+    if (a.arrival != b.arrival) return a.arrival < b.arrival;
+    return a.arrival == timer && *a.customer < *b.customer;
+  }
+  static constexpr std::uint64_t timer = UINT64_MAX;
+};
+
+// What one thread owns: customers, their timers, and what it counted.
+class Stepper {
+ public:
+  Stepper(const plan::Plan& plan, bool wants_lines, bool keep_messages)
+      : plan_(plan),
+        wants_lines_(wants_lines),
+        keep_messages_(keep_messages),
+        customers_(plan),
+        text_(plan) {
+    figures_.campaigns.resize(plan.campaigns.size());
+    figures_.sent_by_channel.resize(plan.channels.size());
+  }
+
+  // One round. Afterwards lines() are in order.
+  void step(const Batch& batch, const std::vector<std::uint32_t>& mine) {
+    out_.clear();
+    lines_.clear();
+    for (std::size_t i = 0; i < mine.size(); ++i) {
+      if (i + 2 * look_ahead < mine.size())
+        customers_.prefetch(batch.entries[mine[i + 2 * look_ahead]].hash);
+      if (i + look_ahead < mine.size())
+        customers_.prefetch_state(batch.entries[mine[i + look_ahead]].hash);
+      const Batch::Entry& entry = batch.entries[mine[i]];
+      const Event& event = entry.incoming.event;
+      Customer& customer = customers_.of(event.customer, entry.hash);
+      fire(customer, event.time, false);
+      count(core::decide(plan_, customer.state, event, effects_));
+      carry_out(customer, batch.first_arrival + mine[i]);
+      customers_.queue(customer);
+    }
+    fire_all(batch.bound, batch.inclusive);
+    std::stable_sort(lines_.begin(), lines_.end(),
+                     [](const Line& a, const Line& b) { return a.place < b.place; });
+  }
+
+  struct Line {
+    Place place;
+    std::size_t begin, end;  // in out_
+  };
+  const std::vector<Line>& lines() const { return lines_; }
+  std::string_view text(const Line& line) const {
+    return std::string_view(out_).substr(line.begin, line.end - line.begin);
+  }
+  Timestamp next_due() const { return customers_.next_due(); }
+  std::uint64_t customers() const { return customers_.size(); }
+  const Summary& figures() const { return figures_; }
+  struct Sample {
+    Place place;
+    Message message;
+  };
+  const std::vector<Sample>& samples() const { return samples_; }
+
+ private:
+  bool due(Timestamp at, Timestamp bound, bool inclusive) const {
+    return at < bound || (inclusive && at == bound && at != Timestamp::never());
+  }
+
+  void fire_all(Timestamp bound, bool inclusive) {
+    while (due(customers_.next_due(), bound, inclusive)) {
+      Customer* const customer = customers_.take_due();
+      if (customer == nullptr) continue;
+      fire(*customer, bound, inclusive);
+      customers_.queue(*customer);
+    }
+  }
+
+  // One instant after the other, so that a message's receipt comes before the next instant's
+  // timers.
+  void fire(Customer& customer, Timestamp bound, bool inclusive) {
+    for (Timestamp at; due(at = core::next_due(customer.state), bound, inclusive);) {
+      core::decide(plan_, customer.state, core::Tick{at, true}, effects_);
+      carry_out(customer, Place::timer);
+    }
+  }
+
+  void count(core::Standing standing) {
+    switch (standing) {
+      case core::Standing::Applied: break;
+      case core::Standing::Late: ++figures_.late; break;
+      case core::Standing::TooLate: ++figures_.too_late; break;
+      case core::Standing::Duplicate: ++figures_.duplicates; break;
+    }
+  }
+
+  // Takes note of what an input caused, and of what the receipts of its messages cause in turn.
+  void carry_out(Customer& customer, std::uint64_t arrival) {
+    std::size_t deliveries = 0;
+    for (std::size_t i = 0; i < effects_.size(); ++i) {
+      const core::Effect effect =
+          std::move(effects_[i]);  // more may be appended, and move the others
+      note(customer, effect, arrival);
+      if (!effect.wants_receipt) continue;
+      if (++deliveries > deliveries_at_most) {
+        ++figures_.unanswered;
+        continue;
+      }
+      core::decide(plan_, customer.state, Receipt{effect.key, effect.time, Failure::None},
+                   effects_);
+    }
+    effects_.clear();
+  }
+
+  void note(const Customer& customer, const core::Effect& effect, std::uint64_t arrival) {
+    CampaignFigures& figures = figures_.campaigns[effect.campaign.index()];
+    switch (effect.action) {
+      case core::Action::Enter: ++figures.entered; break;
+      case core::Action::Leave: ++figures.left; break;
+      case core::Action::Goal: ++figures.goals; break;
+      case core::Action::Set: ++figures.set; break;
+      case core::Action::Refuse: ++figures.refused[static_cast<std::size_t>(effect.reason)]; break;
+      case core::Action::Send:
+        ++figures.sent;
+        ++figures_.sent_by_channel[effect.channel.index()];
+        if (keep_messages_) sample(customer, effect, arrival);
+        break;
+    }
+    if (!wants_lines_) return;
+    const std::size_t begin = out_.size();
+    text_.append(out_, customer.state.id, effect);
+    lines_.push_back({{effect.time, arrival, &customer.state.id}, begin, out_.size()});
+  }
+
+  void sample(const Customer& customer, const core::Effect& effect, std::uint64_t arrival) {
+    const Place place{effect.time, arrival, &customer.state.id};
+    const auto known = std::find_if(samples_.begin(), samples_.end(), [&](const Sample& each) {
+      return each.message.campaign == effect.campaign && each.message.content == effect.content;
+    });
+    if (known != samples_.end() && !(place < known->place)) return;
+    Sample fresh{place,
+                 {effect.time, customer.state.id, effect.campaign, effect.content, effect.channel,
+                  effect.text ? *effect.text : core::Text{}}};
+    if (known != samples_.end())
+      *known = std::move(fresh);
+    else
+      samples_.push_back(std::move(fresh));
+  }
+
+  const plan::Plan& plan_;
+  bool wants_lines_, keep_messages_;
+  Customers customers_;
+  EffectLines text_;
+  std::vector<core::Effect> effects_;  // of the input at hand
+  std::string out_;
+  std::vector<Line> lines_;
+  std::vector<Sample> samples_;
+  Summary figures_;
+};
+
+// The steppers, on threads of their own if there are several.
+class Team {
+ public:
+  Team(const plan::Plan& plan, const RunOptions& options) {
+    for (unsigned i = 0; i < options.threads; ++i)
+      steppers_.push_back(
+          std::make_unique<Stepper>(plan, !options.effects_path.empty(), options.keep_messages));
+    if (options.threads > 1)
+      for (std::size_t i = 0; i < steppers_.size(); ++i)
+        threads_.emplace_back([this, i] { work(i); });
+  }
+  ~Team() {
+    {
+      const std::lock_guard lock(mutex_);
+      over_ = true;
+    }
+    begin_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+
+  // Steps the batch; finish() waits until it is done. The batch must not change meanwhile.
+  void start(const Batch& batch) {
+    if (threads_.empty()) {
+      steppers_[0]->step(batch, batch.of_thread[0]);
+      return;
+    }
+    {
+      const std::lock_guard lock(mutex_);
+      batch_ = &batch;
+      ++round_;
+      working_ = steppers_.size();
+    }
+    begin_.notify_all();
+  }
+  void finish() {
+    std::unique_lock lock(mutex_);
+    done_.wait(lock, [&] { return working_ == 0; });
+  }
+
+  const std::vector<std::unique_ptr<Stepper>>& steppers() const { return steppers_; }
+  Timestamp next_due() const {
+    Timestamp due = Timestamp::never();
+    for (const auto& stepper : steppers_) due = std::min(due, stepper->next_due());
+    return due;
+  }
+
+ private:
+  void work(std::size_t number) {
+    std::uint64_t round = 0;
+    for (;;) {
+      const Batch* batch = nullptr;
+      {
+        std::unique_lock lock(mutex_);
+        begin_.wait(lock, [&] { return over_ || round_ != round; });
+        if (over_) return;
+        round = round_;
+        batch = batch_;
+      }
+      steppers_[number]->step(*batch, batch->of_thread[number]);
+      const std::lock_guard lock(mutex_);
+      if (--working_ == 0) done_.notify_all();
+    }
+  }
+
+  std::vector<std::unique_ptr<Stepper>> steppers_;
+  std::vector<std::thread> threads_;
+  std::mutex mutex_;
+  std::condition_variable begin_, done_;
+  const Batch* batch_ = nullptr;
+  std::uint64_t round_ = 0;
+  std::size_t working_ = 0;
+  bool over_ = false;
+};
+
+class Run {
+ public:
+  Run(const plan::Plan& plan, const RunOptions& options)
+      : plan_(plan), options_(options), directory_(plan.schema), team_(plan, options) {}
+
+  Result<Summary> go() {
+    KOI_LET(auto input, Input::open(options_.events, plan_, options_.interrupted));
+    input_ = std::make_unique<Input>(std::move(input));
+    if (!options_.effects_path.empty()) KOI_TRY(effects_.open(options_.effects_path));
+    Batch now(options_.threads), next(options_.threads);
+    KOI_TRY(fill(now));
+    while (now.count > 0) {
+      team_.start(now);
+      const auto filled = fill(next);
+      team_.finish();
+      KOI_TRY(write_out());
+      if (!filled) return filled.error();
+      options_.progress({summary_.records, input_->records_in_all(), now.bound});
+      if ((summary_.interrupted = options_.interrupted())) break;
+      std::swap(now, next);
+    }
+    if (options_.until && !summary_.interrupted) KOI_TRY(run_on(now, *options_.until));
+    KOI_TRY(effects_.close());
+    KOI_TRY(rejects_.close());
+    add_up();
+    return std::move(summary_);
+  }
+
+ private:
+  // Decodes on until the batch is full or the input ends.
+  Result<void> fill(Batch& batch) {
+    batch.clear();
+    batch.first_arrival = arrivals_;
+    Record record;
+    std::size_t file = 0;
+    while (batch.count < events_in_a_batch) {
+      KOI_LET(const bool more, input_->next(record, file));
+      if (!more) break;
+      ++summary_.records;
+      Batch::Entry& entry = batch.entries[batch.count];
+      switch (input_->decode(record, file, entry.incoming)) {
+        case Input::Outcome::Event: break;
+        case Input::Outcome::UnknownType: ++summary_.unknown_events; continue;
+        case Input::Outcome::LeftOut: ++summary_.left_out; continue;
+        case Input::Outcome::Rejected: KOI_TRY(reject(record, file)); continue;
+      }
+      const Event& event = entry.incoming.event;
+      if (options_.until && event.time > *options_.until) {
+        ++summary_.after_until;
+        continue;
+      }
+      directory_.resolve(entry.incoming);
+      entry.hash = partition_hash(event.customer);
+      batch.of_thread[entry.hash % partition_count % options_.threads].push_back(
+          static_cast<std::uint32_t>(batch.count));
+      summary_.first = std::min(summary_.first, event.time);
+      summary_.last = std::max(summary_.last, event.time);
+      ++batch.count;
+    }
+    arrivals_ += batch.count;
+    summary_.events += batch.count;
+    batch.bound = summary_.last;
+    return {};
+  }
+
+  Result<void> reject(const Record& record, std::size_t file) {
+    ++summary_.rejected;
+    if (!rejects_.is_open()) {
+      KOI_TRY(rejects_.open(options_.rejects_path));
+      summary_.rejects_path = options_.rejects_path;
+    }
+    std::string line = R"({"file":)";
+    append_json_string(line, input_->path(file));
+    line += R"(,"number":)" + std::to_string(record.number) + R"(,"reason":)";
+    append_json_string(line, input_->reason());
+    line += R"(,"line":)";
+    append_json_string(line, record.text);
+    line += "}\n";
+    return rejects_.write(line);
+  }
+
+  // What the steppers decided in the last round, in the one order.
+  Result<void> write_out() {
+    if (!effects_.is_open()) return {};
+    const auto& steppers = team_.steppers();
+    std::vector<std::size_t> at(steppers.size());
+    for (;;) {
+      std::size_t first = steppers.size();
+      for (std::size_t i = 0; i < steppers.size(); ++i)
+        if (at[i] < steppers[i]->lines().size() &&
+            (first == steppers.size() ||
+             steppers[i]->lines()[at[i]].place < steppers[first]->lines()[at[first]].place))
+          first = i;
+      if (first == steppers.size()) return {};
+      KOI_TRY(effects_.write(steppers[first]->text(steppers[first]->lines()[at[first]++])));
+    }
+  }
+
+  // Timers alone, in pieces, so that a long time needs no more memory than a short one.
+  Result<void> run_on(Batch& batch, Timestamp until) {
+    batch.clear();
+    for (;;) {
+      const Timestamp due = team_.next_due();
+      if (due > until || due == Timestamp::never()) return {};
+      batch.bound = std::min(due + hours(6), until);
+      batch.inclusive = batch.bound == until;
+      team_.start(batch);
+      team_.finish();
+      KOI_TRY(write_out());
+      options_.progress({summary_.records, input_->records_in_all(), batch.bound});
+      if ((summary_.interrupted = options_.interrupted())) return {};
+    }
+  }
+
+  void add_up() {
+    summary_.campaigns.resize(plan_.campaigns.size());
+    summary_.sent_by_channel.resize(plan_.channels.size());
+    std::vector<Stepper::Sample> samples;
+    for (const auto& stepper : team_.steppers()) {
+      const Summary& part = stepper->figures();
+      for (std::size_t i = 0; i < part.campaigns.size(); ++i) {
+        CampaignFigures& whole = summary_.campaigns[i];
+        const CampaignFigures& figures = part.campaigns[i];
+        whole.entered += figures.entered;
+        whole.left += figures.left;
+        whole.goals += figures.goals;
+        whole.sent += figures.sent;
+        whole.set += figures.set;
+        for (std::size_t reason = 0; reason < reason_count; ++reason)
+          whole.refused[reason] += figures.refused[reason];
+      }
+      for (std::size_t i = 0; i < part.sent_by_channel.size(); ++i)
+        summary_.sent_by_channel[i] += part.sent_by_channel[i];
+      summary_.late += part.late;
+      summary_.too_late += part.too_late;
+      summary_.duplicates += part.duplicates;
+      summary_.unanswered += part.unanswered;
+      summary_.customers += stepper->customers();
+      samples.insert(samples.end(), stepper->samples().begin(), stepper->samples().end());
+    }
+    std::sort(samples.begin(), samples.end(),
+              [](const auto& a, const auto& b) { return a.place < b.place; });
+    for (Stepper::Sample& sample : samples) {
+      const auto same = [&](const Message& each) {
+        return each.campaign == sample.message.campaign && each.content == sample.message.content;
+      };
+      if (std::none_of(summary_.messages.begin(), summary_.messages.end(), same))
+        summary_.messages.push_back(std::move(sample.message));
+    }
+    summary_.conflicts = directory_.conflicts();
+    summary_.unknown_types = input_->decoder().unknown_types();
+    summary_.unknown_fields = input_->decoder().unknown_fields();
+  }
+
+  static std::uint64_t partition_hash(std::string_view customer) {
+    return hash64(customer, partition_seed);
+  }
+
+  const plan::Plan& plan_;
+  const RunOptions& options_;
+  std::unique_ptr<Input> input_;
+  Directory directory_;
+  Sink effects_, rejects_;
+  Summary summary_;
+  std::uint64_t arrivals_ = 0;
+  Team team_;
+};
+
+}  // namespace
+
+Result<Summary> run(const plan::Plan& plan, const RunOptions& options) {
+  KOI_ASSERT(options.threads > 0);
+  return Run(plan, options).go();
+}
+
+}  // namespace koi::runtime

@@ -1,0 +1,311 @@
+#include "runtime/summary.h"
+
+#include <algorithm>
+
+#include "base/decimal.h"
+#include "base/source.h"
+
+namespace koi::runtime {
+
+namespace {
+
+using Words = std::pair<const char*, const char*>;  // English, Chinese
+
+class Teller {
+ public:
+  Teller(const plan::Plan& plan, const Summary& summary, Language language)
+      : plan_(plan), summary_(summary), language_(language) {}
+
+  std::string say(Words words) const {
+    return language_ == Language::Chinese ? words.second : words.first;
+  }
+  std::string title_of(const Symbol& symbol) const {
+    return language_ == Language::Chinese && !symbol.alias.empty() ? symbol.alias : symbol.name;
+  }
+  const plan::Plan& plan() const { return plan_; }
+  const Summary& summary() const { return summary_; }
+
+  // What a channel's messages cost, exact in millionths, shown rounded to the currency's decimals.
+  std::string money(std::int64_t millionths) const {
+    std::int64_t unit = Decimal::one;
+    for (int i = 0; i < plan_.schema.currency_decimals; ++i) unit /= 10;
+    const auto minor = multiply_divide(millionths, 1, std::max<std::int64_t>(unit, 1));
+    return plan_.policy.currency_sign +
+           scaled_to_string(minor.value_or(0), plan_.schema.currency_decimals);
+  }
+  std::int64_t cost_of(std::size_t channel) const {
+    return checked_multiply(plan_.channels[channel].cost_millionths,
+                            static_cast<std::int64_t>(summary_.sent_by_channel[channel]))
+        .value_or(INT64_MAX);
+  }
+
+  // The lines beneath the tables: what became of the records.
+  std::vector<std::pair<std::string, std::uint64_t>> records() const {
+    std::vector<std::pair<std::string, std::uint64_t>> lines;
+    const auto add = [&](Words words, std::uint64_t n) {
+      if (n > 0) lines.emplace_back(say(words), n);
+    };
+    add({"late, within the allowance", "迟到，仍计入"}, summary_.late);
+    add({"too late, not counted", "过迟，不计"}, summary_.too_late);
+    add({"seen before (same id)", "重复（相同 id）"}, summary_.duplicates);
+    add({"of unknown types", "未知类型"}, summary_.unknown_events);
+    add({"left out by the map", "按映射略去"}, summary_.left_out);
+    add({"after the end of the run", "晚于截止时刻"}, summary_.after_until);
+    add({"rejected", "不合格，已搁置"}, summary_.rejected);
+    add({"identifiers that two customers claim", "标识冲突（两位顾客）"}, summary_.conflicts);
+    add({"deliveries stopped that caused each other without end", "互相触发而被中止的送达"},
+        summary_.unanswered);
+    return lines;
+  }
+
+ private:
+  const plan::Plan& plan_;
+  const Summary& summary_;
+  Language language_;
+};
+
+std::string grouped(std::uint64_t n) {
+  std::string digits = std::to_string(n);
+  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
+  return digits;
+}
+
+void pad(std::string& out, std::string_view text, std::size_t width, bool right) {
+  const auto cells = static_cast<std::size_t>(display_width(text));
+  const std::string blanks(width > cells ? width - cells : 0, ' ');
+  out += right ? blanks + std::string(text) : std::string(text) + blanks;
+}
+
+// Rows of cells, the first column to the left, the others to the right.
+std::string table(const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths;
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i == widths.size()) widths.push_back(0);
+      widths[i] = std::max(widths[i], static_cast<std::size_t>(display_width(row[i])));
+    }
+  std::string out;
+  for (const auto& row : rows) {
+    out += "  ";
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      if (i > 0) out += "  ";
+      pad(out, row[i], widths[i], i > 0);
+    }
+    while (out.ends_with(' ')) out.pop_back();
+    out += '\n';
+  }
+  return out;
+}
+
+// Names that the program does not know, the commonest first.
+std::vector<std::pair<std::string, std::uint64_t>> commonest(const UnknownNames& names) {
+  std::vector<std::pair<std::string, std::uint64_t>> sorted(names.names().begin(),
+                                                            names.names().end());
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  return sorted;
+}
+
+// Names come from outside: what could draw on a terminal is shown as ?.
+std::string plain(std::string_view name) {
+  std::string out;
+  for (const char c : name)
+    out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c);
+  return out;
+}
+
+std::string listed(const Teller& teller, const UnknownNames& names) {
+  std::string out;
+  std::size_t shown = 0;
+  std::uint64_t rest = names.others();
+  for (const auto& [name, times] : commonest(names)) {
+    if (++shown > 10) {
+      rest += times;
+      continue;
+    }
+    out += (out.empty() ? "`" : ", `") + plain(name) + "` " + grouped(times);
+  }
+  if (rest > 0) out += ", " + teller.say({"others ", "其他 "}) + grouped(rest);
+  return out;
+}
+
+}  // namespace
+
+std::string render(const plan::Plan& plan, const Summary& summary, Language language) {
+  const Teller teller(plan, summary, language);
+  std::string out;
+  out += teller.say({"Events", "事件"}) + " " + grouped(summary.events) + " · " +
+         teller.say({"customers", "顾客"}) + " " + grouped(summary.customers);
+  if (summary.events > 0)
+    out += " · " + to_string(summary.first, *plan.policy.zone) + " – " +
+           to_string(summary.last, *plan.policy.zone);
+  out += "\n\n";
+
+  std::vector<std::vector<std::string>> rows{
+      {teller.say({"campaign", "活动"}), teller.say({"entered", "进入"}),
+       teller.say({"sent", "发送"}), teller.say({"goals", "目标"}), teller.say({"left", "离开"}),
+       teller.say({"refused", "拒绝"})}};
+  for (std::size_t i = 0; i < plan.campaigns.size(); ++i) {
+    const CampaignFigures& figures = summary.campaigns[i];
+    std::uint64_t refused = 0;
+    for (const std::uint64_t n : figures.refused) refused += n;
+    rows.push_back({teller.title_of(plan.campaigns[i].symbol), grouped(figures.entered),
+                    grouped(figures.sent), grouped(figures.goals), grouped(figures.left),
+                    grouped(refused)});
+  }
+  if (rows.size() > 1)
+    out += table(rows) + "\n";
+  else
+    out += teller.say({"  The program has no campaign.\n\n", "  程序中没有活动。\n\n"});
+
+  rows = {{teller.say({"refused because", "拒绝原因"}), teller.say({"times", "次数"})}};
+  for (std::size_t i = 0; i < plan.campaigns.size(); ++i)
+    for (std::size_t reason = 0; reason < reason_count; ++reason)
+      if (const std::uint64_t n = summary.campaigns[i].refused[reason]; n > 0)
+        rows.push_back({teller.title_of(plan.campaigns[i].symbol) + " " +
+                            std::string(name_of(static_cast<core::Reason>(reason))),
+                        grouped(n)});
+  if (rows.size() > 1) out += table(rows) + "\n";
+
+  rows = {{teller.say({"channel", "渠道"}), teller.say({"sent", "发送"}),
+           teller.say({"cost", "费用"})}};
+  for (std::size_t i = 0; i < plan.channels.size(); ++i)
+    if (summary.sent_by_channel[i] > 0)
+      rows.push_back({teller.title_of(plan.channels[i].symbol), grouped(summary.sent_by_channel[i]),
+                      teller.money(teller.cost_of(i))});
+  if (rows.size() > 1) out += table(rows) + "\n";
+
+  rows = {{teller.say({"records read", "读入记录"}), grouped(summary.records)}};
+  for (const auto& [name, n] : teller.records()) rows.push_back({name, grouped(n)});
+  out += table(rows);
+  if (!summary.unknown_types.names().empty())
+    out += "  " + teller.say({"unknown types: ", "未知类型："}) +
+           listed(teller, summary.unknown_types) + "\n";
+  if (!summary.unknown_fields.names().empty())
+    out += "  " + teller.say({"unknown fields: ", "未知字段："}) +
+           listed(teller, summary.unknown_fields) + "\n";
+  if (!summary.rejects_path.empty())
+    out += "  " + teller.say({"rejected lines, with their reasons: ", "不合格的行及原因："}) +
+           summary.rejects_path + "\n";
+  return out;
+}
+
+namespace {
+
+std::string escaped(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    switch (c) {
+      case '&': out += "&amp;"; break;
+      case '<': out += "&lt;"; break;
+      case '>': out += "&gt;"; break;
+      case '"': out += "&quot;"; break;
+      default: out.push_back(c);
+    }
+  }
+  return out;
+}
+
+// One bar of what entered, with what was sent and reached its goal inside.
+std::string bars(const CampaignFigures& figures, std::uint64_t most) {
+  const auto width = [&](std::uint64_t n) {
+    return std::to_string(most == 0 ? 0 : n * 300 / most);
+  };
+  std::string out = R"(<svg width="302" height="30" role="img">)";
+  int y = 1;
+  for (const auto& [n, colour] : {std::pair{figures.entered, "#c9d6e3"},
+                                  {figures.sent, "#3a7ca5"},
+                                  {figures.goals, "#e07a3f"}}) {
+    out += R"(<rect x="1" y=")" + std::to_string(y) + R"(" height="8" width=")" + width(n) +
+           R"(" fill=")" + colour + R"("/>)";
+    y += 9;
+  }
+  return out + "</svg>";
+}
+
+}  // namespace
+
+std::string render_html(const plan::Plan& plan, const Summary& summary, Language language) {
+  const Teller teller(plan, summary, language);
+  const auto cell = [](const std::string& text) { return "<td>" + escaped(text) + "</td>"; };
+  const auto number = [](std::uint64_t n) { return "<td class=n>" + grouped(n) + "</td>"; };
+  const auto head = [&](std::initializer_list<Words> names) {
+    std::string out = "<tr>";
+    for (const Words& words : names) out += "<th>" + teller.say(words) + "</th>";
+    return out + "</tr>\n";
+  };
+  std::string out = "<!doctype html>\n<html lang=\"" +
+                    std::string(language == Language::Chinese ? "zh" : "en") +
+                    "\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
+                    "content=\"width=device-width\">\n<title>Koi</title>\n"
+                    "<style>body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem "
+                    "auto;padding:0 1rem;color:#222}"
+                    "table{border-collapse:collapse;margin:1rem 0}th,td{padding:.3rem "
+                    ".8rem;text-align:left;border-bottom:1px solid #ddd}"
+                    ".n{text-align:right;font-variant-numeric:tabular-nums}blockquote{margin:.5rem "
+                    "0 1rem;padding:.2rem 1rem;border-left:3px solid #3a7ca5}"
+                    "small{color:#666}i{font-style:normal;padding:0 .4rem}</style></head><body>\n";
+  out += "<h1>" + teller.say({"What the run did", "运行结果"}) + "</h1>\n<p>" +
+         grouped(summary.events) + " " + teller.say({"events of", "个事件，"}) + " " +
+         grouped(summary.customers) + " " + teller.say({"customers", "位顾客"});
+  if (summary.events > 0)
+    out += "<br><small>" + escaped(to_string(summary.first, *plan.policy.zone)) + " – " +
+           escaped(to_string(summary.last, *plan.policy.zone)) + "</small>";
+  out += "</p>\n<h2>" + teller.say({"Campaigns", "活动"}) + "</h2>\n<table>" +
+         head({{"campaign", "活动"},
+               {"entered", "进入"},
+               {"sent", "发送"},
+               {"goals", "目标"},
+               {"left", "离开"},
+               {"", ""}});
+  std::uint64_t most = 0;
+  for (const CampaignFigures& figures : summary.campaigns)
+    most = std::max({most, figures.entered, figures.sent, figures.goals});
+  for (std::size_t i = 0; i < plan.campaigns.size(); ++i) {
+    const CampaignFigures& figures = summary.campaigns[i];
+    out += "<tr>" + cell(teller.title_of(plan.campaigns[i].symbol)) + number(figures.entered) +
+           number(figures.sent) + number(figures.goals) + number(figures.left) + "<td>" +
+           bars(figures, most) + "</td></tr>\n";
+  }
+  out += "</table>\n<p><small><i style=\"background:#c9d6e3\"></i> " +
+         teller.say({"entered", "进入"}) + " <i style=\"background:#3a7ca5\"></i> " +
+         teller.say({"sent", "发送"}) + " <i style=\"background:#e07a3f\"></i> " +
+         teller.say({"goals", "目标"}) + "</small></p>\n";
+  out += "<h2>" + teller.say({"Refused", "拒绝"}) + "</h2>\n<table>" +
+         head({{"campaign", "活动"}, {"reason", "原因"}, {"times", "次数"}});
+  for (std::size_t i = 0; i < plan.campaigns.size(); ++i)
+    for (std::size_t reason = 0; reason < reason_count; ++reason)
+      if (const std::uint64_t n = summary.campaigns[i].refused[reason]; n > 0)
+        out += "<tr>" + cell(teller.title_of(plan.campaigns[i].symbol)) +
+               cell(std::string(name_of(static_cast<core::Reason>(reason)))) + number(n) +
+               "</tr>\n";
+  out += "</table>\n<h2>" + teller.say({"Channels", "渠道"}) + "</h2>\n<table>" +
+         head({{"channel", "渠道"}, {"sent", "发送"}, {"cost", "费用"}});
+  for (std::size_t i = 0; i < plan.channels.size(); ++i)
+    if (summary.sent_by_channel[i] > 0)
+      out += "<tr>" + cell(teller.title_of(plan.channels[i].symbol)) +
+             number(summary.sent_by_channel[i]) + "<td class=n>" +
+             escaped(teller.money(teller.cost_of(i))) + "</td></tr>\n";
+  out += "</table>\n<h2>" + teller.say({"Messages", "消息"}) + "</h2>\n";
+  for (const Message& message : summary.messages)
+    out +=
+        "<p><small>" + escaped(to_string(message.time, *plan.policy.zone)) + " · " +
+        escaped(message.customer) + " · " +
+        escaped(teller.title_of(plan.channels[message.channel.index()].symbol)) +
+        "</small></p><blockquote><b>" + escaped(message.text.title) + "</b><br>" +
+        escaped(message.text.body) +
+        (message.text.link.empty() ? "" : "<br><small>" + escaped(message.text.link) + "</small>") +
+        "</blockquote>\n";
+  out += "<h2>" + teller.say({"Records", "记录"}) + "</h2>\n<table><tr>" +
+         cell(teller.say({"records read", "读入记录"})) + number(summary.records) + "</tr>\n";
+  for (const auto& [name, n] : teller.records()) out += "<tr>" + cell(name) + number(n) + "</tr>\n";
+  for (const auto& [name, n] : commonest(summary.unknown_types))
+    out += "<tr>" + cell(teller.say({"unknown type ", "未知类型 "}) + name) + number(n) + "</tr>\n";
+  for (const auto& [name, n] : commonest(summary.unknown_fields))
+    out +=
+        "<tr>" + cell(teller.say({"unknown field ", "未知字段 "}) + name) + number(n) + "</tr>\n";
+  out += "</table>\n</body></html>\n";
+  return out;
+}
+
+}  // namespace koi::runtime

@@ -279,8 +279,8 @@ void Checker::collect_uses(
   // A name beside an enum may be one of its values: `customer.role == staff` reads no segment.
   const auto beside = [&](const ast::Expr& operand, const ast::Expr& neighbour) {
     const EnumId enumeration = enum_of(neighbour, where_of);
-    const auto is_value = [&](const ast::Expr& expr) {
-      const auto* path = std::get_if<ast::Path>(&expr.kind);
+    const auto is_value = [&](const ast::Expr& each_operand) {
+      const auto* path = std::get_if<ast::Path>(&each_operand.kind);
       return path != nullptr && path->names.size() == 1 && !enumeration.is_none() &&
              enum_value(enumeration, path->names.front()).has_value();
     };

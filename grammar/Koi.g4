@@ -172,7 +172,7 @@ campaignItem: campaignClause | trigger | step;
 campaignClause
   : CLASS name
   | FOR expression
-  | ENTER (ALWAYS | ONCE) (per path)? (per duration)?
+  | ENTER (ALWAYS | ONCE (PER path)? (per duration)?)
   | HOLD_OUT sum
   | GOAL eventPattern within?
   | LEAVE WHEN leaveCondition

@@ -34,7 +34,7 @@ plan::Plan plan_of(const std::string& text) {
     if (each.severity == Severity::Error) found += render(each, {source});
   EXPECT_EQ(found, "");
   if (!found.empty()) std::abort();  // without a plan there is nothing to test
-  return compile::compile(checked.program);
+  return compile::compile(checked.program, 1);
 }
 
 Timestamp at(std::string_view text) { return *parse_instant(std::string(text) + ":00+08:00"); }
@@ -357,7 +357,7 @@ campaign welcome {
 campaign wake { class marketing  enter once every 2 days  leave when quit  when enters asleep  send miss_you via sms, else push }
 campaign keen_ones { class service  enter always  priority 70  when enters keen  when leaves keen  send thanks via push }
 campaign pair { class marketing  enter always  when visit as v then cart without quit within 2 hours  send thanks via push }
-campaign every_morning { class service  enter always  every day at 09:00 for buyer  send thanks via sms }
+campaign every_morning { class service  enter always  priority 50  every day at 09:00 for buyer  send thanks via sms }
 campaign reach { class service  enter always  when spend reaches ¥200.00  set customer.stage = "gold" }
 campaign failures { class service  enter once every 1 hour  when failed  send thanks via push }
 )";

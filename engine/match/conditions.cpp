@@ -91,7 +91,7 @@ void Builder::build(std::span<const Condition> conditions, std::size_t rows_abov
 
   for (const auto& [cell, kind] : splitter_.kinds()) {
     auto& needed = cell.space == Space::Field ? made_.fields_ : made_.attributes_;
-    if (cell.space != Space::Computed) needed = std::max(needed, std::size_t{cell.place} + 1);
+    if (cell.space != Space::Computed) needed = std::max(needed, std::uint32_t{cell.place} + 1);
   }
   made_.same_pattern_.resize(made_.tables_.patterns.size());
   for (std::uint32_t i = 0; i < made_.same_pattern_.size(); ++i) made_.same_pattern_[i] = i;
@@ -109,6 +109,7 @@ void Builder::build(std::span<const Condition> conditions, std::size_t rows_abov
   }
   made_.tests_.shrink_to_fit();
   made_.entries_.shrink_to_fit();
+  made_.has_rows_ = !made_.dimensions_.empty() || !made_.searches_.empty();
   made_.remembers_ =
       made_.has_rows() || !made_.tables_.computed.empty() || !made_.tables_.truths.empty();
 }

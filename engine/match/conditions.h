@@ -89,7 +89,7 @@ class Conditions {
   void match(const R& reader, Scratch& scratch, OnHit&& on_hit) const;
 
   std::size_t size() const { return size_; }
-  bool has_rows() const { return !dimensions_.empty() || !searches_.empty(); }
+  bool has_rows() const { return has_rows_; }
   std::size_t bytes() const;
 
  private:
@@ -146,11 +146,13 @@ class Conditions {
   template <class A, class OnHit>
   void intersect(A& asking, Scratch& scratch, OnHit& on_hit) const;
 
-  std::size_t size_ = 0;
-  std::size_t fields_ = 0, attributes_ = 0;  // how many must be at hand
-  Tables tables_;
-  std::vector<Test> tests_;
+  std::uint32_t fields_ = 0, attributes_ = 0;  // how many must be at hand
+  bool remembers_ = false;                     // something in it needs the scratch
+  bool has_rows_ = false;
   std::vector<Entry> entries_;
+  std::vector<Test> tests_;
+  std::size_t size_ = 0;
+  Tables tables_;
 
   std::size_t words_ = 0;  // of a row: a multiple of `block`
   std::vector<std::uint64_t> rows_;
@@ -160,7 +162,6 @@ class Conditions {
   std::vector<std::uint16_t> tables_of_hashes_;
   std::vector<Search> searches_;
   std::vector<std::uint32_t> same_pattern_;  // the first pattern of the same cell and text
-  bool remembers_ = false;                   // something in it needs the scratch
 };
 
 // One event's way through a set of conditions: reads values, asks tests, remembers what was costly.

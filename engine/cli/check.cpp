@@ -1,0 +1,58 @@
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/program.h"
+
+namespace koi::cli {
+
+namespace {
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string format = "text", language;
+  bool strict = false, effective = false;
+};
+
+std::string count(std::size_t n, const char* one, const char* many) {
+  return std::to_string(n) + " " + (n == 1 ? one : many);
+}
+
+std::string closing_line(const LoadedProgram& program, Language language) {
+  if (language == Language::Chinese)
+    return std::to_string(program.sources.size()) + " 个文件：" + std::to_string(program.errors) +
+           " 个错误，" + std::to_string(program.warnings) + " 个警告\n";
+  return count(program.sources.size(), "file", "files") + ": " +
+         count(program.errors, "error", "errors") + ", " +
+         count(program.warnings, "warning", "warnings") + "\n";
+}
+
+int check(const Options& options) {
+  if (options.effective)
+    return trouble(
+        "`check --effective` is not supported yet; `koi check` alone says what is wrong");
+  const Language language = language_of(options.language);
+  const auto program = load_program(options.paths, language);
+  if (!program) return trouble(program.error().what);
+  const bool json = options.format == "json";
+  std::string out = render(*program, language, json);
+  if (!json) out += closing_line(*program, language);
+  const bool findings = program->errors > 0 || (options.strict && program->warnings > 0);
+  return print(out, findings ? Findings : Done);
+}
+
+}  // namespace
+
+std::function<int()> add_check(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
+  app.add_option("--format", options->format, "text, or json: one object a line")
+      ->check(CLI::IsMember({"text", "json"}));
+  app.add_flag("--strict", options->strict, "Warnings are findings too");
+  app.add_flag("--effective", options->effective,
+               "Prints each campaign with all it inherits (not supported yet)");
+  add_language(app, options->language);
+  return [options] { return check(*options); };
+}
+
+}  // namespace koi::cli

@@ -1,0 +1,220 @@
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <thread>
+
+#include "cli/command.h"
+#include "cli/program.h"
+#include "compile/compile.h"
+#include "runtime/run.h"
+#include "runtime/sink.h"
+
+namespace koi::cli {
+
+namespace {
+
+struct Options {
+  std::vector<std::string> paths, events;
+  std::string map, until, effects, rejects = "rejects.ndjson", report, data, language;
+  unsigned threads = 0;
+  std::uint64_t seed = 1;
+  std::size_t messages = 0;
+  bool quiet = false;
+};
+
+bool is_csv(const std::string& path) {
+  std::string end = path.substr(path.size() - std::min<std::size_t>(4, path.size()));
+  std::transform(end.begin(), end.end(), end.begin(), [](char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+  });
+  return end == ".csv";
+}
+
+// A bar on the terminal, drawn anew a few times a second; nothing where standard error is none.
+class ProgressBar {
+ public:
+  explicit ProgressBar(const plan::Plan& plan)
+      : plan_(plan), shown_(::isatty(STDERR_FILENO) == 1) {}
+  ~ProgressBar() {
+    if (drawn_) std::fputs("\r\033[K", stderr);
+  }
+  ProgressBar(const ProgressBar&) = delete;
+  ProgressBar& operator=(const ProgressBar&) = delete;
+
+  void draw(const runtime::Progress& progress) {
+    if (!shown_) return;
+    const auto now = std::chrono::steady_clock::now();
+    if (drawn_ && now - last_ < std::chrono::milliseconds(100)) return;
+    drawn_ = true;
+    last_ = now;
+    constexpr std::uint64_t width = 30;
+    const std::uint64_t all = std::max<std::uint64_t>(progress.records_in_all, 1);
+    const std::uint64_t done = std::min(progress.records * width / all, width);
+    std::string bar;
+    for (std::uint64_t i = 0; i < width; ++i) bar += i < done ? "█" : "░";
+    std::fprintf(
+        stderr, "\r\033[K%s %3llu%%  %s", bar.c_str(),
+        static_cast<unsigned long long>(std::min<std::uint64_t>(progress.records * 100 / all, 100)),
+        to_string(progress.clock, *plan_.policy.zone).c_str());
+  }
+
+ private:
+  const plan::Plan& plan_;
+  bool shown_, drawn_ = false;
+  std::chrono::steady_clock::time_point last_{};
+};
+
+std::string told(const plan::Plan& plan, const runtime::Message& message) {
+  const auto name = [](const Symbol& symbol) {
+    return symbol.alias.empty() ? symbol.name : symbol.alias;
+  };
+  std::string out = to_string(message.time, *plan.policy.zone) + " · " +
+                    name(plan.channels[message.channel.index()].symbol) + " · " + message.customer +
+                    " · " + name(plan.campaigns[message.campaign.index()].symbol) + "\n";
+  for (const std::string* text : {&message.text.title, &message.text.body, &message.text.link}) {
+    if (text->empty()) continue;
+    // Texts may hold what customers wrote: nothing of it may draw on the terminal.
+    out += "    ";
+    for (const char c : *text) {
+      if (c == '\n')
+        out += "\n    ";
+      else
+        out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c);
+    }
+    out += '\n';
+  }
+  return out;
+}
+
+Result<Timestamp> instant_of(const std::string& text, const Zone& zone) {
+  if (const auto instant = parse_instant(text)) return *instant;
+  if (const auto local = parse_local(text)) return zone.instant(*local);
+  if (const auto date = parse_date(text)) return zone.instant({*date, {}});
+  return Error{"usage", "`--until " + text +
+                            "` is no time; write it as 2026-11-11, \"2026-11-11 20:00\" or "
+                            "2026-11-11T20:00:00+08:00"};
+}
+
+Result<void> write_file(const std::string& path, std::string_view text) {
+  runtime::Sink sink;
+  KOI_TRY(sink.open(path));
+  KOI_TRY(sink.write(text));
+  return sink.close();
+}
+
+int run(const Options& options) {
+  if (!options.data.empty())
+    return trouble(
+        "`run --data` is not supported yet; without it the run begins with no customers and keeps "
+        "nothing");
+  const Language language = language_of(options.language);
+  const auto program = load_program(options.paths, language);
+  if (!program) return trouble(program.error().what);
+  if (program->errors > 0) return print(render(*program, language, false), Findings);
+  const plan::Plan plan = compile::compile(program->program, options.seed);
+
+  runtime::RunOptions run_options;
+  std::optional<runtime::CsvMap> map;
+  if (!options.map.empty()) {
+    std::ifstream in(options.map, std::ios::binary);
+    std::ostringstream text;
+    if (!in || !(text << in.rdbuf()))
+      return trouble("`" + options.map +
+                     "` cannot be read; name a map that is there and not empty");
+    auto parsed = runtime::CsvMap::parse(text.str(), options.map);
+    if (!parsed) return trouble(parsed.error().what);
+    map = *std::move(parsed);
+  }
+  for (const std::string& path : options.events) {
+    const bool csv = is_csv(path) || (path == "-" && map);
+    if (csv && !map)
+      return trouble("`" + path +
+                     "` needs `--map FILE`, which says what its columns mean (docs/running.md)");
+    run_options.events.push_back({path, csv ? &*map : nullptr});
+  }
+  if (map && std::none_of(run_options.events.begin(), run_options.events.end(),
+                          [](const auto& file) { return file.map != nullptr; }))
+    return trouble("`--map` is for files whose names end in .csv; there is none");
+  if (!options.until.empty()) {
+    const auto until = instant_of(options.until, *plan.policy.zone);
+    if (!until) return trouble(until.error().what);
+    if (*until < earliest_accepted || *until > latest_accepted)
+      return trouble("`--until` is not between the years 1970 and 2199");
+    run_options.until = *until;
+  }
+  run_options.threads = options.threads != 0
+                            ? options.threads
+                            : std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
+  run_options.effects_path = options.effects;
+  run_options.rejects_path = options.rejects;
+  run_options.keep_messages = options.messages > 0 || !options.report.empty();
+  on_interrupt();
+  run_options.interrupted = interrupted;
+  Result<runtime::Summary> done = [&] {
+    ProgressBar bar(plan);
+    if (!options.quiet)
+      run_options.progress = [&](const runtime::Progress& progress) { bar.draw(progress); };
+    return runtime::run(plan, run_options);
+  }();
+  if (!done) return trouble(done.error().what);
+  if (!options.report.empty()) {
+    const std::string path = options.report == "html" ? "report.html" : options.report;
+    if (const auto written = write_file(path, render_html(plan, *done, language)); !written)
+      return trouble(written.error().what);
+  }
+
+  std::string out = render(plan, *done, language);
+  for (std::size_t i = 0; i < done->messages.size() && i < options.messages; ++i)
+    out += "\n" + told(plan, done->messages[i]);
+  if (done->interrupted)
+    return trouble("interrupted; what was done until then:"), print(out, Trouble), Trouble;
+  // Effects and summary do not mix: where the effects go to the standard output, it goes elsewhere.
+  if (options.effects == "-") return std::fputs(out.c_str(), stderr) < 0 ? Trouble : Done;
+  return print(out);
+}
+
+}  // namespace
+
+std::function<int()> add_run(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
+  app.add_option("--events", options->events,
+                 "Files of events: .ndjson, .csv with --map, - for the standard input")
+      ->required();
+  app.add_option("--map", options->map, "What the columns of .csv files mean");
+  app.add_option("--until", options->until,
+                 "The clock runs on to here; else it stops at the last event");
+  app.add_option(
+      "--effects", options->effects,
+      "Writes what was decided to this file, one JSON object a line; - for the standard output");
+  app.add_option("--rejects", options->rejects,
+                 "Where lines that are no good events go, with their reasons")
+      ->capture_default_str();
+  app.add_option("--report", options->report,
+                 "html: writes report.html; or a file's name that ends in .html")
+      ->check([](const std::string& text) {
+        return text == "html" || text.ends_with(".html")
+                   ? std::string()
+                   : "give `html`, or a file's name that ends in .html";
+      });
+  app.add_option("--messages", options->messages,
+                 "Shows so many messages as their readers see them");
+  app.add_option("--seed", options->seed,
+                 "Of hold-outs and names; the same seed gives the same run")
+      ->capture_default_str();
+  app.add_option("--threads", options->threads,
+                 "How many threads step customers; else one for each core")
+      ->check(CLI::Range(1, 256));
+  app.add_option("--data", options->data, "Keeps state in a folder (not supported yet)");
+  app.add_flag("--quiet", options->quiet, "No progress bar");
+  add_language(app, options->language);
+  return [options] { return run(*options); };
+}
+
+}  // namespace koi::cli

@@ -496,17 +496,17 @@ class Customer:
         trigger = campaign.triggers[journey.trigger]
         for leave in campaign.leaves:
             if not isinstance(leave, tuple) and self.matches(leave, event, journey.frame):
-                journey.phase = "ended"
-                return
+                return journey.end()
         if journey.part < len(trigger.thens) and self.matches(trigger.thens[journey.part], event, journey.frame):
             if trigger.thens[journey.part].alias:
                 journey.frame[trigger.thens[journey.part].alias] = event
             journey.part += 1
             if journey.part == len(trigger.thens):
                 self.candidates.append((self.campaigns.index(campaign), 0, journey.trigger, journey))
-            return
+            return None
         if any(self.matches(match, event, journey.frame) for match in trigger.nots):
-            journey.phase = "ended"
+            journey.end()
+        return None
 
     def matches(self, match, event, frame):
         return match.event in (None, event.type) and self.holds(match.where, frame, event)
@@ -732,6 +732,8 @@ class Journey:
     reached: Optional[int] = None  # when he came to the send that he stands at
 
     def end(self):
+        if self.phase == "forming":
+            self.goal_reached = True  # who never entered has no goal
         self.phase, self.due, self.awaits, self.rest = "ended", None, None, []
 
 

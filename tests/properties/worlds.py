@@ -100,6 +100,8 @@ class World:
             else:
                 kind = {"count": "int", "streak": "int", "since": "duration"}.get(aggregate, "bool")
             window = self.dice.choice([None, *self.dice.sample(SPANS, 3), "day", "week", "month", "year"])
+            if aggregate == "streak":
+                window = None  # it always runs up to today
             where = self.field_condition([]) if self.often(0.3) else None
             metric = Metric(f"m{i}", aggregate, self.dice.choice(EVENTS), name, where, window)
             self.metrics.append(metric)
@@ -166,7 +168,7 @@ class World:
         where = self.field_condition(list(aliases)) if event and self.often(0.35) else None
         return Match(event, alias if event else None, where)
 
-    def trigger(self, alias):
+    def trigger(self, alias, names):
         kind = self.dice.choice(
             ["event", "event", "sequence", "sequence", "absence", "absence", "absence", "enters", "enters", "leaves", "reaches",
              "reaches", "every", "at"])
@@ -174,14 +176,14 @@ class World:
             kind = "absence"
         trigger = Trigger(kind)
         if kind in ("event", "sequence", "absence"):
-            trigger.first = self.match(alias="a", any_event=0)
+            trigger.first = self.match(alias=names[0], any_event=0)
         if kind == "sequence":
-            trigger.thens = [self.match(alias="b", aliases=["a"], any_event=0)]
+            trigger.thens = [self.match(alias=names[1], aliases=names[:1], any_event=0)]
             if self.often(0.3):
-                trigger.thens.append(self.match(alias="c", aliases=["a", "b"], any_event=0))
-            trigger.nots = [self.match(aliases=["a"])] if self.often(0.4) else []
+                trigger.thens.append(self.match(alias=names[2], aliases=names[:2], any_event=0))
+            trigger.nots = [self.match(aliases=names[:1])] if self.often(0.4) else []
         if kind == "absence":
-            trigger.nots = [self.match(aliases=["a"]) for _ in range(self.dice.choice([1, 1, 2]))]
+            trigger.nots = [self.match(aliases=names[:1]) for _ in range(self.dice.choice([1, 1, 2]))]
         if kind in ("sequence", "absence"):
             trigger.within = self.dice.choice(SPANS)
         if kind in ("enters", "leaves"):
@@ -191,7 +193,7 @@ class World:
         if kind == "reaches":
             numbers = [m for m in self.metrics if self.kinds[m.name] in ("int", "money")]
             if not numbers:
-                return Trigger("event", first=self.match(alias="a", any_event=0))
+                return Trigger("event", first=self.match(alias=names[0], any_event=0))
             metric = self.dice.choice(numbers)
             trigger.metric = metric.name
             trigger.bound = const(self.kinds[metric.name], self.dice.choice(NUMBERS[self.kinds[metric.name]][1:]))
@@ -212,9 +214,9 @@ class World:
             priority=self.dice.choice([50, 50, 60, 40]),
             enter=self.dice.choice([("once",), ("always",), ("always",), ("every", self.dice.choice(SPANS[2:]))]),
         )
-        triggers = [self.trigger(keyed)]
+        triggers = [self.trigger(keyed, ["a", "b", "c"])]
         if not keyed and self.often(0.3):
-            triggers.append(self.trigger(False))
+            triggers.append(self.trigger(False, ["d", "e", "f"]))
         aliases = ["a"] if len(triggers) == 1 and triggers[0].first else []
         if aliases and triggers[0].kind == "sequence":
             aliases += [part.alias for part in triggers[0].thens]

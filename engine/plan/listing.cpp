@@ -1,0 +1,545 @@
+#include "plan/listing.h"
+
+namespace koi::plan {
+namespace {
+
+constexpr std::size_t longest_expression = 2000;
+
+std::string_view word_of(Aggregate aggregate) {
+  switch (aggregate) {
+    case Aggregate::Count: return "count";
+    case Aggregate::Sum: return "sum";
+    case Aggregate::Average: return "average";
+    case Aggregate::Min: return "min";
+    case Aggregate::Max: return "max";
+    case Aggregate::First: return "first";
+    case Aggregate::Last: return "last";
+    case Aggregate::Distinct: return "distinct";
+    case Aggregate::TimeSinceLast: return "time since last";
+    case Aggregate::Streak: return "streak of days with";
+    case Aggregate::Ever: return "ever";
+    case Aggregate::Never: return "never";
+    case Aggregate::MostFrequent: return "most frequent";
+    case Aggregate::Values: return "values";
+  }
+  KOI_ASSERT(false);
+}
+
+std::string_view sign_of(Op op) {
+  switch (op) {
+    case Op::And: return " and ";
+    case Op::Or: return " or ";
+    case Op::Equal: return " == ";
+    case Op::NotEqual: return " != ";
+    case Op::Less: return " < ";
+    case Op::LessEqual: return " <= ";
+    case Op::Greater: return " > ";
+    case Op::GreaterEqual: return " >= ";
+    case Op::In: return " in ";
+    case Op::Contains: return " contains ";
+    case Op::ContainsAny: return " contains any of ";
+    case Op::Default: return " or else ";
+    case Op::Add: return " + ";
+    case Op::Subtract: return " - ";
+    case Op::Multiply: return " * ";
+    case Op::Divide: return " / ";
+    case Op::Not: return "not ";
+    case Op::Negate: return "-";
+    case Op::ToNumber: return "number";
+    case Op::Days: return "days";
+    case Op::Hours: return "hours";
+    case Op::Round: return "round";
+    case Op::Floor: return "floor";
+    case Op::Length: return "length";
+    case Op::Lower: return "lower";
+    case Op::IsKnown: return " is known";
+    case Op::IsMissing: return " is missing";
+    case Op::Constant:
+    case Op::Attribute:
+    case Op::Field:
+    case Op::Slot:
+    case Op::Metric:
+    case Op::Watch:
+    case Op::CustomerId:
+    case Op::CustomerCreated:
+    case Op::Consent:
+    case Op::Join: return "";
+  }
+  KOI_ASSERT(false);
+}
+
+std::string_view weekday_name(int weekday) {
+  constexpr std::string_view names[] = {"monday", "tuesday",  "wednesday", "thursday",
+                                        "friday", "saturday", "sunday"};
+  return names[weekday];
+}
+
+class Lister {
+ public:
+  explicit Lister(const Plan& plan) : plan_(plan) {}
+  std::string list() {
+    policy();
+    schema();
+    for (std::size_t i = 0; i < plan_.channels.size(); ++i) channel(plan_.channels[i]);
+    metrics();
+    watches();
+    for (std::size_t i = 0; i < plan_.messages.size(); ++i) message(i);
+    for (const Campaign& each : plan_.campaigns) campaign(each);
+    reactions();
+    return std::move(out_);
+  }
+
+ private:
+  // --- Pieces ---
+
+  std::string literal(const Value& value) const {
+    switch (value.kind()) {
+      case Kind::Missing: return "missing";
+      case Kind::Bool: return value.as_bool() ? "yes" : "no";
+      case Kind::Int: return std::to_string(value.raw());
+      case Kind::Number: return to_string(value.as_number());
+      case Kind::Money:
+        return plan_.policy.currency_sign +
+               scaled_to_string(value.raw(), plan_.schema.currency_decimals);
+      case Kind::Text: return quoted(value.as_text());
+      case Kind::Time: return to_string(value.as_time());
+      case Kind::Date: return to_string(value.as_date());
+      case Kind::Instant: return to_string(value.as_instant(), *plan_.policy.zone);
+      case Kind::Duration: return to_string(value.as_duration());
+      case Kind::Enum: return "#" + std::to_string(value.raw());
+      case Kind::List: {
+        std::string text = "[";
+        for (const Value& element : value.as_list())
+          text += (text.size() > 1 ? ", " : "") + literal(element);
+        return text + "]";
+      }
+    }
+    KOI_ASSERT(false);
+  }
+
+  static std::string quoted(std::string_view text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      if (c == '\n')
+        quoted += "\\n";
+      else
+        quoted += c;
+    }
+    return quoted + "\"";
+  }
+
+  std::string event_name(EventTypeId type) const {
+    return type.is_none() ? "any event" : plan_.schema[type].symbol.name;
+  }
+
+  std::string field_name(EventTypeId type, std::size_t field) const {
+    if (field == event_time_field.index()) return "time";
+    if (type.is_none() || field >= plan_.schema[type].fields.size())
+      return "field " + std::to_string(field);
+    return plan_.schema[type].fields[field].symbol.name;
+  }
+
+  std::string metric_name(std::size_t index) const {
+    const Metric& metric = plan_.metrics[index];
+    if (!metric.symbol.name.empty()) return metric.symbol.name;
+    return "metric " + std::to_string(index);
+  }
+
+  std::string watch_name(std::size_t index) const {
+    const Watch& watch = plan_.watches[index];
+    if (!watch.symbol.name.empty()) return watch.symbol.name;
+    return "watch " + std::to_string(index);
+  }
+
+  std::string expression(NodeId id, EventTypeId type = {}) const {
+    std::string text;
+    write(text, id, type);
+    return text;
+  }
+
+  void write(std::string& out, NodeId id, EventTypeId type) const {
+    if (out.size() > longest_expression) {
+      if (!out.ends_with("…")) out += "…";
+      return;
+    }
+    const Node& node = plan_[id];
+    const auto operand = [&](NodeId child) {
+      const Op op = plan_[child].op;
+      const bool leaf = plan_[child].a.is_none() || op == Op::Days || op == Op::Hours ||
+                        op == Op::Round || op == Op::Floor || op == Op::Length || op == Op::Lower ||
+                        op == Op::ToNumber;
+      if (!leaf) out += '(';
+      write(out, child, type);
+      if (!leaf) out += ')';
+    };
+    switch (node.op) {
+      case Op::Constant: out += literal(plan_.constants[node.index]); return;
+      case Op::Attribute:
+        out += "customer." + plan_.schema.attributes[node.index].symbol.name;
+        return;
+      case Op::Field: out += field_name(type, node.index); return;
+      case Op::Slot: out += "slot " + std::to_string(node.index); return;
+      case Op::Metric: out += metric_name(node.index); return;
+      case Op::Watch: out += "in " + watch_name(node.index); return;
+      case Op::CustomerId: out += "customer.id"; return;
+      case Op::CustomerCreated: out += "customer.created"; return;
+      case Op::Consent: {
+        const ConsentKey& key = plan_.consents[node.index];
+        out += "customer.consent." + std::string(name_of(key.purpose));
+        if (!key.channel.is_none()) out += "." + plan_.channels[key.channel.index()].symbol.name;
+        return;
+      }
+      case Op::Join: out += text_of(TemplateId::of(node.index)); return;
+      case Op::Not:
+      case Op::Negate: out += sign_of(node.op); return operand(node.a);
+      case Op::IsKnown:
+      case Op::IsMissing:
+        operand(node.a);
+        out += sign_of(node.op);
+        return;
+      case Op::ToNumber:
+      case Op::Days:
+      case Op::Hours:
+      case Op::Round:
+      case Op::Floor:
+      case Op::Length:
+      case Op::Lower:
+        out += sign_of(node.op);
+        out += '(';
+        write(out, node.a, type);
+        out += ')';
+        return;
+      default:
+        operand(node.a);
+        out += sign_of(node.op);
+        return operand(node.b);
+    }
+  }
+
+  std::string text_of(TemplateId id) const {
+    std::string text;
+    for (const auto& part : plan_.templates[id.index()].parts)
+      text += part.node.is_none() ? part.literal : "{" + expression(part.node) + "}";
+    return quoted(text);
+  }
+
+  std::string match(const EventMatch& events) const {
+    std::string text = event_name(events.type);
+    if (!events.where.is_none()) text += " where " + expression(events.where, events.type);
+    return text;
+  }
+
+  std::string binding(const Binding& binding) const {
+    std::string text = match(binding.match);
+    std::string kept;
+    for (const Capture& capture : binding.captures)
+      kept += (kept.empty() ? "" : ", ") + field_name(binding.match.type, capture.field.index()) +
+              " in slot " + std::to_string(capture.slot.value);
+    return kept.empty() ? text : text + " keeping " + kept;
+  }
+
+  std::string type_name(const Type& type) const {
+    std::string text;
+    if (type.kind == Kind::Enum || (type.kind == Kind::List && type.element == Kind::Enum)) {
+      text = type.kind == Kind::List ? "list of enum(" : "enum(";
+      const auto& values = plan_.schema.enumerations[type.enumeration.index()].values;
+      for (std::size_t i = 0; i < values.size(); ++i) text += (i == 0 ? "" : ", ") + values[i].name;
+      text += ")";
+    } else if (type.kind == Kind::List) {
+      text = "list of " + std::string(name_of(type.element));
+    } else {
+      text = name_of(type.kind);
+    }
+    return type.optional ? text + "?" : text;
+  }
+
+  void line(int indent, const std::string& text) {
+    out_.append(static_cast<std::size_t>(2 * indent), ' ').append(text) += '\n';
+  }
+
+  // --- Parts ---
+
+  void policy() {
+    const Policy& policy = plan_.policy;
+    line(0, "seed " + std::to_string(plan_.seed) + ", zone " + policy.zone->name() + ", currency " +
+                policy.currency + ", lateness " + to_string(policy.lateness));
+    if (policy.quiet)
+      line(0, "quiet " + to_string(policy.quiet->from) + " to " + to_string(policy.quiet->to) +
+                  (policy.quiet->drop ? " drop" : " delay"));
+    for (const Cap& cap : policy.caps) {
+      std::string text = "cap ";
+      text += cap.campaign_class ? std::string(name_of(*cap.campaign_class))
+                                 : plan_.channels[cap.channel.index()].symbol.name;
+      text += " " + std::to_string(cap.limit) + " per ";
+      switch (cap.calendar) {
+        case Cap::Calendar::None: text += to_string(cap.per); break;
+        case Cap::Calendar::Day: text += "calendar day"; break;
+        case Cap::Calendar::Week: text += "calendar week"; break;
+        case Cap::Calendar::Month: text += "calendar month"; break;
+      }
+      line(0, text);
+    }
+    std::string consent;
+    for (const auto each :
+         {CampaignClass::Marketing, CampaignClass::Transactional, CampaignClass::Service})
+      if (policy.consent_required[static_cast<std::size_t>(each)])
+        consent += " " + std::string(name_of(each));
+    if (!consent.empty()) line(0, "consent required for" + consent);
+  }
+
+  // The engine's own events are always the same and are left out.
+  void schema() {
+    for (const Attribute& attribute : plan_.schema.attributes) {
+      std::string text = "attribute " + attribute.symbol.name + ": " + type_name(attribute.type);
+      if (!attribute.fallback.is_missing()) text += " = " + literal(attribute.fallback);
+      if (attribute.is_private) text += " private";
+      if (!attribute.identifier.is_none()) text += " identifies";
+      line(0, text);
+    }
+    for (const EventType& event : plan_.schema.events) {
+      if (event.made_by_engine) continue;
+      line(0, "event " + event.symbol.name);
+      for (const Field& field : event.fields) {
+        std::string text = field.symbol.name + ": " + type_name(field.type);
+        if (!field.fallback.is_missing()) text += " = " + literal(field.fallback);
+        if (!field.links.is_none())
+          text += " links " + plan_.schema.identifiers[field.links.index()];
+        line(1, text);
+      }
+    }
+  }
+
+  void channel(const Channel& channel) {
+    std::string text =
+        "channel " + channel.symbol.name + " " + std::string(name_of(channel.channel_class));
+    if (channel.cost_millionths != 0)
+      text += " cost " + scaled_to_string(channel.cost_millionths, 6);
+    if (channel.rate_per_second != 0)
+      text += " rate " + std::to_string(channel.rate_per_second) + " per second";
+    if (!channel.reach_by.is_none())
+      text += " reach by " + plan_.schema.identifiers[channel.reach_by.index()];
+    for (const AttributeId cleared : channel.cleared_for)
+      text += " cleared for " + plan_.schema[cleared].symbol.name;
+    line(0, text);
+  }
+
+  void metrics() {
+    for (std::size_t i = 0; i < plan_.accumulators.size(); ++i) {
+      const Accumulator& each = plan_.accumulators[i];
+      std::string text = "accumulator " + std::to_string(i) + ": " +
+                         std::string(word_of(each.aggregate)) + " " + match(each.events);
+      if (!each.field.is_none()) text += " of " + field_name(each.events.type, each.field.index());
+      line(0, text);
+    }
+    for (std::size_t i = 0; i < plan_.logs.size(); ++i) {
+      const Log& log = plan_.logs[i];
+      std::string text = "log " + std::to_string(i) + ": " + match(log.events);
+      for (const FieldId column : log.columns)
+        text += ", " + field_name(log.events.type, column.index());
+      line(0, text + " for " + to_string(log.retention));
+    }
+    for (std::size_t i = 0; i < plan_.metrics.size(); ++i) {
+      const Metric& metric = plan_.metrics[i];
+      std::string text = "metric " + metric_name(i) + ": " +
+                         std::string(word_of(metric.aggregate)) + " " + match(metric.events);
+      if (metric_name(i).starts_with("metric ")) text.erase(0, 7);
+      if (!metric.field.is_none())
+        text += " of " + field_name(metric.events.type, metric.field.index());
+      switch (metric.window.kind) {
+        case WindowKind::Lifetime: break;
+        case WindowKind::Trailing: text += " over " + to_string(metric.window.span); break;
+        case WindowKind::ThisDay: text += " this day"; break;
+        case WindowKind::ThisWeek: text += " this week"; break;
+        case WindowKind::ThisMonth: text += " this month"; break;
+        case WindowKind::ThisYear: text += " this year"; break;
+      }
+      text += metric.log.is_none() ? " from accumulator " + std::to_string(metric.accumulator.value)
+                                   : " from log " + std::to_string(metric.log.value);
+      if (!metric.log.is_none() && !metric.field.is_none())
+        text += " column " + std::to_string(metric.column);
+      line(0, text);
+    }
+  }
+
+  void watches() {
+    for (std::size_t i = 0; i < plan_.watches.size(); ++i) {
+      const Watch& watch = plan_.watches[i];
+      line(0, (watch.is_segment ? "segment " : "") + watch_name(i) + ": " +
+                  expression(watch.condition));
+    }
+  }
+
+  void message(std::size_t index) {
+    const Message& message = plan_.messages[index];
+    line(0,
+         "message " + std::to_string(index) + ": " + plan_.contents[message.content.index()].name);
+    for (const auto& variant : message.variants) {
+      std::string text = variant.channel.is_none()
+                             ? std::string("everywhere")
+                             : plan_.channels[variant.channel.index()].symbol.name;
+      if (!variant.title.is_none()) text += " title " + text_of(variant.title);
+      if (!variant.body.is_none()) text += " body " + text_of(variant.body);
+      if (!variant.link.is_none()) text += " link " + text_of(variant.link);
+      line(1, text);
+    }
+  }
+
+  std::string schedule(const Schedule& schedule) const {
+    switch (schedule.every) {
+      case Schedule::Every::Once: return "at " + to_string(schedule.at, *plan_.policy.zone);
+      case Schedule::Every::Day: return "every day at " + to_string(schedule.time);
+      case Schedule::Every::Week:
+        return "every " + std::string(weekday_name(schedule.day)) + " at " +
+               to_string(schedule.time);
+      case Schedule::Every::Month:
+        return "on day " + std::to_string(schedule.day) + " of each month at " +
+               to_string(schedule.time);
+    }
+    KOI_ASSERT(false);
+  }
+
+  void trigger(const Trigger& trigger) {
+    std::string text = "when ";
+    switch (trigger.kind) {
+      case Trigger::Kind::Event:
+      case Trigger::Kind::Sequence:
+      case Trigger::Kind::Absence:
+        text += binding(trigger.first);
+        for (const Binding& then : trigger.thens) text += " then " + binding(then);
+        for (const EventMatch& absent : trigger.nots) text += " without " + match(absent);
+        if (trigger.kind != Trigger::Kind::Event) text += " within " + to_string(trigger.within);
+        break;
+      case Trigger::Kind::Enters: text += "enters " + watch_name(trigger.watch.index()); break;
+      case Trigger::Kind::Leaves: text += "leaves " + watch_name(trigger.watch.index()); break;
+      case Trigger::Kind::Schedule:
+        text = schedule(trigger.schedule);
+        if (!trigger.condition.is_none()) text += " for " + expression(trigger.condition);
+        break;
+    }
+    line(1, text + ", from step " + std::to_string(trigger.start));
+  }
+
+  std::string step(const Step& step) const {
+    if (const auto* send = std::get_if<Send>(&step)) {
+      std::string text = "send message " + std::to_string(send->message) + " via ";
+      for (std::size_t i = 0; i < send->channels.size(); ++i)
+        text += (i == 0 ? "" : ", else ") + plan_.channels[send->channels[i].index()].symbol.name;
+      if (send->within) text += " within " + to_string(*send->within);
+      if (send->wait_for_cap) text += " or wait up to " + to_string(*send->wait_for_cap);
+      return text;
+    }
+    if (const auto* wait = std::get_if<Wait>(&step)) return "wait " + to_string(wait->span);
+    if (const auto* until = std::get_if<WaitUntil>(&step)) {
+      switch (until->kind) {
+        case WaitUntil::Kind::TimeOfDay: return "wait until " + to_string(until->time);
+        case WaitUntil::Kind::Weekday:
+          return "wait until " + std::string(weekday_name(until->weekday)) + " " +
+                 to_string(until->time);
+        case WaitUntil::Kind::Instant: break;
+      }
+      std::string text = "wait until ";
+      if (until->offset != Span{})
+        text += to_string(until->offset) + (until->before ? " before " : " after ");
+      text += expression(until->instant);
+      return until->at_time ? text + " at " + to_string(until->time) : text;
+    }
+    if (const auto* wait = std::get_if<WaitFor>(&step))
+      return "wait for " + binding(wait->binding) + " up to " + to_string(wait->up_to) +
+             ", then step " + std::to_string(wait->on_event) + ", else step " +
+             std::to_string(wait->on_timeout);
+    if (const auto* choice = std::get_if<If>(&step))
+      return "if " + expression(choice->condition) + ", else step " +
+             std::to_string(choice->otherwise);
+    if (const auto* jump = std::get_if<Jump>(&step))
+      return "go to step " + std::to_string(jump->to);
+    if (const auto* set = std::get_if<Set>(&step))
+      return "set customer." + plan_.schema[set->attribute].symbol.name + " = " +
+             expression(set->value);
+    return "stop";
+  }
+
+  void campaign(const Campaign& campaign) {
+    line(0, "campaign " + campaign.symbol.name + ": " +
+                std::string(name_of(campaign.campaign_class)) + ", priority " +
+                std::to_string(campaign.priority) + ", frame of " +
+                std::to_string(campaign.frame_size));
+    if (!campaign.audience.is_none()) line(1, "for " + expression(campaign.audience));
+    std::string enter = campaign.enter.how == Enter::How::Always ? "enter always" : "enter once";
+    if (!campaign.enter.key.is_none()) enter += " per " + expression(campaign.enter.key);
+    if (!campaign.enter.key.is_none() && !campaign.enter.key_from_first)
+      enter += " (known at the end)";
+    if (campaign.enter.how == Enter::How::Every)
+      enter += " every " + to_string(campaign.enter.every);
+    line(1, enter);
+    if (campaign.hold_out != Decimal{}) line(1, "hold out " + to_string(campaign.hold_out));
+    if (campaign.goal) {
+      std::string text = "goal " + match(campaign.goal->match);
+      if (campaign.goal->within) text += " within " + to_string(*campaign.goal->within);
+      line(1, text);
+    }
+    for (const EventMatch& event : campaign.leave_events) line(1, "leave when " + match(event));
+    for (const NodeId condition : campaign.leave_conditions)
+      line(1, "leave when " + expression(condition));
+    for (const Trigger& each : campaign.triggers) trigger(each);
+    for (std::size_t i = 0; i < campaign.steps.size(); ++i)
+      line(1, std::to_string(i) + ": " + step(campaign.steps[i]));
+  }
+
+  std::string trigger_name(const TriggerRef& ref) const {
+    return plan_.campaigns[ref.campaign.index()].symbol.name + "/" + std::to_string(ref.trigger);
+  }
+
+  void reactions() {
+    for (std::size_t i = 0; i < plan_.reactions.size(); ++i) {
+      const Reaction& reaction = plan_.reactions[i];
+      std::string text;
+      const auto type = EventTypeId::of(i);
+      for (const AttributeSet& set : reaction.sets) {
+        text += " sets " + plan_.schema[set.attribute].symbol.name + " = " +
+                expression(set.value, type);
+        if (!set.where.is_none()) text += " where " + expression(set.where, type);
+        text += ";";
+      }
+      const auto list = [&](const char* word, const auto& items, auto name) {
+        if (items.empty()) return;
+        text += std::string(" ") + word;
+        for (std::size_t j = 0; j < items.size(); ++j)
+          text += (j == 0 ? " " : ", ") + name(items[j]);
+        text += ";";
+      };
+      const auto number = [](auto id) { return std::to_string(id.value); };
+      list("accumulators", reaction.accumulators, number);
+      list("logs", reaction.logs, number);
+      list("watches", reaction.watches, [&](WatchId id) { return watch_name(id.index()); });
+      list("begins", reaction.begins, [&](const TriggerRef& ref) { return trigger_name(ref); });
+      list("concerns", reaction.concerns,
+           [&](CampaignId id) { return plan_.campaigns[id.index()].symbol.name; });
+      if (reaction.remembered) text += " remembered;";
+      if (text.empty()) continue;
+      text.pop_back();
+      line(0, "on " + event_name(type) + ":" + text);
+    }
+    const auto watch_list = [&](const std::string& head, const std::vector<WatchId>& watches) {
+      if (watches.empty()) return;
+      std::string text = head;
+      for (std::size_t j = 0; j < watches.size(); ++j)
+        text += (j == 0 ? " " : ", ") + watch_name(watches[j].index());
+      line(0, text);
+    };
+    for (std::size_t i = 0; i < plan_.watches_of_attribute.size(); ++i)
+      watch_list("with customer." + plan_.schema.attributes[i].symbol.name + " watches",
+                 plan_.watches_of_attribute[i]);
+    for (std::size_t i = 0; i < plan_.watches_of_watch.size(); ++i)
+      watch_list("with " + watch_name(i) + " watches", plan_.watches_of_watch[i]);
+  }
+
+  const Plan& plan_;
+  std::string out_;
+};
+
+}  // namespace
+
+std::string listing(const Plan& plan) { return Lister(plan).list(); }
+
+}  // namespace koi::plan

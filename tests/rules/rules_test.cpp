@@ -8,11 +8,8 @@
 #include <set>
 #include <string>
 
-#include "base/source.h"
-#include "check/check.h"
-#include "compile/compile.h"
 #include "core/codec.h"
-#include "lang/parse.h"
+#include "program.h"
 #include "sim/world.h"
 
 namespace koi {
@@ -23,19 +20,6 @@ using core::Reason;
 using core::Standing;
 using sim::Done;
 using sim::World;
-
-plan::Plan plan_of(const std::string& text) {
-  const Source source("test.koi", text);
-  auto parsed = lang::parse(source, 0, Language::English);
-  std::string found;
-  for (const auto& each : parsed.diagnostics) found += render(each, {source});
-  auto checked = check::check({parsed.file});
-  for (const auto& each : checked.diagnostics)
-    if (each.severity == Severity::Error) found += render(each, {source});
-  EXPECT_EQ(found, "");
-  if (!found.empty()) std::abort();  // without a plan there is nothing to test
-  return compile::compile(checked.program, 1);
-}
 
 Timestamp at(std::string_view text) { return *parse_instant(std::string(text) + ":00+08:00"); }
 

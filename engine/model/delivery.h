@@ -1,0 +1,39 @@
+// Delivery: one message on its way to one person, as the outbox hands it to a connector. It holds
+// personal data (who, what is said); what is printed of it holds none.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/time.h"
+
+namespace koi {
+
+// How the person is known where he is to be reached: {"phone", "+8613800138000"}.
+struct Address {
+  std::string kind;
+  std::string value;
+  friend bool operator==(const Address&, const Address&) = default;
+};
+
+struct Delivery {
+  Hash128 key;  // of the effect: the same in every replay and every attempt
+  std::string customer;
+  std::vector<Address> addresses;  // what the channel reaches him by; empty where it needs nothing
+  std::string channel;             // as the program names it
+  std::string campaign;
+  std::string content;
+  std::string title, body, link;             // as he will read them; empty where there is none
+  Timestamp not_before = Timestamp::ever();  // never handed over earlier
+  Timestamp not_after = Timestamp::never();  // handed over later it is worth nothing
+  std::uint32_t attempt = 1;                 // 1 at the first
+  friend bool operator==(const Delivery&, const Delivery&) = default;
+};
+
+// For logs: key, channel, campaign, content and attempt, nothing of the person nor of the texts.
+std::string to_string(const Delivery& delivery);
+
+}  // namespace koi

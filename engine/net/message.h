@@ -1,0 +1,21 @@
+// What HTTP carries, without opinions: plain requests and answers.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace koi::net {
+
+struct Header {
+  std::string name;
+  std::string value;
+};
+using Headers = std::vector<Header>;
+
+// The first value under that name (ASCII letters compare without case), or null.
+const std::string* find(const Headers& headers, std::string_view name);
+
+}  // namespace koi::net

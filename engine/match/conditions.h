@@ -313,13 +313,16 @@ template <class A>
 void Conditions::run_search(std::uint32_t number, A& asking, Scratch& scratch) const {
   const Search& search = searches_[number];
   std::copy_n(row(search.row), words_, scratch.mask.data());
-  search.automaton.find(asking.value(search.cell).as_text(), [&](std::uint32_t found) {
+  const auto on_found = [&](std::uint32_t found) {
     std::uint32_t& at = scratch.found_at[search.patterns[found]];
     if (at == scratch.epoch) return;
     at = scratch.epoch;
     for (std::uint32_t i = search.first_waiting[found]; i < search.first_waiting[found + 1]; ++i)
       scratch.mask[search.waiting[i] / 64] |= std::uint64_t{1} << search.waiting[i] % 64;
-  });
+  };
+  // A missing text contains nothing, not even an empty one.
+  const Value& text = asking.value(search.cell);
+  if (text.kind() == Kind::Text) search.automaton.find(text.as_text(), on_found);
   scratch.searched_at[number] = scratch.epoch;
 }
 

@@ -273,7 +273,6 @@ TriggerGroup Checker::trigger_group(const ast::TriggerGroup& group,
     kept.push_back(std::move(visible));
     if (checked) out.triggers.push_back(std::move(*checked));
   }
-  if (group.steps.empty()) report(Code::NoSteps, group.span);
   return out;
 }
 

@@ -279,10 +279,15 @@ void Checker::collect_uses(
   // A name beside an enum may be one of its values: `customer.role == staff` reads no segment.
   const auto beside = [&](const ast::Expr& operand, const ast::Expr& neighbour) {
     const EnumId enumeration = enum_of(neighbour, where_of);
+    // Beside an attribute that is not there nobody can tell, and that is told already.
+    const auto* path = std::get_if<ast::Path>(&neighbour.kind);
+    const bool unknown = path != nullptr && path->names.size() == 2 &&
+                         is_customer(path->names[0]) && find_attribute(path->names[1]).is_none();
     const auto is_value = [&](const ast::Expr& each_operand) {
-      const auto* path = std::get_if<ast::Path>(&each_operand.kind);
-      return path != nullptr && path->names.size() == 1 && !enumeration.is_none() &&
-             enum_value(enumeration, path->names.front()).has_value();
+      const auto* name = std::get_if<ast::Path>(&each_operand.kind);
+      if (name == nullptr || name->names.size() != 1) return false;
+      return unknown ||
+             (!enumeration.is_none() && enum_value(enumeration, name->names.front()).has_value());
     };
     if (is_value(operand)) return;
     if (const auto* list = std::get_if<ast::List>(&operand.kind)) {

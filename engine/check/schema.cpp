@@ -353,7 +353,7 @@ std::optional<Cap> Checker::cap(const ast::CapLimit& limit) {
   const auto count = whole_number(limit.count, 1, 1'000'000, "a cap", "频次上限");
   if (const auto* span = std::get_if<Span>(&limit.per.length)) {
     if (limit.per.calendar) {
-      report(Code::CalendarPeriod, limit.per.span);
+      unsupported(limit.per.span, "a calendar period of several days", "多日的自然周期");
       return std::nullopt;
     }
     if (*span == Span{}) {

@@ -6,6 +6,18 @@
 
 namespace koi::check {
 
+namespace {
+
+// Has the content a part that cannot be said yet? Then what it lacks is not told.
+bool waits_for_support(const ast::ContentDecl& content) {
+  return std::any_of(content.items.begin(), content.items.end(), [](const auto& item) {
+    return std::holds_alternative<ast::ContentTemplate>(item.kind) ||
+           std::holds_alternative<ast::ContentForLanguage>(item.kind);
+  });
+}
+
+}  // namespace
+
 // --- Contents ------------------------------------------------------------------------------------
 
 Message Checker::message(std::size_t content, const Scope& scope) {
@@ -74,7 +86,7 @@ Message Checker::message(std::size_t content, const Scope& scope) {
   }
   if (outside.title != nullptr || outside.body != nullptr)
     variant(ChannelId::none(), outside);
-  else if (for_channels.empty())
+  else if (for_channels.empty() && !waits_for_support(decl))
     report(Code::ContentEmpty, decl.name.span, {decl.name.text});
   return out;
 }
@@ -104,7 +116,7 @@ void Checker::fits_channel(const Message& message, ChannelId channel, SourceSpan
                                     });
   const Channel& declared = program_.channels[channel.index()];
   if (variant == message.variants.end()) {
-    if (!content.items.empty())
+    if (!content.items.empty() && !waits_for_support(content))
       label(report(Code::NothingForChannel, at, {content.name.text, declared.symbol.name}),
             content.name.span, "declared here", "在这里声明");
     return;

@@ -142,10 +142,7 @@ ExpressionId Checker::to_number(ExpressionId id) {
   const SourceSpan span = expression.span;
   if (expression.op == Op::Constant) {
     const auto millionths = checked_multiply(expression.constant.raw(), Decimal::one);
-    if (!millionths) {
-      report(Code::NumberTooLarge, span, {std::to_string(expression.constant.raw())});
-      return poison(span);
-    }
+    KOI_ASSERT(millionths);  // a literal was a number before it was an int
     return constant(Value::number({*millionths}), simple(Kind::Number), span);
   }
   return unary(Op::ToNumber, id, simple(Kind::Number, expression.type.optional), span);

@@ -1,0 +1,45 @@
+#include "channel/connector.h"
+
+#include "base/assert.h"
+
+namespace koi::channel {
+
+namespace {
+struct Say {
+  std::string operator()(const Unknown& o) const { return with("unknown", o.why); }
+  std::string operator()(const Done&) const { return "done"; }
+  std::string operator()(const Refused& o) const {
+    return with("refused (" + std::string(koi::name_of(o.failure)) + ")", o.why);
+  }
+  std::string operator()(const Deferred& o) const {
+    return with(o.wait ? "deferred for " + koi::to_string(*o.wait) : "deferred", o.why);
+  }
+  static std::string with(std::string what, const std::string& why) {
+    return why.empty() ? what : what + ": " + why;
+  }
+};
+}  // namespace
+
+std::string to_string(const Outcome& outcome) { return std::visit(Say{}, outcome); }
+
+std::string_view name_of(Repeat repeat) {
+  switch (repeat) {
+    case Repeat::Recognised: return "recognises a key again";
+    case Repeat::CanBeAsked: return "can be asked";
+    case Repeat::Neither: return "neither";
+  }
+  KOI_ASSERT(false);
+}
+
+asio::awaitable<Outcome> Connector::ask(Hash128) {
+  KOI_ASSERT(!"a connector that declares CanBeAsked has an `ask` of its own");
+  co_return Unknown{};
+}
+
+const ConnectorType* find(ConnectorTypes types, std::string_view name) {
+  for (const ConnectorType* type : types)
+    if (type->name == name) return type;
+  return nullptr;
+}
+
+}  // namespace koi::channel

@@ -1,0 +1,104 @@
+// The contract of a connector: it carries one delivery to a provider and says what came of it. When
+// to try, how often and what then follows is the outbox's business. docs/connectors.md shows how to
+// write one.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <asio/awaitable.hpp>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/hash.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "channel/settings.h"
+#include "model/delivery.h"
+#include "model/receipt.h"
+#include "net/client.h"
+
+namespace koi::channel {
+
+// What came of an attempt. `why` goes into logs: it says what the provider said in words that hold
+// no secret, no address of a person and no text of a message.
+
+// The provider has it, for good.
+struct Done {};
+
+// It will never have it. Credentials and Quota are not the message's fault: they hold the whole
+// channel, and its messages wait until their `not_after`.
+struct Refused {
+  Failure failure = Failure::BadContent;
+  std::string why;
+};
+
+// It has surely not taken it, and may later.
+struct Deferred {
+  std::optional<Duration> wait;  // as it asked for; none: the outbox backs off
+  bool throttled = false;        // it asked the whole channel to slow down
+  std::string why;
+};
+
+// It may or may not have it (no answer came, or none that can be read).
+struct Unknown {
+  std::string why;
+};
+
+using Outcome = std::variant<Unknown, Done, Refused, Deferred>;
+std::string to_string(const Outcome& outcome);  // "refused (bad_content): …", for logs
+
+// What may be done where an attempt's outcome is unknown.
+enum class Repeat : std::uint8_t {
+  Recognised,  // deliver again: the provider recognises a key that it has seen
+  CanBeAsked,  // `ask` first
+  Neither,     // nothing: it may not be attempted twice
+};
+std::string_view name_of(Repeat repeat);  // "recognises a key again", …
+
+struct Capabilities {
+  Repeat repeat = Repeat::Neither;
+  std::uint32_t at_once = 64;  // deliveries under way at the same time
+};
+
+enum class Level : std::uint8_t { Info, Warning, Problem };
+
+// What a connector is given. All of it outlives the connector.
+struct Tools {
+  asio::any_io_executor executor;  // of the one thread on which coroutines of a connector run
+  net::Client* http = nullptr;
+  std::function<Timestamp()> now;
+  std::function<void(Level, std::string_view)> log;
+};
+
+class Connector {
+ public:
+  virtual ~Connector() = default;
+
+  // One attempt. It may be cancelled (asio::cancellation_type::terminal) and then ends at once.
+  // What it throws counts as unknown. Several run at the same time.
+  virtual asio::awaitable<Outcome> deliver(Delivery delivery) = 0;
+
+  // What became of the delivery of that key; Deferred where the provider does not know it, which
+  // must be sure. Only where `CanBeAsked` is declared.
+  virtual asio::awaitable<Outcome> ask(Hash128 key);
+};
+
+struct ConnectorType {
+  std::string_view name;  // as the environment file says it, and its folder
+  std::string_view summary;
+  std::span<const Setting> settings;
+  Capabilities capabilities;
+  // Opens what it needs and checks it. An error names the thing and the remedy.
+  Result<std::unique_ptr<Connector>> (*open)(const Settings& settings, Tools tools) = nullptr;
+};
+
+// The connectors that are built in, by name. Written by CMake (connectors/CMakeLists.txt).
+using ConnectorTypes = std::span<const ConnectorType* const>;
+const ConnectorType* find(ConnectorTypes types, std::string_view name);  // or null
+
+}  // namespace koi::channel

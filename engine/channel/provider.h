@@ -1,0 +1,47 @@
+// A pretend provider: what a connector's own tests, the suite that every connector passes and the
+// simulation try it against. Each connector brings one (`<name>_provider()` in its test).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "channel/settings.h"
+
+namespace koi::channel {
+
+// What the provider does with the next delivery.
+enum class Act : std::uint8_t {
+  Accept,
+  Refuse,       // for good
+  Busy,         // not now
+  Silent,       // takes it, and never answers
+  HangUp,       // takes it, and is gone before it answers
+  Nonsense,     // takes it, and answers what nobody can read
+  Unreachable,  // does not take it
+};
+
+class Provider {
+ public:
+  virtual ~Provider() = default;
+
+  // Those that it can play; Accept is among them.
+  virtual std::vector<Act> acts() const = 0;
+
+  // How a connector reaches it. Short time limits, so that silence is soon over.
+  virtual Given settings() const = 0;
+
+  // Texts that must never be seen in a log.
+  virtual std::vector<std::string> secrets() const { return {}; }
+
+  virtual void next(Act act) = 0;
+
+  // The keys that it has accepted, as it was told them, each time.
+  virtual std::vector<std::string> accepted() const = 0;
+
+  // How many effects that key had with it: at most one where the provider recognises a key again.
+  virtual std::size_t effects(const std::string& key) const = 0;
+};
+
+}  // namespace koi::channel

@@ -76,7 +76,7 @@ Conditions::Conditions(const plan::Plan& plan, std::span<const Condition> condit
 }
 
 void Builder::build(std::span<const Condition> conditions, std::size_t rows_above) {
-  made_.size_ = conditions.size();
+  made_.conditions_.assign(conditions.begin(), conditions.end());
   for (std::size_t i = 0; i < conditions.size(); ++i)
     for (Conjunction& tests : splitter_.split(conditions[i].node, conditions[i].also))
       add(static_cast<std::uint32_t>(i), std::move(tests));
@@ -404,10 +404,11 @@ std::size_t Conditions::bytes() const {
   const auto of = [](const auto& list) {
     return list.capacity() * sizeof(typename std::decay_t<decltype(list)>::value_type);
   };
-  std::size_t bytes = sizeof *this + of(tests_) + of(entries_) + of(rows_) + of(dimensions_) +
-                      of(cuts_) + of(tables_of_hashes_) + of(searches_) + of(same_pattern_) +
-                      of(tables_.computed) + of(tables_.keys) + of(tables_.values) +
-                      of(tables_.patterns) + of(tables_.truths) + of(tables_.tests);
+  std::size_t bytes = sizeof *this + of(conditions_) + of(tests_) + of(entries_) + of(rows_) +
+                      of(dimensions_) + of(cuts_) + of(tables_of_hashes_) + of(searches_) +
+                      of(same_pattern_) + of(tables_.computed) + of(tables_.keys) +
+                      of(tables_.values) + of(tables_.patterns) + of(tables_.truths) +
+                      of(tables_.tests);
   for (const Value& value : tables_.values) bytes += value.heap_bytes();
   for (const Value& value : tables_.patterns) bytes += value.heap_bytes();
   for (const Search& search : searches_)

@@ -88,7 +88,7 @@ class Conditions {
   template <Reader R, class OnHit>
   void match(const R& reader, Scratch& scratch, OnHit&& on_hit) const;
 
-  std::size_t size() const { return size_; }
+  std::size_t size() const { return conditions_.size(); }
   bool has_rows() const { return has_rows_; }
   std::size_t bytes() const;
 
@@ -151,7 +151,7 @@ class Conditions {
   bool has_rows_ = false;
   std::vector<Entry> entries_;
   std::vector<Test> tests_;
-  std::size_t size_ = 0;
+  std::vector<Condition> conditions_;
   Tables tables_;
 
   std::size_t words_ = 0;  // of a row: a multiple of `block`
@@ -207,7 +207,14 @@ template <Reader R, class OnHit>
 void Conditions::match(const R& reader, Scratch& scratch, OnHit&& on_hit) const {
   if (entries_.empty()) return;
   const std::span<const Value> fields = reader.fields, attributes = reader.attributes;
-  KOI_ASSERT(fields.size() >= fields_ && attributes.size() >= attributes_);
+  if (fields.size() < fields_ || attributes.size() < attributes_) [[unlikely]] {
+    // An event that is shorter than its type: the evaluator knows what that means.
+    for (std::size_t i = 0; i < conditions_.size(); ++i)
+      if ((conditions_[i].node.is_none() || reader.holds(conditions_[i].node)) &&
+          (conditions_[i].also.is_none() || reader.holds(conditions_[i].also)))
+        on_hit(i);
+    return;
+  }
   if (remembers_) scratch.prepare(*this);
   Asking<R> asking(*this, reader, scratch);
   if (has_rows())

@@ -464,6 +464,25 @@ TEST(Conditions, TakeTwoKilobytesEachAtMost) {
   }
 }
 
+TEST(Conditions, LeaveAnEventThatIsShorterThanItsTypeToTheEvaluator) {
+  Shop shop;
+  for (int i = 0; i < 100; ++i)
+    shop.wanted.push_back({shop.is(shop.comment, Value::text("x")), i == 7 ? NodeId() : shop.vip});
+  struct Short {
+    std::span<const Value> fields, attributes;
+    Value value(NodeId) const { return {}; }
+    bool holds(NodeId node) const { return node.value % 2 == 0; }
+  };
+  const Conditions conditions(shop.expressions.plan, shop.wanted);
+  Scratch scratch;
+  std::size_t found = 0;
+  conditions.match(Short{}, scratch, [&](std::size_t) { ++found; });
+  std::size_t expected = 0;
+  for (const Condition& each : shop.wanted)
+    expected += each.node.value % 2 == 0 && (each.also.is_none() || each.also.value % 2 == 0);
+  EXPECT_EQ(found, expected);
+}
+
 TEST(Conditions, AValueThatOwnsNothingIsEqualWhenItsWordsAre) {
   std::mt19937 dice(1);
   Generator generator(7);
@@ -490,7 +509,11 @@ TEST(Index, TellsWhatAnEventBeginsCountsAndLogs) {
   const NodeId gold = made.truth(Op::Equal, tier, made.constant(Value::text("gold")));
   const NodeId kept =
       made.truth(Op::Equal, made.leaf(Op::Slot, Kind::Int, 0), made.constant(Value::integer(1)));
+  const NodeId moved = made.truth(Op::Equal, made.leaf(Op::Attribute, Kind::Text, 1),
+                                  made.constant(Value::text("here")));
   plan::Plan& plan = made.plan;
+  plan.schema.attributes.resize(2);
+  plan.watches_of_attribute.resize(2);
   plan.reactions.resize(2);
   const auto trigger = [&](plan::Trigger::Kind kind, NodeId where, NodeId audience) {
     plan::Campaign campaign;
@@ -505,6 +528,8 @@ TEST(Index, TellsWhatAnEventBeginsCountsAndLogs) {
   trigger(plan::Trigger::Kind::Event, {}, gold);
   trigger(plan::Trigger::Kind::Absence, over(10), gold);  // its audience is asked later
   trigger(plan::Trigger::Kind::Event, {}, kept);          // what reads the frame too
+  trigger(plan::Trigger::Kind::Event, {}, moved);         // a step may have set it until then
+  plan.campaigns[0].steps.push_back(plan::Set{AttributeId::of(1), {}, 0});
   plan.accumulators.resize(2);
   plan.accumulators[0].events = {EventTypeId::of(1), over(50)};
   plan.accumulators[1].events = {EventTypeId::of(1), over(150)};
@@ -517,7 +542,7 @@ TEST(Index, TellsWhatAnEventBeginsCountsAndLogs) {
   Scratch scratch;
   const auto all = [&](std::size_t type, std::int64_t money, const char* of_tier) {
     const std::array fields{Value::money(money)};
-    const std::array attributes{Value::text(of_tier)};
+    const std::array attributes{Value::text(of_tier), Value::text("there")};
     const Naive reader{plan, fields, attributes, {}, {}};
     std::array<std::vector<std::size_t>, 3> found;
     const auto id = EventTypeId::of(type);
@@ -527,10 +552,10 @@ TEST(Index, TellsWhatAnEventBeginsCountsAndLogs) {
     return found;
   };
   using Found = std::array<std::vector<std::size_t>, 3>;
-  EXPECT_EQ(all(1, 101, "iron"), (Found{{{0, 2, 3}, {1}, {0}}}));
-  EXPECT_EQ(all(1, 100, "gold"), (Found{{{1, 2, 3}, {1}, {0}}}));
-  EXPECT_EQ(all(1, 151, "gold"), (Found{{{0, 1, 2, 3}, {0, 1}, {0}}}));
-  EXPECT_EQ(all(1, 10, "iron"), (Found{{{3}, {}, {0}}}));
+  EXPECT_EQ(all(1, 101, "iron"), (Found{{{0, 2, 3, 4}, {1}, {0}}}));
+  EXPECT_EQ(all(1, 100, "gold"), (Found{{{1, 2, 3, 4}, {1}, {0}}}));
+  EXPECT_EQ(all(1, 151, "gold"), (Found{{{0, 1, 2, 3, 4}, {0, 1}, {0}}}));
+  EXPECT_EQ(all(1, 10, "iron"), (Found{{{3, 4}, {}, {0}}}));
   EXPECT_EQ(all(0, 151, "gold"), Found{});
 }
 

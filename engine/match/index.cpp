@@ -4,28 +4,41 @@ namespace koi::match {
 
 namespace {
 
-// Does its value depend on a campaign's frame, or on the event at hand? An audience is asked with a
-// frame and without an event.
-std::vector<bool> nodes_of_frame_or_event(const plan::Plan& plan) {
-  std::vector<bool> reads(plan.nodes.size(), false);
+// What an audience can read that may not be there yet, or not any more, when it is asked: the event
+// at hand and the campaign's frame, and whatever a step of a campaign that comes earlier may set.
+std::vector<bool> nodes_that_may_differ(const plan::Plan& plan) {
+  std::vector<bool> attributes(plan.schema.attributes.size()), watches(plan.watches.size());
+  for (const plan::Campaign& campaign : plan.campaigns)
+    for (const plan::Step& step : campaign.steps)
+      if (const auto* set = std::get_if<plan::Set>(&step)) {
+        attributes[set->attribute.index()] = true;
+        for (const plan::WatchId id : plan.watches_of_attribute[set->attribute.index()])
+          watches[id.index()] = true;
+      }
+  // Calendar windows follow the customer's zone.
+  const bool metrics = !attributes.empty() && attributes[time_zone_attribute.index()];
+
+  std::vector<bool> differ(plan.nodes.size(), false);
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     const plan::Node& node = plan.nodes[i];
-    bool found = node.op == plan::Op::Slot || node.op == plan::Op::Field;
-    if (node.op == plan::Op::Join) {
+    bool may = node.op == plan::Op::Slot || node.op == plan::Op::Field ||
+               (node.op == plan::Op::Attribute && attributes[node.index]) ||
+               (node.op == plan::Op::Watch && watches[node.index]) ||
+               (node.op == plan::Op::Metric && metrics);
+    if (node.op == plan::Op::Join)
       for (const auto& part : plan.templates[node.index].parts)
-        found = found || (part.node && reads[part.node.index()]);
-    }
+        may = may || (part.node && differ[part.node.index()]);
     for (const plan::NodeId operand : {node.a, node.b})
-      found = found || (operand && reads[operand.index()]);
-    reads[i] = found;
+      may = may || (operand && differ[operand.index()]);
+    differ[i] = may;
   }
-  return reads;
+  return differ;
 }
 
 }  // namespace
 
 Index Index::build(const plan::Plan& plan) {
-  const std::vector<bool> out_of_reach = nodes_of_frame_or_event(plan);
+  const std::vector<bool> may_differ = nodes_that_may_differ(plan);
   Index made;
   made.of_type_.reserve(plan.reactions.size());
   for (const plan::Reaction& reaction : plan.reactions) {
@@ -36,7 +49,7 @@ Index Index::build(const plan::Plan& plan) {
       Condition condition{trigger.first.match.where, {}};
       // A trigger in parts asks for its audience when it is complete.
       if (trigger.kind == plan::Trigger::Kind::Event && campaign.audience &&
-          !out_of_reach[campaign.audience.index()])
+          !may_differ[campaign.audience.index()])
         condition.also = campaign.audience;
       begins.push_back(condition);
     }

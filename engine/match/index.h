@@ -15,9 +15,9 @@ class Index {
   // The plan is not kept.
   static Index build(const plan::Plan& plan);
 
-  // Positions in the reaction's lists, ascending: of `begins` those whose first event this may be
-  // (a trigger of one event, whose audience is told by what is at hand, counts only for those in
-  // its audience); of `accumulators` and `logs` those that count it.
+  // Positions in the reaction's lists, ascending, of what this event meets the `where` of; whether
+  // it is of the engine's own making is the caller's to ask. Triggers of one event are left out for
+  // customers who are not in their audience now and can not come into it before their turn.
   template <Reader R, class OnHit>
   void begins(EventTypeId type, const R& reader, Scratch& scratch, OnHit&& on_hit) const {
     of_type_[type.index()].begins.match(reader, scratch, on_hit);

@@ -81,8 +81,7 @@ void Turn::pass_journeys(const Happening& what) {
     const bool leaves =
         std::any_of(from.leave_events.begin(), from.leave_events.end(),
                     [&](const auto& match) { return matches(match, what, journey.frame); }) ||
-        std::any_of(from.leave_conditions.begin(), from.leave_conditions.end(),
-                    [&](plan::NodeId node) { return holds(facts(journey.frame), node); });
+        wants_out(journey);
     if (leaves) {
       leave(journey);
       continue;
@@ -119,18 +118,16 @@ void Turn::pass_forming(Journey& journey, const Happening& what) {
   if (std::any_of(trigger.nots.begin(), trigger.nots.end(), is_matched)) end(journey);
 }
 
+bool Turn::wants_out(const Journey& journey) const {
+  const auto& conditions = campaign(journey.campaign).leave_conditions;
+  return std::any_of(conditions.begin(), conditions.end(), [&](plan::NodeId condition) {
+    return holds(facts(journey.frame), condition);
+  });
+}
+
 void Turn::leave_by_conditions() {
-  for (Journey& journey : state_.journeys) {
-    if (journey.phase == Journey::Phase::Ended) continue;
-    for (const plan::NodeId condition : campaign(journey.campaign).leave_conditions) {
-      if (!holds(facts(journey.frame), condition)) continue;
-      if (journey.phase == Journey::Phase::Forming)
-        end(journey);
-      else
-        leave(journey);
-      break;
-    }
-  }
+  for (Journey& journey : state_.journeys)
+    if (journey.phase != Journey::Phase::Ended && wants_out(journey)) leave(journey);
 }
 
 void Turn::reach_goal(Journey& journey) {
@@ -138,7 +135,9 @@ void Turn::reach_goal(Journey& journey) {
   emit(journey, Action::Goal);
 }
 
+// Who is only on his way in was never there: that leaves no trace.
 void Turn::leave(Journey& journey) {
+  if (journey.phase == Journey::Phase::Forming) return end(journey);
   emit(journey, Action::Leave);
   finish(journey);
 }
@@ -310,8 +309,7 @@ void Turn::enter(plan::CampaignId id, std::uint16_t trigger, std::vector<Value> 
 
   emit(journey, Action::Enter);
   echo(EngineEvent::Entered, {Value(), Value::text(into.symbol.name)}, journey.id);
-  for (const plan::NodeId condition : into.leave_conditions)
-    if (holds(facts(journey.frame), condition)) return leave(journey);
+  if (wants_out(journey)) return leave(journey);
   run(journey);
 }
 
@@ -352,6 +350,7 @@ void Turn::run(Journey& journey) {
     } else if (const auto* set = std::get_if<plan::Set>(&step)) {
       do_set(*set, journey);
       ++journey.pc;
+      if (wants_out(journey)) return leave(journey);  // asked at once, not at the next wait
     } else {
       break;  // stop
     }
@@ -361,6 +360,8 @@ void Turn::run(Journey& journey) {
 
 // The journey's timer has come: the deadline of a trigger in parts, or of what it waits at.
 void Turn::wake(Journey& journey) {
+  // A campaign before this one may just have set what it is left by.
+  if (wants_out(journey)) return leave(journey);
   journey.due = Timestamp::never();
   const plan::Campaign& from = campaign(journey.campaign);
   if (journey.phase == Journey::Phase::Forming) {

@@ -30,8 +30,8 @@ struct Happening {
 
 class Turn {
  public:
-  Turn(const plan::Plan& plan, State& state, std::vector<Effect>& effects)
-      : plan_(plan), state_(state), effects_(effects) {}
+  Turn(const plan::Plan& plan, State& state, std::vector<Effect>& effects, Waking* waking)
+      : plan_(plan), state_(state), effects_(effects), waking_(waking) {}
 
   Standing take(const Event& event);
   Standing take(const Tick& tick);
@@ -67,6 +67,7 @@ class Turn {
   void fire_due();
   void happen(const Happening& what);
   void happen_echoes();
+  void find_begins(const Happening& what, const plan::Reaction& reaction);
   void apply_profile(const Happening& what, const plan::Reaction& reaction);
   void apply_consent(const Event& event);
   void apply_metrics(const Happening& what, const plan::Reaction& reaction);
@@ -84,6 +85,7 @@ class Turn {
   // journey.cpp: what campaigns do
   void pass_journeys(const Happening& what);
   void pass_forming(Journey& journey, const Happening& what);
+  bool wants_out(const Journey& journey) const;  // is a condition met that it is left by?
   void leave_by_conditions();
   void wake(Journey& journey);
   void wake(OpenSend& open);
@@ -120,6 +122,11 @@ class Turn {
   bool render(const plan::Message& message, plan::ChannelId channel, std::span<const Value> frame,
               Text& text, Reason& reason) const;
 
+  // `any event` does not mean what the engine makes.
+  static bool is_meant(const plan::EventMatch& match, const Happening& what) {
+    return match.type.is_none() ? !what.by_engine : match.type == what.type;
+  }
+
   Facts facts(std::span<const Value> frame = {}) const {
     return {plan_, state_, now_, {}, {}, frame};
   }
@@ -132,6 +139,7 @@ class Turn {
   const plan::Plan& plan_;
   State& state_;
   std::vector<Effect>& effects_;
+  Waking* const waking_;  // none: every condition is asked
   Timestamp now_;
   std::vector<Candidate> candidates_;
   std::vector<Echo> echoes_;

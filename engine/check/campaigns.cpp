@@ -374,6 +374,8 @@ void Checker::campaign(std::size_t index) {
   current_ = &out;
   current_ast_ = &decl;
   trigger_names_.clear();
+  steps_ = 0;
+  const std::size_t first_expression = program_.expressions.size();
   out.symbol = {decl.name.text, decl.alias ? decl.alias->text : std::string()};
   out.span = decl.name.span;
 
@@ -418,6 +420,16 @@ void Checker::campaign(std::size_t index) {
 
   for (std::size_t i = 0; i < decl.groups.size(); ++i)
     out.groups[i].steps = block(decl.groups[i].steps, of_group[i], {});
+
+  constexpr std::size_t most_kept = 20'000;
+  std::set<std::pair<BindingId, std::uint32_t>> kept;
+  for (std::size_t i = first_expression; i < program_.expressions.size(); ++i) {
+    const Expression& expression = program_.expressions[i];
+    if (expression.op == Op::BindingField) kept.emplace(expression.binding, expression.index);
+  }
+  if (kept.size() > most_kept)
+    report(Code::TooMany, decl.name.span,
+           {say("fields kept by a campaign", "活动记下的字段"), std::to_string(most_kept)});
   current_ = nullptr;
   current_ast_ = nullptr;
 }

@@ -151,6 +151,12 @@ Type Checker::type_of(const ast::Type& type) {
                           return a.name == b.name && a.alias == b.alias;
                         });
     });
+    if (same == all.end() && all.size() >= 60'000) {
+      report(Code::TooMany, type.span, {say("enums", "枚举"), "60000"});
+      out.enumeration = EnumId::of(0);
+      out.kind = Kind::Enum;
+      return out;
+    }
     out.enumeration = EnumId::of(static_cast<std::size_t>(same - all.begin()));
     if (same == all.end()) all.push_back(std::move(enumeration));
   }
@@ -200,14 +206,7 @@ void Checker::events() {
         unsupported(field.span, "a private field of an event", "事件的私密字段");
       fields.push_back(std::move(out));
     }
-    if (fields.size() >= event_time)
-      report(Code::TooMany, decl->name.span,
-             {say("fields", "字段"), std::to_string(event_time - 1)});
     program_.schema.events[first + i].fields = std::move(fields);
-  }
-  if (program_.schema.events.size() >= 0xffff) {
-    report(Code::TooMany, events_.back()->name.span, {say("events", "事件"), "65534"});
-    program_.schema.events.resize(0xfffe);
   }
 }
 

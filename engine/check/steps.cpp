@@ -408,9 +408,16 @@ Block Checker::block(const std::optional<ast::Block>& steps, const std::vector<V
 
 Block Checker::block(const std::vector<ast::Step>& steps, std::vector<Visible> visible,
                      std::vector<Hash128> asked) {
+  constexpr std::size_t most_steps = 20'000;
   Block out;
   unreachable(steps);
   for (const auto& step : steps) {
+    if (++steps_ > most_steps) {
+      if (steps_ == most_steps + 1)
+        report(Code::TooMany, current_ast_->name.span,
+               {say("steps in a campaign", "活动中的步骤"), std::to_string(most_steps)});
+      return out;
+    }
     if (const auto* send_step = std::get_if<ast::SendStep>(&step.kind)) {
       send(*send_step, visible, out);
     } else if (const auto* wait = std::get_if<ast::WaitStep>(&step.kind)) {

@@ -92,7 +92,7 @@ class Lister {
  private:
   // --- Pieces ---
 
-  std::string literal(const Value& value) const {
+  std::string literal(const Value& value, EnumId enumeration = {}) const {
     switch (value.kind()) {
       case Kind::Missing: return "missing";
       case Kind::Bool: return value.as_bool() ? "yes" : "no";
@@ -106,11 +106,15 @@ class Lister {
       case Kind::Date: return to_string(value.as_date());
       case Kind::Instant: return to_string(value.as_instant(), *plan_.policy.zone);
       case Kind::Duration: return to_string(value.as_duration());
-      case Kind::Enum: return "#" + std::to_string(value.raw());
+      case Kind::Enum:
+        if (enumeration.is_none()) return "#" + std::to_string(value.raw());
+        return plan_.schema.enumerations[enumeration.index()]
+            .values[static_cast<std::size_t>(value.raw())]
+            .name;
       case Kind::List: {
         std::string text = "[";
         for (const Value& element : value.as_list())
-          text += (text.size() > 1 ? ", " : "") + literal(element);
+          text += (text.size() > 1 ? ", " : "") + literal(element, enumeration);
         return text + "]";
       }
     }
@@ -152,6 +156,21 @@ class Lister {
     return "watch " + std::to_string(index);
   }
 
+  // The enum whose value a node is; none where the plan does not tell.
+  EnumId enum_of(NodeId id, EventTypeId type) const {
+    const Node& node = plan_[id];
+    if (node.op == Op::Attribute) return plan_.schema.attributes[node.index].type.enumeration;
+    if (node.op == Op::Default) return enum_of(node.a, type);
+    if (node.op == Op::Metric) {
+      const Metric& metric = plan_.metrics[node.index];
+      if (metric.field.is_none()) return {};
+      return plan_.schema[metric.events.type].fields[metric.field.index()].type.enumeration;
+    }
+    if (node.op != Op::Field || type.is_none()) return {};
+    const auto& fields = plan_.schema[type].fields;
+    return node.index < fields.size() ? fields[node.index].type.enumeration : EnumId{};
+  }
+
   std::string expression(NodeId id, EventTypeId type = {}) const {
     std::string text;
     write(text, id, type);
@@ -164,8 +183,13 @@ class Lister {
       return;
     }
     const Node& node = plan_[id];
+    EnumId enumeration;  // of a constant beside an operand that tells
     const auto operand = [&](NodeId child) {
       const Op op = plan_[child].op;
+      if (op == Op::Constant) {
+        out += literal(plan_.constants[plan_[child].index], enumeration);
+        return;
+      }
       const bool leaf = plan_[child].a.is_none() || op == Op::Days || op == Op::Hours ||
                         op == Op::Round || op == Op::Floor || op == Op::Length || op == Op::Lower ||
                         op == Op::ToNumber;
@@ -211,6 +235,8 @@ class Lister {
         out += ')';
         return;
       default:
+        enumeration = enum_of(node.a, type);
+        if (enumeration.is_none()) enumeration = enum_of(node.b, type);
         operand(node.a);
         out += sign_of(node.op);
         return operand(node.b);
@@ -292,7 +318,8 @@ class Lister {
   void schema() {
     for (const Attribute& attribute : plan_.schema.attributes) {
       std::string text = "attribute " + attribute.symbol.name + ": " + type_name(attribute.type);
-      if (!attribute.fallback.is_missing()) text += " = " + literal(attribute.fallback);
+      if (!attribute.fallback.is_missing())
+        text += " = " + literal(attribute.fallback, attribute.type.enumeration);
       if (attribute.is_private) text += " private";
       if (!attribute.identifier.is_none()) text += " identifies";
       line(0, text);
@@ -302,7 +329,8 @@ class Lister {
       line(0, "event " + event.symbol.name);
       for (const Field& field : event.fields) {
         std::string text = field.symbol.name + ": " + type_name(field.type);
-        if (!field.fallback.is_missing()) text += " = " + literal(field.fallback);
+        if (!field.fallback.is_missing())
+          text += " = " + literal(field.fallback, field.type.enumeration);
         if (!field.links.is_none())
           text += " links " + plan_.schema.identifiers[field.links.index()];
         line(1, text);
@@ -454,9 +482,14 @@ class Lister {
     if (const auto* jump = std::get_if<Jump>(&step))
       return "go to step " + std::to_string(jump->to);
     if (const auto* set = std::get_if<Set>(&step))
-      return "set customer." + plan_.schema[set->attribute].symbol.name + " = " +
-             expression(set->value);
+      return "set customer." + plan_.schema[set->attribute].symbol.name + " = " + set_value(*set);
     return "stop";
+  }
+
+  std::string set_value(const Set& set) const {
+    const Node& node = plan_[set.value];
+    if (node.op != Op::Constant) return expression(set.value);
+    return literal(plan_.constants[node.index], plan_.schema[set.attribute].type.enumeration);
   }
 
   void campaign(const Campaign& campaign) {

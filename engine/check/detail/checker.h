@@ -101,6 +101,8 @@ class Checker {
   Checked run();
 
  private:
+  bool within_limits();
+
   // names.cpp
   void collect();
   void declare(Declares kind, std::size_t index, const ast::Name& name, const ast::Alias& alias,
@@ -315,6 +317,7 @@ class Checker {
   std::set<std::string> test_links_;    // that the test under way was handed out
   Campaign* current_ = nullptr;         // the campaign under way
   std::vector<Visible> trigger_names_;  // what its triggers keep
+  std::size_t steps_ = 0;               // that it has so far
   const ast::CampaignDecl* current_ast_ = nullptr;
 
   // What is known of an expression beside its own fields.

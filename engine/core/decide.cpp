@@ -50,20 +50,21 @@ void link(State& state, const std::vector<Identifier>& identifiers) {
 }  // namespace
 
 Standing decide(const plan::Plan& plan, State& state, const Event& event,
-                std::vector<Effect>& effects) {
-  return Turn(plan, state, effects).take(event);
+                std::vector<Effect>& effects, Waking* waking) {
+  return Turn(plan, state, effects, waking).take(event);
 }
 Standing decide(const plan::Plan& plan, State& state, const Tick& tick,
-                std::vector<Effect>& effects) {
-  return Turn(plan, state, effects).take(tick);
+                std::vector<Effect>& effects, Waking* waking) {
+  return Turn(plan, state, effects, waking).take(tick);
 }
 Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt,
-                std::vector<Effect>& effects) {
-  return Turn(plan, state, effects).take(receipt);
+                std::vector<Effect>& effects, Waking* waking) {
+  return Turn(plan, state, effects, waking).take(receipt);
 }
 Standing decide(const plan::Plan& plan, State& state, const Input& input,
-                std::vector<Effect>& effects) {
-  return std::visit([&](const auto& each) { return decide(plan, state, each, effects); }, input);
+                std::vector<Effect>& effects, Waking* waking) {
+  return std::visit([&](const auto& each) { return decide(plan, state, each, effects, waking); },
+                    input);
 }
 
 Timestamp next_due(const State& state) { return state.due; }
@@ -266,11 +267,43 @@ void Turn::happen(const Happening& what) {
   }
   remember(what, reaction);
   pass_journeys(what);
-  for (const plan::TriggerRef& ref : reaction.begins)
-    if (matches(campaign(ref.campaign).triggers[ref.trigger].first.match, what, {}))
-      candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Began, {}});
+  find_begins(what, reaction);
   admit(&what);
   sweep();
+}
+
+namespace {
+
+// What the index reads: what is at hand, and the evaluator for the rest.
+struct AtHand {
+  explicit AtHand(const Facts& given)
+      : fields(given.fields), attributes(given.state.attributes), facts(given) {}
+  Value value(plan::NodeId node) const { return value_of(facts, node); }
+  bool holds(plan::NodeId node) const { return core::holds(facts, node); }
+
+  std::span<const Value> fields, attributes;
+  const Facts& facts;
+};
+
+}  // namespace
+
+// The triggers whose first event this is.
+void Turn::find_begins(const Happening& what, const plan::Reaction& reaction) {
+  const auto began = [&](const plan::TriggerRef& ref) {
+    candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Began, {}});
+  };
+  const auto match_of = [&](const plan::TriggerRef& ref) -> const plan::EventMatch& {
+    return campaign(ref.campaign).triggers[ref.trigger].first.match;
+  };
+  if (!waking_) {
+    for (const plan::TriggerRef& ref : reaction.begins)
+      if (matches(match_of(ref), what, {})) began(ref);
+    return;
+  }
+  const Facts now = facts(what);
+  waking_->index.begins(what.type, AtHand(now), waking_->scratch, [&](std::size_t i) {
+    if (is_meant(match_of(reaction.begins[i]), what)) began(reaction.begins[i]);
+  });
 }
 
 void Turn::happen_echoes() {
@@ -319,18 +352,31 @@ void Turn::apply_consent(const Event& event) {
 void Turn::apply_metrics(const Happening& what, const plan::Reaction& reaction) {
   if (reaction.accumulators.empty() && reaction.logs.empty()) return;
   const Zone& here = zone();
-  for (const plan::AccumulatorId id : reaction.accumulators) {
-    const plan::Accumulator& accumulator = plan_.accumulators[id.index()];
-    if (matches(accumulator.events, what, {}))
-      accumulate(plan_, accumulator, state_.accumulators[id.index()], what.time, what.fields, now_,
-                 here);
+  const auto count = [&](plan::AccumulatorId id) {
+    accumulate(plan_, plan_.accumulators[id.index()], state_.accumulators[id.index()], what.time,
+               what.fields, now_, here);
+  };
+  const auto log = [&](plan::LogId id) {
+    log_event(plan_.logs[id.index()], state_.logs[id.index()], what.time, what.fields, now_, here);
+  };
+  for (const plan::LogId id : reaction.logs)
+    prune(plan_.logs[id.index()], state_.logs[id.index()], now_, here);
+  if (!waking_) {
+    for (const plan::AccumulatorId id : reaction.accumulators)
+      if (matches(plan_.accumulators[id.index()].events, what, {})) count(id);
+    for (const plan::LogId id : reaction.logs)
+      if (matches(plan_.logs[id.index()].events, what, {})) log(id);
+    return;
   }
-  for (const plan::LogId id : reaction.logs) {
-    const plan::Log& log = plan_.logs[id.index()];
-    prune(log, state_.logs[id.index()], now_, here);
-    if (matches(log.events, what, {}))
-      log_event(log, state_.logs[id.index()], what.time, what.fields, now_, here);
-  }
+  const Facts now = facts(what);
+  waking_->index.accumulators(what.type, AtHand(now), waking_->scratch, [&](std::size_t i) {
+    const plan::AccumulatorId id = reaction.accumulators[i];
+    if (is_meant(plan_.accumulators[id.index()].events, what)) count(id);
+  });
+  waking_->index.logs(what.type, AtHand(now), waking_->scratch, [&](std::size_t i) {
+    const plan::LogId id = reaction.logs[i];
+    if (is_meant(plan_.logs[id.index()].events, what)) log(id);
+  });
 }
 
 void Turn::remember(const Happening& what, const plan::Reaction& reaction) {

@@ -8,6 +8,7 @@
 
 #include "core/effect.h"
 #include "core/state.h"
+#include "match/index.h"
 #include "model/event.h"
 #include "model/receipt.h"
 #include "plan/plan.h"
@@ -32,15 +33,22 @@ enum class Standing : std::uint8_t {
   Duplicate,  // the id was seen before: nothing was changed
 };
 
+// The plan's index, which finds what an event concerns without asking every campaign, and the room
+// that one thread needs to use it. The same is decided with it and without.
+struct Waking {
+  const match::Index& index;
+  match::Scratch scratch{};
+};
+
 // Effects are appended in order of decision. Timers due before the input's time fire first.
 Standing decide(const plan::Plan& plan, State& state, const Event& event,
-                std::vector<Effect>& effects);
+                std::vector<Effect>& effects, Waking* waking = nullptr);
 Standing decide(const plan::Plan& plan, State& state, const Tick& tick,
-                std::vector<Effect>& effects);
+                std::vector<Effect>& effects, Waking* waking = nullptr);
 Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt,
-                std::vector<Effect>& effects);
+                std::vector<Effect>& effects, Waking* waking = nullptr);
 Standing decide(const plan::Plan& plan, State& state, const Input& input,
-                std::vector<Effect>& effects);
+                std::vector<Effect>& effects, Waking* waking = nullptr);
 
 // When the customer's next timer is due; never where there is none. Cheap.
 Timestamp next_due(const State& state);

@@ -1,0 +1,338 @@
+#include "durable/customers.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "core/codec.h"
+#include "core/decide.h"
+
+namespace koi::durable {
+
+namespace {
+
+constexpr std::uint64_t block_bytes =
+    16;  // what the allocator adds to a block, and rounds it up by
+
+template <class T>
+std::uint64_t block_of(const std::vector<T>& items) {
+  return items.capacity() == 0 ? 0 : items.capacity() * sizeof(T) + block_bytes;
+}
+std::uint64_t block_of(const std::string& text) {
+  return text.capacity() <= std::string().capacity() ? 0 : text.capacity() + block_bytes;
+}
+std::uint64_t blocks_in(const std::vector<Value>& values) {
+  std::uint64_t bytes = block_of(values);
+  for (const Value& value : values) bytes += value.heap_bytes();
+  return bytes;
+}
+
+// What the state takes in memory, all in all.
+std::uint64_t bytes_of(const core::State& state) {
+  std::uint64_t bytes = sizeof state + block_bytes + block_of(state.id) +
+                        block_of(state.identifiers) + blocks_in(state.attributes) +
+                        block_of(state.attribute_times) + block_of(state.accumulators) +
+                        block_of(state.logs) + block_of(state.watches) + block_of(state.journeys) +
+                        block_of(state.entries) + block_of(state.sent) + block_of(state.open) +
+                        block_of(state.consents) + block_of(state.seen) + block_of(state.recent);
+  for (const Identifier& each : state.identifiers) bytes += block_of(each.text);
+  for (const core::Accumulated& each : state.accumulators)
+    bytes += each.value.heap_bytes() + block_of(each.seen) + block_of(each.runs);
+  for (const core::Logged& each : state.logs)
+    bytes += block_of(each.times) + blocks_in(each.values);
+  for (const core::Journey& each : state.journeys) bytes += blocks_in(each.frame);
+  for (const core::OpenSend& each : state.open) bytes += blocks_in(each.frame);
+  for (const core::Recent& each : state.recent) bytes += blocks_in(each.fields);
+  return bytes;
+}
+
+// Of a state that was not encoded yet, until it is.
+constexpr std::size_t usual_size = 256;
+
+std::uint64_t aside_bytes(const store::Saved& saved) {
+  return saved.bytes.size() + sizeof saved + 4 * block_bytes;
+}
+
+// Steps of the hand that looks for states to let go, for each state that comes in: enough to find
+// some, few enough to hold up nobody.
+constexpr int steps_at_once = 64;
+
+}  // namespace
+
+std::uint32_t Customers::Entry::saved_bytes() const {
+  return static_cast<std::uint32_t>(sizeof(Entry) + block_of(id) + size + block_bytes +
+                                    2 * sizeof(std::uint32_t));
+}
+
+Customers::Customers(const plan::Plan& plan, const store::Store& store, store::Group group,
+                     std::uint64_t budget)
+    : plan_(plan),
+      store_(store),
+      group_(group),
+      budget_(budget),
+      value_budget_(budget / 4),
+      index_(1024, none),
+      timers_({.stored =
+                   [this](const std::optional<store::Due>& after, std::size_t limit,
+                          std::optional<store::Due>& last) {
+                     return stored_timers(after, limit, last);
+                   },
+               .cached =
+                   [this](const std::function<void(store::Due)>& each) {
+                     for (const Entry& entry : entries_)
+                       if (entry.place != 0 && entry.due != Timestamp::never())
+                         each({entry.due, entry.partition, entry.id});
+                   }}) {}
+
+// --- Finding ------------------------------------------------------------------------------------
+
+// Places keep their top bit unset; the one added here marks an entry as used.
+constexpr std::uint64_t in_use = std::uint64_t{1} << 63;
+
+std::uint32_t Customers::find(Partition partition, std::uint64_t place,
+                              std::string_view customer) const {
+  const std::size_t mask = index_.size() - 1;
+  for (std::size_t at = place & mask;; ++at) {
+    const std::uint32_t slot = index_[at & mask];
+    if (slot == none) return none;
+    const Entry& entry = entries_[slot];
+    if (entry.place == place && entry.partition == partition && entry.id == customer) return slot;
+  }
+}
+
+void Customers::index(std::uint32_t slot) {
+  const std::size_t mask = index_.size() - 1;
+  std::size_t at = entries_[slot].place & mask;
+  while (index_[at] != none) at = (at + 1) & mask;
+  index_[at] = slot;
+}
+
+// Closes the gap, so that no search ends before what it looks for.
+void Customers::unindex(std::uint32_t slot) {
+  const std::size_t mask = index_.size() - 1;
+  std::size_t gap = entries_[slot].place & mask;
+  while (index_[gap] != slot) gap = (gap + 1) & mask;
+  for (std::size_t at = (gap + 1) & mask; index_[at] != none; at = (at + 1) & mask) {
+    const std::size_t home = entries_[index_[at]].place & mask;
+    if (((at - home) & mask) < ((at - gap) & mask)) continue;
+    index_[gap] = index_[at];
+    gap = at;
+  }
+  index_[gap] = none;
+}
+
+std::uint32_t Customers::add(Partition partition, std::uint64_t place, std::string_view customer) {
+  if (++used_ * 10 > index_.size() * 7) {
+    index_.assign(2 * index_.size(), none);
+    for (std::uint32_t slot = 0; slot < entries_.size(); ++slot)
+      if (entries_[slot].place != 0) index(slot);
+  }
+  std::uint32_t slot = static_cast<std::uint32_t>(entries_.size());
+  if (free_.empty()) {
+    KOI_ASSERT(slot != none);
+    entries_.emplace_back();
+  } else {
+    slot = free_.back();
+    free_.pop_back();
+  }
+  Entry& entry = entries_[slot];
+  entry.id = customer;
+  entry.place = place;
+  entry.partition = partition;
+  index(slot);
+  return slot;
+}
+
+void Customers::remove(std::uint32_t slot) {
+  unindex(slot);
+  bytes_ -= entries_[slot].saved_bytes();
+  entries_[slot] = {};
+  free_.push_back(slot);
+  --used_;
+}
+
+Result<std::uint32_t> Customers::bring(Partition partition, std::uint64_t place,
+                                       std::string_view customer) {
+  if (const std::uint32_t slot = find(partition, place, customer); slot != none) return slot;
+  KOI_LET(auto loaded, store_.load(partition, customer));
+  ++loads_;
+  std::unique_ptr<core::State> state;
+  if (loaded) {
+    KOI_LET(auto decoded, core::decode(plan_, *loaded));
+    state = std::make_unique<core::State>(std::move(decoded));
+  } else {
+    state = std::make_unique<core::State>(core::new_customer(plan_, std::string(customer)));
+  }
+  const std::uint32_t slot = add(partition, place, customer);
+  Entry& entry = entries_[slot];
+  entry.size = static_cast<std::uint32_t>(loaded ? loaded->size() : usual_size);
+  entry.due = core::next_due(*state);
+  entry.state = std::move(state);
+  entry.state_bytes = static_cast<std::uint32_t>(bytes_of(*entry.state));
+  bytes_ += entry.saved_bytes() + entry.state_bytes;
+  value_bytes_ += entry.state_bytes;
+  as_value_.push_back(slot);
+  return slot;
+}
+
+// --- Changing -----------------------------------------------------------------------------------
+
+Result<core::State*> Customers::of(Partition partition, std::string_view customer) {
+  KOI_ASSERT(at_hand_ == none);
+  make_room();
+  const std::uint64_t place = store::place_of(partition, customer) | in_use;
+  KOI_LET(const std::uint32_t slot, bring(partition, place, customer));
+  Entry& entry = entries_[slot];
+  if (awaits_taking(entry)) keep_aside(slot);
+  if (!entry.state) {
+    KOI_LET(auto state, core::decode(plan_, std::string_view(entry.bytes.get(), entry.size)));
+    entry.state = std::make_unique<core::State>(std::move(state));
+    entry.bytes.reset();
+    entry.state_bytes = static_cast<std::uint32_t>(bytes_of(*entry.state));
+    bytes_ += entry.state_bytes;
+    value_bytes_ += entry.state_bytes;
+    as_value_.push_back(slot);
+  }
+  entry.recent = true;
+  at_hand_ = slot;
+  return entry.state.get();
+}
+
+void Customers::unchanged() {
+  KOI_ASSERT(at_hand_ != none);
+  at_hand_ = none;
+}
+
+void Customers::changed() {
+  KOI_ASSERT(at_hand_ != none);
+  const std::uint32_t slot = std::exchange(at_hand_, none);
+  Entry& entry = entries_[slot];
+  const auto now = static_cast<std::uint32_t>(bytes_of(*entry.state));
+  bytes_ += now - std::uint64_t{entry.state_bytes};
+  value_bytes_ += now - std::uint64_t{entry.state_bytes};
+  entry.state_bytes = now;
+  const Timestamp due = core::next_due(*entry.state);
+  timers_.move(entry.partition, entry.id, entry.due, due);
+  entry.due = due;
+  if (entry.generation == current_) return;
+  entry.generation = current_;
+  entry.taken = false;
+  changed_.push_back({entry.place & ~in_use, slot});
+  changed_bytes_ += entry.saved_bytes();
+}
+
+// --- Checkpoints --------------------------------------------------------------------------------
+
+std::vector<Changed> Customers::freeze() {
+  KOI_ASSERT(frozen_ == 0 && at_hand_ == none);
+  frozen_ = current_++;
+  frozen_bytes_ = std::exchange(changed_bytes_, 0);
+  return std::exchange(changed_, {});
+}
+
+store::Saved Customers::saved(const Entry& entry) const {
+  std::string bytes =
+      entry.state ? core::encode(plan_, *entry.state) : std::string(entry.bytes.get(), entry.size);
+  return {entry.partition, entry.id, std::move(bytes), entry.due};
+}
+
+void Customers::keep_aside(std::uint32_t slot) {
+  Entry& entry = entries_[slot];
+  const auto& kept = kept_aside_.emplace(slot, saved(entry)).first->second;
+  kept_aside_bytes_ += aside_bytes(kept);
+  bytes_ += aside_bytes(kept);
+  entry.taken = true;
+}
+
+void Customers::take(std::span<const Changed> which, std::vector<store::Saved>& into) {
+  for (const Changed& each : which) {
+    Entry& entry = entries_[each.slot];
+    if (awaits_taking(entry)) {
+      into.push_back(saved(entry));
+      entry.taken = true;
+      continue;
+    }
+    const auto kept = kept_aside_.find(each.slot);
+    KOI_ASSERT(kept != kept_aside_.end());
+    kept_aside_bytes_ -= aside_bytes(kept->second);
+    bytes_ -= aside_bytes(kept->second);
+    into.push_back(std::move(kept->second));
+    kept_aside_.erase(kept);
+  }
+}
+
+void Customers::committed() {
+  KOI_ASSERT(frozen_ != 0 && kept_aside_.empty());
+  committed_ = std::exchange(frozen_, 0);
+  frozen_bytes_ = 0;
+}
+
+void Customers::failed(std::span<const Changed> frozen) {
+  KOI_ASSERT(frozen_ != 0);
+  for (const Changed& each : frozen) {
+    Entry& entry = entries_[each.slot];
+    if (entry.generation != frozen_) continue;  // it has changed again since, and counts already
+    entry.generation = current_;
+    entry.taken = false;
+    changed_.push_back(each);
+    changed_bytes_ += entry.saved_bytes();
+  }
+  frozen_ = 0;
+  frozen_bytes_ = 0;
+  kept_aside_.clear();
+  bytes_ -= std::exchange(kept_aside_bytes_, 0);
+}
+
+// --- Room ---------------------------------------------------------------------------------------
+
+// From a value to bytes. What is not changed could go at once, but to read it again costs more.
+void Customers::cool(Entry& entry) {
+  const std::string bytes = core::encode(plan_, *entry.state);
+  bytes_ -= entry.saved_bytes() + entry.state_bytes;
+  value_bytes_ -= entry.state_bytes;
+  entry.bytes = std::make_unique_for_overwrite<char[]>(bytes.size());
+  std::memcpy(entry.bytes.get(), bytes.data(), bytes.size());
+  const std::uint64_t before = entry.saved_bytes();
+  entry.size = static_cast<std::uint32_t>(bytes.size());
+  entry.state.reset();
+  entry.state_bytes = 0;
+  bytes_ += entry.saved_bytes();
+  // Its share in what is held was an estimate until now.
+  if (entry.generation == current_) changed_bytes_ += entry.saved_bytes() - before;
+}
+
+void Customers::make_room() {
+  for (int step = 0; value_bytes_ > value_budget_ && step < steps_at_once; ++step) {
+    const std::uint32_t slot = as_value_.front();
+    as_value_.pop_front();
+    Entry& entry = entries_[slot];
+    if (std::exchange(entry.recent, false))
+      as_value_.push_back(slot);
+    else
+      cool(entry);
+  }
+  // INVARIANT: a state leaves memory only when a committed checkpoint holds it.
+  for (int step = 0; bytes_ > budget_ / 100 * 98 && step < steps_at_once; ++step) {
+    hand_ = hand_ + 1 < entries_.size() ? hand_ + 1 : 0;
+    Entry& entry = entries_[hand_];
+    if (entry.place == 0 || entry.state || is_changed(entry)) continue;
+    if (!std::exchange(entry.recent, false)) remove(static_cast<std::uint32_t>(hand_));
+  }
+}
+
+// --- Timers -------------------------------------------------------------------------------------
+
+Result<std::vector<store::Due>> Customers::stored_timers(const std::optional<store::Due>& after,
+                                                         std::size_t limit,
+                                                         std::optional<store::Due>& last) const {
+  KOI_LET(auto rows, store_.due(group_, Timestamp::never(), limit, after));
+  if (rows.size() == limit) last = rows.back();
+  // Who is in memory may be due otherwise by now; he is asked himself.
+  std::erase_if(rows, [&](const store::Due& row) {
+    const std::uint64_t place = store::place_of(row.partition, row.customer) | in_use;
+    return find(row.partition, place, row.customer) != none;
+  });
+  return rows;
+}
+
+}  // namespace koi::durable

@@ -1,0 +1,123 @@
+// Customers: the states of one group's customers within a budget of bytes, over a store. What is
+// not in memory is in the store as it is: a state may leave memory only when a committed checkpoint
+// holds it. A checkpoint freezes what has changed without stopping the group: a state that must
+// change before it was written is kept aside as it was. Often used states are kept as values, the
+// others as bytes. One thread's own.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/result.h"
+#include "core/state.h"
+#include "durable/timers.h"
+#include "plan/plan.h"
+#include "store/store.h"
+
+namespace koi::durable {
+
+// A changed customer, as a checkpoint finds him again.
+struct Changed {
+  std::uint64_t place = 0;  // of store::place_of: the order in which they are written
+  std::uint32_t slot = 0;
+};
+
+class Customers {
+ public:
+  // `budget` is in bytes, for everything that this keeps. Plan and store must outlive it.
+  Customers(const plan::Plan& plan, const store::Store& store, store::Group group,
+            std::uint64_t budget);
+
+  // The customer's state, in memory, loaded or new; it may be changed until the next call of
+  // anything here, and then changed() or unchanged() must follow. Errors are the store's.
+  Result<core::State*> of(Partition partition, std::string_view customer);
+  void changed();
+  void unchanged();
+
+  // The first timer of the group due before that instant, as Timers::next.
+  Result<const store::Due*> next_timer(Timestamp before) { return timers_.next(before); }
+
+  // --- Checkpoints
+
+  // Freezes all that has changed since the last freeze; at most one set is frozen at a time. Takes
+  // no time to speak of.
+  std::vector<Changed> freeze();
+  // The frozen form of these customers, each to be asked for once.
+  void take(std::span<const Changed> which, std::vector<store::Saved>& into);
+  // A checkpoint holds the frozen set; or none does, and it counts as changed again.
+  void committed();
+  void failed(std::span<const Changed> frozen);
+
+  bool is_frozen() const { return frozen_ != 0; }
+  std::uint64_t bytes() const { return bytes_; }
+  // What must stay in memory until a checkpoint holds it: all of it, and what was changed since the
+  // last freeze.
+  std::uint64_t held_bytes() const { return changed_bytes_ + frozen_bytes_ + kept_aside_bytes_; }
+  std::uint64_t changed_bytes() const { return changed_bytes_; }
+  std::uint64_t budget() const { return budget_; }
+  std::size_t customers() const { return used_; }
+  std::uint64_t loads() const { return loads_; }
+
+ private:
+  struct Entry {
+    std::string id;
+    std::uint64_t place = 0;
+    std::unique_ptr<core::State> state;  // the value, or null: then `bytes` are the state
+    std::unique_ptr<char[]> bytes;
+    std::uint32_t size = 0;         // of the encoded state, as far as it is known
+    std::uint32_t state_bytes = 0;  // that the value takes in memory
+    Timestamp due = Timestamp::never();
+    std::uint32_t generation = 0;  // in which it was last changed; 0: as the store has it
+    Partition partition = 0;
+    bool recent = false;
+    bool taken = false;                 // its frozen form is written or kept aside
+    std::uint32_t saved_bytes() const;  // what it takes as bytes, all in all
+  };
+  static constexpr std::uint32_t none = UINT32_MAX;
+
+  std::uint32_t find(Partition partition, std::uint64_t place, std::string_view customer) const;
+  Result<std::uint32_t> bring(Partition partition, std::uint64_t place, std::string_view customer);
+  std::uint32_t add(Partition partition, std::uint64_t place, std::string_view customer);
+  void remove(std::uint32_t slot);
+  void index(std::uint32_t slot);
+  void unindex(std::uint32_t slot);
+  bool is_changed(const Entry& entry) const { return entry.generation > committed_; }
+  bool awaits_taking(const Entry& entry) const {
+    return frozen_ != 0 && entry.generation == frozen_ && !entry.taken;
+  }
+  store::Saved saved(const Entry& entry) const;
+  void keep_aside(std::uint32_t slot);
+  void cool(Entry& entry);
+  void make_room();
+  Result<std::vector<store::Due>> stored_timers(const std::optional<store::Due>& after,
+                                                std::size_t limit,
+                                                std::optional<store::Due>& last) const;
+
+  const plan::Plan& plan_;
+  const store::Store& store_;
+  store::Group group_;
+  std::uint64_t budget_, value_budget_;
+  std::deque<Entry> entries_;
+  std::vector<std::uint32_t> free_;
+  std::vector<std::uint32_t> index_;    // slots by place, open addressing; none where empty
+  std::deque<std::uint32_t> as_value_;  // slots whose state is a value, longest so first
+  std::size_t used_ = 0, hand_ = 0;
+  std::uint64_t bytes_ = 0, value_bytes_ = 0;
+  std::uint64_t loads_ = 0;
+  Timers timers_;
+  std::uint32_t at_hand_ = none;  // whose state was handed out
+
+  // Generations: what was changed in `current_` is not frozen; up to `committed_`, all is stored.
+  std::uint32_t current_ = 1, frozen_ = 0, committed_ = 0;
+  std::vector<Changed> changed_;
+  std::uint64_t changed_bytes_ = 0, frozen_bytes_ = 0, kept_aside_bytes_ = 0;
+  std::unordered_map<std::uint32_t, store::Saved> kept_aside_;
+};
+
+}  // namespace koi::durable

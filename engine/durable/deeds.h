@@ -1,0 +1,39 @@
+// Deeds: what a group has decided, handed on when it may leave. The outbox stands behind it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "core/effect.h"
+#include "store/groups.h"
+
+namespace koi::durable {
+
+// One effect and where it comes from.
+struct Deed {
+  store::Position position = 0;  // of the input that caused it; a timer's: of its batch's opening
+  Partition partition = 0;
+  std::string customer;
+  core::Effect effect;
+};
+
+// Called for a group by whoever steps it, one call at a time; different groups at the same time.
+class Deeds {
+ public:
+  virtual ~Deeds() = default;
+
+  // All that one batch has decided, in order; its inputs are durable. A recovery gives again what
+  // was decided behind the last checkpoint: the same effects under the same keys.
+  virtual void take(store::Group group, std::vector<Deed> deeds) = 0;
+
+  // What must be known of all deeds taken so far when a recovery begins behind them (those still
+  // open): a checkpoint keeps it, and thaw() gets it back before anything is taken again. Bounded
+  // and quick: the group waits for it.
+  virtual std::string freeze(store::Group group) = 0;
+  virtual Result<void> thaw(store::Group group, std::string_view frozen) = 0;
+};
+
+}  // namespace koi::durable

@@ -1,0 +1,52 @@
+// Input: what a row of the journal holds, as bytes and back. A batch of a group begins with its
+// opening; the events and receipts behind it are as the plan's schema has them, by number: the
+// opening names the rules, so who reads them has that schema.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "model/event.h"
+#include "model/receipt.h"
+#include "plan/plan.h"
+
+namespace koi::durable {
+
+// Raised whenever the core would decide otherwise over the same inputs. A tail of the journal under
+// another number is refused.
+constexpr std::uint32_t semantics = 1;
+
+// The first row of a batch: a tick of the clock, and how all behind it is to be read.
+struct Opening {
+  Timestamp stamp;           // the batch's; never before the one of the batch before
+  std::uint32_t timers = 0;  // at most so many fire before its inputs, the rest with the next batch
+  std::uint32_t semantics = durable::semantics;
+  std::uint64_t rules = 0;  // names the program that decides
+  friend bool operator==(const Opening&, const Opening&) = default;
+};
+
+struct ReceiptFor {
+  std::string customer;
+  Receipt receipt;
+};
+
+// What comes in from outside or from a connector.
+using Given = std::variant<Event, ReceiptFor>;
+std::string_view customer_of(const Given& given);
+
+using Input = std::variant<Opening, Event, ReceiptFor>;
+
+std::string encode(const Opening& opening);
+std::string encode(const Given& given);
+
+// Error "corrupt" where the bytes are no input that the plan's schema allows.
+Result<Input> decode_input(const plan::Plan& plan, std::string_view bytes);
+// The opening alone, which every program can read; nothing where the bytes are none.
+std::optional<Opening> decode_opening(std::string_view bytes);
+
+}  // namespace koi::durable

@@ -1,0 +1,105 @@
+#include "durable/recover.h"
+
+#include <utility>
+
+namespace koi::durable {
+
+namespace {
+
+constexpr std::size_t rows_at_once = 4096;
+// Of the budget that states changed by the replay may hold before they are written back.
+constexpr std::uint64_t percent_held = 40;
+
+std::string text_of(std::uint64_t number) { return std::to_string(number); }
+
+// Sets writer and deeds to where the checkpoint stands.
+Result<void> begin(Writer& writer, const store::Journal& journal, const store::Store& store,
+                   store::Group group, store::Position position, Deeds& deeds) {
+  KOI_LET(const store::Position last, journal.last(group));
+  const auto foreign = [&] {
+    return Error{"foreign", "the states of group " + text_of(group) + " stand for position " +
+                                text_of(position) +
+                                " of another journal than the one beside them; put back the files "
+                                "that belong together"};
+  };
+  if (position > last) return foreign();
+  if (position == 0) return {};
+  const auto chain = journal.chain(group, position);
+  if (!chain && chain.error().code != "gap") return chain.error();
+  KOI_LET(const std::string bytes, store.kept(group));
+  KOI_LET(const Kept kept, decode_kept(bytes));
+  if (!chain || *chain != kept.chain) return foreign();
+  writer.begin_behind(position, kept.stamp);
+  return deeds.thaw(group, kept.deeds);
+}
+
+Result<void> check(const Opening& opening, std::uint64_t rules, store::Group group) {
+  if (opening.semantics != semantics)
+    return Error{"semantics",
+                 "the journal of group " + text_of(group) +
+                     " ends with inputs that a Koi with semantics " + text_of(opening.semantics) +
+                     " has decided, and this one has semantics " + text_of(semantics) +
+                     "; start that version once more and stop it cleanly, then start this one"};
+  if (opening.rules != rules)
+    return Error{"rules", "the journal of group " + text_of(group) +
+                              " ends with inputs that other rules have decided; start with those "
+                              "once more and stop cleanly, then start with these"};
+  return {};
+}
+
+}  // namespace
+
+Result<Recovered> recover(Writer& writer, const plan::Plan& plan, std::uint64_t rules,
+                          const store::Journal& journal, store::Store& store, store::Group group,
+                          store::Epoch epoch, Deeds& deeds) {
+  Recovered done;
+  KOI_LET(done.from, store.position(group));
+  KOI_TRY(begin(writer, journal, store, group, done.from, deeds));
+  done.to = done.from;
+  bool is_open = false;
+  const auto close = [&]() -> Result<void> {
+    if (!std::exchange(is_open, false)) return {};
+    writer.close();
+    const Customers& customers = writer.customers();
+    if (customers.held_bytes() < customers.budget() / 100 * percent_held) return {};
+    Frozen frozen = freeze(writer, group, epoch, deeds);
+    KOI_TRY(write(frozen, journal, store,
+                  [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
+                    writer.customers().take(which, into);
+                    return Result<void>();
+                  }));
+    writer.customers().committed();
+    ++done.checkpoints;
+    return {};
+  };
+  for (;;) {
+    KOI_LET(const auto rows, journal.read(group, done.to + 1, rows_at_once));
+    if (rows.empty()) break;
+    for (const store::Read& read : rows) {
+      // An opening of other semantics may be all of its batch that can be read.
+      if (const auto opening = decode_opening(read.row.bytes)) {
+        KOI_TRY(close());
+        KOI_TRY(check(*opening, rules, group));
+        KOI_TRY(writer.open(read.position, *opening));
+        is_open = true;
+      } else {
+        KOI_LET(Input input, decode_input(plan, read.row.bytes));
+        Given given;
+        if (auto* event = std::get_if<Event>(&input)) given = std::move(*event);
+        if (auto* receipt = std::get_if<ReceiptFor>(&input)) given = std::move(*receipt);
+        if (!is_open)
+          return Error{"corrupt", "the journal of group " + text_of(group) +
+                                      " does not begin a batch at position " +
+                                      text_of(read.position)};
+        const auto applied = writer.apply(read.position, read.row.partition, given);
+        if (!applied) return applied.error();
+        ++done.inputs;
+      }
+      done.to = read.position;
+    }
+  }
+  KOI_TRY(close());
+  return done;
+}
+
+}  // namespace koi::durable

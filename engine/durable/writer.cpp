@@ -1,0 +1,127 @@
+#include "durable/writer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/decide.h"
+
+namespace koi::durable {
+
+void Request::finish(std::size_t inputs, const Error* error) {
+  if (error) {
+    const std::lock_guard lock(mutex_);
+    if (!error_) error_ = *error;
+  }
+  if (left_.fetch_sub(inputs) != inputs || !done_) return;
+  if (error_)
+    done_(*error_);
+  else
+    done_(std::move(answers_));
+}
+
+namespace {
+
+// Calls `each` with every request of the batch and how many of its inputs stand side by side there:
+// neighbours are often of one request, which is then told once.
+template <class Each>
+void for_each_request(const Batch& batch, Each each) {
+  for (const auto& items : batch.parts) {
+    for (std::size_t i = 0; i < items.size();) {
+      std::size_t end = i + 1;
+      while (end < items.size() && items[end].request == items[i].request) ++end;
+      if (items[i].request) each(*items[i].request, end - i);
+      i = end;
+    }
+  }
+}
+
+}  // namespace
+
+std::size_t Batch::inputs() const {
+  std::size_t inputs = 0;
+  for (const auto& items : parts) inputs += items.size();
+  return inputs;
+}
+
+void Batch::fail(const Error& error) const {
+  for_each_request(*this,
+                   [&](Request& request, std::size_t inputs) { request.finish(inputs, &error); });
+}
+
+Result<void> Writer::step(const Batch& batch) {
+  KOI_TRY(open(batch.first, batch.opening));
+  store::Position position = batch.first;
+  for (const auto& items : batch.parts) {
+    for (const Item& item : items) {
+      KOI_LET(const core::Standing standing, apply(++position, item.partition, item.given));
+      if (item.request) item.request->answer(item.number, {standing, position});
+    }
+  }
+  close();
+  for_each_request(batch, [](Request& request, std::size_t inputs) { request.finish(inputs); });
+  return {};
+}
+
+Result<void> Writer::open(store::Position position, const Opening& opening) {
+  position_ = position;
+  stamp_ = opening.stamp;
+  return fire_timers(opening);
+}
+
+// INVARIANT: timers fire in the order of (due, customer); a replay depends on it.
+Result<void> Writer::fire_timers(const Opening& opening) {
+  for (std::uint32_t fired = 0; fired < opening.timers; ++fired) {
+    KOI_LET(const store::Due* next, customers_.next_timer(opening.stamp));
+    if (!next) return {};
+    const store::Due timer = *next;
+    KOI_LET(core::State * state, customers_.of(timer.partition, timer.customer));
+    core::decide(plan_, *state, core::Tick{timer.due, true}, effects_);
+    hand_on(*state, position_, timer.partition);
+    customers_.changed();
+  }
+  return {};
+}
+
+Result<core::Standing> Writer::apply(store::Position position, Partition partition,
+                                     const Given& given) {
+  position_ = position;
+  KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
+  core::Standing standing{};
+  if (const auto* event = std::get_if<Event>(&given)) {
+    if (event->time <= stamp_) {
+      standing = core::decide(plan_, *state, *event, effects_);
+    } else {  // or it would fire the future
+      Event now = *event;
+      now.time = stamp_;
+      standing = core::decide(plan_, *state, now, effects_);
+    }
+  } else {
+    Receipt receipt = std::get<ReceiptFor>(given).receipt;
+    receipt.time = stamp_;
+    standing = core::decide(plan_, *state, receipt, effects_);
+  }
+  hand_on(*state, position, partition);
+  // A receipt that nobody waits for has fired what was due before it.
+  if (standing == core::Standing::Duplicate && std::holds_alternative<Event>(given))
+    customers_.unchanged();
+  else
+    customers_.changed();
+  return standing;
+}
+
+void Writer::hand_on(core::State& state, store::Position position, Partition partition) {
+  for (core::Effect& effect : effects_)
+    decided_.push_back({position, partition, state.id, std::move(effect)});
+  effects_.clear();
+}
+
+void Writer::close() {
+  if (!decided_.empty()) deeds_.take(group_, std::exchange(decided_, {}));
+}
+
+Result<Timestamp> Writer::next_due() {
+  KOI_LET(const store::Due* next, customers_.next_timer(Timestamp::never()));
+  return next ? next->due : Timestamp::never();
+}
+
+}  // namespace koi::durable

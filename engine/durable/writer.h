@@ -1,0 +1,118 @@
+// Writer: the one who steps a group of partitions. It is given batches that are durable already and
+// takes them through the core: timers that are due before a batch's stamp, then its inputs. What
+// was decided is handed on, and who asked is answered, when the whole batch is stepped. Knows no
+// clock and no thread: what it does follows from the journal alone. One thread's own.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/decide.h"
+#include "durable/customers.h"
+#include "durable/deeds.h"
+#include "durable/input.h"
+#include "store/journal.h"
+
+namespace koi::durable {
+
+// What became of an input.
+struct Answer {
+  core::Standing standing = core::Standing::Applied;
+  store::Position position = 0;  // where it stands in its group's journal
+  friend bool operator==(const Answer&, const Answer&) = default;
+};
+
+// Inputs that came together and are answered together, whatever groups they belong to.
+using Done = std::function<void(Result<std::vector<Answer>>)>;
+
+// Thread-safe: each group answers for its own inputs, and the last one calls.
+class Request;
+
+// One input on its way through a group.
+struct Item {
+  Given given;
+  Partition partition = 0;
+  std::shared_ptr<Request> request;  // null: nobody waits
+  std::uint32_t number = 0;          // among the request's
+};
+
+class Request {
+ public:
+  Request(std::size_t inputs, Done done)
+      : answers_(inputs), left_(inputs), done_(std::move(done)) {}
+  void answer(std::uint32_t number, Answer answer) { answers_[number] = answer; }
+  // `inputs` of them are answered, or failed for that reason.
+  void finish(std::size_t inputs, const Error* error = nullptr);
+
+ private:
+  std::vector<Answer> answers_;
+  std::atomic<std::size_t> left_;
+  std::mutex mutex_;
+  std::optional<Error> error_;
+  Done done_;
+};
+
+// A batch of one group, as the journal has it from `first` on: the opening, then the items of each
+// part.
+struct Batch {
+  store::Position first = 0;
+  Opening opening;
+  std::vector<std::vector<Item>> parts;
+
+  std::size_t inputs() const;
+  // Tells whoever waits that nothing came of it.
+  void fail(const Error& error) const;
+};
+
+class Writer {
+ public:
+  // All must outlive it. `budget` is the customers'.
+  Writer(const plan::Plan& plan, const store::Store& store, store::Group group,
+         std::uint64_t budget, Deeds& deeds)
+      : plan_(plan), group_(group), customers_(plan, store, group, budget), deeds_(deeds) {}
+
+  // Takes a batch through the core, hands on what it decided, answers. After an error (the store
+  // could not be read) the state in memory is of no use any more; nobody was answered.
+  Result<void> step(const Batch& batch);
+
+  // The same row by row, for a recovery: openings and inputs in the journal's order, close() behind
+  // the last of each batch.
+  Result<void> open(store::Position position, const Opening& opening);
+  Result<core::Standing> apply(store::Position position, Partition partition, const Given& given);
+  void close();
+
+  // The last position stepped, and the stamp of its batch.
+  store::Position position() const { return position_; }
+  Timestamp stamp() const { return stamp_; }
+  // Where a recovery begins: everything up to here is in the store.
+  void begin_behind(store::Position position, Timestamp stamp) {
+    position_ = position;
+    stamp_ = stamp;
+  }
+  // When the group's next timer is due; never where there is none. One that the last batch's
+  // allowance left over is due already.
+  Result<Timestamp> next_due();
+
+  Customers& customers() { return customers_; }
+  const Customers& customers() const { return customers_; }
+
+ private:
+  Result<void> fire_timers(const Opening& opening);
+  void hand_on(core::State& state, store::Position position, Partition partition);
+
+  const plan::Plan& plan_;
+  store::Group group_;
+  Customers customers_;
+  Deeds& deeds_;
+  store::Position position_ = 0;
+  Timestamp stamp_ = Timestamp::ever();
+  std::vector<core::Effect> effects_;
+  std::vector<Deed> decided_;
+};
+
+}  // namespace koi::durable

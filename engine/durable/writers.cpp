@@ -1,0 +1,486 @@
+#include "durable/writers.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace koi::durable {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Of a group's budget that what must stay in memory may take before the door waits, and before the
+// stepping waits too.
+constexpr std::uint64_t percent_slow = 80, percent_stopped = 92;
+// After a checkpoint has failed, or the disk was full.
+constexpr auto until_next_try = std::chrono::seconds(2);
+
+// Whether the same may go well later. After everything else it is not known what is on the disk.
+bool may_go_on(const Error& error) { return error.code == "full"; }
+
+}  // namespace
+
+// --- Opening ------------------------------------------------------------------------------------
+
+Writers::Writers(World world, Settings settings)
+    : world_(std::move(world)), settings_(settings), recovered_(world_.groups.count) {
+  for (store::Group number = 0; number < world_.groups.count; ++number) {
+    groups_.push_back(
+        std::make_unique<Group>(world_, number, settings_.budget / world_.groups.count));
+    groups_.back()->times = CheckpointTimes(settings_.checkpoints);
+  }
+}
+
+Result<std::unique_ptr<Writers>> Writers::open(World world, Settings settings) {
+  std::unique_ptr<Writers> writers(new Writers(std::move(world), settings));
+  KOI_TRY(writers->recover_all());
+  return writers;
+}
+
+Result<void> Writers::recover_all() {
+  std::vector<Result<void>> results(groups_.size());
+  std::vector<std::thread> threads;
+  for (const auto& each : groups_)
+    threads.emplace_back([this, &group = *each, &result = results[each->number]] {
+      result = [&]() -> Result<void> {
+        KOI_LET(group.journal_epoch, world_.journal.take(group.number));
+        KOI_LET(group.store_epoch, world_.store.take(group.number));
+        KOI_LET(recovered_[group.number],
+                recover(group.writer, world_.plan, world_.rules, world_.journal, world_.store,
+                        group.number, group.store_epoch, world_.deeds));
+        KOI_LET(group.stored, world_.store.position(group.number));
+        KOI_LET(const Timestamp due, group.writer.next_due());
+        group.next_due = due.us;
+        group.last_input = group.retry = Clock::now();
+        return {};
+      }();
+    });
+  for (std::thread& thread : threads) thread.join();
+  for (Result<void>& result : results) KOI_TRY(std::move(result));
+  for (const auto& group : groups_) last_stamp_ = std::max(last_stamp_, group->writer.stamp());
+  return {};
+}
+
+Writers::~Writers() {
+  if (committing_.joinable()) fail({"stopping", "the writers were taken down"});
+  for (std::thread* thread : {&committing_, &writing_})
+    if (thread->joinable()) thread->join();
+  for (std::thread& thread : stepping_)
+    if (thread.joinable()) thread.join();
+  give_up_queues({"stopping", "the writers were taken down"});
+}
+
+// --- The door -----------------------------------------------------------------------------------
+
+Result<void> Writers::submit(std::vector<Given> inputs, Done done, Lane lane) {
+  if (const auto error = failed_ ? failure() : std::nullopt) return *error;
+  if (door_closed_ && lane == Lane::Outer)
+    return Error{"stopping", "this process is stopping and takes nothing more"};
+  if (inputs.empty()) {
+    if (done) done(std::vector<Answer>());
+    return {};
+  }
+  const auto request = std::make_shared<Request>(inputs.size(), std::move(done));
+  std::vector<std::vector<Part>> parts(groups_.size());
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const Partition partition = partition_of(customer_of(inputs[i]));
+    auto& of_group = parts[world_.groups.group_of(partition)];
+    if (of_group.empty() || of_group.back().items.size() >= settings_.longest_batch ||
+        of_group.back().bytes >= settings_.batch_bytes)
+      of_group.push_back({.lane = lane});
+    Part& part = of_group.back();
+    part.rows.push_back({partition, encode(inputs[i])});
+    part.bytes += part.rows.back().bytes.size();
+    part.items.push_back({std::move(inputs[i]), partition, request, static_cast<std::uint32_t>(i)});
+  }
+  for (const auto& group : groups_) {
+    if (lane == Lane::Inner || parts[group->number].empty()) continue;
+    if (group->is_slow || group->waiting >= settings_.longest_queue ||
+        group->waiting_bytes >= settings_.queue_bytes)
+      return Error{"busy", "more inputs wait than can be taken; send these again a little later"};
+  }
+  for (const auto& group : groups_) {
+    auto& of_group = parts[group->number];
+    if (of_group.empty()) continue;
+    const std::lock_guard lock(group->queue_mutex);
+    for (Part& part : of_group) {
+      if (lane == Lane::Outer) group->waiting += part.items.size();
+      if (lane == Lane::Outer) group->waiting_bytes += part.bytes;
+      (lane == Lane::Outer ? group->outer : group->inner).push_back(std::move(part));
+    }
+  }
+  wake_committer();
+  return {};
+}
+
+// --- Committing ---------------------------------------------------------------------------------
+
+void Writers::wake_committer() {
+  {
+    const std::lock_guard lock(commit_mutex_);
+    if (is_wanted_) return;
+    is_wanted_ = true;
+  }
+  commit_wanted_.notify_one();
+}
+
+std::vector<Writers::Part> Writers::take_waiting(Group& group) {
+  std::vector<Part> taken;
+  std::size_t inputs = 0, bytes = 0;
+  const std::lock_guard lock(group.queue_mutex);
+  for (auto* queue : {&group.inner, &group.outer}) {
+    while (!queue->empty()) {
+      Part& part = queue->front();
+      inputs += part.items.size();
+      bytes += part.bytes;
+      if (!taken.empty() && (inputs > settings_.longest_batch || bytes > settings_.batch_bytes))
+        return taken;
+      if (part.lane == Lane::Outer) group.waiting -= part.items.size();
+      if (part.lane == Lane::Outer) group.waiting_bytes -= part.bytes;
+      taken.push_back(std::move(part));
+      queue->pop_front();
+    }
+  }
+  return taken;
+}
+
+struct Writers::Share {
+  Group* group;
+  std::vector<Part> parts;
+  Opening opening;
+  std::vector<store::Row> rows;
+};
+
+// Nothing was written. Who is outside is told; what comes from within waits for better times.
+void Writers::refuse(std::vector<Share> shares, const Error& error) {
+  for (Share& share : shares) {
+    auto row = share.rows.begin() + 1;
+    std::deque<Part> kept;
+    for (Part& part : share.parts) {
+      const auto end = row + static_cast<std::ptrdiff_t>(part.items.size());
+      if (part.lane == Lane::Inner && may_go_on(error)) {
+        part.rows.assign(std::move_iterator(row), std::move_iterator(end));
+        kept.push_back(std::move(part));
+      } else {
+        Batch batch;
+        batch.parts.push_back(std::move(part.items));
+        batch.fail(error);
+      }
+      row = end;
+    }
+    const std::lock_guard lock(share.group->queue_mutex);
+    share.group->inner.insert(share.group->inner.begin(), std::move_iterator(kept.begin()),
+                              std::move_iterator(kept.end()));
+  }
+}
+
+Result<bool> Writers::commit() {
+  std::vector<Share> shares;
+  std::vector<store::Appended> appended;
+  const Timestamp now = std::max(last_stamp_, world_.clock());
+  for (const auto& group : groups_) {
+    const std::size_t unstepped = group->unstepped;
+    if (unstepped >= settings_.most_batches) continue;
+    std::vector<Part> parts = take_waiting(*group);
+    // A group that is at work says when its next timer is due when it is done. What is due at a
+    // stop is due at the next start.
+    const bool is_due = unstepped == 0 && group->next_due < now.us && !door_closed_;
+    if (parts.empty() && !is_due) continue;
+    Share& share = shares.emplace_back();
+    share.group = group.get();
+    share.opening = {now, settings_.timers_at_once, semantics, world_.rules};
+    share.rows.push_back({group->number, encode(share.opening)});
+    for (Part& part : parts)
+      std::move(part.rows.begin(), part.rows.end(), std::back_inserter(share.rows));
+    share.parts = std::move(parts);
+  }
+  if (shares.empty()) return false;
+  for (const Share& share : shares)
+    appended.push_back({share.group->number, share.group->journal_epoch, share.rows});
+
+  const auto last = world_.journal.append(appended);
+  if (!last) {
+    refuse(std::move(shares), last.error());
+    return last.error();
+  }
+  last_stamp_ = now;
+  ++commits_;
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    Group& group = *shares[i].group;
+    Batch batch{(*last)[i] - shares[i].rows.size() + 1, shares[i].opening, {}};
+    for (Part& part : shares[i].parts) batch.parts.push_back(std::move(part.items));
+    ++group.unstepped;
+    {
+      const std::lock_guard lock(group.mutex);
+      group.committed.push_back(std::move(batch));
+    }
+    group.changed.notify_one();
+  }
+  return true;
+}
+
+// Until something waits, a timer is due, or (where nothing could be written) for a while.
+void Writers::wait_for_work(bool is_well) {
+  auto wait = std::chrono::microseconds(std::chrono::milliseconds(500));
+  const Timestamp now = world_.clock();
+  for (const auto& group : groups_) {
+    const Timestamp due{group->next_due};
+    if (due == Timestamp::never()) continue;
+    const Duration left = std::max(due - now, Duration{0}) + microseconds(1000);
+    wait = std::min(wait, std::chrono::microseconds(left.us));
+  }
+  std::unique_lock lock(commit_mutex_);
+  if (is_well)
+    commit_wanted_.wait_for(lock, wait, [&] { return is_wanted_ || failed_; });
+  else
+    commit_wanted_.wait_for(lock, until_next_try, [&] { return failed_ || door_closed_; });
+  is_wanted_ = false;
+}
+
+void Writers::commit_on() {
+  while (!failed_) {
+    auto committed = commit();
+    if (!committed && !may_go_on(committed.error())) {
+      fail(committed.error());
+      break;
+    }
+    if (!committed) trouble_(committed.error());
+    if (committed && *committed) continue;
+    if (door_closed_) {
+      // Everything is committed; what the last batches still cause goes on the same way.
+      bool is_quiet = true;
+      for (const auto& group : groups_) {
+        const std::lock_guard lock(group->queue_mutex);
+        is_quiet =
+            is_quiet && group->unstepped == 0 && group->outer.empty() && group->inner.empty();
+      }
+      if (is_quiet) break;
+    }
+    wait_for_work(committed.has_value());
+  }
+  if (failed_) give_up_queues(*failure());
+  all_committed_ = true;
+  for (const auto& group : groups_) {
+    const std::lock_guard lock(group->mutex);
+    group->changed.notify_all();
+  }
+}
+
+// --- Stepping -----------------------------------------------------------------------------------
+
+Result<void> Writers::step_batch(Group& group, const Batch& batch) {
+  const auto begin = Clock::now();
+  if (auto stepped = group.writer.step(batch); !stepped) {
+    batch.fail(stepped.error());
+    return stepped;
+  }
+  group.times.stepped(batch.inputs(), Clock::now() - begin);
+  if (!batch.parts.empty()) group.last_input = begin;
+  KOI_LET(const Timestamp due, group.writer.next_due());
+  group.next_due = due.us;
+  --group.unstepped;
+  const Customers& customers = group.writer.customers();
+  group.is_slow = customers.held_bytes() > customers.budget() / 100 * percent_slow;
+  return {};
+}
+
+Result<bool> Writers::step(store::Group number) {
+  Group& group = *groups_[number];
+  if (group.committed.empty()) return false;
+  const Batch batch = std::move(group.committed.front());
+  group.committed.pop_front();
+  KOI_TRY(step_batch(group, batch));
+  return true;
+}
+
+// Memory stays within its budget: where what must stay would not leave room, the checkpoint that is
+// being written comes first.
+bool Writers::may_step(const Group& group) const {
+  const Customers& customers = group.writer.customers();
+  return customers.held_bytes() <= customers.budget() / 100 * percent_stopped;
+}
+
+void Writers::begin_checkpoint(Group& group) {
+  group.times.begin();
+  Frozen frozen = freeze(group.writer, group.number, group.store_epoch, world_.deeds);
+  {
+    const std::lock_guard lock(frozen_mutex_);
+    frozen_.push_back(std::move(frozen));
+  }
+  frozen_changed_.notify_one();
+}
+
+void Writers::settle(Group& group, Outcome outcome) {
+  Customers& customers = group.writer.customers();
+  if (outcome.written) {
+    customers.committed();
+    ++checkpoints_;
+  } else {
+    customers.failed(outcome.changed);
+    group.retry = Clock::now() + until_next_try;
+  }
+  group.is_slow = customers.held_bytes() > customers.budget() / 100 * percent_slow;
+}
+
+void Writers::step_on(Group& group) {
+  Customers& customers = group.writer.customers();
+  std::unique_lock lock(group.mutex);
+  while (!failed_) {
+    const bool may_commit = !customers.is_frozen() && Clock::now() >= group.retry;
+    const bool is_idle = group.committed.empty();
+    const bool is_last = all_committed_ && is_idle;
+    const auto rested = std::chrono::duration_cast<std::chrono::microseconds>(
+        is_idle ? Clock::now() - group.last_input : Clock::duration(0));
+    if (group.answer) {
+      customers.take(group.asked, *group.answer);
+      group.answer = nullptr;
+      group.changed.notify_all();
+    } else if (group.outcome) {
+      Outcome outcome = *std::exchange(group.outcome, std::nullopt);
+      settle(group, std::move(outcome));
+    } else if (may_commit && (group.times.is_due(customers, rested) ||
+                              (is_last && group.writer.position() > group.stored))) {
+      lock.unlock();
+      begin_checkpoint(group);
+      lock.lock();
+      continue;
+    } else if (is_last && !customers.is_frozen() && group.writer.position() <= group.stored) {
+      return;
+    } else if (!is_idle && may_step(group)) {
+      const Batch batch = std::move(group.committed.front());
+      group.committed.pop_front();
+      lock.unlock();
+      const auto stepped = step_batch(group, batch);
+      if (!stepped) fail(stepped.error());
+      wake_committer();
+      lock.lock();
+      continue;
+    } else {
+      // Rests and retries are looked at now and then; everything else wakes this thread.
+      group.changed.wait_for(lock, std::chrono::milliseconds(200));
+    }
+  }
+  // What is committed here will be decided after the next start; nobody can be told now.
+  for (const Batch& batch : std::exchange(group.committed, {})) batch.fail(*failure());
+}
+
+// --- Writing back -------------------------------------------------------------------------------
+
+Result<void> Writers::take_from(Group& group, std::span<const Changed> which,
+                                std::vector<store::Saved>& into) {
+  std::unique_lock lock(group.mutex);
+  group.asked = which;
+  group.answer = &into;
+  group.changed.notify_all();
+  while (group.answer && !failed_) group.changed.wait_for(lock, std::chrono::milliseconds(200));
+  if (!group.answer) return {};
+  group.answer = nullptr;
+  return Error{"stopping", "the checkpoint was given up"};
+}
+
+void Writers::write_on() {
+  for (;;) {
+    Frozen frozen;
+    {
+      std::unique_lock lock(frozen_mutex_);
+      frozen_changed_.wait(lock, [&] { return !frozen_.empty() || no_more_frozen_; });
+      if (frozen_.empty()) return;
+      frozen = std::move(frozen_.front());
+      frozen_.pop_front();
+    }
+    Group& group = *groups_[frozen.group];
+    const auto written =
+        write(frozen, world_.journal, world_.store,
+              [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
+                return take_from(group, which, into);
+              });
+    if (!written && !failed_) {
+      trouble_(written.error());
+      if (written.error().code == "fenced") fail(written.error());
+    }
+    const std::lock_guard lock(group.mutex);
+    if (written) group.stored = frozen.position;
+    group.outcome = Outcome{written.has_value(), std::move(frozen.changed)};
+    group.changed.notify_all();
+  }
+}
+
+Result<void> Writers::checkpoint(store::Group number) {
+  Group& group = *groups_[number];
+  Customers& customers = group.writer.customers();
+  Frozen frozen = freeze(group.writer, number, group.store_epoch, world_.deeds);
+  group.times.begin();
+  const auto written = write(frozen, world_.journal, world_.store,
+                             [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
+                               customers.take(which, into);
+                               return Result<void>();
+                             });
+  settle(group, {written.has_value(), std::move(frozen.changed)});
+  if (written) group.stored = frozen.position;
+  return written;
+}
+
+// --- Starting and stopping ----------------------------------------------------------------------
+
+void Writers::start(std::function<void(const Error&)> trouble) {
+  KOI_ASSERT(!committing_.joinable());
+  trouble_ = trouble ? std::move(trouble) : [](const Error&) {};
+  committing_ = std::thread([this] { commit_on(); });
+  writing_ = std::thread([this] { write_on(); });
+  for (const auto& group : groups_)
+    stepping_.emplace_back([this, &group = *group] { step_on(group); });
+}
+
+Result<void> Writers::stop() {
+  door_closed_ = true;
+  wake_committer();
+  if (committing_.joinable()) committing_.join();
+  for (std::thread& thread : stepping_) thread.join();
+  stepping_.clear();
+  {
+    const std::lock_guard lock(frozen_mutex_);
+    no_more_frozen_ = true;
+  }
+  frozen_changed_.notify_all();
+  if (writing_.joinable()) writing_.join();
+  if (const auto error = failure()) return *error;
+  return {};
+}
+
+void Writers::give_up_queues(const Error& error) {
+  for (const auto& group : groups_) {
+    Batch batch;
+    {
+      const std::lock_guard lock(group->queue_mutex);
+      for (auto* queue : {&group->inner, &group->outer}) {
+        for (Part& part : *queue) batch.parts.push_back(std::move(part.items));
+        queue->clear();
+      }
+    }
+    batch.fail(error);
+  }
+}
+
+void Writers::fail(const Error& error) {
+  {
+    const std::lock_guard lock(failure_mutex_);
+    if (failure_) return;
+    failure_ = error;
+  }
+  failed_ = true;
+  trouble_(error);
+  {
+    const std::lock_guard lock(frozen_mutex_);
+    no_more_frozen_ = true;
+  }
+  frozen_changed_.notify_all();
+  commit_wanted_.notify_all();
+  for (const auto& group : groups_) group->changed.notify_all();
+}
+
+std::optional<Error> Writers::failure() const {
+  const std::lock_guard lock(failure_mutex_);
+  return failure_;
+}
+
+}  // namespace koi::durable

@@ -1,0 +1,181 @@
+// Writers: the groups of a process at work. Inputs come in at one door, are committed to the
+// journal by one thread for all groups (one sync for what waits, and the only look at a clock),
+// stepped by one thread for each group, and written back by one more. Nothing leaves, no answer and
+// no deed, before its batch is durable and stepped.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <thread>
+#include <vector>
+
+#include "durable/checkpoint.h"
+#include "durable/recover.h"
+#include "durable/writer.h"
+
+namespace koi::durable {
+
+enum class Lane : std::uint8_t {
+  Outer,  // from outside: refused while too much waits
+  Inner,  // receipts and messages: always taken, bounded by what caused them
+};
+
+struct Settings {
+  std::uint64_t budget = 256u << 20;    // for states in memory, in bytes, of all groups together
+  std::size_t longest_batch = 1000;     // inputs of one group in one commit
+  std::size_t longest_queue = 20'000;   // outer inputs that wait in one group
+  std::size_t batch_bytes = 16u << 20;  // the same two in bytes of the journal
+  std::size_t queue_bytes = 32u << 20;
+  std::size_t most_batches = 4;           // of one group, committed and not yet stepped
+  std::uint32_t timers_at_once = 10'000;  // that fire before one batch
+  CheckpointRules checkpoints;
+};
+
+// What the writers read and write. All of it must outlive them.
+struct World {
+  const plan::Plan& plan;
+  std::uint64_t rules;  // names the program that `plan` is
+  store::Journal& journal;
+  store::Store& store;
+  store::Groups groups;
+  Deeds& deeds;
+  std::function<Timestamp()> clock;
+};
+
+class Writers {
+ public:
+  // Takes the groups over and recovers them, all at once. Errors are those of recover().
+  static Result<std::unique_ptr<Writers>> open(World world, Settings settings);
+  // Without a stop() before it, it is as if the process had died here.
+  ~Writers();
+
+  // Hands inputs in; `done` is called when all are durable and stepped, or with the reason why they
+  // may not be, on a thread that others wait for. Thread-safe. Errors, after which nothing was
+  // taken and `done` is not called: "busy" (ask again later), "stopping", and whatever stopped the
+  // writers.
+  Result<void> submit(std::vector<Given> inputs, Done done, Lane lane = Lane::Outer);
+
+  // Starts the threads. `trouble` is told of what stops the writers, and of checkpoints that failed
+  // and will be tried again; it is called on their threads.
+  void start(std::function<void(const Error&)> trouble);
+  // Closes the door, takes everything inside to its end, writes it back: no tail is left.
+  Result<void> stop();
+
+  // --- By hand, where no threads were started: each does one thing and returns
+
+  // Commits what waits and what is due; false where there was nothing.
+  Result<bool> commit();
+  // Steps the group's oldest committed batch; false where there is none.
+  Result<bool> step(store::Group group);
+  // Writes the group back as it is now.
+  Result<void> checkpoint(store::Group group);
+
+  // For reports and tests; where threads run, only of what they say is thread-safe.
+  const Writer& writer(store::Group group) const { return groups_[group]->writer; }
+  Writer& writer(store::Group group) { return groups_[group]->writer; }
+  const std::vector<Recovered>& recovered() const { return recovered_; }
+  std::uint64_t checkpoints() const { return checkpoints_; }  // thread-safe
+  std::uint64_t commits() const { return commits_; }          // thread-safe
+
+ private:
+  // Inputs of one request for one group; they stay together.
+  struct Part {
+    Lane lane = Lane::Outer;
+    std::vector<Item> items;
+    std::vector<store::Row> rows;
+    std::size_t bytes = 0;  // of the rows
+  };
+  // What came of a checkpoint: its set is stored, or counts as changed again.
+  struct Outcome {
+    bool written = false;
+    std::vector<Changed> changed;
+  };
+  // A group, with what waits for its thread.
+  struct Group {
+    Group(const World& world, store::Group which, std::uint64_t budget)
+        : number(which), writer(world.plan, world.store, which, budget, world.deeds) {}
+
+    const store::Group number;
+    Writer writer;
+    store::Epoch journal_epoch = 0, store_epoch = 0;
+    store::Position stored = 0;  // of the last checkpoint
+
+    std::mutex queue_mutex;
+    std::deque<Part> outer, inner;
+    std::atomic<std::size_t> waiting = 0, waiting_bytes = 0;  // in `outer`
+
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<Batch> committed;
+    std::span<const Changed> asked;  // by the checkpoint that is being written …
+    std::vector<store::Saved>* answer =
+        nullptr;  // … and where it wants them; null: it asks nothing
+    std::optional<Outcome> outcome;
+
+    std::atomic<std::size_t> unstepped = 0;  // batches
+    std::atomic<std::int64_t> next_due = INT64_MAX;
+    std::atomic<bool> is_slow = false;  // too much must stay in memory: the door waits
+    CheckpointTimes times{{}};
+    std::chrono::steady_clock::time_point last_input, retry;
+  };
+
+  Writers(World world, Settings settings);
+  Result<void> recover_all();
+
+  // The committing thread.
+  void commit_on();
+  std::vector<Part> take_waiting(Group& group);
+  // One group's share in a commit.
+  struct Share;
+  void refuse(std::vector<Share> shares, const Error& error);
+  void wake_committer();
+  void wait_for_work(bool is_well);
+
+  // A group's thread.
+  void step_on(Group& group);
+  Result<void> step_batch(Group& group, const Batch& batch);
+  bool may_step(const Group& group) const;
+  void settle(Group& group, Outcome outcome);
+  void begin_checkpoint(Group& group);
+
+  // The thread that writes checkpoints.
+  void write_on();
+  Result<void> take_from(Group& group, std::span<const Changed> which,
+                         std::vector<store::Saved>& into);
+
+  void fail(const Error& error);
+  void give_up_queues(const Error& error);
+  std::optional<Error> failure() const;
+
+  World world_;
+  Settings settings_;
+  std::vector<std::unique_ptr<Group>> groups_;
+  std::vector<Recovered> recovered_;
+  Timestamp last_stamp_ = Timestamp::ever();
+  std::function<void(const Error&)> trouble_;
+
+  std::mutex commit_mutex_;
+  std::condition_variable commit_wanted_;
+  bool is_wanted_ = false;
+
+  std::mutex frozen_mutex_;
+  std::condition_variable frozen_changed_;
+  std::deque<Frozen> frozen_;
+  bool no_more_frozen_ = false;
+
+  mutable std::mutex failure_mutex_;
+  std::optional<Error> failure_;
+  std::atomic<bool> failed_ = false;
+  std::atomic<bool> door_closed_ = false;
+  std::atomic<bool> all_committed_ = false;  // and nothing more will be
+  std::atomic<std::uint64_t> checkpoints_ = 0, commits_ = 0;
+  std::thread committing_, writing_;
+  std::vector<std::thread> stepping_;
+};
+
+}  // namespace koi::durable

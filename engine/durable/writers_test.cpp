@@ -1,0 +1,528 @@
+#include "durable/writers.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <random>
+
+#include "durable/detail/trial.h"
+#include "store/memory.h"
+
+namespace koi::durable {
+namespace {
+
+constexpr store::Groups groups{3};
+constexpr std::uint64_t rules = 77;
+
+// What stands outside: every key that came, and whether one life gave it twice.
+class Outside final : public Deeds {
+ public:
+  void take(store::Group group, std::vector<Deed> deeds) override {
+    const std::lock_guard lock(mutex_);
+    for (const Deed& deed : deeds) {
+      EXPECT_EQ(groups.group_of(deed.partition), group);
+      EXPECT_TRUE(in_this_life_.insert(deed.effect.key).second) << "an effect twice";
+      keys.insert(deed.effect.key);
+    }
+  }
+  std::string freeze(store::Group group) override { return "frozen " + std::to_string(group); }
+  Result<void> thaw(store::Group group, std::string_view frozen) override {
+    EXPECT_EQ(frozen, "frozen " + std::to_string(group));
+    return {};
+  }
+  void begin_life() { in_this_life_.clear(); }
+
+  std::set<Hash128> keys;
+
+ private:
+  std::mutex mutex_;
+  std::set<Hash128> in_this_life_;
+};
+
+struct Deployment {
+  plan::Plan plan = trial_plan();
+  store::MemoryJournal journal{groups, 1};
+  store::MemoryStore store{groups};
+  Outside outside;
+  Timestamp now = *parse_instant("2026-03-02T10:00:00Z");
+
+  World world() {
+    return {plan, rules, journal, store, groups, outside, [this] { return now; }};
+  }
+  Result<std::unique_ptr<Writers>> open(Settings settings) {
+    outside.begin_life();
+    return Writers::open(world(), settings);
+  }
+  Given order(int number, int customers) {
+    const std::string customer = "c" + std::to_string(number * 7 % customers);
+    return trial_order(plan, "e" + std::to_string(number), customer, now - minutes(number % 3),
+                       number);
+  }
+  // After a clean stop everything is in the store, and as a plain run over the journal has it.
+  void expect_as_run() {
+    const Expected expected = expected_of(plan, journal, groups);
+    std::map<std::string, std::string> stored;
+    for (Partition partition = 0; partition < partition_count; ++partition) {
+      const std::vector<store::Saved> all = *store.scan(partition, "", 1'000'000);
+      for (const store::Saved& saved : all) {
+        EXPECT_EQ(partition, partition_of(saved.customer));
+        stored[saved.customer] = saved.bytes;
+        const auto found = expected.customers.find(saved.customer);
+        if (found == expected.customers.end()) continue;
+        EXPECT_EQ(saved.due, core::next_due(found->second));
+      }
+    }
+    EXPECT_EQ(stored, expected.bytes(plan));
+    EXPECT_EQ(outside.keys, std::set(expected.effects.begin(), expected.effects.end()));
+  }
+};
+
+// So small that hardly anybody stays in memory.
+Settings tight() {
+  Settings settings;
+  settings.budget = groups.count * 6000;
+  settings.longest_batch = 20;
+  settings.timers_at_once = 7;
+  return settings;
+}
+
+void run_dry(Writers& writers) {
+  for (bool more = true; more;) {
+    more = *writers.commit();
+    for (store::Group group = 0; group < groups.count; ++group)
+      while (*writers.step(group)) more = true;
+  }
+}
+
+void store_all(Writers& writers) {
+  for (store::Group group = 0; group < groups.count; ++group)
+    ASSERT_TRUE(writers.checkpoint(group));
+}
+
+// Where the door waits because too much must stay in memory, what is inside is finished first.
+void submit(Writers& writers, const std::vector<Given>& inputs) {
+  auto taken = writers.submit(inputs, {});
+  if (!taken && taken.error().code == "busy") {
+    run_dry(writers);
+    store_all(writers);
+    taken = writers.submit(inputs, {});
+  }
+  EXPECT_TRUE(taken);
+}
+
+TEST(Writers, AnswerWhenTheBatchIsDurableAndSteppedAndNotBefore) {
+  Deployment deployment;
+  const auto writers = *deployment.open(tight());
+  std::optional<std::vector<Answer>> answers;
+  std::vector<Given> inputs;
+  for (int i = 0; i < 10; ++i) inputs.push_back(deployment.order(i, 5));
+  inputs.push_back(deployment.order(3, 5));
+  ASSERT_TRUE(writers->submit(std::move(inputs), [&](auto result) { answers = *result; }));
+  EXPECT_FALSE(answers);
+  EXPECT_TRUE(*writers->commit());
+  EXPECT_FALSE(answers);
+  EXPECT_TRUE(deployment.outside.keys.empty());
+  for (store::Group group = 0; group < groups.count; ++group) {
+    EXPECT_FALSE(answers);
+    while (*writers->step(group)) {
+    }
+  }
+  ASSERT_TRUE(answers);
+  ASSERT_EQ(answers->size(), 11u);
+  EXPECT_EQ((*answers)[3].standing, core::Standing::Applied);
+  EXPECT_EQ((*answers)[10].standing, core::Standing::Duplicate);
+  EXPECT_GT((*answers)[10].position, (*answers)[3].position);
+  EXPECT_EQ(deployment.outside.keys.size(), 10u);  // five customers: an entry and a message each
+}
+
+TEST(Writers, ComeToTheSameAsAPlainRunWhateverIsInMemoryAndHoweverItIsBatched) {
+  for (std::uint64_t seed = 1; seed <= 30; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 chance(seed);
+    Deployment deployment;
+    auto writers = *deployment.open(tight());
+    int number = 0;
+    std::uint64_t crashes = 0;
+    for (int round = 0; round < 300; ++round) {
+      deployment.now = deployment.now + seconds(static_cast<std::int64_t>(chance() % 600));
+      std::vector<Given> inputs;
+      for (std::uint64_t left = chance() % 6; left > 0; --left)
+        inputs.push_back(deployment.order(number++, 60));
+      submit(*writers, inputs);
+      switch (chance() % 8) {
+        case 0: ASSERT_TRUE(writers->checkpoint(static_cast<store::Group>(chance() % 3))); break;
+        case 1:  // the process dies; what was not committed comes again
+          if (chance() % 4 != 0) break;
+          ++crashes;
+          writers.reset();
+          writers = *deployment.open(tight());
+          number = std::max(0, number - 20);
+          break;
+        default: ASSERT_TRUE(writers->commit()); break;
+      }
+      if (chance() % 2 == 0)
+        while (*writers->step(static_cast<store::Group>(chance() % 3))) {
+        }
+    }
+    run_dry(*writers);
+    store_all(*writers);
+    deployment.expect_as_run();
+    EXPECT_GT(crashes, 0u);
+    EXPECT_GT(expected_of(deployment.plan, deployment.journal, groups).timers, 20u);
+  }
+}
+
+// --- A crash at every border
+// --------------------------------------------------------------------
+
+// Dies at the so-many-th call that touches the disk: before it is done, or right after.
+struct Death {
+  int at = 0;
+  bool after = false;
+  int calls = 0;
+  bool is_dead = false;
+
+  bool dies_before() {
+    if (!is_dead && ++calls == at && !after) is_dead = true;
+    return is_dead;
+  }
+  bool dies_after() {
+    if (calls == at && after) is_dead = true;
+    return is_dead;
+  }
+  static Error error() { return {"unknown", "the process died here"}; }
+};
+
+class DyingJournal final : public store::Journal {
+ public:
+  DyingJournal(store::Journal& inside, Death& death) : inside_(inside), death_(death) {}
+  Result<store::Epoch> take(store::Group group) override { return inside_.take(group); }
+  Result<std::vector<store::Position>> append(std::span<const store::Appended> batches) override {
+    if (death_.dies_before()) return Death::error();
+    auto done = inside_.append(batches);
+    if (death_.dies_after()) return Death::error();
+    return done;
+  }
+  Result<std::vector<store::Read>> read(store::Group group, store::Position from,
+                                        std::size_t limit) const override {
+    return inside_.read(group, from, limit);
+  }
+  Result<store::Position> last(store::Group group) const override { return inside_.last(group); }
+  Result<Hash128> chain(store::Group group, store::Position position) const override {
+    return inside_.chain(group, position);
+  }
+  Result<void> drop(store::Group group, store::Epoch epoch, store::Position before) override {
+    return inside_.drop(group, epoch, before);
+  }
+
+ private:
+  store::Journal& inside_;
+  Death& death_;
+};
+
+class DyingStore final : public store::Store {
+ public:
+  DyingStore(store::Store& inside, Death& death) : inside_(inside), death_(death) {}
+  Result<store::Epoch> take(store::Group group) override { return inside_.take(group); }
+  Result<std::optional<std::string>> load(Partition partition,
+                                          std::string_view customer) const override {
+    if (death_.dies_before()) return Death::error();
+    return inside_.load(partition, customer);
+  }
+  using Store::checkpoint;
+  Result<void> checkpoint(const store::Checkpoint& what, const store::Pieces& changed) override {
+    if (death_.dies_before()) return Death::error();
+    auto done = inside_.checkpoint(what, changed);
+    if (death_.dies_after()) return Death::error();
+    return done;
+  }
+  Result<store::Position> position(store::Group group) const override {
+    return inside_.position(group);
+  }
+  Result<std::string> kept(store::Group group) const override { return inside_.kept(group); }
+  Result<std::vector<store::Due>> due(store::Group group, Timestamp before, std::size_t limit,
+                                      const std::optional<store::Due>& after) const override {
+    return inside_.due(group, before, limit, after);
+  }
+  Result<std::vector<store::Saved>> scan(Partition partition, std::string_view after,
+                                         std::size_t limit) const override {
+    return inside_.scan(partition, after, limit);
+  }
+
+ private:
+  store::Store& inside_;
+  Death& death_;
+};
+
+// A source that sends again what was not acknowledged, against a process that dies once. Gives
+// whether it died at all.
+bool live_through(Death death) {
+  Deployment deployment;
+  constexpr int events = 60;
+  std::set<int> acknowledged;
+  {
+    DyingJournal journal(deployment.journal, death);
+    DyingStore store(deployment.store, death);
+    World world = deployment.world();
+    const World dying{world.plan, rules, journal, store, groups, deployment.outside, world.clock};
+    const auto writers = *Writers::open(dying, tight());
+    for (int number = 0; number < events && !death.is_dead; ++number) {
+      deployment.now = deployment.now + minutes(7);
+      (void)writers->submit({deployment.order(number, 13)}, [&acknowledged, number](auto result) {
+        if (result) acknowledged.insert(number);
+      });
+      if (number % 3 != 0) continue;
+      if (!writers->commit()) break;
+      bool failed = false;
+      for (store::Group group = 0; group < groups.count; ++group)
+        failed = failed || !writers->step(group);
+      if (failed || (number % 9 == 0 &&
+                     !writers->checkpoint(static_cast<store::Group>(number / 9 % groups.count))))
+        break;
+    }
+  }
+  const auto writers = *deployment.open(tight());
+  for (int number = 0; number < events; ++number) {
+    if (acknowledged.contains(number)) continue;
+    deployment.now = deployment.now + minutes(1);
+    submit(*writers, {deployment.order(number, 13)});
+    run_dry(*writers);
+  }
+  deployment.now = deployment.now + hours(3);
+  run_dry(*writers);
+  store_all(*writers);
+  deployment.expect_as_run();
+  const Expected expected = expected_of(deployment.plan, deployment.journal, groups);
+  EXPECT_EQ(expected.ids.size(), static_cast<std::size_t>(events));
+  EXPECT_EQ(expected.orders(), events);
+  return death.is_dead;
+}
+
+TEST(Writers, LoseNothingAndDoubleNothingWhereverTheyDie) {
+  for (const bool after : {false, true}) {
+    int at = 1;
+    for (;; ++at) {
+      SCOPED_TRACE((after ? "after call " : "before call ") + std::to_string(at));
+      Death death{at, after};
+      const bool died = live_through(death);
+      if (::testing::Test::HasFailure()) return;
+      if (!died && at > 400) break;
+    }
+    EXPECT_GT(at, 100);
+  }
+}
+
+// --- What is refused
+// ----------------------------------------------------------------------------
+
+TEST(Writers, RefuseATailThatOtherRulesOrOtherSemanticsHaveDecided) {
+  Deployment deployment;
+  {
+    const auto writers = *deployment.open(tight());
+    ASSERT_TRUE(writers->submit({deployment.order(1, 5)}, {}));
+    run_dry(*writers);
+  }
+  World other = deployment.world();
+  other.rules = rules + 1;
+  EXPECT_EQ(Writers::open(other, tight()).error().code, "rules");
+  {
+    const auto writers = *deployment.open(tight());
+    store_all(*writers);
+  }
+  EXPECT_TRUE(Writers::open(other, tight()));  // a clean stop leaves no tail
+
+  const Opening opening{deployment.now, 5, semantics + 1, rules};
+  const std::vector<store::Row> rows{{0, encode(opening)}, {0, "unreadable for this one"}};
+  const store::Appended batch{0, *deployment.journal.take(0), rows};
+  ASSERT_TRUE(deployment.journal.append(std::span(&batch, 1)));
+  const auto refused = deployment.open(tight());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "semantics");
+  EXPECT_THAT(refused.error().what, ::testing::HasSubstr("stop it cleanly"));
+}
+
+TEST(Writers, RefuseStatesOfAnotherJournal) {
+  Deployment deployment;
+  {
+    const auto writers = *deployment.open(tight());
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(writers->submit({deployment.order(i, 5)}, {}));
+    run_dry(*writers);
+    store_all(*writers);
+  }
+  store::MemoryJournal empty(groups, 1), longer(groups, 2);
+  const World world = deployment.world();
+  const World without{world.plan, rules, empty, world.store, groups, world.deeds, world.clock};
+  EXPECT_EQ(Writers::open(without, tight()).error().code, "foreign");
+
+  Deployment elsewhere;
+  {
+    const World there{elsewhere.plan,          rules,  longer,
+                      elsewhere.store,         groups, elsewhere.outside,
+                      deployment.world().clock};
+    const auto writers = *Writers::open(there, tight());
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(writers->submit({deployment.order(i, 5)}, {}));
+    run_dry(*writers);
+  }
+  const World mixed{world.plan, rules, longer, world.store, groups, world.deeds, world.clock};
+  const auto refused = Writers::open(mixed, tight());
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "foreign");
+  EXPECT_THAT(refused.error().what, ::testing::HasSubstr("put back the files"));
+}
+
+TEST(Writers, AreStoppedByTheFenceWhenOthersTakeOver) {
+  Deployment deployment;
+  const auto old = *deployment.open(tight());
+  ASSERT_TRUE(old->submit({deployment.order(1, 5)}, {}));
+  const auto now = *deployment.open(tight());
+  EXPECT_EQ(old->commit().error().code, "fenced");
+  EXPECT_EQ(old->checkpoint(0).error().code, "fenced");
+  ASSERT_TRUE(now->submit({deployment.order(1, 5)}, {}));
+  EXPECT_TRUE(*now->commit());
+}
+
+TEST(Writers, RefuseOuterInputsWhenTheQueueIsFullButTakeReceipts) {
+  Deployment deployment;
+  Settings settings = tight();
+  settings.longest_queue = 5;
+  const auto writers = *deployment.open(settings);
+  int taken = 0;
+  std::string code;
+  for (int i = 0; i < 100 && code.empty(); ++i) {
+    Event event = trial_order(deployment.plan, "e" + std::to_string(i), "ann", deployment.now, i);
+    const auto result = writers->submit({event}, {});
+    if (result)
+      ++taken;
+    else
+      code = result.error().code;
+  }
+  EXPECT_EQ(taken, 5);
+  EXPECT_EQ(code, "busy");
+  EXPECT_TRUE(writers->submit({ReceiptFor{"ann", {{1, 2}, deployment.now, Failure::None}}}, {},
+                              Lane::Inner));
+  run_dry(*writers);
+  EXPECT_TRUE(writers->submit({deployment.order(200, 1)}, {}));
+}
+
+TEST(Writers, CountAnEventOfTheFutureAtTheStamp) {
+  Deployment deployment;
+  const auto writers = *deployment.open(tight());
+  const Event early = trial_order(deployment.plan, "e1", "ann", deployment.now + days(400), 5);
+  ASSERT_TRUE(writers->submit({early}, {}));
+  run_dry(*writers);
+  store_all(*writers);
+  const auto bytes = *deployment.store.load(partition_of("ann"), "ann");
+  EXPECT_EQ(core::decode(deployment.plan, *bytes)->clock, deployment.now);
+  deployment.expect_as_run();
+}
+
+TEST(Writers, FireTimersOfThoseWhoAreLongOutOfMemory) {
+  Deployment deployment;
+  const auto writers = *deployment.open(tight());
+  for (int i = 0; i < 2000; ++i) {
+    submit(*writers, {deployment.order(i, 500)});
+    if (i % 50 == 0) run_dry(*writers);
+    if (i % 200 == 0) store_all(*writers);
+  }
+  EXPECT_LT(writers->writer(0).customers().customers(), 60u);
+  deployment.now = deployment.now + hours(2);
+  run_dry(*writers);
+  store_all(*writers);
+  deployment.expect_as_run();
+  const Expected expected = expected_of(deployment.plan, deployment.journal, groups);
+  EXPECT_GE(expected.timers, 500u);
+  for (const auto& [id, state] : expected.customers)
+    EXPECT_EQ(core::next_due(state), Timestamp::never());
+}
+
+TEST(Writers, ReceiptsComeToThoseWhoSent) {
+  Deployment deployment;
+  const auto writers = *deployment.open(tight());
+  ASSERT_TRUE(writers->submit({deployment.order(1, 1)}, {}));
+  run_dry(*writers);
+  const Expected before = expected_of(deployment.plan, deployment.journal, groups);
+  const Hash128 key = before.customers.begin()->second.open.at(0).key;
+  ASSERT_TRUE(writers->submit(
+      {ReceiptFor{before.customers.begin()->first, {key, deployment.now, Failure::Unreachable}}},
+      {}, Lane::Inner));
+  run_dry(*writers);
+  store_all(*writers);
+  deployment.expect_as_run();
+  EXPECT_EQ(deployment.outside.keys.size(), 3u);  // entry, wechat, then sms
+}
+
+// --- Threads
+// ------------------------------------------------------------------------------------
+
+TEST(Writers, OfManyThreadsComeToTheSameAsAPlainRun) {
+  Deployment deployment;
+  deployment.plan = trial_plan(minutes(0) + microseconds(20'000));
+  World world = deployment.world();
+  world.clock = [] {
+    return Timestamp{std::chrono::duration_cast<std::chrono::microseconds>(
+                         std::chrono::system_clock::now().time_since_epoch())
+                         .count()};
+  };
+  deployment.now = world.clock();
+  Settings settings = tight();
+  settings.budget = groups.count * 40'000;
+  settings.checkpoints = {std::chrono::milliseconds(20), 40, std::chrono::milliseconds(30)};
+  const auto writers = *Writers::open(world, settings);
+  writers->start([](const Error& error) { ADD_FAILURE() << error.what; });
+  std::atomic<int> answered = 0;
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 4; ++client)
+    clients.emplace_back([&, client] {
+      for (int i = 0; i < 1500; ++i) {
+        const int number = 4 * i + client;
+        std::vector<Given> inputs;
+        for (int k = 0; k < 3; ++k) inputs.push_back(deployment.order(10 * number + k, 300));
+        for (;;) {
+          auto copy = inputs;
+          const auto taken = writers->submit(std::move(copy), [&](auto result) {
+            EXPECT_TRUE(result);
+            answered += 3;
+          });
+          if (taken) break;
+          EXPECT_EQ(taken.error().code, "busy");
+          std::this_thread::yield();
+        }
+      }
+    });
+  for (std::thread& client : clients) client.join();
+  ASSERT_TRUE(writers->stop());
+  EXPECT_EQ(answered, 4 * 1500 * 3);
+  EXPECT_GT(writers->checkpoints(), 5u);
+  deployment.expect_as_run();
+  for (store::Group group = 0; group < groups.count; ++group)
+    EXPECT_EQ(*deployment.store.position(group), *deployment.journal.last(group));
+  EXPECT_FALSE(writers->submit({deployment.order(0, 1)}, {}));
+}
+
+TEST(Writers, TellEveryoneWhoWaitsWhenTheJournalFails) {
+  Deployment deployment;
+  Death death{4, true};
+  DyingJournal journal(deployment.journal, death);
+  World world = deployment.world();
+  const World dying{world.plan, rules, journal, world.store, groups, world.deeds, world.clock};
+  const auto writers = *Writers::open(dying, tight());
+  std::promise<Error> trouble;
+  writers->start([&](const Error& error) { trouble.set_value(error); });
+  std::atomic<int> told = 0, asked = 0;
+  for (int i = 0; i < 2000; ++i) {
+    if (writers->submit({deployment.order(i, 50)}, [&](auto) { ++told; }))
+      ++asked;
+    else
+      break;
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
+  EXPECT_EQ(trouble.get_future().get().code, "unknown");
+  EXPECT_FALSE(writers->stop());
+  EXPECT_FALSE(writers->submit({deployment.order(0, 50)}, {}));
+  EXPECT_GT(asked, 3);
+  EXPECT_EQ(told, asked);
+}
+
+}  // namespace
+}  // namespace koi::durable

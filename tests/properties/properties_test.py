@@ -40,6 +40,7 @@ def run_koi(koi, program, events, until, threads):
         out = folder / "effects.ndjson"
         command = [koi, "run", str(folder / "program"), "--events", str(folder / "events.ndjson")]
         command += ["--until", stamp(until), "--effects", str(out), "--threads", str(threads)]
+        command += ["--rejects", str(folder / "rejects.ndjson")]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         if done.returncode != 0 or not out.exists():
             raise RuntimeError(f"koi run ended with {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")

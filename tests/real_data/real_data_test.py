@@ -113,6 +113,7 @@ def run(koi, name, data, what):
         effects = folder / "effects.ndjson"
         command = [koi, "run", str(HERE / name), *arguments_of(reckoner, tables, name, folder)]
         command += ["--until", local(reckoner.UNTIL, reckoner.ZONE).isoformat(), "--effects", str(effects)]
+        command += ["--rejects", str(folder / "rejects.ndjson")]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         findings = getattr(reckoner, "rejected", lambda tables: 0)(tables)
         if done.returncode != 0:

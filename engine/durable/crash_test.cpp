@@ -1,0 +1,194 @@
+// A child process that takes numbered inputs in and acknowledges them is killed at random moments
+// and started again, on the real files. What was acknowledged must be there, once.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+#include <thread>
+
+#include "durable/detail/trial.h"
+#include "durable/writers.h"
+#include "store/sqlite_journal.h"
+#include "store/sqlite_store.h"
+
+namespace koi::durable {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr store::Groups groups{2};
+constexpr std::uint64_t rules = 5;
+constexpr int customers = 300;
+
+Timestamp now() {
+  return {std::chrono::duration_cast<std::chrono::microseconds>(
+              std::chrono::system_clock::now().time_since_epoch())
+              .count()};
+}
+
+// The world outside: a file that keeps the key of each effect that ever left.
+class KeyFile final : public Deeds {
+ public:
+  explicit KeyFile(const fs::path& path)
+      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
+  ~KeyFile() override { ::close(file_); }
+  void take(store::Group, std::vector<Deed> deeds) override {
+    std::vector<Hash128> keys;
+    for (const Deed& deed : deeds) keys.push_back(deed.effect.key);
+    const auto size = static_cast<ssize_t>(keys.size() * sizeof(Hash128));
+    KOI_ASSERT(::write(file_, keys.data(), keys.size() * sizeof(Hash128)) == size);
+  }
+  // What left has left: nothing is open.
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+
+ private:
+  int file_;
+};
+
+std::set<Hash128> keys_in(const fs::path& path) {
+  std::set<Hash128> keys;
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  Hash128 key;
+  while (::read(file, &key, sizeof key) == sizeof key) keys.insert(key);
+  ::close(file);
+  return keys;
+}
+
+// One life of the process, from opening the directory on.
+struct Life {
+  explicit Life(const fs::path& path)
+      : deeds(path / "keys"),
+        directory(*store::Directory::open(path / "data", {.reserve = 1u << 20})),
+        journal(*store::SqliteJournal::open(directory, groups)),
+        states(*store::SqliteStore::open(directory, groups)),
+        writers(*Writers::open({plan, rules, *journal, *states, groups, deeds, now}, settings())) {}
+
+  // Small enough that states come and go, and checkpoints happen, in the time that a life has.
+  static Settings settings() {
+    Settings settings;
+    settings.budget = groups.count * 60'000;
+    settings.longest_batch = 50;
+    settings.longest_queue = 200;
+    settings.timers_at_once = 20;
+    settings.checkpoints = {std::chrono::milliseconds(5), 40, std::chrono::milliseconds(10)};
+    return settings;
+  }
+
+  plan::Plan plan = trial_plan(microseconds(15'000));
+  KeyFile deeds;
+  store::Directory directory;
+  std::unique_ptr<store::SqliteJournal> journal;
+  std::unique_ptr<store::SqliteStore> states;
+  std::unique_ptr<Writers> writers;
+};
+
+// In the child: sends from `first` on until it is killed, and writes what is acknowledged.
+[[noreturn]] void live(const fs::path& path, int first, int acknowledged) {
+  Life life(path);
+  life.writers->start([](const Error& error) {
+    std::fprintf(stderr, "%s: %s\n", error.code.c_str(), error.what.c_str());
+    ::_exit(1);
+  });
+  for (int number = first;;) {
+    std::vector<int> numbers;
+    std::vector<Given> inputs;
+    for (int i = 0; i < 1 + number % 4; ++i) numbers.push_back(number + i);
+    for (const int each : numbers)
+      inputs.push_back(trial_order(life.plan, "e" + std::to_string(each),
+                                   "c" + std::to_string(each * 7 % customers), now(), each));
+    const auto taken = life.writers->submit(std::move(inputs), [=](auto result) {
+      if (!result) return;
+      const auto size = static_cast<ssize_t>(numbers.size() * sizeof(int));
+      if (::write(acknowledged, numbers.data(), numbers.size() * sizeof(int)) != size) ::_exit(2);
+    });
+    if (taken) number += static_cast<int>(numbers.size());
+    std::this_thread::sleep_for(std::chrono::microseconds(taken ? 30 : 300));
+  }
+}
+
+class Crash : public ::testing::Test {
+ protected:
+  Crash() {
+    const fs::path memory = "/dev/shm";
+    std::string name =
+        ((fs::is_directory(memory) ? memory : fs::temp_directory_path()) / "koi-crash-XXXXXX")
+            .string();
+    path_ = ::mkdtemp(name.data());
+  }
+  ~Crash() override { fs::remove_all(path_); }
+
+  void one_life() {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::close(ends[0]);
+      live(path_, first_, ends[1]);
+    }
+    ::close(ends[1]);
+    std::this_thread::sleep_for(std::chrono::microseconds(1000 + chance_() % 60'000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "the child died by itself";
+    for (int number = 0; ::read(ends[0], &number, sizeof number) == sizeof number;)
+      EXPECT_TRUE(acknowledged_.insert(number).second) << "acknowledged twice";
+    ever_acknowledged_.insert(acknowledged_.begin(), acknowledged_.end());
+    ::close(ends[0]);
+    // The source begins again where it has no acknowledgement.
+    while (acknowledged_.contains(first_)) ++first_;
+    std::erase_if(acknowledged_, [&](int number) { return number > first_; });
+  }
+
+  void look() {
+    Life life(path_);
+    life.writers->start([](const Error& error) { ADD_FAILURE() << error.what; });
+    ASSERT_TRUE(life.writers->stop());
+    const Expected expected = expected_of(life.plan, *life.journal, groups);
+    for (const int number : ever_acknowledged_)
+      ASSERT_TRUE(expected.ids.contains("e" + std::to_string(number))) << "event " << number;
+    EXPECT_EQ(expected.orders(), std::ssize(expected.ids));
+    std::map<std::string, std::string> stored;
+    for (Partition partition = 0; partition < partition_count; ++partition) {
+      const auto all = *life.states->scan(partition, "", 1'000'000);
+      for (const store::Saved& saved : all) stored[saved.customer] = saved.bytes;
+    }
+    EXPECT_EQ(stored, expected.bytes(life.plan));
+    const std::set<Hash128> decided(expected.effects.begin(), expected.effects.end());
+    EXPECT_EQ(decided.size(), expected.effects.size());
+    EXPECT_EQ(keys_in(path_ / "keys"), decided);
+    timers_ = expected.timers;
+  }
+
+  fs::path path_;
+  std::mt19937_64 chance_{std::random_device()()};
+  std::set<int> acknowledged_;  // since the source last began again, and all before that
+  std::set<int> ever_acknowledged_;
+  int first_ = 0;  // all before it are acknowledged
+  std::uint64_t timers_ = 0;
+};
+
+TEST_F(Crash, NothingAcknowledgedIsLostAndNothingIsDoubledBySigkill) {
+  const char* many = std::getenv("KOI_CRASHES");
+  const int crashes = many ? std::atoi(many) : 50;
+  for (int crash = 1; crash <= crashes && !HasFailure(); ++crash) {
+    one_life();
+    if (crash % 10 == 0) look();
+  }
+  look();
+  EXPECT_GT(first_, 10 * crashes);
+  EXPECT_GT(timers_, static_cast<std::uint64_t>(crashes));
+  RecordProperty("acknowledged", first_);
+  std::printf("%d events acknowledged, %llu timers fired\n", first_,
+              static_cast<unsigned long long>(timers_));
+}
+
+}  // namespace
+}  // namespace koi::durable

@@ -1,0 +1,242 @@
+// What every connector promises, tried on each of the list against the provider that its own test
+// brings. A connector that is not here is not built in.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <fstream>
+#include <sstream>
+
+#include "connectors/list.h"
+#include "connectors/providers.h"
+
+namespace koi::connectors {
+namespace {
+
+using namespace channel;
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+using testing::Not;
+
+Delivery delivery(std::uint64_t number) {
+  Delivery made;
+  made.key = {0x1234'5678'0000'0000 + number, number};
+  made.customer = "customer-ann";
+  made.addresses = {{"phone", "+8613800138000"}};
+  made.channel = "channel-x";
+  made.campaign = "welcome";
+  made.content = "greeting";
+  made.title = "private-title";
+  made.body = "private-body";
+  made.link = "https://example.com/private-link";
+  return made;
+}
+
+class Conformance : public ::testing::TestWithParam<Tried> {
+ protected:
+  void SetUp() override {
+    provider = GetParam().provider();
+    ASSERT_TRUE(provider);
+  }
+  bool plays(Act act) const {
+    const auto acts = provider->acts();
+    return std::find(acts.begin(), acts.end(), act) != acts.end();
+  }
+  // The connector must reach its provider as `settings` says after `next`.
+  std::unique_ptr<Connector> open() {
+    auto settings = Settings::read(GetParam().type->settings, provider->settings());
+    EXPECT_TRUE(settings) << settings.error().what;
+    if (!settings) return nullptr;
+    Tools tools{context.get_executor(), &http, [] { return Timestamp{1'772'447'400'000'000}; },
+                [this](Level, std::string_view line) { said.append(line).append("\n"); }};
+    auto connector = GetParam().type->open(*settings, std::move(tools));
+    EXPECT_TRUE(connector) << connector.error().what;
+    return connector ? *std::move(connector) : nullptr;
+  }
+  // One attempt, cancelled after `patience`.
+  Outcome attempt(Connector& connector, std::uint64_t number,
+                  milliseconds patience = milliseconds(3000)) {
+    Outcome outcome;
+    bool ended = false;
+    asio::cancellation_signal cancel;
+    asio::steady_timer timer(context, patience);
+    timer.async_wait([&](const asio::error_code& error) {
+      if (!error) cancel.emit(asio::cancellation_type::terminal);
+    });
+    const auto begin = std::chrono::steady_clock::now();
+    asio::co_spawn(
+        context, connector.deliver(delivery(number)),
+        asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr thrown, Outcome got) {
+          if (!thrown) outcome = std::move(got);
+          ended = true;
+          took = std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - begin);
+          context.stop();  // what libcurl still waits for does not matter
+        }));
+    context.restart();
+    context.run_for(patience + milliseconds(5000));
+    EXPECT_TRUE(ended) << "it goes on for ever";
+    said.append(to_string(outcome)).append("\n");
+    return outcome;
+  }
+  Outcome attempt_when(Act act, std::uint64_t number) {
+    provider->next(act);
+    const auto connector = open();
+    return connector ? attempt(*connector, number) : Outcome{};
+  }
+
+  asio::io_context context;
+  net::Client http{context.get_executor()};
+  std::unique_ptr<Provider> provider;
+  std::string said;  // logs and reasons
+  milliseconds took{};
+};
+
+TEST_P(Conformance, WhatTheProviderTookIsDoneAndTheKeyWasPassedOn) {
+  EXPECT_EQ(to_string(attempt_when(Act::Accept, 1)), "done");
+  const auto accepted = provider->accepted();
+  ASSERT_EQ(accepted.size(), 1u);
+  EXPECT_GE(accepted[0].size(), 8u);
+  EXPECT_THAT(to_hex(delivery(1).key), testing::StartsWith(accepted[0]));
+}
+
+TEST_P(Conformance, WhatTheProviderWillNotTakeIsRefusedWithItsClass) {
+  if (!plays(Act::Refuse)) GTEST_SKIP() << "its provider refuses nothing";
+  const Outcome outcome = attempt_when(Act::Refuse, 1);
+  const auto* const refused = std::get_if<Refused>(&outcome);
+  ASSERT_TRUE(refused) << to_string(outcome);
+  EXPECT_NE(refused->failure, Failure::None);
+  EXPECT_FALSE(refused->why.empty());
+  EXPECT_EQ(provider->accepted().size(), 0u);
+}
+
+TEST_P(Conformance, WhatTheProviderDidNotTakeNowIsDeferred) {
+  for (const Act act : {Act::Busy, Act::Unreachable}) {
+    if (!plays(act)) continue;
+    const Outcome outcome = attempt_when(act, 1);
+    EXPECT_TRUE(std::holds_alternative<Deferred>(outcome)) << to_string(outcome);
+    EXPECT_EQ(provider->accepted().size(), 0u);
+  }
+}
+
+TEST_P(Conformance, WhatMayHaveBeenTakenIsUnknown) {
+  for (const Act act : {Act::Silent, Act::HangUp, Act::Nonsense}) {
+    if (!plays(act)) continue;
+    const Outcome outcome = attempt_when(act, 1);
+    EXPECT_TRUE(std::holds_alternative<Unknown>(outcome)) << to_string(outcome);
+  }
+}
+
+TEST_P(Conformance, AKeyThatIsRecognisedAgainHasOneEffect) {
+  if (GetParam().type->capabilities.repeat != Repeat::Recognised)
+    GTEST_SKIP() << "it does not promise that";
+  provider->next(Act::Accept);
+  for (int opened = 0; opened < 2; ++opened) {
+    const auto connector = open();
+    ASSERT_TRUE(connector);
+    for (int i = 0; i < 2; ++i) EXPECT_EQ(to_string(attempt(*connector, 1)), "done");
+    EXPECT_EQ(to_string(attempt(*connector, std::uint64_t(2 + opened))), "done");
+  }
+  for (const std::uint64_t number : {1, 2, 3})
+    EXPECT_EQ(provider->effects(to_hex(delivery(number).key)), 1u);
+}
+
+TEST_P(Conformance, AfterTroubleItGoesOn) {
+  provider->next(Act::Accept);
+  for (const Act act : provider->acts()) {
+    if (act == Act::Accept) continue;
+    attempt_when(act, 10 + std::uint64_t(act));
+    EXPECT_EQ(to_string(attempt_when(Act::Accept, 100 + std::uint64_t(act))), "done");
+  }
+}
+
+TEST_P(Conformance, CancellingIsPrompt) {
+  if (!plays(Act::Silent)) GTEST_SKIP() << "its provider always answers";
+  provider->next(Act::Silent);
+  const auto connector = open();
+  ASSERT_TRUE(connector);
+  const Outcome outcome = attempt(*connector, 1, milliseconds(100));
+  EXPECT_LT(took, milliseconds(1000));
+  EXPECT_FALSE(std::holds_alternative<Done>(outcome));
+  EXPECT_FALSE(std::holds_alternative<Refused>(outcome));
+}
+
+TEST_P(Conformance, NeitherSecretsNorThePersonNorTheTextsAreInLogsAndReasons) {
+  for (const Act act : provider->acts()) attempt_when(act, 20 + std::uint64_t(act));
+  for (const std::string& secret : provider->secrets()) {
+    ASSERT_FALSE(secret.empty());
+    EXPECT_THAT(said, Not(HasSubstr(secret)));
+  }
+  for (const char* const text : {"customer-ann", "8613800138000", "private-"})
+    EXPECT_THAT(said, Not(HasSubstr(text)));
+}
+
+TEST_P(Conformance, ManyRunAtTheSameTime) {
+  provider->next(Act::Accept);
+  const auto connector = open();
+  ASSERT_TRUE(connector);
+  const std::size_t count = std::min<std::size_t>(GetParam().type->capabilities.at_once, 64);
+  std::vector<Outcome> outcomes(count);
+  std::size_t left = count;
+  for (std::size_t i = 0; i < count; ++i)
+    asio::co_spawn(context, connector->deliver(delivery(1000 + i)),
+                   [&, i](std::exception_ptr thrown, Outcome got) {
+                     EXPECT_FALSE(thrown);
+                     outcomes[i] = std::move(got);
+                     if (--left == 0) context.stop();
+                   });
+  context.restart();
+  context.run_for(milliseconds(10'000));
+  for (const Outcome& outcome : outcomes) EXPECT_EQ(to_string(outcome), "done");
+  EXPECT_EQ(provider->accepted().size(), count);
+}
+
+TEST_P(Conformance, ItsSettingsSayWhatTheyAreFor) {
+  const ConnectorType& type = *GetParam().type;
+  EXPECT_FALSE(type.summary.empty());
+  EXPECT_GE(type.capabilities.at_once, 1u);
+  for (const Setting& setting : type.settings) {
+    EXPECT_TRUE(setting.help.ends_with('.')) << setting.name;
+    EXPECT_THAT(std::string(setting.name), testing::MatchesRegex("[a-z][a-z_0-9]*"));
+  }
+}
+
+TEST_P(Conformance, AMissingSettingIsNamed) {
+  for (const Setting& setting : GetParam().type->settings) {
+    if (setting.optional || !setting.otherwise.empty()) continue;
+    Given given = provider->settings();
+    given.erase(given.find(setting.name));
+    const auto read = Settings::read(GetParam().type->settings, given);
+    ASSERT_FALSE(read);
+    EXPECT_THAT(read.error().what, HasSubstr("`" + std::string(setting.name) + "` is missing"));
+  }
+}
+
+TEST_P(Conformance, ItsPageHoldsTheTableOfItsSettings) {
+  const std::string path =
+      KOI_CONNECTORS_FOLDER "/" + std::string(GetParam().type->name) + "/README.md";
+  std::ifstream file(path);
+  std::stringstream page;
+  page << file.rdbuf();
+  EXPECT_THAT(page.str(), HasSubstr(settings_table(GetParam().type->settings))) << path;
+  EXPECT_THAT(page.str(),
+              HasSubstr("After an attempt whose outcome is unknown: **" +
+                        std::string(name_of(GetParam().type->capabilities.repeat)) + "**"))
+      << path;
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryConnector, Conformance, testing::ValuesIn(tried()),
+                         [](const auto& tried) { return std::string(tried.param.type->name); });
+
+TEST(Connectors, AreFoundByTheirNames) {
+  for (const ConnectorType* const type : all()) EXPECT_EQ(find(all(), type->name), type);
+  EXPECT_EQ(find(all(), "carrier-pigeon"), nullptr);
+  EXPECT_EQ(all().size(), tried().size());
+}
+
+}  // namespace
+}  // namespace koi::connectors

@@ -1,0 +1,187 @@
+// Webhook: each delivery posted as JSON to one address, signed by the Standard Webhooks
+// specification (https://github.com/standard-webhooks/standard-webhooks, version 1.0.0): the
+// receiver proves who sent it, and knows a repetition by `webhook-id`, which is the delivery's key.
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
+
+#include "base/json.h"
+#include "channel/connector.h"
+#include "webhook/sign.h"
+
+namespace koi::connectors {
+
+using namespace channel;
+
+namespace {
+
+constexpr std::array settings{
+    Setting{.name = "url", .kind = Setting::Kind::Url, .help = "Where each delivery is posted."},
+    Setting{.name = "secret",
+            .kind = Setting::Kind::Secret,
+            .help = "Signs each request: `whsec_` and 24 to 64 random bytes in base64."},
+    Setting{.name = "old_secret",
+            .kind = Setting::Kind::Secret,
+            .help = "Signs as well, while receivers change from it to `secret`.",
+            .optional = true},
+    Setting{.name = "connect_within",
+            .kind = Setting::Kind::Duration,
+            .help = "How long connecting may take.",
+            .otherwise = "5s",
+            .least = 10'000,
+            .most = 60'000'000},
+    Setting{.name = "answer_within",
+            .kind = Setting::Kind::Duration,
+            .help = "How long the whole request may take.",
+            .otherwise = "20s",
+            .least = 10'000,
+            .most = 120'000'000},
+};
+
+void field(std::string& out, std::string_view name, std::string_view text) {
+  out += out.back() == '{' ? "" : ",";
+  append_json_string(out, name);
+  out += ':';
+  append_json_string(out, text);
+}
+
+// The fields that are empty are left out; their order stays as it is.
+std::string body_of(const Delivery& delivery, Timestamp now) {
+  std::string body = "{";
+  field(body, "type", "delivery");
+  field(body, "timestamp", to_string(now, utc()));
+  body += R"(,"data":{)";
+  field(body, "key", to_hex(delivery.key));
+  field(body, "channel", delivery.channel);
+  field(body, "campaign", delivery.campaign);
+  field(body, "content", delivery.content);
+  field(body, "customer", delivery.customer);
+  body += R"(,"to":{)";
+  for (const Address& address : delivery.addresses) field(body, address.kind, address.value);
+  body += '}';
+  if (!delivery.title.empty()) field(body, "title", delivery.title);
+  if (!delivery.body.empty()) field(body, "body", delivery.body);
+  if (!delivery.link.empty()) field(body, "link", delivery.link);
+  if (delivery.not_after != Timestamp::never())
+    field(body, "not_after", to_string(delivery.not_after, utc()));
+  return body + "}}";
+}
+
+Outcome outcome_of(const net::Response& response, Timestamp now) {
+  const int status = response.status;
+  const std::string why = "it answered with status " + std::to_string(status);
+  if (status >= 200 && status < 300) return Done{};
+  if (status == 401 || status == 403 || status == 407) return Refused{Failure::Credentials, why};
+  if (status == 408 || status == 425) return Deferred{.why = why};
+  if (status == 429) return Deferred{net::retry_after(response.headers, now), true, why};
+  if (status >= 400 && status < 500) return Refused{Failure::BadContent, why};
+  if (status == 503) return Deferred{net::retry_after(response.headers, now), false, why};
+  if (status >= 500) return Unknown{why};  // it may have taken it before it failed
+  return Refused{Failure::BadContent,
+                 why + "; a redirection is not followed, so give the new address"};
+}
+
+class Webhook final : public Connector {
+ public:
+  Webhook(const Settings& given, std::vector<std::string> keys, Tools tools)
+      : tools_(std::move(tools)),
+        keys_(std::move(keys)),
+        url_(given.text("url")),
+        connect_within_(given.duration("connect_within")),
+        answer_within_(given.duration("answer_within")) {}
+
+  asio::awaitable<Outcome> deliver(Delivery delivery) override {
+    const Timestamp now = tools_.now();
+    const std::string id = to_hex(delivery.key);
+    const std::string second = std::to_string(now.us / 1'000'000);
+    net::Request request;
+    request.method = "POST";
+    request.url = url_;
+    request.body = body_of(delivery, now);
+    request.headers = {{"Content-Type", "application/json"},
+                       {"webhook-id", id},
+                       {"webhook-timestamp", second},
+                       {"webhook-signature", webhook_signatures(keys_, id, second, request.body)}};
+    request.connect_within = connect_within_;
+    request.answer_within = answer_within_;
+    request.max_body = 4096;  // only the status counts
+    const auto response = co_await tools_.http->send(std::move(request));
+    if (response) co_return outcome_of(*response, tools_.now());
+    if (response.error().code == "unsent") co_return Deferred{.why = response.error().what};
+    co_return Unknown{response.error().what};
+  }
+
+ private:
+  Tools tools_;
+  std::vector<std::string> keys_;  // the newest first
+  std::string url_;
+  Duration connect_within_, answer_within_;
+};
+
+Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
+  std::vector<std::string> keys;
+  for (const std::string_view name : {"secret", "old_secret"}) {
+    if (!given.has(name)) continue;
+    auto key = webhook_key(given.secret(name).reveal());
+    if (!key)
+      return Error{"settings",
+                   "`" + std::string(name) +
+                       "` must be `whsec_` and 24 to 64 bytes in base64; `openssl rand -base64 32` "
+                       "makes such bytes"};
+    keys.push_back(*std::move(key));
+  }
+  return std::unique_ptr<Connector>(
+      std::make_unique<Webhook>(given, std::move(keys), std::move(tools)));
+}
+
+}  // namespace
+
+std::optional<std::string> webhook_key(std::string_view secret) {
+  if (secret.starts_with("whsec_")) secret.remove_prefix(6);
+  if (secret.empty() || secret.size() % 4 != 0 || secret.size() > 88) return std::nullopt;
+  std::size_t padding = 0;
+  while (padding < 2 && secret[secret.size() - 1 - padding] == '=') ++padding;
+  if (secret.substr(0, secret.size() - padding).find('=') != std::string_view::npos)
+    return std::nullopt;
+  std::array<unsigned char, 66> bytes{};
+  const int length =
+      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(secret.data()),
+                      static_cast<int>(secret.size()));
+  if (length < 0) return std::nullopt;
+  const std::size_t size = static_cast<std::size_t>(length) - padding;
+  if (size < 24 || size > 64) return std::nullopt;
+  return std::string(reinterpret_cast<const char*>(bytes.data()), size);
+}
+
+std::string webhook_signatures(const std::vector<std::string>& keys, std::string_view id,
+                               std::string_view second, std::string_view body) {
+  std::string signed_text;
+  signed_text.append(id).append(".").append(second).append(".").append(body);
+  std::string signatures;
+  for (const std::string& key : keys) {
+    std::array<unsigned char, 32> mac{};
+    unsigned int length = 0;
+    KOI_ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                    reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size(),
+                    mac.data(), &length) &&
+               length == mac.size());
+    std::array<unsigned char, 45> text{};
+    EVP_EncodeBlock(text.data(), mac.data(), static_cast<int>(mac.size()));
+    signatures.append(signatures.empty() ? "v1," : " v1,")
+        .append(reinterpret_cast<const char*>(text.data()));
+  }
+  return signatures;
+}
+
+const ConnectorType& webhook() {
+  static const ConnectorType type{
+      .name = "webhook",
+      .summary = "Posts each delivery as JSON to one address, signed by Standard Webhooks.",
+      .settings = settings,
+      .capabilities = {.repeat = Repeat::Recognised, .at_once = 64},
+      .open = open};
+  return type;
+}
+
+}  // namespace koi::connectors

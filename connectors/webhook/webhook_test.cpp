@@ -1,0 +1,239 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <atomic>
+#include <cstdlib>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "channel/connector.h"
+#include "channel/provider.h"
+#include "net/server.h"
+#include "webhook/sign.h"
+
+namespace koi::connectors {
+const channel::ConnectorType& webhook();
+namespace {
+
+using namespace channel;
+using testing::HasSubstr;
+
+// Made for the test: the secret of the specification's own vector.
+constexpr const char* secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+// A receiver that checks each signature as the specification says, and knows ids again.
+class Receiver final : public Provider {
+ public:
+  Receiver() {
+    setenv("KOI_TEST_WEBHOOK_SECRET", secret, 1);
+    std::promise<void> opened;
+    thread_ = std::thread([&] {
+      asio::co_spawn(context_, open(), [&](std::exception_ptr) { opened.set_value(); });
+      auto work = asio::make_work_guard(context_);
+      context_.run();
+    });
+    opened.get_future().wait();
+  }
+  ~Receiver() override {
+    context_.stop();
+    thread_.join();
+    server_.reset();
+    held_.clear();
+  }
+
+  std::vector<Act> acts() const override {
+    return {Act::Accept, Act::Refuse, Act::Busy, Act::Silent, Act::Nonsense, Act::Unreachable};
+  }
+  Given settings() const override {
+    const std::lock_guard guard(mutex_);
+    return {
+        {"url", "http://127.0.0.1:" + std::to_string(unreachable_ ? 1 : server_->port()) + "/hook"},
+        {"secret", "env:KOI_TEST_WEBHOOK_SECRET"},
+        {"answer_within", "400ms"}};
+  }
+  std::vector<std::string> secrets() const override { return {secret, secret + 6}; }
+  void next(Act act) override {
+    const std::lock_guard guard(mutex_);
+    act_ = act;
+    unreachable_ = act == Act::Unreachable;
+  }
+  std::vector<std::string> accepted() const override {
+    const std::lock_guard guard(mutex_);
+    return accepted_;
+  }
+  std::size_t effects(const std::string& key) const override {
+    const std::lock_guard guard(mutex_);
+    return std::count(known_.begin(), known_.end(), key) > 0 ? 1 : 0;
+  }
+
+  // Answers the next requests so, whatever is in them.
+  void say(int status, net::Headers headers = {}) {
+    const std::lock_guard guard(mutex_);
+    act_ = Act::Accept;
+    status_ = status;
+    headers_ = std::move(headers);
+  }
+  net::Asked last() const {
+    const std::lock_guard guard(mutex_);
+    return last_;
+  }
+
+ private:
+  asio::awaitable<void> open() {
+    net::ServerSettings settings;
+    auto opened = co_await net::Server::open(
+        context_, settings,
+        [this](net::Asked asked, net::Reply reply) { take(std::move(asked), std::move(reply)); });
+    server_ = *std::move(opened);
+  }
+  void take(net::Asked asked, net::Reply reply) {
+    const std::lock_guard guard(mutex_);
+    last_ = asked;
+    net::Answer answer;
+    const std::string* const id = net::find(asked.headers, "webhook-id");
+    const std::string* const second = net::find(asked.headers, "webhook-timestamp");
+    const std::string* const signature = net::find(asked.headers, "webhook-signature");
+    const bool good =
+        id && second && signature &&
+        *signature == webhook_signatures({*webhook_key(secret)}, *id, *second, asked.body);
+    answer.status = !good ? 401 : act_ == Act::Refuse ? 400 : act_ == Act::Busy ? 429 : status_;
+    answer.headers = act_ == Act::Busy ? net::Headers{{"Retry-After", "7"}} : headers_;
+    if (act_ == Act::Nonsense) answer.status = 500;
+    const bool takes = good && act_ != Act::Refuse && act_ != Act::Busy && answer.status / 100 != 4;
+    if (takes) {
+      accepted_.push_back(*id);
+      if (std::find(known_.begin(), known_.end(), *id) == known_.end()) known_.push_back(*id);
+    }
+    if (act_ == Act::Silent)
+      held_.push_back(std::move(reply));
+    else
+      reply.send(std::move(answer));
+  }
+
+  asio::io_context context_;
+  std::thread thread_;
+  std::unique_ptr<net::Server> server_;
+  mutable std::mutex mutex_;
+  Act act_ = Act::Accept;
+  bool unreachable_ = false;
+  int status_ = 204;
+  net::Headers headers_;
+  net::Asked last_;
+  std::vector<net::Reply> held_;
+  std::vector<std::string> accepted_, known_;
+};
+
+class WebhookTest : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<Connector>> open(Given given) {
+    auto settings = Settings::read(webhook().settings, given);
+    if (!settings) return std::move(settings).error();
+    Tools tools{context.get_executor(), &http, [this] { return now; },
+                [](Level, std::string_view) {}};
+    return webhook().open(*settings, std::move(tools));
+  }
+  Outcome deliver(Delivery delivery) {
+    auto connector = open(receiver.settings());
+    EXPECT_TRUE(connector);
+    Outcome outcome;
+    asio::co_spawn(context, (*connector)->deliver(std::move(delivery)),
+                   [&](std::exception_ptr, Outcome got) {
+                     outcome = std::move(got);
+                     context.stop();
+                   });
+    context.restart();
+    context.run_for(std::chrono::seconds(10));
+    return outcome;
+  }
+  static Delivery greeting() {
+    Delivery delivery;
+    delivery.key = {0xab, 0xcd};
+    delivery.customer = "ann";
+    delivery.addresses = {{"phone", "+8613800138000"}};
+    delivery.channel = "hook";
+    delivery.campaign = "welcome";
+    delivery.content = "greeting";
+    delivery.title = "你好 \"Ann\"";
+    delivery.body = "line\nbreak";
+    return delivery;
+  }
+  asio::io_context context;
+  net::Client http{context.get_executor()};
+  Timestamp now = *parse_instant("2026-03-02T10:30:00.5Z");
+  Receiver receiver;
+};
+
+// libraries/go/webhook_test.go of the specification's repository, and the same in its other ones.
+TEST(WebhookSignature, IsThatOfThePublishedVector) {
+  const auto key = webhook_key(secret);
+  ASSERT_TRUE(key);
+  EXPECT_EQ(key->size(), 24u);
+  const std::string signature = webhook_signatures({*key}, "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                                                   "1614265330", R"({"test": 2432232314})");
+  EXPECT_EQ(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+  EXPECT_EQ(webhook_signatures({*key, *key}, "msg_p5jXN8AQM9LWM0D4loKWxJek", "1614265330",
+                               R"({"test": 2432232314})"),
+            signature + " " + signature);
+}
+
+TEST(WebhookSecret, ThatIsTooShortOrNoBase64IsNone) {
+  EXPECT_TRUE(webhook_key("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"));
+  for (const char* wrong : {"", "whsec_", "whsec_AAAA", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
+                            "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa!!",
+                            "whsec_====", "whsec_MfKQ9r8GKYqrTw=UPD8ILPZIo2LaLaSw"})
+    EXPECT_FALSE(webhook_key(wrong)) << wrong;
+  EXPECT_FALSE(webhook_key("whsec_" + std::string(4000, 'A')));
+}
+
+TEST_F(WebhookTest, TheReceiverGetsTheDeliveryAsJsonUnderItsKey) {
+  EXPECT_TRUE(std::holds_alternative<Done>(deliver(greeting())));
+  const net::Asked asked = receiver.last();
+  EXPECT_EQ(asked.method, "POST");
+  EXPECT_EQ(asked.path, "/hook");
+  EXPECT_EQ(*net::find(asked.headers, "webhook-id"), "00000000000000ab00000000000000cd");
+  EXPECT_EQ(*net::find(asked.headers, "webhook-timestamp"), "1772447400");
+  EXPECT_EQ(*net::find(asked.headers, "content-type"), "application/json");
+  EXPECT_EQ(asked.body,
+            R"({"type":"delivery","timestamp":"2026-03-02T10:30:00.5Z","data":{)"
+            R"("key":"00000000000000ab00000000000000cd","channel":"hook","campaign":"welcome",)"
+            R"("content":"greeting","customer":"ann","to":{"phone":"+8613800138000"},)"
+            R"("title":"你好 \"Ann\"","body":"line\nbreak"}})");
+}
+
+TEST_F(WebhookTest, EachStatusHasItsOutcome) {
+  const auto said = [&](int status, net::Headers headers = {}) {
+    receiver.say(status, std::move(headers));
+    return to_string(deliver(greeting()));
+  };
+  EXPECT_EQ(said(200), "done");
+  EXPECT_THAT(said(410), HasSubstr("refused (bad_content): it answered with status 410"));
+  EXPECT_THAT(said(404), HasSubstr("refused (bad_content)"));
+  EXPECT_THAT(said(403), HasSubstr("refused (credentials)"));
+  EXPECT_THAT(said(302), HasSubstr("not followed"));
+  EXPECT_THAT(said(503, {{"Retry-After", "120"}}), HasSubstr("deferred for 2 minutes"));
+  EXPECT_THAT(said(503), HasSubstr("deferred: "));
+  EXPECT_THAT(said(500), HasSubstr("unknown"));
+  EXPECT_THAT(said(429, {{"Retry-After", "Mon, 02 Mar 2026 10:31:00 GMT"}}),
+              HasSubstr("deferred for"));
+}
+
+TEST_F(WebhookTest, AWrongSecretIsNamedAndNotShown) {
+  setenv("KOI_TEST_WEBHOOK_SHORT", "whsec_dG9vc2hvcnQ=", 1);
+  Given given = receiver.settings();
+  given["secret"] = "env:KOI_TEST_WEBHOOK_SHORT";
+  const auto opened = open(given);
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().what, HasSubstr("`secret` must be `whsec_`"));
+  EXPECT_THAT(opened.error().what, testing::Not(HasSubstr("dG9vc2hvcnQ")));
+}
+
+}  // namespace
+
+std::unique_ptr<channel::Provider> webhook_provider() { return std::make_unique<Receiver>(); }
+
+}  // namespace koi::connectors

@@ -1,0 +1,195 @@
+#include "runtime/environment.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace koi::runtime {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t longest_file = std::size_t{1} << 20;
+
+std::string in_marks(std::string_view text) {
+  std::string out = "`";
+  for (const char c : text.substr(0, 60)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  return out + "`";
+}
+
+void add(std::string& list, std::string_view name) {
+  list.append(list.empty() ? "" : ", ").append(name);
+}
+
+// What is wrong, a line each, with the file before it.
+struct Wrongs {
+  const std::string& file;
+  std::string text;
+  void operator()(std::string_view what) {
+    std::string_view rest = what;
+    while (!rest.empty()) {  // what has lines of its own keeps the file's name on each
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      text.append(text.empty() ? "" : "\n")
+          .append(file)
+          .append(file.empty() ? "" : ": ")
+          .append(line);
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    }
+  }
+};
+
+void take_channel(Environment& environment, const std::string& name, const Json& given,
+                  Wrongs& wrong) {
+  const std::string place = "channel " + in_marks(name);
+  if (!given.is_object())
+    return wrong(place + R"( must be an object: {"connector": NAME, and its settings})");
+  Environment::Channel channel;
+  for (const auto& [setting, value] : given.items()) {
+    if (setting == "connector") {
+      if (value.is_string()) channel.connector = value.get<std::string>();
+    } else if (value.is_string()) {
+      channel.settings.emplace(setting, value.get<std::string>());
+    } else if (value.is_boolean()) {
+      channel.settings.emplace(setting, value.get<bool>());
+    } else if (value.is_number_integer() &&
+               (!value.is_number_unsigned() || value.get<std::uint64_t>() <= INT64_MAX)) {
+      channel.settings.emplace(setting, value.get<std::int64_t>());
+    } else {
+      wrong(place + ": " + in_marks(setting) + " must be a text, a whole number, true or false");
+    }
+  }
+  if (channel.connector.empty()) wrong(place + R"( names no connector: "connector": NAME)");
+  environment.channels.emplace(name, std::move(channel));
+}
+
+void take_http(Environment& environment, const Json& given, Wrongs& wrong) {
+  if (!given.is_object())
+    return wrong(R"(`http` must be an object: {"proxy": ADDRESS, "ca_file": PATH}, both optional)");
+  for (const auto& [name, value] : given.items()) {
+    if ((name != "proxy" && name != "ca_file") || !value.is_string())
+      wrong("`http`: " + in_marks(name) +
+            " is no setting of it, or no text; it takes proxy and ca_file");
+    else
+      (name == "proxy" ? environment.http.proxy : environment.http.ca_file) =
+          value.get<std::string>();
+  }
+}
+
+}  // namespace
+
+Result<Environment> parse_environment(std::string_view text, std::string file) {
+  Environment environment;
+  environment.file = std::move(file);
+  Wrongs wrong{environment.file, {}};
+
+  // The library keeps the last of two equal names; here that is somebody's mistake.
+  std::vector<std::set<std::string>> names;
+  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+    if (event == Json::parse_event_t::object_start) names.emplace_back();
+    if (event == Json::parse_event_t::object_end) names.pop_back();
+    if (event == Json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second)
+      wrong(in_marks(value.get<std::string>()) + " stands there twice; leave one");
+    return true;
+  };
+  Json json;
+  try {
+    json = Json::parse(text, watch, true, true);
+  } catch (const Json::parse_error& error) {
+    const std::size_t at = std::min(error.byte, text.size());
+    const auto line =
+        std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(at), '\n') + 1;
+    wrong("line " + std::to_string(line) +
+          ": this is not JSON; look for a missing comma, quote or brace");
+    return Error{"environment", wrong.text};
+  }
+  if (!json.is_object()) {
+    wrong(R"(must be an object: {"channels": {…}})");
+    return Error{"environment", wrong.text};
+  }
+  for (const auto& [name, value] : json.items()) {
+    if (name == "channels" && value.is_object()) {
+      for (const auto& [channel, given] : value.items())
+        take_channel(environment, channel, given, wrong);
+    } else if (name == "channels") {
+      wrong(R"(`channels` must be an object: {"sms": {"connector": "console"}})");
+    } else if (name == "http") {
+      take_http(environment, value, wrong);
+    } else {
+      wrong(in_marks(name) + " is not known here; there are channels and http");
+    }
+  }
+  if (!wrong.text.empty()) return Error{"environment", wrong.text};
+  return environment;
+}
+
+Result<Environment> read_environment(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::string text(longest_file + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (!file.is_open() || file.bad())
+    return Error{"unreadable",
+                 path + ": cannot be read; does the file exist, and may this user read it?"};
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > longest_file)
+    return Error{"environment", path + ": longer than 1 MiB, so it is no environment file"};
+  return parse_environment(text, path);
+}
+
+Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
+                                     channel::ConnectorTypes types, const channel::Tools& tools) {
+  Wrongs wrong{environment.file, {}};
+  std::string channels, connectors;
+  for (const plan::Channel& channel : plan.channels) add(channels, channel.symbol.name);
+  for (const channel::ConnectorType* const type : types) add(connectors, type->name);
+
+  for (const auto& [name, given] : environment.channels) {
+    if (std::none_of(plan.channels.begin(), plan.channels.end(),
+                     [&](const plan::Channel& channel) { return channel.symbol.name == name; }))
+      wrong("the rules declare no channel " + in_marks(name) +
+            "; they have: " + (channels.empty() ? "none" : channels));
+    if (!channel::find(types, given.connector))
+      wrong("channel " + in_marks(name) + ": there is no connector " + in_marks(given.connector) +
+            "; there are: " + connectors);
+  }
+  if (!wrong.text.empty()) return Error{"environment", wrong.text};
+
+  const Environment::Channel to_console{"console", {}};
+  std::map<std::pair<std::string, channel::Given>, std::shared_ptr<channel::Connector>> open;
+  std::vector<Lane> lanes;
+  for (const plan::Channel& channel : plan.channels) {
+    const auto found = environment.channels.find(channel.symbol.name);
+    const Environment::Channel& given =
+        found == environment.channels.end() ? to_console : found->second;
+    const channel::ConnectorType* const type = channel::find(types, given.connector);
+    KOI_ASSERT(type);  // the console is always built in
+    auto& connector = open[{given.connector, given.settings}];
+    if (!connector) {
+      const auto name_it = [&](const Error& error) {
+        std::string_view rest = error.what;
+        while (!rest.empty()) {
+          const std::string_view line = rest.substr(0, rest.find('\n'));
+          wrong("channel " + in_marks(channel.symbol.name) + " (" + given.connector +
+                "): " + std::string(line));
+          rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+        }
+      };
+      const auto settings = channel::Settings::read(type->settings, given.settings);
+      if (!settings) {
+        name_it(settings.error());
+        continue;
+      }
+      auto opened = type->open(*settings, tools);
+      if (!opened) {
+        name_it(opened.error());
+        continue;
+      }
+      connector = *std::move(opened);
+    }
+    lanes.push_back({channel.symbol.name, type, connector, channel.rate_per_second});
+  }
+  if (!wrong.text.empty()) return Error{"environment", wrong.text};
+  return lanes;
+}
+
+}  // namespace koi::runtime

@@ -1,0 +1,39 @@
+// Environment: what stands beside the rules on a machine: which connector serves which channel, and
+// with what settings. A file of JSON; without one every channel goes to the console.
+// docs/connectors.md shows it.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "channel/connector.h"
+#include "net/client.h"
+#include "plan/plan.h"
+#include "runtime/outbox.h"
+
+namespace koi::runtime {
+
+struct Environment {
+  struct Channel {
+    std::string connector;
+    channel::Given settings;  // not yet checked: only the connector knows them
+  };
+  std::string file;  // its name, for messages; empty without one
+  std::map<std::string, Channel> channels;
+  net::ClientSettings http;  // proxy and authorities
+};
+
+// Errors name the file, the place and the remedy. A path that cannot be read is error "unreadable".
+Result<Environment> read_environment(const std::string& path);
+Result<Environment> parse_environment(std::string_view text, std::string file);
+
+// A lane for each of the plan's channels, in their order, its connector open. Channels with the
+// same connector and the same settings share one. A channel that the file does not name goes to the
+// console. Every error of the file is in one text, a line each.
+Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
+                                     channel::ConnectorTypes types, const channel::Tools& tools);
+
+}  // namespace koi::runtime

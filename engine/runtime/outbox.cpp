@@ -1,0 +1,527 @@
+#include "runtime/outbox.h"
+
+#include <algorithm>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/experimental/as_tuple.hpp>
+#include <asio/post.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/this_coro.hpp>
+#include <asio/use_awaitable.hpp>
+#include <chrono>
+#include <deque>
+#include <set>
+
+#include "base/hash.h"
+
+namespace koi::runtime {
+
+namespace {
+
+using namespace channel;
+
+// One send, until its final receipt.
+struct Item {
+  Send send;
+  std::size_t lane = 0;
+  std::uint64_t number = 0;  // of its coming, for the order among those that are ready at once
+  enum class At : std::uint8_t { Waiting, Recording, UnderWay } at = At::Waiting;
+  Timestamp ready;                  // Waiting: not before
+  Timestamp until;                  // UnderWay: cancelled then
+  bool cancelled = false;           // UnderWay
+  bool may_be_there = false;        // an attempt's outcome is unknown
+  bool asks = false;                // the next act is to ask
+  bool recorded = false;            // that it will be attempted
+  std::uint32_t tries = 0;          // acts that came to nothing, for the back-off
+  std::uint64_t act = 0;            // the number of the act under way: an older one's end is late
+  Failure held_by = Failure::None;  // why the channel did not take it: Credentials or Quota
+  std::shared_ptr<asio::cancellation_signal> cancel;
+};
+
+struct LaneState {
+  Lane lane;
+  OutboxCounts counts;
+  std::set<std::tuple<Timestamp, std::uint64_t, Hash128>> waiting;  // by (ready, number)
+  std::set<std::pair<Timestamp, Hash128>> deadlines;                // of the same items
+  std::size_t under_way = 0;                                        // acts that have not ended
+  std::deque<Timestamp> started;               // acts in the last second, where there is a rate
+  std::uint32_t failures = 0;                  // in a row
+  Timestamp open_until = Timestamp::ever();    // the circuit is open until then; then one probe
+  bool probing = false;                        // half open: one act at a time
+  std::uint32_t times_opened = 0;              // in a row
+  Timestamp slowed_until = Timestamp::ever();  // as the provider asked
+};
+
+Duration doubled(Duration first, std::uint32_t times, Duration longest) {
+  Duration wait = first;
+  for (std::uint32_t i = 0; i < times && wait < longest; ++i) wait = wait + wait;
+  return std::min(wait, longest);
+}
+
+}  // namespace
+
+struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
+  State(asio::any_io_executor on, const Clock& by, OutboxSettings with, OpenDeliveries& durable,
+        OnEnded ended_to, Say say_to)
+      : executor(std::move(on)),
+        clock(by),
+        settings(with),
+        open(durable),
+        on_ended(std::move(ended_to)),
+        say(std::move(say_to)) {}
+
+  asio::any_io_executor executor;
+  const Clock& clock;
+  OutboxSettings settings;
+  OpenDeliveries& open;
+  OnEnded on_ended;
+  Say say;
+  std::vector<LaneState> lanes;
+  std::map<std::string, std::size_t, std::less<>> lane_of;
+  std::map<Hash128, std::unique_ptr<Item>> items;
+  std::set<std::pair<Timestamp, Hash128>> limits;  // of what is under way
+  std::uint64_t last_number = 0, last_act = 0;
+  bool turning_soon = false;
+  bool stopped = false;         // no more attempts
+  bool destroyed = false;       // nothing at all any more
+  std::function<void()> woken;  // run() sleeps no longer than needed
+
+  // --- Coming and going -------------------------------------------------------------------------
+
+  void add(Send send, bool attempted) {
+    const auto found = lane_of.find(send.delivery.channel);
+    KOI_ASSERT(found != lane_of.end());
+    const Hash128 key = send.delivery.key;
+    auto [place, is_new] = items.emplace(key, nullptr);
+    if (!is_new) return;
+    LaneState& lane = lanes[found->second];
+    place->second = std::make_unique<Item>();
+    Item& item = *place->second;
+    item.send = std::move(send);
+    item.lane = found->second;
+    item.number = ++last_number;
+    item.may_be_there = attempted;
+    item.asks = attempted && lane.lane.type->capabilities.repeat == Repeat::CanBeAsked;
+    item.recorded = attempted;
+    ++lane.counts.sends;
+    ++lane.counts.open;
+    if (attempted && lane.lane.type->capabilities.repeat == Repeat::Neither)
+      return end(item, Failure::None, true);
+    wait(item, std::max(clock.now(), item.send.delivery.not_before));
+    turn_soon();
+  }
+
+  // The last instant at which it may be handed over.
+  Timestamp last_chance(const Item& item) const {
+    return std::min(item.send.delivery.not_after, item.send.decided + settings.give_up_after);
+  }
+  // When waiting is over. Asking is no delivering, so it may go on longer.
+  Timestamp deadline(const Item& item) const {
+    return item.asks ? last_chance(item) + settings.ask_for : last_chance(item);
+  }
+
+  void wait(Item& item, Timestamp ready) {
+    LaneState& lane = lanes[item.lane];
+    item.at = Item::At::Waiting;
+    item.ready = ready;
+    lane.waiting.emplace(item.ready, item.number, item.send.delivery.key);
+    lane.deadlines.emplace(deadline(item), item.send.delivery.key);
+  }
+  void unwait(Item& item) {
+    LaneState& lane = lanes[item.lane];
+    lane.waiting.erase({item.ready, item.number, item.send.delivery.key});
+    lane.deadlines.erase({deadline(item), item.send.delivery.key});
+  }
+
+  void end(Item& item, Failure failure, bool unknown) {
+    OutboxCounts& counts = lanes[item.lane].counts;
+    --counts.open;
+    ++(unknown                    ? counts.ended_unknown
+       : failure == Failure::None ? counts.delivered
+                                  : counts.failed);
+    Ended ended{item.send.delivery.customer, item.send.position,
+                Receipt{item.send.delivery.key, clock.now(), failure}, unknown};
+    items.erase(ended.receipt.key);
+    on_ended(std::move(ended));
+  }
+
+  // Its time is over.
+  void give_up(Item& item) {
+    if (item.may_be_there) return end(item, Failure::None, true);
+    end(item, item.held_by != Failure::None ? item.held_by : Failure::Failed, false);
+  }
+
+  // --- What is due ------------------------------------------------------------------------------
+
+  void turn_soon() {
+    if (std::exchange(turning_soon, true)) return;
+    asio::post(executor, [weak = weak_from_this()] {
+      const auto alive = weak.lock();
+      if (!alive) return;
+      alive->turning_soon = false;
+      alive->turn();
+      if (alive->woken) alive->woken();
+    });
+  }
+
+  void turn() {
+    if (destroyed) return;
+    const Timestamp now = clock.now();
+    while (!limits.empty() && limits.begin()->first <= now)
+      overdue(*items.at(limits.begin()->second));
+    for (LaneState& lane : lanes) {
+      while (!lane.deadlines.empty() && lane.deadlines.begin()->first < now) {
+        Item& item = *items.at(lane.deadlines.begin()->second);
+        unwait(item);
+        give_up(item);
+      }
+      while (may_start(lane, now)) start(*items.at(std::get<Hash128>(*lane.waiting.begin())), now);
+    }
+  }
+
+  // When the lane's first may start, but for the number under way.
+  Timestamp earliest(const LaneState& lane) const {
+    if (lane.waiting.empty()) return Timestamp::never();
+    Timestamp at = std::get<Timestamp>(*lane.waiting.begin());
+    at = std::max({at, lane.open_until, lane.slowed_until});
+    const std::size_t rate = lane.lane.rate_per_second;
+    if (rate > 0 && lane.started.size() >= rate)
+      at = std::max(at, lane.started[lane.started.size() - rate] + seconds(1));
+    return at;
+  }
+  bool has_room(const LaneState& lane) const {
+    return !stopped && !lane.probing && lane.under_way < lane.lane.type->capabilities.at_once;
+  }
+  bool may_start(const LaneState& lane, Timestamp now) const {
+    return has_room(lane) && earliest(lane) <= now;
+  }
+
+  Timestamp next() const {
+    Timestamp at = limits.empty() ? Timestamp::never() : limits.begin()->first;
+    for (const LaneState& lane : lanes) {
+      if (!lane.deadlines.empty())
+        at = std::min(at, lane.deadlines.begin()->first + microseconds(1));
+      if (has_room(lane)) at = std::min(at, earliest(lane));
+    }
+    return at;
+  }
+
+  // --- One act: an attempt, or asking after one --------------------------------------------------
+
+  void start(Item& item, Timestamp now) {
+    LaneState& lane = lanes[item.lane];
+    unwait(item);
+    if (lane.open_until != Timestamp::ever()) {
+      lane.open_until = Timestamp::ever();
+      lane.probing = true;
+    }
+    ++lane.under_way;
+    ++lane.counts.under_way;
+    if (const std::size_t rate = lane.lane.rate_per_second; rate > 0) {
+      lane.started.push_back(now);
+      while (lane.started.size() > rate) lane.started.pop_front();
+    }
+    item.act = ++last_act;
+    if (lane.lane.type->capabilities.repeat != Repeat::Neither || item.recorded)
+      return go(item, now);
+
+    item.at = Item::At::Recording;
+    const Hash128 key = item.send.delivery.key;
+    open.attempting(
+        key, item.send.position,
+        [weak = weak_from_this(), on = executor, key, act = item.act](Result<void> durable) {
+          asio::post(on, [weak, key, act, durable = std::move(durable)] {
+            if (const auto alive = weak.lock()) alive->recorded(key, act, durable);
+          });
+        });
+  }
+
+  void recorded(Hash128 key, std::uint64_t act, const Result<void>& durable) {
+    if (destroyed) return;
+    Item& item = *items.at(key);
+    KOI_ASSERT(item.at == Item::At::Recording && item.act == act);
+    const Timestamp now = clock.now();
+    item.recorded = durable.has_value();
+    // Recording took its time: it may be too late now, or the door be closed.
+    if (durable && !stopped && now <= last_chance(item)) return go(item, now);
+    if (!durable)
+      say(Level::Problem,
+          to_string(item.send.delivery) + ": not attempted: " + durable.error().what);
+    LaneState& lane = lanes[item.lane];
+    act_ended(lane);
+    if (std::exchange(lane.probing, false)) lane.open_until = now;  // the next one is the probe
+    wait(item, now + back_off(item));
+    turn_soon();
+  }
+
+  void go(Item& item, Timestamp now) {
+    LaneState& lane = lanes[item.lane];
+    item.at = Item::At::UnderWay;
+    item.cancelled = false;
+    item.until = now + settings.attempt_within;
+    item.cancel = std::make_shared<asio::cancellation_signal>();
+    const Hash128 key = item.send.delivery.key;
+    limits.emplace(item.until, key);
+    ++(item.asks ? lane.counts.asked : lane.counts.attempts);
+    auto ended = [weak = weak_from_this(), key, act = item.act, lane_index = item.lane,
+                  cancel = item.cancel](std::exception_ptr thrown, Outcome outcome) {
+      const auto alive = weak.lock();
+      if (!alive) return;
+      if (thrown) outcome = Unknown{"the connector threw"};
+      alive->act_over(key, act, lane_index, std::move(outcome));
+    };
+    Delivery delivery = item.send.delivery;
+    delivery.attempt = item.tries + 1;
+    auto work = item.asks ? lane.lane.connector->ask(key)
+                          : lane.lane.connector->deliver(std::move(delivery));
+    const auto cancel = item.cancel;
+    asio::co_spawn(executor, std::move(work),
+                   asio::bind_cancellation_slot(cancel->slot(), std::move(ended)));
+  }
+
+  // It takes too long: cancelled first, then given up on.
+  void overdue(Item& item) {
+    limits.erase({item.until, item.send.delivery.key});
+    if (!item.cancelled) {
+      item.cancelled = true;
+      item.until = clock.now() + settings.cancel_within;
+      limits.emplace(item.until, item.send.delivery.key);
+      ++lanes[item.lane].counts.timed_out;
+      const auto cancel = item.cancel;  // the item may be gone before emit returns
+      cancel->emit(asio::cancellation_type::terminal);
+      return;
+    }
+    say(Level::Problem,
+        to_string(item.send.delivery) + ": the connector does not end when cancelled");
+    item.act = 0;  // its end, should it come, frees the place and no more
+    settle(item, Unknown{"no answer in time"});
+  }
+
+  void act_ended(LaneState& lane) {
+    --lane.under_way;
+    --lane.counts.under_way;
+  }
+
+  void act_over(Hash128 key, std::uint64_t act, std::size_t lane_index, Outcome outcome) {
+    if (destroyed) return;
+    act_ended(lanes[lane_index]);
+    const auto found = items.find(key);
+    if (found != items.end() && found->second->at == Item::At::UnderWay &&
+        found->second->act == act) {
+      Item& item = *found->second;
+      limits.erase({item.until, key});
+      settle(item, std::move(outcome));
+    }
+    turn_soon();
+  }
+
+  // --- What came of it --------------------------------------------------------------------------
+
+  void settle(Item& item, Outcome outcome) {
+    LaneState& lane = lanes[item.lane];
+    if (item.cancelled)
+      if (auto* const unknown = std::get_if<Unknown>(&outcome); unknown && unknown->why.empty())
+        unknown->why = "cancelled";
+    if (!std::holds_alternative<Done>(outcome))
+      say(Level::Warning, to_string(item.send.delivery) + (item.asks ? ", asked: " : ": ") +
+                              channel::to_string(outcome));
+    std::visit([&](auto& came) { came_of(item, lane, came); }, outcome);
+  }
+
+  void came_of(Item& item, LaneState& lane, Done&) {
+    ++lane.counts.done;
+    provider_is_well(lane);
+    end(item, Failure::None, false);
+  }
+
+  void came_of(Item& item, LaneState& lane, Refused& refused) {
+    ++lane.counts.refused;
+    if (refused.failure != Failure::Credentials && refused.failure != Failure::Quota) {
+      provider_is_well(lane);
+      KOI_ASSERT(refused.failure != Failure::None);
+      // Refused now; but an earlier attempt may have come through.
+      if (item.may_be_there && !item.asks &&
+          lane.lane.type->capabilities.repeat != Repeat::Recognised)
+        return end(item, Failure::None, true);
+      return end(item, refused.failure, false);
+    }
+    item.held_by = refused.failure;
+    open_circuit(lane);
+    again(item, {});
+  }
+
+  void came_of(Item& item, LaneState& lane, Deferred& deferred) {
+    ++lane.counts.deferred;
+    item.held_by = Failure::None;
+    if (item.asks) {  // the provider is sure that it does not have it
+      provider_is_well(lane);
+      item.asks = false;
+      item.may_be_there = false;
+      return again(item, deferred.wait);
+    }
+    if (deferred.throttled) {
+      lane.probing = false;
+      lane.failures = 0;
+      const Timestamp until = clock.now() + deferred.wait.value_or(back_off(item));
+      lane.slowed_until = std::max(lane.slowed_until, std::min(until, clock.now() + hours(24)));
+    } else {
+      provider_fails(lane);
+    }
+    again(item, deferred.wait);
+  }
+
+  void came_of(Item& item, LaneState& lane, Unknown&) {
+    ++lane.counts.unknown;
+    item.held_by = Failure::None;
+    item.may_be_there = true;
+    provider_fails(lane);
+    switch (lane.lane.type->capabilities.repeat) {
+      case Repeat::Neither: return end(item, Failure::None, true);
+      case Repeat::CanBeAsked: item.asks = true; break;
+      case Repeat::Recognised: break;
+    }
+    again(item, {});
+  }
+
+  // Half of it is sure, the other half is chance: of the key, so that a replay waits as long.
+  Duration jittered(Duration wait, Hash128 key, std::uint64_t number) const {
+    const std::uint64_t chance =
+        HashInput().number(key.high).number(key.low).number(number).hash64(settings.seed);
+    const std::int64_t half = wait.us / 2;
+    return {wait.us - half +
+            static_cast<std::int64_t>(chance % (static_cast<std::uint64_t>(half) + 1))};
+  }
+  Duration back_off(const Item& item) const {
+    return jittered(doubled(settings.first_wait, item.tries, settings.longest_wait),
+                    item.send.delivery.key, item.tries);
+  }
+
+  void again(Item& item, std::optional<Duration> asked) {
+    const Timestamp now = clock.now();
+    const Timestamp ready = now + std::max(asked.value_or(Duration{}), back_off(item));
+    ++item.tries;
+    // It would be too late then: whoever waits for the receipt need not wait as well.
+    if (ready > deadline(item)) return give_up(item);
+    wait(item, ready);
+    turn_soon();
+  }
+
+  // --- The circuit ------------------------------------------------------------------------------
+
+  void provider_is_well(LaneState& lane) {
+    lane.failures = 0;
+    lane.times_opened = 0;
+    lane.probing = false;
+    lane.open_until = Timestamp::ever();
+  }
+  void provider_fails(LaneState& lane) {
+    ++lane.failures;
+    if (lane.probing || lane.failures >= settings.failures_to_open) open_circuit(lane);
+  }
+  void open_circuit(LaneState& lane) {
+    // What was under way when it opened says nothing new.
+    if (lane.open_until != Timestamp::ever() && !lane.probing) return;
+    const Duration wait =
+        jittered(doubled(settings.circuit_wait, lane.times_opened, settings.longest_circuit_wait),
+                 hash128(lane.lane.channel), lane.counts.circuit_opened);
+    lane.open_until = clock.now() + wait;
+    lane.probing = false;
+    lane.failures = 0;
+    ++lane.times_opened;
+    ++lane.counts.circuit_opened;
+    say(Level::Problem, "channel " + lane.lane.channel +
+                            ": its provider fails; the next attempt is in " + koi::to_string(wait));
+  }
+};
+
+Outbox::Outbox(asio::any_io_executor executor, const Clock& clock, OutboxSettings settings,
+               std::vector<Lane> lanes, OpenDeliveries& open, OnEnded ended, Say say)
+    : state_(std::make_shared<State>(std::move(executor), clock, settings, open, std::move(ended),
+                                     std::move(say))) {
+  for (Lane& lane : lanes) {
+    KOI_ASSERT(lane.type && lane.connector);
+    KOI_ASSERT(state_->lane_of.emplace(lane.channel, state_->lanes.size()).second);
+    state_->lanes.emplace_back().lane = std::move(lane);
+  }
+}
+
+Outbox::~Outbox() {
+  state_->destroyed = state_->stopped = true;
+  std::vector<std::shared_ptr<asio::cancellation_signal>> signals;
+  for (const auto& [key, item] : state_->items)
+    if (item->at == Item::At::UnderWay) signals.push_back(item->cancel);
+  if (state_->woken) state_->woken();
+  for (const auto& signal : signals) signal->emit(asio::cancellation_type::terminal);
+}
+
+Result<void> Outbox::recover() {
+  KOI_LET(auto open, state_->open.take_open());
+  for (OpenDeliveries::Open& one : open) {
+    const auto& lane = state_->lane_of.find(one.send.delivery.channel);
+    KOI_ASSERT(lane != state_->lane_of.end());
+    // Only attempts of the third kind are recorded; the others may all have been made.
+    const bool attempted =
+        one.attempted ||
+        state_->lanes[lane->second].lane.type->capabilities.repeat != Repeat::Neither;
+    state_->add(std::move(one.send), attempted);
+  }
+  return {};
+}
+
+void Outbox::add(Send send) { state_->add(std::move(send), false); }
+std::size_t Outbox::open() const { return state_->items.size(); }
+bool Outbox::is_full() const { return state_->items.size() >= state_->settings.capacity; }
+void Outbox::turn() { state_->turn(); }
+Timestamp Outbox::next() const { return state_->next(); }
+
+asio::awaitable<void> Outbox::run() {
+  const std::shared_ptr<State> state = state_;
+  auto timer = std::make_shared<asio::steady_timer>(co_await asio::this_coro::executor);
+  state->woken = [timer] { timer->cancel(); };
+  while (!state->destroyed) {
+    state->turn();
+    const Timestamp next = state->next(), now = state->clock.now();
+    // Looks at least once a second: the clock may jump.
+    const Duration sleep = std::clamp(next == Timestamp::never() ? seconds(1) : next - now,
+                                      microseconds(0), seconds(1));
+    timer->expires_after(std::chrono::microseconds(sleep.us));
+    auto [cancelled] =
+        co_await timer->async_wait(asio::experimental::as_tuple(asio::use_awaitable));
+    (void)cancelled;
+  }
+}
+
+asio::awaitable<void> Outbox::drain(Duration within) {
+  const std::shared_ptr<State> state = state_;
+  state->stopped = true;
+  asio::steady_timer timer(co_await asio::this_coro::executor);
+  const auto under_way = [&] {
+    std::size_t all = 0;
+    for (const LaneState& lane : state->lanes) all += lane.under_way;
+    return all;
+  };
+  const auto settled_before = [&](std::chrono::steady_clock::time_point deadline) {
+    return under_way() == 0 || std::chrono::steady_clock::now() >= deadline;
+  };
+  for (const Duration limit : {within, state->settings.cancel_within}) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::microseconds(limit.us);
+    while (!settled_before(deadline)) {
+      timer.expires_after(std::chrono::milliseconds(5));
+      co_await timer.async_wait(asio::use_awaitable);
+    }
+    if (under_way() == 0) break;
+    std::vector<std::shared_ptr<asio::cancellation_signal>> signals;
+    for (const auto& [key, item] : state->items)
+      if (item->at == Item::At::UnderWay) signals.push_back(item->cancel);
+    for (const auto& signal : signals) signal->emit(asio::cancellation_type::terminal);
+  }
+}
+
+std::map<std::string, OutboxCounts> Outbox::counts() const {
+  std::map<std::string, OutboxCounts> all;
+  for (const LaneState& lane : state_->lanes) all[lane.lane.channel] = lane.counts;
+  return all;
+}
+
+}  // namespace koi::runtime

@@ -1,0 +1,692 @@
+#include "runtime/outbox.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <asio/associated_cancellation_slot.hpp>
+#include <asio/async_result.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/post.hpp>
+#include <asio/use_awaitable.hpp>
+#include <cstdlib>
+#include <list>
+#include <random>
+#include <set>
+
+namespace koi::runtime {
+namespace {
+
+using namespace channel;
+
+// A provider that does what its script says at the instants of a manual clock, and remembers what
+// truly happened.
+class Scripted final : public Connector {
+ public:
+  // What comes of one act: whether the provider took it, what it said, and when.
+  struct Answer {
+    Outcome outcome = Done{};
+    bool taken = false;
+    Duration after = microseconds(0);
+    bool never = false;     // it answers only when it is cancelled …
+    bool stubborn = false;  // … and not even then
+    bool throws = false;
+  };
+  using Script = std::function<Answer(const Delivery*, Hash128)>;  // null: asked
+
+  Scripted(asio::any_io_executor executor, const Clock& clock, Script script)
+      : executor_(std::move(executor)), clock_(clock), script_(std::move(script)) {}
+
+  asio::awaitable<Outcome> deliver(Delivery delivery) override {
+    const Answer answer = script_(&delivery, delivery.key);
+    attempts.push_back({clock_.now(), delivery});
+    if (answer.taken) taken.push_back(delivery.key);
+    ++under_way;
+    most_under_way = std::max(most_under_way, under_way);
+    Outcome outcome = co_await answered(answer);
+    --under_way;
+    if (answer.throws) throw std::runtime_error("as the script says");
+    co_return outcome;
+  }
+  asio::awaitable<Outcome> ask(Hash128 key) override {
+    const Answer answer = script_(nullptr, key);
+    ++asked;
+    Outcome outcome = co_await answered(answer);
+    co_return outcome;
+  }
+
+  // When an answer is due next; never where none is.
+  Timestamp next() const {
+    Timestamp at = Timestamp::never();
+    for (const Waiting& waiting : waiting_) at = std::min(at, waiting.due);
+    return at;
+  }
+  // Gives the answers that are due.
+  void turn() {
+    for (auto it = waiting_.begin(); it != waiting_.end();) {
+      if (it->due > clock_.now()) {
+        ++it;
+        continue;
+      }
+      auto done = std::move(it->done);
+      it = waiting_.erase(it);
+      done();
+    }
+  }
+
+  struct Attempt {
+    Timestamp at;
+    Delivery delivery;
+  };
+  std::vector<Attempt> attempts;
+  std::vector<Hash128> taken;
+  int asked = 0;
+  std::size_t under_way = 0, most_under_way = 0;
+
+ private:
+  struct Waiting {
+    Timestamp due;
+    std::function<void()> done;
+    std::function<void()> cancel;
+    std::uint64_t id = 0;
+  };
+  asio::awaitable<Outcome> answered(Answer answer) {
+    auto initiate = [&](auto handler) {
+      auto slot = asio::get_associated_cancellation_slot(handler);
+      auto shared = std::make_shared<decltype(handler)>(std::move(handler));
+      const auto complete = [this, shared](Outcome outcome) {
+        asio::post(executor_, [shared, outcome = std::move(outcome)]() mutable {
+          asio::get_associated_cancellation_slot(*shared).clear();
+          std::move (*shared)(std::move(outcome));
+        });
+      };
+      const std::uint64_t id = ++last_;
+      if (slot.is_connected() && !answer.stubborn)
+        slot.assign([this, id, complete](asio::cancellation_type) {
+          const auto found = std::find_if(waiting_.begin(), waiting_.end(),
+                                          [&](const Waiting& waiting) { return waiting.id == id; });
+          if (found == waiting_.end()) return;
+          waiting_.erase(found);
+          complete(Unknown{});
+        });
+      waiting_.push_back({answer.never ? Timestamp::never() : clock_.now() + answer.after,
+                          [complete, outcome = answer.outcome] { complete(outcome); }, nullptr,
+                          id});
+    };
+    co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Outcome)>(
+        initiate, asio::use_awaitable);
+  }
+
+  asio::any_io_executor executor_;
+  const Clock& clock_;
+  Script script_;
+  std::list<Waiting> waiting_;
+  std::uint64_t last_ = 0;
+};
+
+// What durability knows, in memory: it outlives an outbox that dies.
+class Memory final : public OpenDeliveries {
+ public:
+  void attempting(Hash128 key, std::uint64_t, std::function<void(Result<void>)> then) override {
+    if (fails) return then(Error{"full", "the disk is full"});
+    attempted.insert(key);
+    then({});
+  }
+  Result<std::vector<Open>> take_open() override {
+    std::vector<Open> all;
+    for (const Send& send : sent)
+      if (!ended.contains(send.delivery.key))
+        all.push_back({send, attempted.contains(send.delivery.key)});
+    return all;
+  }
+  std::vector<Send> sent;
+  std::set<Hash128> attempted, ended;
+  bool fails = false;
+};
+
+const Timestamp start = *parse_instant("2026-03-02T10:00:00Z");
+
+class World {
+ public:
+  World(Repeat repeat, Scripted::Script script, OutboxSettings with = {}, std::uint32_t rate = 0,
+        std::uint32_t at_once = 64)
+      : settings(with) {
+    type.name = "scripted";
+    type.capabilities = {repeat, at_once};
+    connector = std::make_shared<Scripted>(context.get_executor(), clock, std::move(script));
+    lane = {"sms", &type, connector, rate};
+    open();
+  }
+  ~World() {
+    outbox.reset();
+    context.poll();
+  }
+  void open() {
+    outbox = std::make_unique<Outbox>(
+        context.get_executor(), clock, settings, std::vector{lane}, memory,
+        [this](Ended ended) {
+          ++receipts[ended.receipt.key];
+          memory.ended.insert(ended.receipt.key);
+          last.insert_or_assign(ended.receipt.key, ended);
+        },
+        [this](Level, std::string_view line) { log.append(line).append("\n"); });
+  }
+  // The process dies: what was under way is gone, what it said is not heard.
+  void crash() {
+    outbox.reset();
+    context.restart();
+    context.poll();
+    open();
+    ASSERT_TRUE(outbox->recover());
+  }
+  void send(std::uint64_t number, Timestamp not_after = Timestamp::never(),
+            Timestamp not_before = Timestamp::ever()) {
+    Send made;
+    made.delivery.key = key(number);
+    made.delivery.customer = "ann";
+    made.delivery.channel = "sms";
+    made.delivery.not_after = not_after;
+    made.delivery.not_before = not_before;
+    made.decided = clock.now();
+    made.position = number;
+    memory.sent.push_back(made);
+    outbox->add(std::move(made));
+  }
+  static Hash128 key(std::uint64_t number) { return {0xabc, number}; }
+  void poll() {
+    context.restart();
+    while (context.poll() > 0) context.restart();
+  }
+  // Lets time pass, stopping wherever something is due.
+  void run_until(Timestamp to) {
+    for (int turns = 0; turns < 1'000'000; ++turns) {
+      outbox->turn();
+      connector->turn();
+      poll();
+      const Timestamp next = std::min(outbox->next(), connector->next());
+      if (next > to) break;
+      if (next > clock.now()) clock.set(next);
+    }
+    clock.set(to);
+    outbox->turn();
+    poll();
+  }
+  std::string came_of(std::uint64_t number) const {
+    const auto found = last.find(key(number));
+    if (found == last.end()) return "open";
+    if (found->second.unknown) return "unknown";
+    const Failure failure = found->second.receipt.failure;
+    return failure == Failure::None ? "delivered" : std::string(name_of(failure));
+  }
+
+  asio::io_context context;
+  ManualClock clock{start};
+  OutboxSettings settings;
+  ConnectorType type;
+  std::shared_ptr<Scripted> connector;
+  Lane lane;
+  Memory memory;
+  std::map<Hash128, int> receipts;
+  std::map<Hash128, Ended> last;
+  std::string log;
+  std::unique_ptr<Outbox> outbox;
+};
+
+Scripted::Answer says(Outcome outcome, bool taken = false) {
+  Scripted::Answer answer;
+  answer.outcome = std::move(outcome);
+  answer.taken = taken;
+  return answer;
+}
+// The first acts as listed, and every later one as the last.
+Scripted::Script in_turn(std::vector<Scripted::Answer> answers) {
+  return [answers, at = std::size_t{0}](const Delivery*, Hash128) mutable {
+    return answers[std::min(at++, answers.size() - 1)];
+  };
+}
+
+TEST(Outbox, WhatIsDoneHasItsReceiptAtThatInstant) {
+  Scripted::Answer slow = says(Done{}, true);
+  slow.after = seconds(3);
+  World world(Repeat::Neither, in_turn({slow}));
+  world.send(1);
+  world.run_until(start + minutes(1));
+  EXPECT_EQ(world.came_of(1), "delivered");
+  const Ended& ended = world.last.at(World::key(1));
+  EXPECT_EQ(ended.customer, "ann");
+  EXPECT_EQ(ended.position, 1u);
+  EXPECT_EQ(ended.receipt.time, start + seconds(3));
+  EXPECT_EQ(world.outbox->open(), 0u);
+  EXPECT_EQ(world.outbox->counts().at("sms").delivered, 1u);
+}
+
+TEST(Outbox, ARefusalIsFinalAndKeepsItsClass) {
+  for (const Failure failure : {Failure::Unreachable, Failure::WindowClosed, Failure::BadContent}) {
+    World world(Repeat::Recognised, in_turn({says(Refused{failure, "no"})}));
+    world.send(1);
+    world.run_until(start + hours(1));
+    EXPECT_EQ(world.came_of(1), name_of(failure));
+    EXPECT_EQ(world.connector->attempts.size(), 1u);
+  }
+}
+
+TEST(Outbox, WaitsGrowAndAreJitteredByTheKey) {
+  World world(Repeat::Recognised, in_turn({says(Deferred{})}), {.failures_to_open = 1000});
+  world.send(1);
+  world.send(2);
+  world.run_until(start + hours(2));
+  std::map<Hash128, std::vector<Timestamp>> at;
+  for (const auto& attempt : world.connector->attempts)
+    at[attempt.delivery.key].push_back(attempt.at);
+  const auto& first = at[World::key(1)];
+  ASSERT_GE(first.size(), 12u);
+  for (std::size_t i = 1; i < first.size(); ++i) {
+    const Duration full =
+        std::min(seconds(std::int64_t{1} << std::min<std::size_t>(i - 1, 30)), minutes(10));
+    const Duration wait = first[i] - first[i - 1];
+    EXPECT_LE(wait, full);
+    EXPECT_GE(wait.us, full.us / 2);
+  }
+  EXPECT_NE(first, at[World::key(2)]) << "they come at the same instants";
+  World again(Repeat::Recognised, in_turn({says(Deferred{})}), {.failures_to_open = 1000});
+  again.send(1);
+  again.run_until(start + hours(2));
+  ASSERT_EQ(again.connector->attempts.size(), first.size());
+  for (std::size_t i = 0; i < first.size(); ++i)
+    EXPECT_EQ(again.connector->attempts[i].at, first[i]);
+}
+
+TEST(Outbox, TheProvidersOwnWaitIsKept) {
+  World world(Repeat::Recognised,
+              in_turn({says(Deferred{.wait = minutes(7)}), says(Done{}, true)}));
+  world.send(1);
+  world.run_until(start + hours(1));
+  ASSERT_EQ(world.connector->attempts.size(), 2u);
+  EXPECT_EQ(world.connector->attempts[1].at, start + minutes(7));
+}
+
+TEST(Outbox, AThrottledChannelSlowsDownAsAWhole) {
+  World world(Repeat::Recognised,
+              in_turn({says(Deferred{.wait = minutes(3), .throttled = true}), says(Done{}, true)}),
+              {}, 0, 1);
+  world.send(1);
+  world.send(2);
+  world.run_until(start + hours(1));
+  ASSERT_EQ(world.connector->attempts.size(), 3u);
+  EXPECT_EQ(world.connector->attempts[1].at, start + minutes(3));
+  EXPECT_EQ(world.outbox->counts().at("sms").circuit_opened, 0u);
+}
+
+TEST(Outbox, NothingIsHandedOverBeforeItsTimeOrAfterIt) {
+  World world(Repeat::Recognised, in_turn({says(Deferred{})}));
+  world.send(1, start + minutes(30), start + minutes(10));
+  world.run_until(start + hours(2));
+  ASSERT_FALSE(world.connector->attempts.empty());
+  for (const auto& attempt : world.connector->attempts) {
+    EXPECT_GE(attempt.at, start + minutes(10));
+    EXPECT_LE(attempt.at, start + minutes(30));
+  }
+  EXPECT_EQ(world.came_of(1), "failed");
+  EXPECT_LE(world.last.at(World::key(1)).receipt.time, start + minutes(30) + microseconds(1));
+}
+
+TEST(Outbox, WhoCannotBeServedInTimeNeedNotWaitForIt) {
+  World world(Repeat::Recognised, in_turn({says(Deferred{.wait = hours(5)})}));
+  world.send(1, start + hours(1));
+  world.run_until(start + minutes(1));
+  EXPECT_EQ(world.came_of(1), "failed");
+}
+
+TEST(Outbox, WithoutATimeLimitItIsGivenUpAfterDays) {
+  World world(Repeat::Recognised, in_turn({says(Deferred{})}));
+  world.send(1);
+  world.run_until(start + days(2));
+  EXPECT_EQ(world.came_of(1), "open");
+  world.run_until(start + days(4));
+  EXPECT_EQ(world.came_of(1), "failed");
+}
+
+TEST(Outbox, AnUnknownOutcomeIsRepeatedOnlyWhereTheKeyIsRecognised) {
+  World again(Repeat::Recognised, in_turn({says(Unknown{}, true), says(Done{}, true)}));
+  again.send(1);
+  again.run_until(start + hours(1));
+  EXPECT_EQ(again.came_of(1), "delivered");
+  EXPECT_EQ(again.connector->attempts.size(), 2u);
+
+  World never(Repeat::Neither, in_turn({says(Unknown{}, true), says(Done{}, true)}));
+  never.send(1);
+  never.run_until(start + hours(1));
+  EXPECT_EQ(never.came_of(1), "unknown");
+  EXPECT_EQ(never.connector->attempts.size(), 1u);
+  EXPECT_EQ(never.last.at(World::key(1)).receipt.failure, Failure::None);
+}
+
+TEST(Outbox, AProviderThatCanBeAskedIsAskedBeforeAnythingIsRepeated) {
+  World there(Repeat::CanBeAsked, in_turn({says(Unknown{}, true), says(Unknown{}), says(Done{})}));
+  there.send(1);
+  there.run_until(start + hours(1));
+  EXPECT_EQ(there.came_of(1), "delivered");
+  EXPECT_EQ(there.connector->attempts.size(), 1u);
+  EXPECT_EQ(there.connector->asked, 2);
+
+  World lost(Repeat::CanBeAsked,
+             in_turn({says(Unknown{}), says(Deferred{.why = "no such key"}), says(Done{}, true)}));
+  lost.send(1);
+  lost.run_until(start + hours(1));
+  EXPECT_EQ(lost.came_of(1), "delivered");
+  EXPECT_EQ(lost.connector->attempts.size(), 2u);
+  EXPECT_EQ(lost.connector->asked, 1);
+}
+
+TEST(Outbox, AskingGoesOnAfterTheTimeLimitButDeliveringDoesNot) {
+  bool back = false;
+  World world(Repeat::CanBeAsked, [&](const Delivery* delivery, Hash128) {
+    return delivery ? says(Unknown{}, true) : back ? says(Done{}) : says(Unknown{});
+  });
+  world.send(1, start + minutes(5));
+  world.run_until(start + hours(3));
+  EXPECT_EQ(world.came_of(1), "open");
+  back = true;
+  world.run_until(start + hours(6));
+  EXPECT_EQ(world.came_of(1), "delivered");
+  EXPECT_EQ(world.connector->attempts.size(), 1u);
+}
+
+TEST(Outbox, WhatStaysUnknownEndsAsUnknownAndNotAsFailed) {
+  World world(Repeat::Recognised, in_turn({says(Unknown{}, true)}));
+  world.send(1, start + minutes(5));
+  world.run_until(start + hours(1));
+  EXPECT_EQ(world.came_of(1), "unknown");
+}
+
+TEST(Outbox, CredentialsAndQuotaHoldTheChannelAndBurnNoMessages) {
+  for (const Failure failure : {Failure::Credentials, Failure::Quota}) {
+    bool mended = false;
+    World world(
+        Repeat::Recognised,
+        [&](const Delivery*, Hash128) {
+          return mended ? says(Done{}, true) : says(Refused{failure, "no"});
+        },
+        {}, 0, 1);
+    for (std::uint64_t i = 1; i <= 20; ++i) world.send(i);
+    world.send(21, start + minutes(10));
+    world.run_until(start + minutes(30));
+    EXPECT_EQ(world.came_of(1), "open");
+    EXPECT_EQ(world.came_of(21), "failed") << "it was never tried, so only time ended it";
+    EXPECT_LE(world.connector->attempts.size(), 15u);
+    mended = true;
+    world.run_until(start + hours(2));
+    for (std::uint64_t i = 1; i <= 20; ++i) EXPECT_EQ(world.came_of(i), "delivered");
+  }
+}
+
+TEST(Outbox, WhatTheChannelsHoldEndedSaysWhy) {
+  World world(Repeat::Recognised, in_turn({says(Refused{Failure::Quota, "no"})}));
+  world.send(1, start + minutes(10));
+  world.run_until(start + minutes(30));
+  EXPECT_EQ(world.came_of(1), "quota");
+}
+
+TEST(Outbox, TheCircuitOpensAndOneProbeFindsOutWhetherTheProviderIsBack) {
+  bool back = false;
+  World world(Repeat::Recognised, [&](const Delivery*, Hash128) {
+    return back ? says(Done{}, true) : says(Unknown{});
+  });
+  for (std::uint64_t i = 1; i <= 100; ++i) world.send(i);
+  world.run_until(start + hours(1));
+  // 64 were under way when it opened; then one at a time, ever more seldom.
+  EXPECT_LE(world.connector->attempts.size(), 64u + 30u);
+  EXPECT_GE(world.outbox->counts().at("sms").circuit_opened, 2u);
+  back = true;
+  world.run_until(start + hours(2));
+  for (std::uint64_t i = 1; i <= 100; ++i) EXPECT_EQ(world.came_of(i), "delivered") << i;
+}
+
+TEST(Outbox, NoSecondHasMoreAttemptsThanTheRate) {
+  Scripted::Answer slow = says(Done{}, true);
+  slow.after = microseconds(300'000);
+  World world(Repeat::Recognised, in_turn({slow}), {}, 50, 1000);
+  for (std::uint64_t i = 1; i <= 1000; ++i) world.send(i);
+  world.run_until(start + seconds(30));
+  const auto& attempts = world.connector->attempts;
+  ASSERT_EQ(attempts.size(), 1000u);
+  for (std::size_t i = 50; i < attempts.size(); ++i)
+    EXPECT_GE(attempts[i].at - attempts[i - 50].at, seconds(1));
+  EXPECT_LE(attempts.back().at, start + seconds(20)) << "the rate is used";
+}
+
+TEST(Outbox, NoMoreAreUnderWayThanTheConnectorAllows) {
+  Scripted::Answer slow = says(Done{}, true);
+  slow.after = seconds(1);
+  World world(Repeat::Recognised, in_turn({slow}), {}, 0, 7);
+  for (std::uint64_t i = 1; i <= 70; ++i) world.send(i);
+  world.run_until(start + seconds(11));
+  EXPECT_EQ(world.connector->most_under_way, 7u);
+  EXPECT_EQ(world.connector->attempts.size(), 70u);
+}
+
+TEST(Outbox, AnAttemptThatHangsIsCancelledAndOneThatStaysIsGivenUpOn) {
+  Scripted::Answer hangs;
+  hangs.never = true;
+  World world(Repeat::Neither, in_turn({hangs}));
+  world.send(1);
+  world.run_until(start + minutes(3));
+  EXPECT_EQ(world.came_of(1), "unknown");
+  EXPECT_EQ(world.last.at(World::key(1)).receipt.time, start + minutes(2));
+
+  hangs.stubborn = true;
+  World stubborn(Repeat::Recognised, in_turn({hangs, says(Done{}, true)}));
+  stubborn.send(1);
+  stubborn.run_until(start + minutes(10));
+  EXPECT_EQ(stubborn.came_of(1), "delivered");
+  EXPECT_EQ(stubborn.outbox->counts().at("sms").under_way, 1u) << "its place stays taken";
+}
+
+TEST(Outbox, AConnectorThatThrowsLeavesTheOutcomeUnknown) {
+  Scripted::Answer throws;
+  throws.throws = true;
+  World world(Repeat::Neither, in_turn({throws}));
+  world.send(1);
+  world.run_until(start + minutes(1));
+  EXPECT_EQ(world.came_of(1), "unknown");
+}
+
+TEST(Outbox, AnAttemptThatCouldNotBeRecordedIsNotMade) {
+  World world(Repeat::Neither, in_turn({says(Done{}, true)}));
+  world.memory.fails = true;
+  world.send(1);
+  world.run_until(start + minutes(1));
+  EXPECT_EQ(world.connector->attempts.size(), 0u);
+  world.memory.fails = false;
+  world.run_until(start + minutes(5));
+  EXPECT_EQ(world.came_of(1), "delivered");
+}
+
+TEST(Outbox, AfterARestartTheAttemptedAreTreatedByWhatTheConnectorCanDo) {
+  Scripted::Answer hangs;
+  hangs.never = true;
+  for (const Repeat repeat : {Repeat::Recognised, Repeat::CanBeAsked, Repeat::Neither}) {
+    World world(repeat,
+                in_turn({hangs, says(Done{}, repeat == Repeat::Recognised), says(Done{}, true)}),
+                {}, 0, 1);
+    world.send(1);
+    world.run_until(start + seconds(1));
+    world.send(2);  // never attempted: there is no room
+    world.crash();
+    world.run_until(start + minutes(1));
+    EXPECT_EQ(world.came_of(1), repeat == Repeat::Neither ? "unknown" : "delivered");
+    EXPECT_EQ(world.came_of(2), "delivered");
+    EXPECT_EQ(world.connector->asked, repeat == Repeat::CanBeAsked ? 2 : 0);
+  }
+}
+
+TEST(Outbox, AKeyThatIsOpenAlreadyIsTheSameSend) {
+  World world(Repeat::Recognised, in_turn({says(Done{}, true)}));
+  world.send(1);
+  world.send(1);
+  EXPECT_EQ(world.outbox->open(), 1u);
+  world.run_until(start + seconds(1));
+  EXPECT_EQ(world.receipts.at(World::key(1)), 1);
+}
+
+TEST(Outbox, IsFullAtItsCapacityUntilSomethingEnds) {
+  World world(Repeat::Recognised, in_turn({says(Done{}, true)}), {.capacity = 2});
+  world.send(1);
+  EXPECT_FALSE(world.outbox->is_full());
+  world.send(2);
+  EXPECT_TRUE(world.outbox->is_full());
+  world.run_until(start + seconds(1));
+  EXPECT_FALSE(world.outbox->is_full());
+}
+
+TEST(Outbox, DrainingWaitsForWhatIsUnderWayAndLeavesTheRestOpen) {
+  Scripted::Answer slow = says(Done{}, true);
+  slow.after = seconds(1);
+  World world(Repeat::Recognised, in_turn({slow}), {}, 0, 1);
+  world.send(1);
+  world.send(2);
+  world.run_until(start + microseconds(500'000));
+  bool drained = false;
+  asio::co_spawn(world.context, world.outbox->drain(seconds(5)),
+                 [&](std::exception_ptr) { drained = true; });
+  world.poll();
+  EXPECT_FALSE(drained);
+  world.run_until(start + seconds(10));
+  world.context.restart();
+  world.context.run_for(std::chrono::milliseconds(500));
+  EXPECT_TRUE(drained);
+  EXPECT_EQ(world.came_of(1), "delivered");
+  EXPECT_EQ(world.came_of(2), "open");
+}
+
+TEST(Outbox, NothingOfThePersonIsInTheLog) {
+  World world(Repeat::Recognised,
+              in_turn({says(Unknown{"no answer"}), says(Refused{Failure::BadContent, "no"})}));
+  world.send(1);
+  world.run_until(start + minutes(1));
+  EXPECT_THAT(world.log, testing::HasSubstr(to_hex(World::key(1))));
+  EXPECT_THAT(world.log, testing::HasSubstr("no answer"));
+  EXPECT_THAT(world.log, testing::Not(testing::HasSubstr("ann")));
+}
+
+// Random providers, crashes and time limits. KOI_SEEDS sets how many.
+class Chaos : public ::testing::TestWithParam<Repeat> {};
+
+TEST_P(Chaos, NothingIsDoneTwiceNothingIsLateAndEachSendHasOneReceipt) {
+  const char* const given = std::getenv("KOI_SEEDS");
+  const std::uint64_t seeds = given ? std::strtoull(given, nullptr, 10) : 300;
+  const Repeat repeat = GetParam();
+  for (std::uint64_t seed = 1; seed <= seeds && !HasFailure(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    std::mt19937_64 random(seed);
+    const auto below = [&](std::uint64_t n) { return random() % n; };
+    std::set<Hash128> there;  // what the provider truly has
+    bool well = false;        // at last, so that everything ends
+    World world(
+        repeat,
+        [&](const Delivery* delivery, Hash128 key) {
+          Scripted::Answer answer;
+          answer.after = microseconds(static_cast<std::int64_t>(below(3'000'000)));
+          const auto lot = well ? 0 : below(12);
+          if (!delivery) {  // asked
+            if (lot > 8)
+              answer.outcome = Unknown{};
+            else if (there.contains(key))
+              answer.outcome = Done{};
+            else
+              answer.outcome = Deferred{};
+            return answer;
+          }
+          const auto takes = [&] {
+            answer.taken = repeat != Repeat::Recognised || !there.contains(key);
+            there.insert(key);
+          };
+          switch (lot) {
+            case 0:
+            case 1:
+            case 2:
+              takes();
+              answer.outcome = Done{};
+              break;
+            case 3:
+              takes();
+              answer.outcome = Unknown{"after"};
+              break;
+            case 4: answer.outcome = Unknown{"before"}; break;
+            case 5: answer.outcome = Deferred{}; break;
+            case 6: answer.outcome = Deferred{.wait = seconds(30), .throttled = true}; break;
+            case 7:
+              takes();
+              answer.never = true;
+              break;
+            case 8:
+              takes();
+              answer.never = answer.stubborn = below(4) == 0;
+              answer.outcome = Done{};
+              break;
+            case 9: answer.outcome = Refused{Failure::Credentials, ""}; break;
+            case 10:
+              takes();
+              answer.throws = true;
+              break;
+            default:
+              // A provider that has it does not refuse it.
+              if (there.contains(key))
+                answer.outcome = Done{};
+              else
+                answer.outcome = Refused{Failure::Unreachable, ""};
+          }
+          return answer;
+        },
+        {.failures_to_open = 1 + static_cast<std::uint32_t>(below(8))},
+        static_cast<std::uint32_t>(below(3) * 5), 1 + static_cast<std::uint32_t>(below(8)));
+
+    const std::uint64_t count = 5 + below(30);
+    std::map<Hash128, Timestamp> limits;
+    std::uint64_t sent = 0;
+    while (sent < count || below(4) != 0) {
+      if (sent < count) {
+        const Timestamp limit =
+            below(3) ? world.clock.now() + seconds(static_cast<std::int64_t>(below(7200)))
+                     : Timestamp::never();
+        world.send(++sent, limit);
+        limits[World::key(sent)] = limit;
+      }
+      world.memory.fails = below(10) == 0;
+      world.run_until(world.clock.now() +
+                      microseconds(static_cast<std::int64_t>(below(60'000'000))));
+      if (below(6) == 0) world.crash();
+    }
+    well = true;
+    world.memory.fails = false;
+    world.crash();  // stubborn ones keep their places till then
+    world.run_until(world.clock.now() + days(10));
+
+    for (const auto& attempt : world.connector->attempts)
+      EXPECT_LE(attempt.at, limits.at(attempt.delivery.key)) << "handed over too late";
+    std::map<Hash128, int> taken;
+    for (const Hash128 key : world.connector->taken) EXPECT_EQ(++taken[key], 1) << "done twice";
+    for (std::uint64_t i = 1; i <= sent; ++i) {
+      EXPECT_EQ(world.receipts[World::key(i)], 1) << "receipts of " << i;
+      const std::string came = world.came_of(i);
+      const bool is_there = there.contains(World::key(i));
+      if (came == "delivered") {
+        EXPECT_TRUE(is_there);
+      } else if (came != "unknown") {
+        EXPECT_FALSE(is_there) << "it is said to have failed: " << came;
+      }
+    }
+    EXPECT_EQ(world.outbox->open(), 0u);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryKind, Chaos,
+                         testing::Values(Repeat::Recognised, Repeat::CanBeAsked, Repeat::Neither),
+                         [](const auto& kind) {
+                           return std::string(kind.param == Repeat::Recognised   ? "recognised"
+                                              : kind.param == Repeat::CanBeAsked ? "asked"
+                                                                                 : "neither");
+                         });
+
+}  // namespace
+}  // namespace koi::runtime

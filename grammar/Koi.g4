@@ -102,7 +102,7 @@ limitItem: sum per path period?;
 
 couponDeclaration: COUPON name alias? LBRACE (couponClause separator?)* RBRACE;
 couponClause
-  : OFF sum (UP_TO sum)? (ON_ORDERS_FROM sum)? (WHERE expression)?
+  : OFF amount (UP_TO amount)? (ON_ORDERS_FROM amount)? (WHERE expression)?
   | CODES GENERATED plainText
   | CODES FROM_POOL plainText (LOW_AT sum)?
   | VALID (duration | dateRange)
@@ -180,14 +180,16 @@ campaignClause
   | dateRange
   | PRIORITY sum
   ;
-leaveCondition: ANY_EVENT eventTail | expression eventTail;
+// A bare word is the event of the first line, which may turn out to be a condition's name.
+leaveCondition: ANY_EVENT eventTail | word eventTail | expression;
 
 trigger
   : WHEN CALLED
   | WHEN (ENTERS | ENTER) expression
   | WHEN (LEAVES | LEAVE) expression
   | WHEN ANY_EVENT eventTail sequence
-  | WHEN sum (REACHES sum | eventTail sequence)
+  | WHEN word eventTail sequence
+  | WHEN sum REACHES sum
   | AT sum forWhom?
   | schedule forWhom?
   | (ON | duration (BEFORE | AFTER)) path (AT time)? forWhom?
@@ -323,6 +325,8 @@ comparison
   ;
 comparator: ASSIGN | EQUAL | NOT_EQUAL | LESS | LESS_EQUAL | GREATER | GREATER_EQUAL;
 members: path | list;
+// An amount behind which `where` may stand: a metric without a name would take it for its own.
+amount: literal | path | LPAREN expression RPAREN;
 sum: product ((PLUS | MINUS) product)*;
 product: factor ((STAR | SLASH) factor)*;
 factor: MINUS factor | primary;

@@ -27,6 +27,39 @@ constexpr std::array<std::string_view, 24> currencies{
     "AED", "AUD", "BRL", "CAD", "CHF", "CNY", "EUR", "GBP", "HKD", "IDR", "INR", "JPY",
     "KRW", "MOP", "MYR", "NZD", "PHP", "RUB", "SEK", "SGD", "THB", "TWD", "USD", "VND"};
 
+// What may stand right behind the digits of `最多3天`: nothing, a unit, 日, and after a unit a
+// keyword.
+bool may_follow_digits(std::string_view rest) {
+  if (rest.empty() || rest == "日" || rest == "号") return true;
+  const auto fits = [&](std::string_view unit) {
+    return rest.starts_with(unit) &&
+           (rest.size() == unit.size() || keyword_kind(rest.substr(unit.size())));
+  };
+  for (auto kind = Kind::SECOND; kind <= Kind::YEAR;
+       kind = static_cast<Kind>(static_cast<int>(kind) + 1)) {
+    const auto& unit = keyword(kind);
+    if (fits(unit.chinese) || std::any_of(unit.others.begin(), unit.others.end(), fits))
+      return true;
+  }
+  return false;
+}
+
+// How many bytes of a word are 每, 本 or 自然 before a unit or a weekday; 0 where they are not.
+std::uint32_t prefix_length(std::string_view word) {
+  const auto calendar = keyword(Kind::CALENDAR).chinese;
+  for (const auto prefix : {Kind::EVERY, Kind::PER, Kind::THIS, Kind::CALENDAR}) {
+    const auto spelling = keyword(prefix).chinese;
+    if (!word.starts_with(spelling)) continue;
+    auto rest = word.substr(spelling.size());
+    if (prefix != Kind::CALENDAR && rest.starts_with(calendar)) rest.remove_prefix(calendar.size());
+    const auto kind = keyword_kind(rest);
+    if (kind && *kind >= Kind::SECOND && *kind <= Kind::SUNDAY) {
+      return static_cast<std::uint32_t>(spelling.size());
+    }
+  }
+  return 0;
+}
+
 class Lexer {
  public:
   Lexer(const Source& source, std::uint32_t number, Language language)
@@ -159,9 +192,9 @@ Lexed Lexer::run() {
         code();
       }
     }
-    if (open_lines_ > 0) unclosed_line();
+    if (open_lines_ > 0 && out_.complete) unclosed_line();
     for (const auto& each : open_) {
-      if (each.what == Open::What::Text) {
+      if (each.what == Open::What::Text && out_.complete) {
         report(Code::UnclosedLongText, span(each.begin, each.begin + 3));
         break;
       }
@@ -396,7 +429,10 @@ void Lexer::finish_text(const Open& text, std::uint32_t end) {
   }
   if (!plain) return;
   std::string value;
-  if (!values.empty()) value = *values.front();
+  if (!values.empty()) {
+    value = std::move(out_.values.back());  // a plain text's one chunk came last
+    out_.values.pop_back();
+  }
   tokens.resize(text.first_token);
   emit(Kind::TEXT, text.begin, end, std::move(value));
 }
@@ -490,53 +526,32 @@ void Lexer::word() {
   emit(Kind::NAME, begin, word.end, word.text);
 }
 
-// Words written together that can only be apart: a keyword and a number (`于14天内`, `最多3天`),
-// and 每, 本, 自然 before a unit or a weekday (`每天`, `本月`, `每周一`). Emits the first of them.
+// Words written together that can only be apart: 每, 本, 自然 before a unit or a weekday (`每天`,
+// `本月`, `每周一`, `每月1日`), and a keyword before a number with its unit (`于14天内`,
+// `最多3天`). Emits the first of them.
 bool Lexer::glued(const Word& word) {
   const auto begin = at_;
-  std::string before;
   auto border = begin;
-  for (auto at = begin; at < word.end;) {
-    const auto c = peek(at);
-    if (is_digit(c.c)) {
-      border = at;
-      break;
-    }
+  std::string before;
+  for (auto c = peek(begin); border < word.end && !is_digit(c.c); c = peek(border)) {
     append_utf8(before, c.c);
-    at = c.next;
+    border = c.next;
   }
-  if (border != begin) {
-    const auto kind = keyword_kind(before);
-    if (!kind) return false;
+  std::string rest;  // behind the digits
+  if (border < word.end) {
     auto at = border;
     while (is_digit(peek(at).c)) at = peek(at).next;
-    const auto rest = read_word(at).text;
-    bool only_unit = rest.empty();
-    for (const auto& each : keywords()) {
-      if (only_unit) break;
-      if (each.kind < Kind::SECOND || each.kind > Kind::YEAR) continue;
-      const auto fits = [&](std::string_view spelling) {
-        return rest.starts_with(spelling) &&
-               (rest.size() == spelling.size() || keyword_kind(rest.substr(spelling.size())));
-      };
-      only_unit = fits(each.chinese) || std::any_of(each.others.begin(), each.others.end(), fits);
-    }
-    if (!only_unit) return false;
-    emit(*kind, begin, border);
+    rest = read_word(at).text;
+    if (!may_follow_digits(rest)) return false;
+  }
+  if (const auto length = prefix_length(before); length != 0) {
+    emit(*keyword_kind(before.substr(0, length)), begin, begin + length);
     return true;
   }
-  for (const auto prefix : {Kind::EVERY, Kind::PER, Kind::THIS, Kind::CALENDAR}) {
-    const auto spelling = keyword(prefix).chinese;
-    if (!word.text.starts_with(spelling)) continue;
-    auto rest = word.text.substr(spelling.size());
-    const auto calendar = keyword(Kind::CALENDAR).chinese;
-    if (prefix != Kind::CALENDAR && rest.starts_with(calendar)) rest.erase(0, calendar.size());
-    const auto kind = keyword_kind(rest);
-    if (!kind || *kind < Kind::SECOND || *kind > Kind::SUNDAY) continue;
-    emit(prefix, begin, begin + static_cast<std::uint32_t>(spelling.size()));
-    return true;
-  }
-  return false;
+  const auto kind = keyword_kind(before);
+  if (border == word.end || !kind) return false;
+  emit(*kind, begin, border);
+  return true;
 }
 
 void Lexer::quoted_name() {
@@ -793,6 +808,8 @@ void Lexer::comma_in_number() {
   if (!joined || (first.kind != Kind::NUMBER && first.kind != Kind::MONEY)) return;
   if (last.kind != Kind::NUMBER && last.kind != Kind::MONEY && last.kind != Kind::DURATION) return;
   const auto written = text_.substr(last.begin, last.end - last.begin);
+  const auto group = text_.substr(first.begin, first.end - first.begin);
+  if (group.find_first_of("_.") != group.npos) return;
   const bool three = written.size() >= 3 &&
                      std::all_of(written.begin(), written.begin() + 3, is_digit) &&
                      (written.size() == 3 || !is_digit(static_cast<unsigned char>(written[3])));

@@ -38,6 +38,9 @@ class Builder {
   std::string slice(SourceSpan place) const { return std::string(source_.slice(place)); }
   // Whether the parser met no error in it, so that every part is there.
   static bool whole(antlr4::ParserRuleContext* ctx);
+  // Whether an error covers its last word, or stands right behind it: then it means something else.
+  bool misread(antlr4::ParserRuleContext* ctx) const;
+  bool good(antlr4::ParserRuleContext* ctx) const { return whole(ctx) && !misread(ctx); }
   void report(Code code, SourceSpan place, std::initializer_list<std::string> arguments = {}) {
     diagnostics.push_back(make(code, place, language_, arguments));
   }
@@ -61,6 +64,8 @@ class Builder {
   ast::Expr product(Grammar::ProductContext* ctx);
   ast::Expr factor(Grammar::FactorContext* ctx);
   ast::Expr primary(Grammar::PrimaryContext* ctx);
+  ast::Expr in_parentheses(Grammar::ExpressionContext* ctx, SourceSpan place);
+  ast::Expr amount(Grammar::AmountContext* ctx);
   ast::Expr literal(const Token& token);
   ast::Expr value(Grammar::ValueContext* ctx);
   ast::Expr list(Grammar::ListContext* ctx);
@@ -95,8 +100,6 @@ class Builder {
   ast::EventPattern pattern(Grammar::EventPatternContext* ctx);
   ast::EventPattern pattern(ast::Name event, bool any, SourceSpan begin,
                             Grammar::EventTailContext* tail);
-  std::optional<ast::EventPattern> pattern_of(const ast::Expr& event,
-                                              Grammar::EventTailContext* tail);
   std::vector<ast::Setting> settings(Grammar::SettingsContext* ctx);
   ast::Gift gift(Grammar::GiftContext* ctx);
   ast::Assignment assignment(Grammar::AssignmentContext* ctx);
@@ -123,9 +126,9 @@ class Builder {
 
   // Campaigns and tests (parse_campaigns.cpp)
   ast::CampaignDecl campaign(Grammar::CampaignDeclarationContext* ctx);
-  std::optional<ast::CampaignClause> clause(Grammar::CampaignClauseContext* ctx);
-  std::optional<ast::LeaveClause> leave(Grammar::CampaignClauseContext* ctx);
-  std::optional<ast::Trigger> trigger(Grammar::TriggerContext* ctx);
+  ast::CampaignClause clause(Grammar::CampaignClauseContext* ctx);
+  ast::LeaveClause leave(Grammar::CampaignClauseContext* ctx);
+  ast::Trigger trigger(Grammar::TriggerContext* ctx);
   ast::EventTrigger sequence(ast::EventPattern event, SourceSpan place,
                              Grammar::SequenceContext* ctx);
   std::optional<ast::Expr> for_whom(Grammar::ForWhomContext* ctx);

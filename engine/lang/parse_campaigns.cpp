@@ -15,7 +15,7 @@ ast::CampaignDecl Builder::campaign(Grammar::CampaignDeclarationContext* ctx) {
   for (auto* item : ctx->campaignItem()) {
     const auto place = span(item);
     auto& groups = campaign.groups;
-    if (!whole(item)) {
+    if (!good(item)) {
       is_broken = true;
       continue;
     }
@@ -24,15 +24,10 @@ ast::CampaignDecl Builder::campaign(Grammar::CampaignDeclarationContext* ctx) {
         report(Code::ClauseAfterTrigger, place,
                {"`" + slice(span(token(it->getStart()->getTokenIndex()))) + "`"});
       }
-      if (auto made = clause(it)) campaign.clauses.push_back(std::move(*made));
+      campaign.clauses.push_back(clause(it));
     } else if (auto* begins = item->trigger()) {
-      auto made = trigger(begins);
-      if (!made) {
-        is_broken = true;
-        continue;
-      }
       if (groups.empty() || !groups.back().steps.empty()) groups.push_back({place, {}, {}});
-      groups.back().triggers.push_back(std::move(*made));
+      groups.back().triggers.push_back(trigger(begins));
       groups.back().span.end = place.end;
     } else {
       if (groups.empty() && !is_broken) {
@@ -52,7 +47,7 @@ ast::CampaignDecl Builder::campaign(Grammar::CampaignDeclarationContext* ctx) {
   return campaign;
 }
 
-std::optional<ast::CampaignClause> Builder::clause(Grammar::CampaignClauseContext* ctx) {
+ast::CampaignClause Builder::clause(Grammar::CampaignClauseContext* ctx) {
   const auto place = span(ctx);
   if (ctx->CLASS() != nullptr) return ast::ClassClause{place, name(ctx->name())};
   if (ctx->FOR() != nullptr) return ast::ForClause{place, expression(ctx->expression())};
@@ -71,7 +66,7 @@ std::optional<ast::CampaignClause> Builder::clause(Grammar::CampaignClauseContex
   return ast::PriorityClause{place, sum(ctx->sum())};
 }
 
-std::optional<ast::LeaveClause> Builder::leave(Grammar::CampaignClauseContext* ctx) {
+ast::LeaveClause Builder::leave(Grammar::CampaignClauseContext* ctx) {
   const auto place = span(ctx);
   auto* when = ctx->leaveCondition();
   auto* tail = when->eventTail();
@@ -79,15 +74,10 @@ std::optional<ast::LeaveClause> Builder::leave(Grammar::CampaignClauseContext* c
     const auto words = span(token(any));
     return ast::LeaveClause{place, pattern({slice(words), words}, true, words, tail)};
   }
-  auto condition = expression(when->expression());
-  const bool has_tail = !tail->children.empty();
-  const auto* bare = std::get_if<ast::Path>(&condition.kind);
-  if (has_tail || (bare != nullptr && bare->names.size() == 1 && !condition.in_parentheses)) {
-    auto event = pattern_of(condition, tail);
-    if (!event) return std::nullopt;
-    return ast::LeaveClause{place, std::move(*event)};
+  if (auto* event = when->word()) {
+    return ast::LeaveClause{place, pattern(name(event), false, span(when), tail)};
   }
-  return ast::LeaveClause{place, std::move(condition)};
+  return ast::LeaveClause{place, expression(when->expression())};
 }
 
 std::optional<ast::Expr> Builder::for_whom(Grammar::ForWhomContext* ctx) {
@@ -95,7 +85,7 @@ std::optional<ast::Expr> Builder::for_whom(Grammar::ForWhomContext* ctx) {
   return expression(ctx->expression());
 }
 
-std::optional<ast::Trigger> Builder::trigger(Grammar::TriggerContext* ctx) {
+ast::Trigger Builder::trigger(Grammar::TriggerContext* ctx) {
   const auto place = span(ctx);
   if (ctx->CALLED() != nullptr) return ast::CalledTrigger{place};
   if (ctx->ENTERS() != nullptr || ctx->ENTER() != nullptr) {
@@ -112,10 +102,9 @@ std::optional<ast::Trigger> Builder::trigger(Grammar::TriggerContext* ctx) {
   if (ctx->REACHES() != nullptr) {
     return ast::ReachesTrigger{place, sum(ctx->sum(0)), sum(ctx->sum(1))};
   }
-  if (ctx->WHEN() != nullptr) {
-    auto event = pattern_of(sum(ctx->sum(0)), ctx->eventTail());
-    if (!event) return std::nullopt;
-    return sequence(std::move(*event), place, ctx->sequence());
+  if (auto* event = ctx->word()) {
+    const auto word = span(event);
+    return sequence(pattern(name(event), false, word, ctx->eventTail()), place, ctx->sequence());
   }
   if (auto* when = ctx->schedule()) {
     return ast::ScheduleTrigger{place, schedule(when), for_whom(ctx->forWhom())};
@@ -147,7 +136,7 @@ ast::EventTrigger Builder::sequence(ast::EventPattern event, SourceSpan place,
 ast::Block Builder::block(Grammar::BlockContext* ctx) {
   ast::Block block{span(ctx), {}};
   for (auto* each : ctx->step()) {
-    if (whole(each)) block.steps.push_back(step(each));
+    if (good(each)) block.steps.push_back(step(each));
   }
   return block;
 }
@@ -268,7 +257,7 @@ ast::IfStep::Branch Builder::branch(Grammar::BranchContext* ctx) {
 ast::TestDecl Builder::test(Grammar::TestDeclarationContext* ctx) {
   ast::TestDecl test{span(ctx), plain_text(ctx->plainText()), {}};
   for (auto* each : ctx->testLine()) {
-    if (whole(each)) test.lines.push_back(test_line(each));
+    if (good(each)) test.lines.push_back(test_line(each));
   }
   return test;
 }

@@ -16,7 +16,7 @@ ast::File Builder::file(Grammar::FileContext* ctx) {
 
 // Nothing where the declaration has an error outside the lists of its parts.
 std::optional<ast::Declaration> Builder::declaration(Grammar::DeclarationContext* ctx) {
-  if (!whole(ctx)) return std::nullopt;
+  if (!good(ctx)) return std::nullopt;
   const auto place = span(ctx);
   if (auto* it = ctx->eventDeclaration()) return event(it);
   if (auto* it = ctx->customerDeclaration()) return customer(it);
@@ -65,7 +65,7 @@ ast::EventDecl Builder::event(Grammar::EventDeclarationContext* ctx) {
                        .to_everyone = ctx->EVERYONE() != nullptr,
                        .fields = {}};
   for (auto* each : ctx->field()) {
-    if (whole(each)) event.fields.push_back(field(each));
+    if (good(each)) event.fields.push_back(field(each));
   }
   return event;
 }
@@ -111,7 +111,7 @@ ast::Type Builder::type(Grammar::TypeContext* ctx) {
 ast::CustomerDecl Builder::customer(Grammar::CustomerDeclarationContext* ctx) {
   ast::CustomerDecl customer{.span = span(ctx), .alias = alias(ctx->alias()), .items = {}};
   for (auto* each : ctx->customerItem()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     if (auto* it = each->field()) {
       customer.items.push_back(field(it));
     } else if (auto* by = each->identifyBy()) {
@@ -138,7 +138,7 @@ ast::TierDecl Builder::tier(Grammar::TierDeclarationContext* ctx) {
   if (auto* among = ctx->expression()) tier.among = expression(among);
   if (auto* when = ctx->schedule()) tier.refreshed = schedule(when);
   for (auto* each : ctx->tierLevel()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     ast::TierLevel level{span(each), name(each->label()), alias(each->alias()), ast::TheRest{}};
     auto* share = each->tierShare();
     if (share->TOP() != nullptr) level.share = ast::TopShare{sum(share->sum())};
@@ -153,7 +153,7 @@ ast::TierDecl Builder::tier(Grammar::TierDeclarationContext* ctx) {
 std::vector<ast::ContentItem> Builder::content_items(Grammar::ContentBlockContext* ctx) {
   std::vector<ast::ContentItem> items;
   for (auto* each : ctx->contentItem()) {
-    if (whole(each)) items.push_back(content_item(each));
+    if (good(each)) items.push_back(content_item(each));
   }
   return items;
 }
@@ -178,7 +178,7 @@ ast::ContentItem Builder::content_item(Grammar::ContentItemContext* ctx) {
 ast::ChannelDecl Builder::channel(Grammar::ChannelDeclarationContext* ctx) {
   ast::ChannelDecl channel{span(ctx), name(ctx->name()), alias(ctx->alias()), {}};
   for (auto* each : ctx->channelClause()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     const auto place = span(each);
     if (each->CLASS() != nullptr) {
       channel.clauses.push_back(ast::ChannelClass{place, name(each->name(0))});
@@ -201,23 +201,27 @@ ast::ChannelDecl Builder::channel(Grammar::ChannelDeclarationContext* ctx) {
 ast::CouponDecl Builder::coupon(Grammar::CouponDeclarationContext* ctx) {
   ast::CouponDecl coupon{span(ctx), name(ctx->name()), alias(ctx->alias()), {}};
   for (auto* each : ctx->couponClause()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     const auto place = span(each);
-    const auto sums = each->sum();
-    std::size_t next = 0;
     if (each->OFF() != nullptr) {
-      auto amount = sum(sums[next++]);
-      auto up_to = sum_if(each->UP_TO() != nullptr, sums, next);
-      auto orders_from = sum_if(each->ON_ORDERS_FROM() != nullptr, sums, next);
+      std::size_t next = 0;
+      const auto amounts = each->amount();
+      auto off = amount(amounts[next++]);
+      std::optional<ast::Expr> up_to;
+      if (each->UP_TO() != nullptr) up_to = amount(amounts[next++]);
+      std::optional<ast::Expr> orders_from;
+      if (each->ON_ORDERS_FROM() != nullptr) orders_from = amount(amounts[next++]);
       std::optional<ast::Expr> where;
       if (each->expression() != nullptr) where = expression(each->expression());
-      coupon.clauses.push_back(ast::CouponOff{place, std::move(amount), std::move(up_to),
+      coupon.clauses.push_back(ast::CouponOff{place, std::move(off), std::move(up_to),
                                               std::move(orders_from), std::move(where)});
     } else if (each->GENERATED() != nullptr) {
       coupon.clauses.push_back(ast::CodesGenerated{place, plain_text(each->plainText())});
     } else if (each->FROM_POOL() != nullptr) {
-      coupon.clauses.push_back(ast::CodesFromPool{place, plain_text(each->plainText()),
-                                                  sum_if(each->LOW_AT() != nullptr, sums, next)});
+      std::optional<ast::Expr> low_at;
+      if (each->sum() != nullptr) low_at = sum(each->sum());
+      coupon.clauses.push_back(
+          ast::CodesFromPool{place, plain_text(each->plainText()), std::move(low_at)});
     } else if (each->VALID() != nullptr) {
       if (auto* range = each->dateRange()) {
         coupon.clauses.push_back(ast::Valid{place, date_range(range)});
@@ -238,7 +242,7 @@ ast::CouponDecl Builder::coupon(Grammar::CouponDeclarationContext* ctx) {
 ast::RedPacketDecl Builder::red_packet(Grammar::RedPacketDeclarationContext* ctx) {
   ast::RedPacketDecl packet{span(ctx), name(ctx->name()), alias(ctx->alias()), {}};
   for (auto* each : ctx->redPacketClause()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     const auto place = span(each);
     const auto sums = each->sum();
     std::size_t next = 0;
@@ -273,7 +277,7 @@ ast::RedPacketDecl Builder::red_packet(Grammar::RedPacketDeclarationContext* ctx
 ast::PointsDecl Builder::points(Grammar::PointsDeclarationContext* ctx) {
   ast::PointsDecl points{span(ctx), name(ctx->name()), alias(ctx->alias()), {}};
   for (auto* each : ctx->pointsClause()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     const auto place = span(each);
     if (each->EXPIRE() != nullptr) {
       points.clauses.push_back(ast::PointsExpire{place, duration(each->duration())});
@@ -291,7 +295,7 @@ ast::PointsDecl Builder::points(Grammar::PointsDeclarationContext* ctx) {
 ast::PrizeDrawDecl Builder::prize_draw(Grammar::PrizeDrawDeclarationContext* ctx) {
   ast::PrizeDrawDecl draw{span(ctx), name(ctx->name()), alias(ctx->alias()), {}};
   for (auto* each : ctx->prizeDrawClause()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     if (each->PRIZE() != nullptr) {
       const auto sums = each->sum();
       std::variant<ast::PlainText, ast::Gift> what;
@@ -315,7 +319,7 @@ ast::PrizeDrawDecl Builder::prize_draw(Grammar::PrizeDrawDeclarationContext* ctx
 ast::ReferralDecl Builder::referral(Grammar::ReferralDeclarationContext* ctx) {
   ast::ReferralDecl referral{span(ctx), name(ctx->name()), alias(ctx->alias()), {}};
   for (auto* each : ctx->referralClause()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     const auto place = span(each);
     auto& clauses = referral.clauses;
     if (each->LINK() != nullptr) {
@@ -366,7 +370,7 @@ ast::ReferralDecl Builder::referral(Grammar::ReferralDeclarationContext* ctx) {
 ast::PolicyDecl Builder::policy(Grammar::PolicyDeclarationContext* ctx) {
   ast::PolicyDecl policy{span(ctx), {}};
   for (auto* each : ctx->policyClause()) {
-    if (!whole(each)) continue;
+    if (!good(each)) continue;
     const auto place = span(each);
     auto& clauses = policy.clauses;
     if (each->TIME_ZONE() != nullptr) {
@@ -385,8 +389,8 @@ ast::PolicyDecl Builder::policy(Grammar::PolicyDeclarationContext* ctx) {
     } else if (each->CAMPAIGNS() != nullptr) {
       ast::PolicyCampaigns campaigns{place, {}};
       for (auto* inherited : each->campaignClause()) {
-        if (!whole(inherited)) continue;
-        if (auto made = clause(inherited)) campaigns.clauses.push_back(std::move(*made));
+        if (!good(inherited)) continue;
+        campaigns.clauses.push_back(clause(inherited));
       }
       clauses.push_back(std::move(campaigns));
     } else {

@@ -245,6 +245,14 @@ bool Recovery::begins_declaration(std::size_t index) const {
   return token.begin == 0 || source_.text()[token.begin - 1] == '\n';
 }
 
+// Whether it goes on as one, too: fields and settings may have any name.
+bool Recovery::looks_like_declaration(std::size_t index) const {
+  if (!begins_declaration(index)) return false;
+  const auto next = lexed_.tokens[index + 1].kind;
+  if (next == Kind::TEXT) return lexed_.tokens[index + 2].kind != Kind::COLON;
+  return next != Kind::COLON && next != Kind::ASSIGN && next != Kind::DOT && next != Kind::COMMA;
+}
+
 // ---------------------------------------------------------------------------------- where to go on
 
 antlr4::Token* Recovery::recoverInline(antlr4::Parser* parser) {
@@ -294,6 +302,10 @@ void Recovery::recover(antlr4::Parser* parser, std::exception_ptr error) {
 void Recovery::sync(antlr4::Parser* parser) {
   const auto* list = list_held_by(parser->getContext()->getRuleIndex());
   if (list == nullptr) return;
+  if (list->holder != Grammar::RuleFile && looks_like_declaration(position(parser)) &&
+      position(parser) > parser->getContext()->getStart()->getTokenIndex()) {
+    throw antlr4::InputMismatchException(parser);  // a brace is missing before it
+  }
   const auto& atn = parser->getATN();
   auto* state = atn.states[parser->getState()];
   switch (state->getStateType()) {
@@ -346,6 +358,7 @@ void Recovery::say(antlr4::Parser* parser, std::size_t index, const IntervalSet&
       (has(expected, Kind::TEXT_CLOSE) || has(expected, Kind::INSERT_CLOSE)))
     return;
   if (says_unfinished(parser, index)) return;
+  if (says_condition(parser, index)) return;
   if (say_glued(index, expected)) return;
   if (say_unclosed(parser, index, expected)) return;
   const auto wanted = phrase(parser, expected, looked_ahead);
@@ -426,6 +439,28 @@ bool Recovery::says_unfinished(antlr4::Parser* parser, std::size_t index) {
   return true;
 }
 
+// `when orders > 3`
+bool Recovery::says_condition(antlr4::Parser* parser, std::size_t index) {
+  const auto kind = lexed_.tokens[index].kind;
+  const bool compares = (kind >= Kind::ASSIGN && kind <= Kind::GREATER_EQUAL) || kind == Kind::IN ||
+                        kind == Kind::CONTAINS || kind == Kind::IS_KNOWN ||
+                        kind == Kind::IS_MISSING;
+  if (!compares) return false;
+  const auto rule = parser->getContext()->getRuleIndex();
+  if (rule != Grammar::RuleCampaignDeclaration && rule != Grammar::RuleTrigger) return false;
+  constexpr std::size_t farthest = 8;  // words of what is compared
+  for (auto first = index; first-- > 0 && index - first <= farthest;) {
+    const auto word = lexed_.tokens[first].kind;
+    if (word == Kind::WHERE || word == Kind::LBRACE || word == Kind::RBRACE) return false;
+    if (word != Kind::WHEN) continue;
+    if (first + 1 == index) return false;
+    const SourceSpan place{number_, span(first + 1).begin, span(index).end};
+    diagnostics.push_back(make(Code::NotAnEvent, place, language_));
+    return true;
+  }
+  return false;
+}
+
 // `当购买`: a name that begins with a keyword which is expected here, or a name before this place
 // that ends with one.
 bool Recovery::say_glued(std::size_t index, const IntervalSet& expected) {
@@ -463,7 +498,7 @@ bool Recovery::say_glued(std::size_t index, const IntervalSet& expected) {
 bool Recovery::say_unclosed(antlr4::Parser* parser, std::size_t index,
                             const IntervalSet& expected) {
   const auto kind = lexed_.tokens[index].kind;
-  const bool ends = kind == Kind::END_OF_FILE || begins_declaration(index);
+  const bool ends = kind == Kind::END_OF_FILE || looks_like_declaration(index);
   if (!ends || depth_[index] == 0 || parser->getContext()->getRuleIndex() == Grammar::RuleFile)
     return false;
   if (!has(expected, Kind::RBRACE)) return false;

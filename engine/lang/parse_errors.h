@@ -33,6 +33,8 @@ class Recovery : public antlr4::DefaultErrorStrategy {
   std::string written(std::size_t index) const;
   bool begins_line(std::size_t index) const;
   bool begins_declaration(std::size_t index) const;
+  bool looks_like_declaration(std::size_t index) const;
+  bool says_condition(antlr4::Parser* parser, std::size_t index);
   bool says_unfinished(antlr4::Parser* parser, std::size_t index);
   void resume(antlr4::Parser* parser, std::size_t first, const antlr4::misc::IntervalSet& starts);
 

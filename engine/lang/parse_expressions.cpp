@@ -46,6 +46,18 @@ bool Builder::whole(antlr4::ParserRuleContext* ctx) {
   return false;
 }
 
+bool Builder::misread(antlr4::ParserRuleContext* ctx) const {
+  if (broken.empty() || ctx->getStop() == nullptr) return false;
+  const auto& last = token(ctx->getStop()->getTokenIndex());
+  const auto& next = token(std::min(ctx->getStop()->getTokenIndex() + 1, lexed_.tokens.size() - 1));
+  const auto between = source_.text().substr(last.end, next.begin - last.end);
+  const bool same_line = between.find('\n') == between.npos;
+  return std::any_of(broken.begin(), broken.end(), [&](SourceSpan error) {
+    return (error.begin < last.end && error.end >= last.end) ||
+           (same_line && error.begin == next.begin);
+  });
+}
+
 ast::Name Builder::name_of(const Token& word) {
   ast::Name name{.text = {}, .span = span(word)};
   if (word.kind == Kind::NAME) {
@@ -242,13 +254,21 @@ ast::Expr Builder::primary(Grammar::PrimaryContext* ctx) {
     for (auto* argument : it->expression()) call.arguments.push_back(expression(argument));
     return {.span = place, .kind = std::move(call)};
   }
-  if (auto* it = ctx->expression()) {
-    auto inner = expression(it);
-    inner.span = place;
-    inner.in_parentheses = true;
-    return inner;
-  }
+  if (auto* it = ctx->expression()) return in_parentheses(it, place);
   return {.span = place, .kind = ast::BoolLiteral{ctx->YES() != nullptr}};
+}
+
+ast::Expr Builder::in_parentheses(Grammar::ExpressionContext* ctx, SourceSpan place) {
+  auto inner = expression(ctx);
+  inner.span = place;
+  inner.in_parentheses = true;
+  return inner;
+}
+
+ast::Expr Builder::amount(Grammar::AmountContext* ctx) {
+  if (auto* it = ctx->path()) return path_expression(it);
+  if (auto* it = ctx->expression()) return in_parentheses(it, span(ctx));
+  return literal(token(ctx->getStart()->getTokenIndex()));
 }
 
 // The lexer has reported days and times that do not exist; a value stands in for them.
@@ -468,19 +488,6 @@ ast::EventPattern Builder::pattern(Grammar::EventPatternContext* ctx) {
     return pattern({.text = slice(place), .span = place}, true, span(ctx), ctx->eventTail());
   }
   return pattern(name(ctx->word()), false, span(ctx), ctx->eventTail());
-}
-
-// Where an event and another expression may stand, the grammar reads an expression: one plain word
-// is an event's name. Nothing, and a diagnostic, if what follows asks for an event and this is
-// none.
-std::optional<ast::EventPattern> Builder::pattern_of(const ast::Expr& event,
-                                                     Grammar::EventTailContext* tail) {
-  const auto* path = std::get_if<ast::Path>(&event.kind);
-  if (path == nullptr || path->names.size() != 1 || event.in_parentheses) {
-    report(Code::NotAnEvent, event.span, {"`" + slice(event.span) + "`"});
-    return std::nullopt;
-  }
-  return pattern(path->names.front(), false, event.span, tail);
 }
 
 std::vector<ast::Setting> Builder::settings(Grammar::SettingsContext* ctx) {

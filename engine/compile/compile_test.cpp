@@ -111,8 +111,11 @@ TEST(Compile, EqualExpressionsAreOneNode) {
   std::sort(nodes.begin(), nodes.end());
   EXPECT_EQ(std::adjacent_find(nodes.begin(), nodes.end()), nodes.end());
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
-    if (plan.nodes[i].a) EXPECT_LT(plan.nodes[i].a.index(), i);
-    if (plan.nodes[i].b) EXPECT_LT(plan.nodes[i].b.index(), i);
+    for (const plan::NodeId operand : {plan.nodes[i].a, plan.nodes[i].b}) {
+      if (operand) {
+        EXPECT_LT(operand.index(), i);
+      }
+    }
   }
 }
 

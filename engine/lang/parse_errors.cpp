@@ -295,6 +295,10 @@ void Recovery::recover(antlr4::Parser* parser, std::exception_ptr error) {
     if (ctx->getRuleIndex() != Grammar::RuleFile) std::rethrow_exception(error);
     return;
   }
+  // Whatever the reason, nothing is recovered from twice at one place.
+  const auto at = position(parser);
+  if (at == last_recovered_ && lexed_.tokens[at].kind != Kind::END_OF_FILE) parser->consume();
+  last_recovered_ = at;
   resume(parser, ctx->getStart()->getTokenIndex(), starts_of(parser, list->item));
 }
 
@@ -414,7 +418,10 @@ bool Recovery::says_unfinished(antlr4::Parser* parser, std::size_t index) {
   if (index == 0) return false;
   const auto before = index - 1;
   const auto kind = lexed_.tokens[before].kind;
-  if (!is_keyword(kind) || !begins_line(before) || before == last_begun_) return false;
+  if (!is_keyword(kind) || !begins_line(before) ||
+      (last_begun_ != nowhere && before <= last_begun_)) {
+    return false;
+  }
   for (auto* ctx = parser->getContext(); ctx != nullptr;
        ctx = dynamic_cast<antlr4::ParserRuleContext*>(ctx->parent)) {
     const auto rule = ctx->getRuleIndex();

@@ -254,7 +254,7 @@ TEST(Hostile, WordsInAnyOrderGiveAnAnswer) {
     if (!each.english.empty()) words.emplace_back(each.english);
     words.emplace_back(each.chinese);
   }
-  for (int i = 0; i < 1'500; ++i) {
+  for (int i = 0; i < 4'000; ++i) {
     std::string text;
     const auto length = 1 + random() % 60;
     for (std::size_t n = 0; n < length; ++n)
@@ -266,7 +266,7 @@ TEST(Hostile, WordsInAnyOrderGiveAnAnswer) {
 TEST(Hostile, MutatedProgramsGiveAnAnswer) {
   std::mt19937 random(7);
   const auto all = samples();
-  for (int i = 0; i < 600; ++i) {
+  for (int i = 0; i < 2'000; ++i) {
     auto text = all[random() % all.size()];
     for (auto n = 1 + random() % 5; n > 0 && !text.empty(); --n) {
       const auto at = random() % text.size();

@@ -87,6 +87,9 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   bool destroyed = false;       // nothing at all any more
   std::function<void()> woken;  // run() sleeps no longer than needed
 
+  using Rule = OutboxSettings::Rule;
+  bool holds(Rule rule) const { return settings.left_out != rule; }
+
   // --- Coming and going -------------------------------------------------------------------------
 
   void add(Send send, bool attempted) {
@@ -114,6 +117,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
 
   // The last instant at which it may be handed over.
   Timestamp last_chance(const Item& item) const {
+    if (!holds(Rule::NotAfter)) return item.send.decided + settings.give_up_after;
     return std::min(item.send.delivery.not_after, item.send.decided + settings.give_up_after);
   }
   // When waiting is over. Asking is no delivering, so it may go on longer.
@@ -223,7 +227,8 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
       while (lane.started.size() > rate) lane.started.pop_front();
     }
     item.act = ++last_act;
-    if (lane.lane.type->capabilities.repeat != Repeat::Neither || item.recorded)
+    if (lane.lane.type->capabilities.repeat != Repeat::Neither || item.recorded ||
+        !holds(Rule::RecordFirst))
       return go(item, now);
 
     item.at = Item::At::Recording;
@@ -377,8 +382,10 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     item.may_be_there = true;
     provider_fails(lane);
     switch (lane.lane.type->capabilities.repeat) {
-      case Repeat::Neither: return end(item, Failure::None, true);
-      case Repeat::CanBeAsked: item.asks = true; break;
+      case Repeat::Neither:
+        if (holds(Rule::NeverTwice)) return end(item, Failure::None, true);
+        break;
+      case Repeat::CanBeAsked: item.asks = holds(Rule::AskFirst); break;
       case Repeat::Recognised: break;
     }
     again(item, {});

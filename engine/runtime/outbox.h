@@ -80,6 +80,10 @@ struct OutboxSettings {
   Duration longest_circuit_wait = minutes(15);  // … up to this
   std::size_t capacity = 100'000;               // open sends; beyond it the door must close
   std::uint64_t seed = 1;                       // of the jitter
+
+  // Only for tests, which leave one rule out to see that their checkers notice.
+  enum class Rule : std::uint8_t { None, AskFirst, NeverTwice, RecordFirst, NotAfter };
+  Rule left_out = Rule::None;
 };
 
 struct OutboxCounts {

@@ -570,114 +570,139 @@ TEST(Outbox, NothingOfThePersonIsInTheLog) {
 }
 
 // Random providers, crashes and time limits. KOI_SEEDS sets how many.
+using Rule = OutboxSettings::Rule;
+
+// What went wrong in one world; empty where nothing did.
+std::string faults_of(std::uint64_t seed, Repeat repeat, Rule left_out) {
+  std::mt19937_64 random(seed);
+  const auto below = [&](std::uint64_t n) { return random() % n; };
+  std::set<Hash128> there;  // what the provider truly has
+  bool well = false;        // at last, so that everything ends
+  World world(
+      repeat,
+      [&](const Delivery* delivery, Hash128 key) {
+        Scripted::Answer answer;
+        answer.after = microseconds(static_cast<std::int64_t>(below(3'000'000)));
+        const auto lot = well ? 0 : below(12);
+        if (!delivery) {  // asked
+          if (lot > 8)
+            answer.outcome = Unknown{};
+          else if (there.contains(key))
+            answer.outcome = Done{};
+          else
+            answer.outcome = Deferred{};
+          return answer;
+        }
+        const auto takes = [&] {
+          answer.taken = repeat != Repeat::Recognised || !there.contains(key);
+          there.insert(key);
+        };
+        switch (lot) {
+          case 0:
+          case 1:
+          case 2:
+            takes();
+            answer.outcome = Done{};
+            break;
+          case 3:
+            takes();
+            answer.outcome = Unknown{"after"};
+            break;
+          case 4: answer.outcome = Unknown{"before"}; break;
+          case 5: answer.outcome = Deferred{}; break;
+          case 6: answer.outcome = Deferred{.wait = seconds(30), .throttled = true}; break;
+          case 7:
+            takes();
+            answer.never = true;
+            break;
+          case 8:
+            takes();
+            answer.never = answer.stubborn = below(4) == 0;
+            answer.outcome = Done{};
+            break;
+          case 9: answer.outcome = Refused{Failure::Credentials, ""}; break;
+          case 10:
+            takes();
+            answer.throws = true;
+            break;
+          default:
+            // A provider that has it does not refuse it.
+            if (there.contains(key))
+              answer.outcome = Done{};
+            else
+              answer.outcome = Refused{Failure::Unreachable, ""};
+        }
+        return answer;
+      },
+      {.failures_to_open = 1 + static_cast<std::uint32_t>(below(8)), .left_out = left_out},
+      static_cast<std::uint32_t>(below(3) * 5), 1 + static_cast<std::uint32_t>(below(8)));
+
+  const std::uint64_t count = 5 + below(30);
+  std::map<Hash128, Timestamp> limits;
+  std::uint64_t sent = 0;
+  while (sent < count || below(4) != 0) {
+    if (sent < count) {
+      const Timestamp limit =
+          below(3) ? world.clock.now() + seconds(static_cast<std::int64_t>(below(7200)))
+                   : Timestamp::never();
+      world.send(++sent, limit);
+      limits[World::key(sent)] = limit;
+    }
+    world.memory.fails = below(10) == 0;
+    world.run_until(world.clock.now() + microseconds(static_cast<std::int64_t>(below(60'000'000))));
+    if (below(6) == 0) world.crash();
+  }
+  well = true;
+  world.memory.fails = false;
+  world.crash();  // stubborn ones keep their places till then
+  world.run_until(world.clock.now() + days(10));
+
+  std::string faults;
+  const auto expect = [&](bool holds, const std::string& fault) {
+    if (!holds) faults += fault + "\n";
+  };
+  for (const auto& attempt : world.connector->attempts)
+    expect(attempt.at <= limits.at(attempt.delivery.key), "handed over too late");
+  std::set<Hash128> taken;
+  for (const Hash128 key : world.connector->taken) expect(taken.insert(key).second, "done twice");
+  for (std::uint64_t i = 1; i <= sent; ++i) {
+    expect(world.receipts[World::key(i)] == 1, "not one receipt");
+    const std::string came = world.came_of(i);
+    const bool is_there = there.contains(World::key(i));
+    expect(came != "delivered" || is_there, "said to be delivered, and is not");
+    expect(came == "delivered" || came == "unknown" || !is_there,
+           "said to have failed, and is there");
+  }
+  expect(world.outbox->open() == 0, "something is open for ever");
+  return faults;
+}
+
+std::uint64_t seeds() {
+  const char* const given = std::getenv("KOI_SEEDS");
+  return given ? std::strtoull(given, nullptr, 10) : 300;
+}
+
 class Chaos : public ::testing::TestWithParam<Repeat> {};
 
 TEST_P(Chaos, NothingIsDoneTwiceNothingIsLateAndEachSendHasOneReceipt) {
-  const char* const given = std::getenv("KOI_SEEDS");
-  const std::uint64_t seeds = given ? std::strtoull(given, nullptr, 10) : 300;
-  const Repeat repeat = GetParam();
-  for (std::uint64_t seed = 1; seed <= seeds && !HasFailure(); ++seed) {
-    SCOPED_TRACE("seed " + std::to_string(seed));
-    std::mt19937_64 random(seed);
-    const auto below = [&](std::uint64_t n) { return random() % n; };
-    std::set<Hash128> there;  // what the provider truly has
-    bool well = false;        // at last, so that everything ends
-    World world(
-        repeat,
-        [&](const Delivery* delivery, Hash128 key) {
-          Scripted::Answer answer;
-          answer.after = microseconds(static_cast<std::int64_t>(below(3'000'000)));
-          const auto lot = well ? 0 : below(12);
-          if (!delivery) {  // asked
-            if (lot > 8)
-              answer.outcome = Unknown{};
-            else if (there.contains(key))
-              answer.outcome = Done{};
-            else
-              answer.outcome = Deferred{};
-            return answer;
-          }
-          const auto takes = [&] {
-            answer.taken = repeat != Repeat::Recognised || !there.contains(key);
-            there.insert(key);
-          };
-          switch (lot) {
-            case 0:
-            case 1:
-            case 2:
-              takes();
-              answer.outcome = Done{};
-              break;
-            case 3:
-              takes();
-              answer.outcome = Unknown{"after"};
-              break;
-            case 4: answer.outcome = Unknown{"before"}; break;
-            case 5: answer.outcome = Deferred{}; break;
-            case 6: answer.outcome = Deferred{.wait = seconds(30), .throttled = true}; break;
-            case 7:
-              takes();
-              answer.never = true;
-              break;
-            case 8:
-              takes();
-              answer.never = answer.stubborn = below(4) == 0;
-              answer.outcome = Done{};
-              break;
-            case 9: answer.outcome = Refused{Failure::Credentials, ""}; break;
-            case 10:
-              takes();
-              answer.throws = true;
-              break;
-            default:
-              // A provider that has it does not refuse it.
-              if (there.contains(key))
-                answer.outcome = Done{};
-              else
-                answer.outcome = Refused{Failure::Unreachable, ""};
-          }
-          return answer;
-        },
-        {.failures_to_open = 1 + static_cast<std::uint32_t>(below(8))},
-        static_cast<std::uint32_t>(below(3) * 5), 1 + static_cast<std::uint32_t>(below(8)));
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed)
+    ASSERT_EQ(faults_of(seed, GetParam(), Rule::None), "") << "seed " << seed;
+}
 
-    const std::uint64_t count = 5 + below(30);
-    std::map<Hash128, Timestamp> limits;
-    std::uint64_t sent = 0;
-    while (sent < count || below(4) != 0) {
-      if (sent < count) {
-        const Timestamp limit =
-            below(3) ? world.clock.now() + seconds(static_cast<std::int64_t>(below(7200)))
-                     : Timestamp::never();
-        world.send(++sent, limit);
-        limits[World::key(sent)] = limit;
-      }
-      world.memory.fails = below(10) == 0;
-      world.run_until(world.clock.now() +
-                      microseconds(static_cast<std::int64_t>(below(60'000'000))));
-      if (below(6) == 0) world.crash();
-    }
-    well = true;
-    world.memory.fails = false;
-    world.crash();  // stubborn ones keep their places till then
-    world.run_until(world.clock.now() + days(10));
+// Without the rule the checks above must find a fault; else they would prove nothing.
+std::string first_fault_without(Rule rule, Repeat repeat) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed)
+    if (const std::string faults = faults_of(seed, repeat, rule); !faults.empty()) return faults;
+  return "none found";
+}
 
-    for (const auto& attempt : world.connector->attempts)
-      EXPECT_LE(attempt.at, limits.at(attempt.delivery.key)) << "handed over too late";
-    std::map<Hash128, int> taken;
-    for (const Hash128 key : world.connector->taken) EXPECT_EQ(++taken[key], 1) << "done twice";
-    for (std::uint64_t i = 1; i <= sent; ++i) {
-      EXPECT_EQ(world.receipts[World::key(i)], 1) << "receipts of " << i;
-      const std::string came = world.came_of(i);
-      const bool is_there = there.contains(World::key(i));
-      if (came == "delivered") {
-        EXPECT_TRUE(is_there);
-      } else if (came != "unknown") {
-        EXPECT_FALSE(is_there) << "it is said to have failed: " << came;
-      }
-    }
-    EXPECT_EQ(world.outbox->open(), 0u);
-  }
+TEST(ChaosControl, WithoutItsRulesTheFaultsAreFound) {
+  using testing::HasSubstr;
+  EXPECT_THAT(first_fault_without(Rule::NeverTwice, Repeat::Neither), HasSubstr("done twice"));
+  EXPECT_THAT(first_fault_without(Rule::RecordFirst, Repeat::Neither), HasSubstr("done twice"));
+  EXPECT_THAT(first_fault_without(Rule::AskFirst, Repeat::CanBeAsked), HasSubstr("done twice"));
+  for (const Repeat repeat : {Repeat::Recognised, Repeat::CanBeAsked, Repeat::Neither})
+    EXPECT_THAT(first_fault_without(Rule::NotAfter, repeat), HasSubstr("too late"));
 }
 
 INSTANTIATE_TEST_SUITE_P(EveryKind, Chaos,

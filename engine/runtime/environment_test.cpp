@@ -1,0 +1,141 @@
+#include "runtime/environment.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <asio/io_context.hpp>
+
+namespace koi::runtime {
+namespace {
+
+using testing::HasSubstr;
+using Kind = channel::Setting::Kind;
+
+int opened = 0;
+struct Quiet final : channel::Connector {
+  asio::awaitable<channel::Outcome> deliver(Delivery) override { co_return channel::Done{}; }
+};
+Result<std::unique_ptr<channel::Connector>> open_quiet(const channel::Settings&, channel::Tools) {
+  ++opened;
+  return std::unique_ptr<channel::Connector>(std::make_unique<Quiet>());
+}
+Result<std::unique_ptr<channel::Connector>> open_never(const channel::Settings&, channel::Tools) {
+  return Error{"file", "/full: the disk is full"};
+}
+constexpr std::array settings{
+    channel::Setting{.name = "url", .kind = Kind::Url, .help = "Where to post."},
+    channel::Setting{.name = "secret", .kind = Kind::Secret, .help = "Signs.", .optional = true},
+    channel::Setting{.name = "count", .kind = Kind::Number, .help = "How many.", .otherwise = "1"},
+    channel::Setting{.name = "loud", .kind = Kind::Flag, .help = "Whether.", .otherwise = "true"},
+};
+const channel::ConnectorType console{.name = "console", .summary = "x", .open = open_quiet};
+const channel::ConnectorType hook{
+    .name = "hook", .summary = "x", .settings = settings, .open = open_quiet};
+const channel::ConnectorType broken{.name = "broken", .summary = "x", .open = open_never};
+const std::array types{&console, &hook, &broken};
+
+plan::Plan plan_with(std::vector<std::string> channels) {
+  plan::Plan plan;
+  for (std::string& name : channels) {
+    plan::Channel channel;
+    channel.symbol.name = std::move(name);
+    channel.rate_per_second = 30;
+    plan.channels.push_back(std::move(channel));
+  }
+  return plan;
+}
+
+Result<std::vector<Lane>> lanes(std::string_view text) {
+  auto environment = parse_environment(text, "env.json");
+  if (!environment) return std::move(environment).error();
+  asio::io_context context;
+  const channel::Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
+                             [](channel::Level, std::string_view) {}};
+  return open_lanes(*environment, plan_with({"sms", "email", "push"}), types, tools);
+}
+std::string error_of(std::string_view text) {
+  const auto made = lanes(text);
+  return made ? "no error" : made.error().what;
+}
+
+TEST(Environment, WithoutOneEveryChannelGoesToOneConsole) {
+  opened = 0;
+  asio::io_context context;
+  const channel::Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
+                             [](channel::Level, std::string_view) {}};
+  const auto made = open_lanes({}, plan_with({"sms", "email"}), types, tools);
+  ASSERT_TRUE(made);
+  ASSERT_EQ(made->size(), 2u);
+  EXPECT_EQ((*made)[0].channel, "sms");
+  EXPECT_EQ((*made)[0].type, &console);
+  EXPECT_EQ((*made)[0].rate_per_second, 30u);
+  EXPECT_EQ((*made)[0].connector, (*made)[1].connector);
+  EXPECT_EQ(opened, 1);
+}
+
+TEST(Environment, EachChannelGoesWhereItSays) {
+  opened = 0;
+  const auto made = lanes(R"({
+    // comments are allowed
+    "channels": {
+      "sms": {"connector": "hook", "url": "https://example.com", "count": 3, "loud": false},
+      "email": {"connector": "hook", "url": "https://example.com/other"},
+      "push": {"connector": "hook", "url": "https://example.com", "count": 3, "loud": false}
+    },
+    "http": {"proxy": "http://proxy:3128"}
+  })");
+  ASSERT_TRUE(made) << made.error().what;
+  EXPECT_EQ((*made)[0].type, &hook);
+  EXPECT_EQ((*made)[0].connector, (*made)[2].connector) << "the same settings, the same connector";
+  EXPECT_NE((*made)[0].connector, (*made)[1].connector);
+  EXPECT_EQ(opened, 2);
+}
+
+TEST(Environment, ErrorsNameTheFileThePlaceAndTheRemedy) {
+  EXPECT_EQ(error_of(R"({"channels": {"smss": {"connector": "console"}}})"),
+            "env.json: the rules declare no channel `smss`; they have: sms, email, push");
+  EXPECT_EQ(
+      error_of(R"({"channels": {"sms": {"connector": "pigeon"}}})"),
+      "env.json: channel `sms`: there is no connector `pigeon`; there are: console, hook, broken");
+  EXPECT_EQ(error_of(R"({"channels": {"sms": {"connector": "hook", "urll": "x"}}})"),
+            "env.json: channel `sms` (hook): `urll` is no setting of it; its settings are: url, "
+            "secret, count, loud\n"
+            "env.json: channel `sms` (hook): `url` is missing: Where to post.");
+  EXPECT_EQ(error_of(R"({"channels": {"sms": {"connector": "broken"}}})"),
+            "env.json: channel `sms` (broken): /full: the disk is full");
+  EXPECT_THAT(error_of(R"({"channels": {"sms": {"url": "x"}}})"), HasSubstr("names no connector"));
+  EXPECT_THAT(error_of(R"({"channels": {"sms": "console"}})"), HasSubstr("must be an object"));
+  EXPECT_THAT(error_of(R"({"channels": []})"), HasSubstr("`channels` must be an object"));
+  EXPECT_THAT(error_of(R"({"chanels": {}})"), HasSubstr("`chanels` is not known here"));
+  EXPECT_THAT(error_of(R"({"http": {"proxi": "x"}})"), HasSubstr("it takes proxy and ca_file"));
+  EXPECT_THAT(error_of(R"([])"), HasSubstr("must be an object"));
+  EXPECT_THAT(error_of("{\n\"channels\": {\n,}"), HasSubstr("env.json: line 3: this is not JSON"));
+  EXPECT_THAT(error_of(""), HasSubstr("this is not JSON"));
+  EXPECT_THAT(error_of("{\"a\xff\": 1}"), HasSubstr("this is not JSON"));
+  EXPECT_THAT(error_of(R"({"channels": {"sms": {"connector": "hook", "count": 1.5}}})"),
+              HasSubstr("`count` must be a text, a whole number, true or false"));
+  EXPECT_THAT(
+      error_of(R"({"channels": {"sms": {"connector": "hook", "count": 18446744073709551615}}})"),
+      HasSubstr("`count` must be a text"));
+  EXPECT_THAT(
+      error_of(R"({"channels": {"sms": {"connector": "console"}, "sms": {"connector": "hook"}}})"),
+      HasSubstr("`sms` stands there twice"));
+}
+
+TEST(Environment, ASecretWrittenIntoTheFileIsRefusedAndNotShown) {
+  const std::string error = error_of(
+      R"({"channels": {"sms": {"connector": "hook", "url": "https://x.y", "secret": "whsec_abc"}}})");
+  EXPECT_THAT(error, HasSubstr("write `file:PATH` or `env:NAME`"));
+  EXPECT_THAT(error, testing::Not(HasSubstr("whsec_abc")));
+}
+
+TEST(Environment, AFileThatCannotBeReadIsNamed) {
+  const auto read = read_environment("/no/such/file.json");
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, "unreadable");
+  EXPECT_THAT(read.error().what, HasSubstr("/no/such/file.json: cannot be read"));
+}
+
+}  // namespace
+}  // namespace koi::runtime

@@ -28,8 +28,8 @@ constexpr std::size_t events_in_a_batch = 4096;
 // Deliveries that one input may cause at its instant. Outside, time passes between a message and
 // its receipt; here it does not, so that two which cause each other must be stopped.
 constexpr std::size_t deliveries_at_most = 1000;
-// How far ahead a thread asks for the states of its next customers.
-constexpr std::size_t look_ahead = 8;
+// How many events lie between the steps in which a thread asks for its next customers' states.
+constexpr std::size_t events_ahead = 4;
 
 struct Batch {
   struct Entry {
@@ -67,8 +67,9 @@ struct Place {
 // What one thread owns: customers, their timers, and what it counted.
 class Stepper {
  public:
-  Stepper(const plan::Plan& plan, bool wants_lines, bool keep_messages)
+  Stepper(const plan::Plan& plan, const match::Index& index, bool wants_lines, bool keep_messages)
       : plan_(plan),
+        waking_{index},
         wants_lines_(wants_lines),
         keep_messages_(keep_messages),
         customers_(plan),
@@ -82,15 +83,12 @@ class Stepper {
     out_.clear();
     lines_.clear();
     for (std::size_t i = 0; i < mine.size(); ++i) {
-      if (i + 2 * look_ahead < mine.size())
-        customers_.prefetch(batch.entries[mine[i + 2 * look_ahead]].hash);
-      if (i + look_ahead < mine.size())
-        customers_.prefetch_state(batch.entries[mine[i + look_ahead]].hash);
+      look_ahead(batch, mine, i);
       const Batch::Entry& entry = batch.entries[mine[i]];
       const Event& event = entry.incoming.event;
       Customer& customer = customers_.of(event.customer, entry.hash);
       fire(customer, event.time, false);
-      count(core::decide(plan_, customer.state, event, effects_));
+      count(core::decide(plan_, customer.state, event, effects_, &waking_));
       carry_out(customer, batch.first_arrival + mine[i]);
       customers_.queue(customer);
     }
@@ -121,6 +119,18 @@ class Stepper {
     return at < bound || (inclusive && at == bound && at != Timestamp::never());
   }
 
+  // A million customers are in no cache: their states are asked for some events before their turn.
+  void look_ahead(const Batch& batch, const std::vector<std::uint32_t>& mine, std::size_t i) const {
+    const auto hash = [&](std::size_t ahead) -> const std::uint64_t* {
+      const std::size_t at = i + ahead * events_ahead;
+      return at < mine.size() ? &batch.entries[mine[at]].hash : nullptr;
+    };
+    if (const auto* next = hash(4)) customers_.prefetch(*next);
+    for (int step = 0; step < 3; ++step)
+      if (const auto* next = hash(static_cast<std::size_t>(3 - step)))
+        customers_.prefetch(*next, step);
+  }
+
   void fire_all(Timestamp bound, bool inclusive) {
     while (due(customers_.next_due(), bound, inclusive)) {
       Customer* const customer = customers_.take_due();
@@ -134,7 +144,7 @@ class Stepper {
   // timers.
   void fire(Customer& customer, Timestamp bound, bool inclusive) {
     for (Timestamp at; due(at = core::next_due(customer.state), bound, inclusive);) {
-      core::decide(plan_, customer.state, core::Tick{at, true}, effects_);
+      core::decide(plan_, customer.state, core::Tick{at, true}, effects_, &waking_);
       carry_out(customer, Place::timer);
     }
   }
@@ -160,8 +170,8 @@ class Stepper {
         ++figures_.unanswered;
         continue;
       }
-      core::decide(plan_, customer.state, Receipt{effect.key, effect.time, Failure::None},
-                   effects_);
+      core::decide(plan_, customer.state, Receipt{effect.key, effect.time, Failure::None}, effects_,
+                   &waking_);
     }
     effects_.clear();
   }
@@ -202,6 +212,7 @@ class Stepper {
   }
 
   const plan::Plan& plan_;
+  core::Waking waking_;
   bool wants_lines_, keep_messages_;
   Customers customers_;
   EffectLines text_;
@@ -215,21 +226,24 @@ class Stepper {
 // The steppers, on threads of their own if there are several.
 class Team {
  public:
-  Team(const plan::Plan& plan, const RunOptions& options) {
+  Team(const plan::Plan& plan, const RunOptions& options) : index_(match::Index::build(plan)) {
     for (unsigned i = 0; i < options.threads; ++i)
-      steppers_.push_back(
-          std::make_unique<Stepper>(plan, !options.effects_path.empty(), options.keep_messages));
+      steppers_.push_back(std::make_unique<Stepper>(plan, index_, !options.effects_path.empty(),
+                                                    options.keep_messages));
     if (options.threads > 1)
       for (std::size_t i = 0; i < steppers_.size(); ++i)
         threads_.emplace_back([this, i] { work(i); });
   }
-  ~Team() {
+  ~Team() { rest(); }
+  // Ends the threads.
+  void rest() {
     {
       const std::lock_guard lock(mutex_);
       over_ = true;
     }
     begin_.notify_all();
     for (std::thread& thread : threads_) thread.join();
+    threads_.clear();
   }
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
@@ -278,6 +292,7 @@ class Team {
     }
   }
 
+  const match::Index index_;  // shared by all
   std::vector<std::unique_ptr<Stepper>> steppers_;
   std::vector<std::thread> threads_;
   std::mutex mutex_;
@@ -292,6 +307,8 @@ class Run {
  public:
   Run(const plan::Plan& plan, const RunOptions& options)
       : plan_(plan), options_(options), directory_(plan.schema), team_(plan, options) {}
+
+  void rest() { team_.rest(); }
 
   Result<Summary> go() {
     KOI_LET(auto input, Input::open(options_.events, plan_, options_.interrupted));
@@ -460,7 +477,14 @@ class Run {
 
 Result<Summary> run(const plan::Plan& plan, const RunOptions& options) {
   KOI_ASSERT(options.threads > 0);
-  return Run(plan, options).go();
+  auto running = std::make_unique<Run>(plan, options);
+  auto summary = running->go();
+  if (options.process_ends) {
+    static Run* left_to_the_end = nullptr;  // reachable: nothing leaks
+    left_to_the_end = running.release();
+    left_to_the_end->rest();
+  }
+  return summary;
 }
 
 }  // namespace koi::runtime

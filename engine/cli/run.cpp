@@ -154,6 +154,7 @@ int run(const Options& options) {
   run_options.effects_path = options.effects;
   run_options.rejects_path = options.rejects;
   run_options.keep_messages = options.messages > 0 || !options.report.empty();
+  run_options.process_ends = true;
   on_interrupt();
   run_options.interrupted = interrupted;
   Result<runtime::Summary> done = [&] {

@@ -39,12 +39,11 @@ class Customers {
   void prefetch(std::uint64_t hash) const {
     __builtin_prefetch(&slots_[(hash / partition_count) & (slots_.size() - 1)]);
   }
-  void prefetch_state(std::uint64_t hash) const {
+  // Likewise for his state, in the steps of core::prefetch.
+  void prefetch(std::uint64_t hash, int step) const {
     const Slot& slot = slots_[(hash / partition_count) & (slots_.size() - 1)];
-    if (slot.number == 0 || slot.tag != tag_of(hash)) return;
-    const char* state = reinterpret_cast<const char*>(&customers_[slot.number - 1]);
-    for (std::size_t line = 0; line < sizeof(Customer); line += 64)
-      __builtin_prefetch(state + line);
+    if (slot.number != 0 && slot.tag == tag_of(hash))
+      core::prefetch(customers_[slot.number - 1].state, step);
   }
 
   // After the customer's state has changed: his next timer is queued.

@@ -184,6 +184,9 @@ IntervalSet starts_of(antlr4::Parser* parser, std::size_t rule) {
 
 std::size_t position(antlr4::Parser* parser) { return parser->getCurrentToken()->getTokenIndex(); }
 
+// Past a word, without it becoming part of the tree.
+void pass_over(antlr4::Parser* parser) { parser->getInputStream()->consume(); }
+
 // What may always follow a value; named only where nothing else is expected.
 constexpr std::array go_on{Kind::AND,        Kind::OR,
                            Kind::NOT,        Kind::IN,
@@ -270,7 +273,7 @@ void Recovery::resume(antlr4::Parser* parser, std::size_t first, const IntervalS
   go_back_to_ = nowhere;
   if (position(parser) == first && parser->getCurrentToken()->getType() != antlr4::Token::EOF &&
       !(lexed_.tokens[first].kind == Kind::RBRACE)) {
-    parser->consume();  // progress
+    pass_over(parser);  // progress
   }
   while (true) {
     const auto at = position(parser);
@@ -284,7 +287,7 @@ void Recovery::resume(antlr4::Parser* parser, std::size_t first, const IntervalS
       if (fresh && starts.contains(static_cast<ssize_t>(parser->getCurrentToken()->getType())))
         return;
     }
-    parser->consume();
+    pass_over(parser);
   }
 }
 
@@ -295,11 +298,14 @@ void Recovery::recover(antlr4::Parser* parser, std::exception_ptr error) {
     if (ctx->getRuleIndex() != Grammar::RuleFile) std::rethrow_exception(error);
     return;
   }
-  // Whatever the reason, nothing is recovered from twice at one place.
-  const auto at = position(parser);
-  if (at == last_recovered_ && lexed_.tokens[at].kind != Kind::END_OF_FILE) parser->consume();
-  last_recovered_ = at;
-  resume(parser, ctx->getStart()->getTokenIndex(), starts_of(parser, list->item));
+  // Whatever the reason, no item is recovered from twice at one place.
+  const auto first = ctx->getStart()->getTokenIndex();
+  const std::pair here{first, position(parser)};
+  if (here == last_recovered_ && parser->getCurrentToken()->getType() != antlr4::Token::EOF) {
+    pass_over(parser);
+  }
+  last_recovered_ = here;
+  resume(parser, first, starts_of(parser, list->item));
 }
 
 // At each turn of a list: what is no item and does not end the list is reported and passed over.
@@ -335,7 +341,7 @@ void Recovery::sync(antlr4::Parser* parser) {
       return;
     }
     resume(parser, at, starts);
-    if (position(parser) == at) parser->consume();
+    if (position(parser) == at) pass_over(parser);
   }
 }
 

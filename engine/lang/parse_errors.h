@@ -55,7 +55,7 @@ class Recovery : public antlr4::DefaultErrorStrategy {
   static constexpr std::size_t nowhere = static_cast<std::size_t>(-1);
   std::size_t last_said_ = nowhere;
   std::size_t last_begun_ = nowhere;  // where it last went back to: never twice
-  std::size_t last_recovered_ = nowhere;
+  std::pair<std::size_t, std::size_t> last_recovered_{nowhere, nowhere};  // item, place
   std::size_t go_back_to_ =
       nowhere;  // the word that begins a sentence though it was read as a name
 };

@@ -44,7 +44,7 @@ std::optional<Type> Checker::metric_type(const ast::Measure& measure, EventTypeI
   }
   const Kind kind = of.kind;
   const auto meaningless = [&]() -> std::optional<Type> {
-    report(Code::AggregateWithoutMeaning, measure.event.span, {words.words, describe(of)});
+    report(Code::AggregateWithoutMeaning, measure.event.span, {word(words.words), describe(of)});
     return std::nullopt;
   };
   Type optional = of;
@@ -114,10 +114,10 @@ MetricId Checker::measure(const ast::Measure& measure, Symbol symbol) {
     ok = false;
   }
   if (words.needs_field && !has_field) {
-    report(Code::AggregateNeedsField, measure.span, {words.words});
+    report(Code::AggregateNeedsField, measure.span, {word(words.words)});
     ok = false;
   } else if (!words.needs_field && has_field) {
-    report(Code::AggregateTakesNoField, names[1].span, {words.words});
+    report(Code::AggregateTakesNoField, names[1].span, {word(words.words)});
     ok = false;
   } else if (has_field && ok) {
     out.field = find_field(out.events.type, names[1]);
@@ -171,7 +171,7 @@ MetricId Checker::measure(const ast::Measure& measure, Symbol symbol) {
                           : program_.schema[out.events.type].fields[out.field.index()].type.kind;
   if (keeps_all && out.window.kind == WindowKind::Lifetime && field_kind != Kind::Enum &&
       field_kind != Kind::Bool)
-    report(Code::UnboundedHistory, measure.span, {words.words});
+    report(Code::UnboundedHistory, measure.span, {word(words.words)});
 
   HashInput hash;
   hash.text(event_name).text(words.words);

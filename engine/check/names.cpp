@@ -36,6 +36,16 @@ void Checker::suggest(Diagnostic& diagnostic, std::string_view word,
   diagnostic.replacement = like;
 }
 
+std::string Checker::word(std::string_view english) const {
+  static const std::map<std::string_view, std::string_view> chinese{
+#define KOI_KEYWORD(token, in_english, in_chinese, others, meaning) {in_english, in_chinese},
+#include "lang/keywords.def"
+  };
+  const auto found = chinese.find(english);
+  const bool known = language_ == Language::Chinese && found != chinese.end();
+  return std::string(known ? found->second : english);
+}
+
 std::string Checker::describe(Declares kind) const {
   switch (kind) {
     case Declares::Event: return say("an event", "事件");
@@ -184,14 +194,14 @@ void Checker::collect() {
               if (customer_ == nullptr) {
                 customer_ = &decl;
               } else {
-                auto& diagnostic = report(Code::SaidTwice, decl.span, {"customer"});
+                auto& diagnostic = report(Code::SaidTwice, decl.span, {word("customer")});
                 label(diagnostic, customer_->span, "first said here", "第一次写在这里");
               }
             } else if constexpr (std::is_same_v<Decl, ast::PolicyDecl>) {
               if (policy_ == nullptr) {
                 policy_ = &decl;
               } else {
-                auto& diagnostic = report(Code::SaidTwice, decl.span, {"policy"});
+                auto& diagnostic = report(Code::SaidTwice, decl.span, {word("policy")});
                 label(diagnostic, policy_->span, "first said here", "第一次写在这里");
               }
             } else if constexpr (std::is_same_v<Decl, ast::TestDecl>) {

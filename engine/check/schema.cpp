@@ -396,10 +396,10 @@ void Checker::policy() {
   program_.schema.currency_decimals = 2;
   if (policy_ == nullptr) return;
   std::map<std::string, SourceSpan> said;
-  const auto once = [&](const char* word, SourceSpan span) {
-    const auto [first, is_new] = said.emplace(word, span);
+  const auto once = [&](const char* what, SourceSpan span) {
+    const auto [first, is_new] = said.emplace(what, span);
     if (!is_new)
-      label(report(Code::SaidTwice, span, {word}), first->second, "first said here",
+      label(report(Code::SaidTwice, span, {word(what)}), first->second, "first said here",
             "第一次写在这里");
     return is_new;
   };
@@ -443,7 +443,7 @@ void Checker::policy() {
     } else if (const auto* consent = std::get_if<ast::PolicyConsent>(&clause)) {
       for (const auto& name : consent->classes) {
         const auto named = campaign_class(name);
-        if (!named || !once(("consent for " + name.text).c_str(), name.span)) continue;
+        if (!named || !once((word("consent") + " " + name.text).c_str(), name.span)) continue;
         out.consent_required[static_cast<std::size_t>(*named)] = consent->required;
       }
     }
@@ -458,10 +458,10 @@ void Checker::channels() {
     out.symbol = symbol_of(decl->name, decl->alias);
     out.span = decl->name.span;
     std::map<std::string, SourceSpan> said;
-    const auto once = [&](const char* word, SourceSpan span) {
-      const auto [first, is_new] = said.emplace(word, span);
+    const auto once = [&](const char* what, SourceSpan span) {
+      const auto [first, is_new] = said.emplace(what, span);
       if (!is_new)
-        label(report(Code::SaidTwice, span, {word}), first->second, "first said here",
+        label(report(Code::SaidTwice, span, {word(what)}), first->second, "first said here",
               "第一次写在这里");
       return is_new;
     };

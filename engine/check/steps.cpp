@@ -27,9 +27,9 @@ Message Checker::message(std::size_t content, const Scope& scope) {
     const ast::TextLiteral* link = nullptr;
   };
   const auto& decl = *contents_[content];
-  const auto put = [&](const ast::TextLiteral*& place, const auto& item, const char* word) {
+  const auto put = [&](const ast::TextLiteral*& place, const auto& item, const char* what) {
     if (place != nullptr)
-      label(report(Code::SaidTwice, item.span, {word}), place->span, "first said here",
+      label(report(Code::SaidTwice, item.span, {word(what)}), place->span, "first said here",
             "第一次写在这里");
     else
       place = &item.text;
@@ -80,7 +80,7 @@ Message Checker::message(std::size_t content, const Scope& scope) {
       if (is_new)
         variant(ChannelId::of(channel->index), texts);
       else
-        label(report(Code::SaidTwice, name.span, {"for " + name.text}), before->second,
+        label(report(Code::SaidTwice, name.span, {word("for") + " " + name.text}), before->second,
               "first said here", "第一次写在这里");
     }
   }

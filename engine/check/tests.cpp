@@ -23,6 +23,18 @@ std::vector<std::string> texts(const std::array<const char*, n>& words) {
 
 }  // namespace
 
+std::string Checker::describe(TextKind kind) const {
+  if (language_ == Language::English) return std::string(description_of(kind));
+  switch (kind) {
+    case TextKind::Plain: return "文本";
+    case TextKind::Phone: return "电话号码（5 到 15 位数字，国家码前加 +）";
+    case TextKind::Email: return "电子邮件地址";
+    case TextKind::Url: return "以 http:// 或 https:// 开头的网址";
+    case TextKind::Code: return "邀请码（1 到 64 个字母、数字、- 或 _）";
+  }
+  KOI_ASSERT(false);
+}
+
 // The value that an expression has for everybody, in that type; nothing where it is another's.
 std::optional<Value> Checker::fixed(const ast::Expr& expr, const Type& wanted) {
   Scope scope;
@@ -38,7 +50,7 @@ std::optional<Value> Checker::fixed(const ast::Expr& expr, const Type& wanted) {
   std::string room;
   const auto form = entry_of(wanted.text, expression.constant.as_text(), room);
   if (!form) {
-    report(Code::BadText, expr.span, {std::string(description_of(wanted.text))});
+    report(Code::BadText, expr.span, {describe(wanted.text)});
     return std::nullopt;
   }
   return Value::text(*form);

@@ -132,6 +132,9 @@ class Checker {
   std::string say(const char* english, const char* chinese) const {
     return language_ == Language::English ? english : chinese;
   }
+  // The keyword in the reader's language.
+  std::string word(std::string_view english) const;
+  std::string describe(TextKind kind) const;
   // Adds "did you mean" where a candidate is like the word.
   void suggest(Diagnostic& diagnostic, std::string_view word,
                const std::vector<std::string>& candidates) const;

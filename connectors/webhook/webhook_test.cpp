@@ -2,18 +2,11 @@
 #include <gtest/gtest.h>
 
 #include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
-#include <asio/executor_work_guard.hpp>
 #include <asio/io_context.hpp>
-#include <atomic>
 #include <cstdlib>
-#include <future>
-#include <mutex>
-#include <thread>
 
 #include "channel/connector.h"
-#include "channel/provider.h"
-#include "net/server.h"
+#include "connectors/http_provider.h"
 #include "webhook/sign.h"
 
 namespace koi::connectors {
@@ -26,106 +19,31 @@ using testing::HasSubstr;
 // Made for the test: the secret of the specification's own vector.
 constexpr const char* secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
-// A receiver that checks each signature as the specification says, and knows ids again.
-class Receiver final : public Provider {
+// A receiver that checks each signature and knows ids again, as the specification says.
+class Receiver final : public HttpProvider {
  public:
-  Receiver() {
-    setenv("KOI_TEST_WEBHOOK_SECRET", secret, 1);
-    std::promise<void> opened;
-    thread_ = std::thread([&] {
-      asio::co_spawn(context_, open(), [&](std::exception_ptr) { opened.set_value(); });
-      auto work = asio::make_work_guard(context_);
-      context_.run();
-    });
-    opened.get_future().wait();
-  }
-  ~Receiver() override {
-    context_.stop();
-    thread_.join();
-    server_.reset();
-    held_.clear();
-  }
-
-  std::vector<Act> acts() const override {
-    return {Act::Accept, Act::Refuse, Act::Busy, Act::Silent, Act::Nonsense, Act::Unreachable};
-  }
+  Receiver() : HttpProvider(script()) { setenv("KOI_TEST_WEBHOOK_SECRET", secret, 1); }
   Given settings() const override {
-    const std::lock_guard guard(mutex_);
-    return {
-        {"url", "http://127.0.0.1:" + std::to_string(unreachable_ ? 1 : server_->port()) + "/hook"},
-        {"secret", "env:KOI_TEST_WEBHOOK_SECRET"},
-        {"answer_within", "400ms"}};
+    return {{"url", address() + "/hook"},
+            {"secret", "env:KOI_TEST_WEBHOOK_SECRET"},
+            {"answer_within", "400ms"}};
   }
   std::vector<std::string> secrets() const override { return {secret, secret + 6}; }
-  void next(Act act) override {
-    const std::lock_guard guard(mutex_);
-    act_ = act;
-    unreachable_ = act == Act::Unreachable;
-  }
-  std::vector<std::string> accepted() const override {
-    const std::lock_guard guard(mutex_);
-    return accepted_;
-  }
-  std::size_t effects(const std::string& key) const override {
-    const std::lock_guard guard(mutex_);
-    return std::count(known_.begin(), known_.end(), key) > 0 ? 1 : 0;
-  }
-
-  // Answers the next requests so, whatever is in them.
-  void say(int status, net::Headers headers = {}) {
-    const std::lock_guard guard(mutex_);
-    act_ = Act::Accept;
-    status_ = status;
-    headers_ = std::move(headers);
-  }
-  net::Asked last() const {
-    const std::lock_guard guard(mutex_);
-    return last_;
-  }
 
  private:
-  asio::awaitable<void> open() {
-    net::ServerSettings settings;
-    auto opened = co_await net::Server::open(
-        context_, settings,
-        [this](net::Asked asked, net::Reply reply) { take(std::move(asked), std::move(reply)); });
-    server_ = *std::move(opened);
+  static Script script() {
+    Script script;
+    script.key_of = [](const net::Asked& asked) -> std::optional<std::string> {
+      const std::string* const id = net::find(asked.headers, "webhook-id");
+      const std::string* const second = net::find(asked.headers, "webhook-timestamp");
+      const std::string* const signature = net::find(asked.headers, "webhook-signature");
+      if (!id || !second || !signature) return std::nullopt;
+      const auto expected = webhook_signatures({*webhook_key(secret)}, *id, *second, asked.body);
+      return *signature == expected ? std::optional(*id) : std::nullopt;
+    };
+    script.accepted.status = 204;
+    return script;
   }
-  void take(net::Asked asked, net::Reply reply) {
-    const std::lock_guard guard(mutex_);
-    last_ = asked;
-    net::Answer answer;
-    const std::string* const id = net::find(asked.headers, "webhook-id");
-    const std::string* const second = net::find(asked.headers, "webhook-timestamp");
-    const std::string* const signature = net::find(asked.headers, "webhook-signature");
-    const bool good =
-        id && second && signature &&
-        *signature == webhook_signatures({*webhook_key(secret)}, *id, *second, asked.body);
-    answer.status = !good ? 401 : act_ == Act::Refuse ? 400 : act_ == Act::Busy ? 429 : status_;
-    answer.headers = act_ == Act::Busy ? net::Headers{{"Retry-After", "7"}} : headers_;
-    if (act_ == Act::Nonsense) answer.status = 500;
-    const bool takes = good && act_ != Act::Refuse && act_ != Act::Busy && answer.status / 100 != 4;
-    if (takes) {
-      accepted_.push_back(*id);
-      if (std::find(known_.begin(), known_.end(), *id) == known_.end()) known_.push_back(*id);
-    }
-    if (act_ == Act::Silent)
-      held_.push_back(std::move(reply));
-    else
-      reply.send(std::move(answer));
-  }
-
-  asio::io_context context_;
-  std::thread thread_;
-  std::unique_ptr<net::Server> server_;
-  mutable std::mutex mutex_;
-  Act act_ = Act::Accept;
-  bool unreachable_ = false;
-  int status_ = 204;
-  net::Headers headers_;
-  net::Asked last_;
-  std::vector<net::Reply> held_;
-  std::vector<std::string> accepted_, known_;
 };
 
 class WebhookTest : public ::testing::Test {
@@ -207,7 +125,8 @@ TEST_F(WebhookTest, TheReceiverGetsTheDeliveryAsJsonUnderItsKey) {
 
 TEST_F(WebhookTest, EachStatusHasItsOutcome) {
   const auto said = [&](int status, net::Headers headers = {}) {
-    receiver.say(status, std::move(headers));
+    net::Answer answer{.status = status, .headers = std::move(headers)};
+    receiver.say(std::move(answer));
     return to_string(deliver(greeting()));
   };
   EXPECT_EQ(said(200), "done");

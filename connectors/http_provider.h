@@ -1,0 +1,49 @@
+// A pretend provider that speaks HTTP, on a thread of its own: for the tests of connectors. What
+// its answers look like is given; when to give which is scripted (channel/provider.h).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "channel/provider.h"
+#include "net/server.h"
+
+namespace koi::connectors {
+
+class HttpProvider : public channel::Provider {
+ public:
+  struct Script {
+    // The key under which a request came; nothing where it is not as the provider wants it (a wrong
+    // signature or token, a field that is missing): then the answer is `denied`.
+    std::function<std::optional<std::string>(const net::Asked&)> key_of;
+    net::Answer accepted{.status = 200};
+    net::Answer refused{.status = 400};
+    net::Answer busy{.status = 429, .headers = {{"Retry-After", "7"}}};
+    net::Answer nonsense{.status = 500, .body = "<html>"};
+    net::Answer denied{.status = 401};
+    bool knows_again = true;  // a key that it has seen has no second effect
+  };
+
+  explicit HttpProvider(Script script);
+  ~HttpProvider() override;
+
+  std::vector<channel::Act> acts() const override;
+  void next(channel::Act act) override;
+  std::vector<std::string> accepted() const override;
+  std::size_t effects(const std::string& key) const override;
+
+  // "http://127.0.0.1:PORT", or where nobody listens after next(Unreachable).
+  std::string address() const;
+  // Every later request is answered so.
+  void say(net::Answer answer);
+  net::Asked last() const;  // the last request
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace koi::connectors

@@ -46,7 +46,7 @@ class Directory {
     };
     std::string_view entry(std::uint32_t at, std::string_view& key) const;
     std::vector<Slot> slots_;
-    std::string bytes_;  // for each: the two sizes, key, customer
+    std::vector<char> bytes_;  // for each: the two sizes, key, customer
     std::size_t count_ = 0;
   };
 

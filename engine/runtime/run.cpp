@@ -24,7 +24,7 @@ namespace koi::runtime {
 
 namespace {
 
-constexpr std::size_t events_in_a_batch = 4096;
+constexpr std::size_t events_in_a_batch = 2048;
 // Deliveries that one input may cause at its instant. Outside, time passes between a message and
 // its receipt; here it does not, so that two which cause each other must be stopped.
 constexpr std::size_t deliveries_at_most = 1000;

@@ -4,9 +4,11 @@ Usage: documents_test.py KOI SOURCE_FOLDER
 
 All ```koi blocks of one document are one program. In README.md a block that begins with `$ ` is a
 command and what it prints; `koi` in it is run beside the document's program, which is in the folder
-under the name that the text gives it.
+under the name that the text gives it. docs/words.md is made of the keyword table; with
+KOI_GOLDEN=write it is written anew.
 """
 
+import os
 import pathlib
 import re
 import subprocess
@@ -15,6 +17,7 @@ import tempfile
 import unittest
 
 koi, root = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+words_page = root / "docs" / "words.md"
 documents = sorted([root / "README.md", *(root / "docs").rglob("*.md")])
 
 
@@ -33,6 +36,27 @@ def anchor(heading):
     """The name that a heading is linked by (GitHub's rule)."""
     kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
     return kept.replace(" ", "-")
+
+
+def page_of_words():
+    """The keyword table as a page."""
+    page = ["# The words of the language", "",
+            "Every keyword in both languages; they may be mixed in one file. Other accepted spellings stand in",
+            "parentheses. This page is made of `engine/lang/keywords.def` (`./dev golden` writes it)."]
+    table = (root / "engine" / "lang" / "keywords.def").read_text(encoding="utf-8").split("// clang-format off")[1]
+    entry = re.compile(r'^KOI_(?:KEYWORD|OPERATOR_WORD|BUILTIN_WORD|TYPE_WORD)\((?:\w+,\s*)?'
+                       r'"([^"]*)",\s*"([^"]*)",\s*"([^"]*)",\s*"([^"]*)"\)')
+    for line in table.splitlines():
+        if heading := re.match(r"^// (\w[\w ]*)$", line):
+            page += ["", f"## {heading[1]}", "", "| English | 中文 | |", "| --- | --- | --- |"]
+        elif word := entry.match(line):
+            english, chinese, others, meaning = word.groups()
+            others = [f"`{other}`" for other in others.split("|") if other]
+            chinese = f"`{chinese}`" + (f" ({', '.join(others)})" if others else "")
+            page.append(f"| {f'`{english}`' if english else ''} | {chinese} | {meaning} |")
+        else:
+            assert not line.startswith("KOI_"), f"an entry that is not understood: {line}"
+    return "\n".join(page) + "\n"
 
 
 class Documents(unittest.TestCase):
@@ -66,6 +90,11 @@ class Documents(unittest.TestCase):
                 for line in re.findall(r"^\$ koi (.*)$", block, re.M):
                     output += f"$ koi {line}\n" + run(folder, *line.split())[1]
                 self.assertEqual(output, block)
+
+    def test_the_page_of_words_is_the_keyword_table(self):
+        if os.environ.get("KOI_GOLDEN") == "write":
+            words_page.write_text(page_of_words(), encoding="utf-8")
+        self.assertEqual(words_page.read_text(encoding="utf-8"), page_of_words())
 
     def test_links_lead_somewhere(self):
         for document in documents:

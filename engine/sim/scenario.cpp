@@ -24,28 +24,20 @@ struct Overloaded : Ts... {
 
 Action action_of(check::Action action) {
   switch (action) {
-    case check::Action::Enter:
-      return Action::Enter;
-    case check::Action::Leave:
-      return Action::Leave;
-    case check::Action::Goal:
-      return Action::Goal;
-    case check::Action::Send:
-      return Action::Send;
-    case check::Action::Set:
-      return Action::Set;
+    case check::Action::Enter: return Action::Enter;
+    case check::Action::Leave: return Action::Leave;
+    case check::Action::Goal: return Action::Goal;
+    case check::Action::Send: return Action::Send;
+    case check::Action::Set: return Action::Set;
   }
   KOI_ASSERT(false);
 }
 
 plan::CampaignClass class_of(check::CampaignClass purpose) {
   switch (purpose) {
-    case check::CampaignClass::Marketing:
-      return plan::CampaignClass::Marketing;
-    case check::CampaignClass::Transactional:
-      return plan::CampaignClass::Transactional;
-    case check::CampaignClass::Service:
-      return plan::CampaignClass::Service;
+    case check::CampaignClass::Marketing: return plan::CampaignClass::Marketing;
+    case check::CampaignClass::Transactional: return plan::CampaignClass::Transactional;
+    case check::CampaignClass::Service: return plan::CampaignClass::Service;
   }
   KOI_ASSERT(false);
 }
@@ -249,14 +241,10 @@ class Player {
     switch (subject_of(effect)) {
       case Action::Enter:
       case Action::Leave:
-      case Action::Goal:
-        return &plan_.campaigns[effect.campaign.index()].symbol;
-      case Action::Send:
-        return &plan_.contents[effect.content.index()];
-      case Action::Set:
-        return &plan_.schema[effect.attribute].symbol;
-      case Action::Refuse:
-        break;
+      case Action::Goal: return &plan_.campaigns[effect.campaign.index()].symbol;
+      case Action::Send: return &plan_.contents[effect.content.index()];
+      case Action::Set: return &plan_.schema[effect.attribute].symbol;
+      case Action::Refuse: break;
     }
     return nullptr;
   }

@@ -96,6 +96,16 @@ class Documents(unittest.TestCase):
             words_page.write_text(page_of_words(), encoding="utf-8")
         self.assertEqual(words_page.read_text(encoding="utf-8"), page_of_words())
 
+    def test_the_graph_of_modules_is_that_of_the_build(self):
+        page = (root / "docs" / "architecture.md").read_text(encoding="utf-8")
+        for file in sorted((root / "engine").glob("*/CMakeLists.txt")):
+            module = re.search(r"^module\((\w+)(?: USES ([\w ]+?))?(?: PRIVATELY .*)?\)", file.read_text(), re.M)
+            if module is None:
+                continue  # the command itself
+            name, uses = module[1], (module[2] or "").split()
+            with self.subTest(module=name):
+                self.assertIn(f"{name} ({', '.join(uses)})" if uses else name, page)
+
     def test_links_lead_somewhere(self):
         for document in documents:
             text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.S | re.M)

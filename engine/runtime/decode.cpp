@@ -27,44 +27,83 @@ struct Target {
   TextKind kind{};       // of an identifier that is no declared field
 };
 
+// A short text as three numbers: texts of up to sixteen bytes are equal if their prints are. Reads
+// nothing beside the text.
+struct Print {
+  std::uint64_t first = 0, last = 0;  // eight bytes each at most, which may overlap
+  std::size_t size = 0;
+
+  static Print of(std::string_view text) {
+    const char* const end = text.data() + text.size();
+    const auto load = [](const char* from, auto number) {
+      std::memcpy(&number, from, sizeof number);
+      return static_cast<std::uint64_t>(number);
+    };
+    const std::size_t size = text.size();
+    if (size >= 8)
+      return {load(text.data(), std::uint64_t{}), load(end - 8, std::uint64_t{}), size};
+    if (size >= 4)
+      return {load(text.data(), std::uint32_t{}), load(end - 4, std::uint32_t{}), size};
+    if (size >= 2)
+      return {load(text.data(), std::uint16_t{}), load(end - 2, std::uint16_t{}), size};
+    return {size == 0 ? std::uint64_t{0} : static_cast<unsigned char>(text[0]), 0, size};
+  }
+  friend bool operator==(const Print&, const Print&) = default;
+};
+
 // Names to positions, for short texts that are looked up again and again.
 class NameTable {
  public:
-  void insert(std::string name, std::uint16_t position) {
-    if (find(name) == absent) names_.emplace_back(std::move(name), position), rebuild();
-  }
   static constexpr std::uint16_t absent = 0xffff;
-  std::uint16_t find(std::string_view name) const {
-    if (slots_.empty() || name.empty()) return absent;
-    for (std::size_t at = hash(name);; ++at) {
-      const std::uint16_t slot = slots_[at & mask_];
-      if (slot == absent) return absent;
-      if (names_[slot].first == name) return names_[slot].second;
+
+  void insert(std::string name, std::uint16_t position) {
+    if (find(name) != absent) return;
+    names_.emplace_back(std::move(name), position);
+    rebuild();
+  }
+  [[gnu::always_inline]] std::uint16_t find(std::string_view name) const {
+    if (slots_.empty()) return absent;
+    const Print print = Print::of(name);
+    for (std::size_t at = hash(print);; ++at) {
+      const Slot& slot = slots_[at & mask_];
+      if (slot.position == absent) return absent;
+      if (slot.print == print && (name.size() <= 16 || names_[slot.name].first == name))
+        return slot.position;
     }
   }
 
  private:
-  static std::size_t hash(std::string_view name) {
-    const auto byte = [&](std::size_t i) {
-      return static_cast<std::size_t>(static_cast<unsigned char>(name[i]));
-    };
-    return name.size() * 7 + byte(0) * 5 + byte(name.size() - 1) * 3 + byte(name.size() / 2) * 11;
+  struct Slot {
+    Print print;
+    std::uint16_t position = absent;
+    std::uint16_t name = 0;
+  };
+  static std::size_t hash(const Print& print) {
+    return static_cast<std::size_t>(
+        (print.first * 3 + print.last + print.size) * 0x9e3779b97f4a7c15ull >> 40);
   }
   void rebuild() {
     std::size_t size = 8;
     while (size < names_.size() * 4) size *= 2;
-    slots_.assign(size, absent);
+    slots_.assign(size, {});
     mask_ = size - 1;
     for (std::size_t i = 0; i < names_.size(); ++i) {
-      std::size_t at = hash(names_[i].first);
-      while (slots_[at & mask_] != absent) ++at;
-      slots_[at & mask_] = static_cast<std::uint16_t>(i);
+      const Print print = Print::of(names_[i].first);
+      std::size_t at = hash(print);
+      while (slots_[at & mask_].position != absent) ++at;
+      slots_[at & mask_] = {print, names_[i].second, static_cast<std::uint16_t>(i)};
     }
   }
   std::vector<std::pair<std::string, std::uint16_t>> names_;
-  std::vector<std::uint16_t> slots_;
+  std::vector<Slot> slots_;
   std::size_t mask_ = 0;
 };
+
+// Whether `text` is this word, without a call.
+template <std::size_t size>
+bool is(std::string_view text, const char (&word)[size]) {
+  return text.size() == size - 1 && __builtin_memcmp(text.data(), word, size - 1) == 0;
+}
 
 struct Layout {  // of one event type
   std::vector<Target> targets;
@@ -194,7 +233,7 @@ class Decoder::Impl {
     if (!tokenise(line)) return std::nullopt;
     std::optional<Timestamp> time;
     const bool whole = object([&](std::string_view key) {
-      if (key != "time") return skip(0);
+      if (!is(key, "time")) return skip(0);
       std::string_view text;
       Timestamp read;
       if (time || !string(text, "time") || !instant(text, read)) return false;
@@ -331,7 +370,7 @@ class Decoder::Impl {
   char token() const { return at_ < count_ ? text_[positions_[at_]] : '\0'; }
   std::size_t token_begin() const { return at_ < count_ ? positions_[at_] : size_; }
   // Where the token ends: behind its last character that is no blank.
-  std::size_t token_end() const {
+  [[gnu::always_inline]] std::size_t token_end() const {
     std::size_t end = at_ + 1 < count_ ? positions_[at_ + 1] : size_;
     while (is_space(text_[end - 1])) --end;
     return end;
@@ -345,15 +384,17 @@ class Decoder::Impl {
   }
 
   // The text at hand, as it is if it has no escapes, else in `room`.
-  bool raw_string(std::string_view& out, std::string& room) {
+  [[gnu::always_inline]] bool raw_string(std::string_view& out, std::string& room) {
     const std::size_t begin = token_begin() + 1;
     const std::size_t end = token_end() - 1;  // its closing quote
-    if (end < begin || text_[end] != '"') return not_json("the end of a text");
+    if (end < begin || text_[end] != '"') [[unlikely]]
+      return not_json("the end of a text");
     out = {text_ + begin, end - begin};
-    if (has_escapes_ && out.find('\\') != std::string_view::npos) {
-      if (!unescape(out, room)) return false;
-      out = room;
-    }
+    if (has_escapes_) [[unlikely]]
+      if (out.find('\\') != std::string_view::npos) {
+        if (!unescape(out, room)) return false;
+        out = room;
+      }
     ++at_;
     return true;
   }
@@ -544,27 +585,27 @@ class Decoder::Impl {
 
   bool top_level(std::string_view key, Incoming& into) {
     std::string_view text;
-    if (key == "id") {
+    if (is(key, "id")) {
       if (parts_.id) return twice(key);
       parts_.id = true;
       return string(text, "id") && set_id(text, into);
     }
-    if (key == "type") {
+    if (is(key, "type")) {
       if (parts_.type) return twice(key);
       parts_.type = true;
       return string(text, "type") && set_type(text, into);
     }
-    if (key == "time") {
+    if (is(key, "time")) {
       if (parts_.time) return twice(key);
       parts_.time = true;
       return string(text, "time") && instant(text, into.event.time);
     }
-    if (key == "subject") {
+    if (is(key, "subject")) {
       if (parts_.subject) return twice(key);
       parts_.subject = true;
       return string(text, "subject") && set_subject(text, into);
     }
-    if (key == "data") {
+    if (is(key, "data")) {
       if (data_at_ != 0) return twice(key);
       data_at_ = at_;
       if (token() == 'n') return parts_.data_read = true, literal("null");

@@ -39,6 +39,8 @@ class Program {
     }
     for (const auto& [type, fields] : fields_) types_.emplace(type, types_.size());
     plan.reactions.resize(types_.size());
+    plan.schema.attributes.resize(attributes_);
+    plan.watches_of_attribute.resize(attributes_);
     for (const Rule& rule : world.rules) add(rule);
   }
 

@@ -75,7 +75,7 @@ Result<void> Writer::fire_timers(const Opening& opening) {
     if (!next) return {};
     const store::Due timer = *next;
     KOI_LET(core::State * state, customers_.of(timer.partition, timer.customer));
-    core::decide(plan_, *state, core::Tick{timer.due, true}, effects_);
+    core::decide(plan_, *state, core::Tick{timer.due, true}, effects_, &waking_);
     hand_on(*state, position_, timer.partition);
     customers_.changed();
   }
@@ -89,16 +89,16 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
   core::Standing standing{};
   if (const auto* event = std::get_if<Event>(&given)) {
     if (event->time <= stamp_) {
-      standing = core::decide(plan_, *state, *event, effects_);
+      standing = core::decide(plan_, *state, *event, effects_, &waking_);
     } else {  // or it would fire the future
       Event now = *event;
       now.time = stamp_;
-      standing = core::decide(plan_, *state, now, effects_);
+      standing = core::decide(plan_, *state, now, effects_, &waking_);
     }
   } else {
     Receipt receipt = std::get<ReceiptFor>(given).receipt;
     receipt.time = stamp_;
-    standing = core::decide(plan_, *state, receipt, effects_);
+    standing = core::decide(plan_, *state, receipt, effects_, &waking_);
   }
   hand_on(*state, position, partition);
   // A receipt that nobody waits for has fired what was due before it.

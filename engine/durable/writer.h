@@ -72,9 +72,13 @@ struct Batch {
 class Writer {
  public:
   // All must outlive it. `budget` is the customers'.
-  Writer(const plan::Plan& plan, const store::Store& store, store::Group group,
-         std::uint64_t budget, Deeds& deeds)
-      : plan_(plan), group_(group), customers_(plan, store, group, budget), deeds_(deeds) {}
+  Writer(const plan::Plan& plan, const match::Index& index, const store::Store& store,
+         store::Group group, std::uint64_t budget, Deeds& deeds)
+      : plan_(plan),
+        waking_{index},
+        group_(group),
+        customers_(plan, store, group, budget),
+        deeds_(deeds) {}
 
   // Takes a batch through the core, hands on what it decided, answers. After an error (the store
   // could not be read) the state in memory is of no use any more; nobody was answered.
@@ -106,6 +110,7 @@ class Writer {
   void hand_on(core::State& state, store::Position position, Partition partition);
 
   const plan::Plan& plan_;
+  core::Waking waking_;
   store::Group group_;
   Customers customers_;
   Deeds& deeds_;

@@ -23,10 +23,13 @@ bool may_go_on(const Error& error) { return error.code == "full"; }
 // --- Opening ------------------------------------------------------------------------------------
 
 Writers::Writers(World world, Settings settings)
-    : world_(std::move(world)), settings_(settings), recovered_(world_.groups.count) {
+    : world_(std::move(world)),
+      settings_(settings),
+      index_(match::Index::build(world_.plan)),
+      recovered_(world_.groups.count) {
   for (store::Group number = 0; number < world_.groups.count; ++number) {
     groups_.push_back(
-        std::make_unique<Group>(world_, number, settings_.budget / world_.groups.count));
+        std::make_unique<Group>(world_, index_, number, settings_.budget / world_.groups.count));
     groups_.back()->times = CheckpointTimes(settings_.checkpoints);
   }
 }

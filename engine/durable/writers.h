@@ -97,8 +97,8 @@ class Writers {
   };
   // A group, with what waits for its thread.
   struct Group {
-    Group(const World& world, store::Group which, std::uint64_t budget)
-        : number(which), writer(world.plan, world.store, which, budget, world.deeds) {}
+    Group(const World& world, const match::Index& index, store::Group which, std::uint64_t budget)
+        : number(which), writer(world.plan, index, world.store, which, budget, world.deeds) {}
 
     const store::Group number;
     Writer writer;
@@ -154,6 +154,7 @@ class Writers {
 
   World world_;
   Settings settings_;
+  match::Index index_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::vector<Recovered> recovered_;
   Timestamp last_stamp_ = Timestamp::ever();

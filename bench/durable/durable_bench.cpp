@@ -1,0 +1,358 @@
+// How many events a second are journalled, decided and answered, against the plain layout and
+// against memory alone, in one run on one disk. Prints a table of ratios.
+//
+//   koi-bench-durable FOLDER [CUSTOMERS [EVENTS]]     1,000,000 and 4,000,000 where not given
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <mutex>
+#include <sstream>
+
+#include "activity.h"
+#include "check/check.h"
+#include "compile/compile.h"
+#include "durable/writers.h"
+#include "lang/parse.h"
+#include "plain.h"
+#include "store/memory.h"
+#include "store/sqlite_journal.h"
+#include "store/sqlite_store.h"
+
+namespace {
+
+using namespace koi;
+using Clock = std::chrono::steady_clock;
+namespace fs = std::filesystem;
+
+constexpr store::Groups groups{2};
+constexpr std::size_t group_size = 100;  // inputs of a group in one commit
+constexpr std::size_t json_bytes = 167;  // of an event of the reference workload, on average
+constexpr Duration between = seconds(1) + Duration{-950'000};  // events of the whole shop
+
+plan::Plan load_plan() {
+  std::ifstream in(KOI_BENCH_RULES);
+  std::stringstream text;
+  text << in.rdbuf();
+  const Source source(KOI_BENCH_RULES, text.str());
+  std::vector<lang::ast::File> trees;
+  trees.push_back(lang::parse(source, 0, Language::English).file);
+  check::Checked checked = check::check(trees, Language::English);
+  for (const Diagnostic& each : checked.diagnostics)
+    if (each.severity == Severity::Error) {
+      std::cerr << render(each, {source}, Language::English);
+      std::exit(2);
+    }
+  return compile::compile(checked.program, 1);
+}
+
+class Nowhere final : public durable::Deeds {
+ public:
+  void take(store::Group, std::vector<durable::Deed> deeds) override { taken += deeds.size(); }
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+  std::atomic<std::size_t> taken = 0;
+};
+
+// A journal that keeps nothing: what is left is the rate of memory.
+class NoJournal final : public store::Journal {
+ public:
+  Result<store::Epoch> take(store::Group) override { return store::Epoch{1}; }
+  Result<std::vector<store::Position>> append(std::span<const store::Appended> batches) override {
+    std::vector<store::Position> last;
+    for (const auto& batch : batches) last.push_back(last_[batch.group] += batch.rows.size());
+    return last;
+  }
+  Result<std::vector<store::Read>> read(store::Group, store::Position, std::size_t) const override {
+    return std::vector<store::Read>();
+  }
+  Result<store::Position> last(store::Group group) const override { return last_[group]; }
+  Result<Hash128> chain(store::Group, store::Position) const override { return Hash128{}; }
+  Result<void> drop(store::Group, store::Epoch, store::Position) override { return {}; }
+
+ private:
+  std::array<store::Position, 16> last_{};
+};
+
+// How long each commit took.
+class Timed final : public store::Journal {
+ public:
+  explicit Timed(store::Journal& inside) : inside_(inside) {}
+  Result<store::Epoch> take(store::Group group) override { return inside_.take(group); }
+  Result<std::vector<store::Position>> append(std::span<const store::Appended> batches) override {
+    const auto begin = Clock::now();
+    auto done = inside_.append(batches);
+    took.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    return done;
+  }
+  Result<std::vector<store::Read>> read(store::Group group, store::Position from,
+                                        std::size_t limit) const override {
+    return inside_.read(group, from, limit);
+  }
+  Result<store::Position> last(store::Group group) const override { return inside_.last(group); }
+  Result<Hash128> chain(store::Group group, store::Position position) const override {
+    return inside_.chain(group, position);
+  }
+  Result<void> drop(store::Group group, store::Epoch epoch, store::Position before) override {
+    return inside_.drop(group, epoch, before);
+  }
+  std::vector<double> took;
+
+ private:
+  store::Journal& inside_;
+};
+
+double share(std::vector<double>& sorted, double of) {
+  std::sort(sorted.begin(), sorted.end());
+  return sorted.empty()
+             ? 0
+             : sorted[std::min(sorted.size() - 1,
+                               static_cast<std::size_t>(static_cast<double>(sorted.size()) * of))];
+}
+
+// One shop: its clock goes with its events, so that windows and timers are those of weeks.
+class Shop {
+ public:
+  Shop(const plan::Plan& plan, const std::vector<std::uint32_t>& who)
+      : who_(who),
+        page_view_(plan.schema.find_event("page_view")),
+        add_to_cart_(plan.schema.find_event("add_to_cart")),
+        purchase_(plan.schema.find_event("purchase")) {}
+
+  Event next() {
+    Event event;
+    char text[24];
+    std::snprintf(text, sizeof text, "e%012llu", static_cast<unsigned long long>(number_));
+    event.id = text;
+    const std::uint32_t customer = who_[number_ % who_.size()];
+    std::snprintf(text, sizeof text, "c%07u", customer);
+    event.customer = text;
+    now_.store(now_.load() + between.us);
+    event.time = {now_.load()};
+    const std::uint64_t dice = hash64(event.id);
+    if (dice % 100 < 80) {
+      event.type = page_view_;
+      event.fields = {Value::text("/item/" + std::to_string(dice % 9999)),
+                      Value::integer(static_cast<std::int64_t>(dice % 60))};
+    } else if (dice % 100 < 92) {
+      event.type = add_to_cart_;
+      event.fields = {Value::text("sku" + std::to_string(dice % 9999)),
+                      Value::money(static_cast<std::int64_t>(dice % 50'000))};
+    } else {
+      event.type = purchase_;
+      event.fields = {Value::text("o" + std::to_string(dice % 999'999)),
+                      Value::money(static_cast<std::int64_t>(dice % 50'000))};
+    }
+    ++number_;
+    return event;
+  }
+  Timestamp now() const { return {now_.load()}; }
+
+ private:
+  const std::vector<std::uint32_t>& who_;
+  EventTypeId page_view_, add_to_cart_, purchase_;
+  std::uint64_t number_ = 0;
+  std::atomic<std::int64_t> now_ = parse_instant("2026-03-02T10:00:00Z")->us;
+};
+
+struct Measured {
+  double events_per_second = 0, answer_p50 = 0, answer_p99 = 0, answer_max = 0;
+};
+
+// Sends `events` in groups, a bounded number of them under way, until all are answered.
+Measured run(durable::Writers& writers, Shop& shop, std::size_t events) {
+  constexpr std::size_t under_way = 12;
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::size_t open = 0;
+  std::vector<double> took;
+  const auto begin = Clock::now();
+  for (std::size_t sent = 0; sent < events;) {
+    std::vector<durable::Given> inputs;
+    inputs.reserve(groups.count * group_size);
+    for (std::size_t i = 0; i < groups.count * group_size; ++i) inputs.push_back(shop.next());
+    sent += inputs.size();
+    {
+      std::unique_lock lock(mutex);
+      changed.wait(lock, [&] { return open < under_way; });
+      ++open;
+    }
+    const auto asked = Clock::now();
+    const auto done = [&, asked](const auto& result) {
+      if (!result) {
+        std::cerr << result.error().what << "\n";
+        std::exit(2);
+      }
+      const std::lock_guard lock(mutex);
+      took.push_back(std::chrono::duration<double, std::milli>(Clock::now() - asked).count());
+      --open;
+      changed.notify_one();
+    };
+    for (;;) {
+      auto copy = inputs;  // refused ones are sent again
+      if (writers.submit(std::move(copy), done)) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [&] { return open == 0; });
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  return {static_cast<double>(events) / seconds, share(took, .5), share(took, .99), share(took, 1)};
+}
+
+durable::Settings settings(std::uint64_t budget) {
+  durable::Settings settings;
+  settings.budget = budget;
+  settings.longest_batch = group_size;
+  return settings;
+}
+
+void trouble(const Error& error) { std::cerr << error.code << ": " << error.what << "\n"; }
+
+// Everybody has been there once.
+std::vector<std::uint32_t> everybody(std::uint32_t customers) {
+  std::vector<std::uint32_t> all(customers);
+  for (std::uint32_t i = 0; i < customers; ++i) all[i] = i;
+  return all;
+}
+
+struct Row {
+  std::string name;
+  Measured measured;
+  double commit_p50 = 0, commit_p99 = 0, commit_max = 0;
+  std::uint64_t written = 0, checkpoints = 0;
+  double recovery = 0;
+  std::uint64_t recovered = 0;
+};
+
+Row measure_durable(const std::string& name, const fs::path& folder, const plan::Plan& plan,
+                    std::uint32_t customers, const std::vector<std::uint32_t>& who,
+                    std::size_t events) {
+  Row row{.name = name};
+  fs::remove_all(folder);
+  Nowhere deeds;
+  auto directory = *store::Directory::open(folder);
+  auto journal = *store::SqliteJournal::open(directory, groups);
+  auto states = *store::SqliteStore::open(directory, groups);
+  Timed timed(*journal);
+  Shop* shop = nullptr;
+  const durable::World world{plan, 1, timed, *states, groups, deeds, [&] { return shop->now(); }};
+  {
+    const auto all = everybody(customers);
+    Shop first(plan, all);
+    shop = &first;
+    auto writers = *durable::Writers::open(world, settings(256u << 20));
+    writers->start(trouble);
+    run(*writers, first, customers);
+    if (!writers->stop()) std::exit(2);
+  }
+  Shop second(plan, who);
+  shop = &second;
+  second.next();
+  {
+    auto writers = *durable::Writers::open(world, settings(256u << 20));
+    writers->start(trouble);
+    run(*writers, second, events / 8);
+    timed.took.clear();
+    const std::uint64_t written = bench::written_bytes(), checkpoints = writers->checkpoints();
+    row.measured = run(*writers, second, events);
+    row.written = (bench::written_bytes() - written) / events;
+    row.checkpoints = writers->checkpoints() - checkpoints;
+    row.commit_p50 = share(timed.took, .5);
+    row.commit_p99 = share(timed.took, .99);
+    row.commit_max = share(timed.took, 1);
+  }  // without a stop: as if it had died
+  const auto begin = Clock::now();
+  const auto again = *durable::Writers::open(world, settings(256u << 20));
+  row.recovery = std::chrono::duration<double>(Clock::now() - begin).count();
+  for (const auto& recovered : again->recovered()) row.recovered += recovered.inputs;
+  return row;
+}
+
+double measure_memory(const plan::Plan& plan, std::uint32_t customers,
+                      const std::vector<std::uint32_t>& who, std::size_t events) {
+  Nowhere deeds;
+  NoJournal journal;
+  store::MemoryStore states(groups);
+  Shop* shop = nullptr;
+  const durable::World world{plan, 1, journal, states, groups, deeds, [&] { return shop->now(); }};
+  durable::Settings all = settings(std::uint64_t{64} << 30);
+  all.checkpoints.tail = std::chrono::hours(1);
+  auto writers = *durable::Writers::open(world, all);
+  const auto everyone = everybody(customers);
+  Shop first(plan, everyone), second(plan, who);
+  shop = &first;
+  writers->start(trouble);
+  run(*writers, first, customers);
+  shop = &second;
+  second.next();
+  run(*writers, second, events / 8);
+  return run(*writers, second, events).events_per_second;
+}
+
+void print(const Row& row) {
+  std::printf(
+      "%-18s %9.0f events/s  answer %.2f / %.2f / %.1f ms  commit %.3f / %.3f / %.1f ms  "
+      "%llu B/event (%.1f x JSON)  %llu checkpoints  recovery of %llu inputs %.2f s  peak %llu "
+      "MiB\n",
+      row.name.c_str(), row.measured.events_per_second, row.measured.answer_p50,
+      row.measured.answer_p99, row.measured.answer_max, row.commit_p50, row.commit_p99,
+      row.commit_max, static_cast<unsigned long long>(row.written),
+      static_cast<double>(row.written) / static_cast<double>(json_bytes),
+      static_cast<unsigned long long>(row.checkpoints),
+      static_cast<unsigned long long>(row.recovered), row.recovery,
+      static_cast<unsigned long long>(bench::peak_mib()));
+  std::fflush(stdout);
+}
+
+}  // namespace
+
+int main(int count, char** given) {
+  if (count < 2) {
+    std::cerr << "koi-bench-durable FOLDER [CUSTOMERS [EVENTS]]\n";
+    return 2;
+  }
+  const fs::path folder = given[1];
+  const auto customers = static_cast<std::uint32_t>(count > 2 ? std::atoi(given[2]) : 1'000'000);
+  const auto events = static_cast<std::size_t>(count > 3 ? std::atoll(given[3]) : 4'000'000);
+  fs::create_directories(folder);
+  const plan::Plan plan = load_plan();
+  const auto zipf = bench::activity(customers, 0.99, 1u << 22);
+  const auto uniform = bench::activity(customers, 0, 1u << 22);
+
+  const Row on_zipf =
+      measure_durable("durable, Zipf", folder / "zipf", plan, customers, zipf, events);
+  print(on_zipf);
+  const Row on_any =
+      measure_durable("durable, uniform", folder / "any", plan, customers, uniform, events);
+  print(on_any);
+  const auto plain_zipf = bench::plain(folder, customers, zipf, group_size, 8);
+  const auto plain_any = bench::plain(folder, customers, uniform, group_size, 8);
+  std::printf(
+      "plain layout: Zipf %.0f events/s, %llu B/event; uniform %.0f events/s, %llu B/event\n",
+      plain_zipf.events_per_second, static_cast<unsigned long long>(plain_zipf.written_per_event),
+      plain_any.events_per_second, static_cast<unsigned long long>(plain_any.written_per_event));
+  std::fflush(stdout);
+  const double memory = measure_memory(plan, customers, zipf, events);
+  std::printf("memory alone, Zipf: %.0f events/s\n\n", memory);
+
+  std::printf("| measured | is | goal |\n| --- | --- | --- |\n");
+  const auto line = [](const char* what, double is, const char* goal) {
+    std::printf("| %s | %.2f | %s |\n", what, is, goal);
+  };
+  line("durable over the plain layout, Zipf",
+       on_zipf.measured.events_per_second / plain_zipf.events_per_second, "at least 7");
+  line("durable over the plain layout, any customer next",
+       on_any.measured.events_per_second / plain_any.events_per_second, "at least 4");
+  line("durable over memory alone, Zipf", on_zipf.measured.events_per_second / memory,
+       "at least 0.70");
+  line("commit, p99 over p50, Zipf", on_zipf.commit_p99 / on_zipf.commit_p50, "at most 15");
+  line("longest commit, ms, Zipf", on_zipf.commit_max, "at most 60");
+  line("bytes written over bytes of JSON, Zipf",
+       static_cast<double>(on_zipf.written) / static_cast<double>(json_bytes), "at most 6");
+  line("recovery, s", std::max(on_zipf.recovery, on_any.recovery), "at most 10");
+  fs::remove_all(folder / "zipf");
+  fs::remove_all(folder / "any");
+}

@@ -42,9 +42,11 @@ void append_json_list(std::string& out, const std::vector<std::string>& texts) {
 
 std::vector<TestResult> run_tests(const check::Program& program, const plan::Plan& plan,
                                   std::string_view filter) {
+  const match::Index index = match::Index::build(plan);
   std::vector<TestResult> results;
   for (const check::Test& test : program.tests)
-    if (test.name.find(filter) != std::string::npos) results.push_back(play(program, plan, test));
+    if (test.name.find(filter) != std::string::npos)
+      results.push_back(play(program, plan, index, test));
   return results;
 }
 

@@ -49,8 +49,9 @@ Action subject_of(const core::Effect& effect) {
 
 class Player {
  public:
-  Player(const check::Program& program, const plan::Plan& plan, const check::Test& test)
-      : program_(program), plan_(plan), test_(test), world_(plan) {
+  Player(const check::Program& program, const plan::Plan& plan, const match::Index& index,
+         const check::Test& test)
+      : program_(program), plan_(plan), test_(test), world_(plan, &index) {
     result_.name = test.name;
     result_.span = test.span;
   }
@@ -309,8 +310,9 @@ class Player {
 
 }  // namespace
 
-TestResult play(const check::Program& program, const plan::Plan& plan, const check::Test& test) {
-  return Player(program, plan, test).play();
+TestResult play(const check::Program& program, const plan::Plan& plan, const match::Index& index,
+                const check::Test& test) {
+  return Player(program, plan, index, test).play();
 }
 
 }  // namespace koi::sim

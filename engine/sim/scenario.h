@@ -7,6 +7,7 @@
 
 #include "base/source.h"
 #include "check/program.h"
+#include "match/index.h"
 #include "plan/plan.h"
 
 namespace koi::sim {
@@ -26,7 +27,9 @@ struct TestResult {
   bool passed() const { return disappointments.empty(); }
 };
 
-// Plays the test. `plan` is what compile made of `program`, and the test is one of the program's.
-TestResult play(const check::Program& program, const plan::Plan& plan, const check::Test& test);
+// Plays the test. `plan` is what compile made of `program`, `index` is of the plan, and the test is
+// one of the program's.
+TestResult play(const check::Program& program, const plan::Plan& plan, const match::Index& index,
+                const check::Test& test);
 
 }  // namespace koi::sim

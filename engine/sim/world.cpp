@@ -23,7 +23,7 @@ void World::begin(Timestamp at) {
   clock_ = at;
   for (auto& [id, state] : customers_) {
     state.created = at;
-    core::decide(plan_, state, core::Tick{at, false}, effects_);
+    decide(state, core::Tick{at, false});
     carry_out(state);
   }
 }
@@ -47,7 +47,7 @@ void World::run_to(Timestamp to, bool inclusive) {
     const Timestamp due = core::next_due(state);
     if (due == Timestamp::never() || due > to || (due == to && !inclusive)) break;
     clock_ = std::max(clock_, due);
-    core::decide(plan_, state, core::Tick{due, true}, effects_);
+    decide(state, core::Tick{due, true});
     carry_out(state);
   }
   clock_ = to;
@@ -57,7 +57,7 @@ core::Standing World::happen(const Event& event) {
   run_to(event.time, false);
   core::State& state = customer(event.customer);
   if (event.time < clock_) state.clock = std::max(state.clock, clock_);
-  const core::Standing standing = core::decide(plan_, state, event, effects_);
+  const core::Standing standing = decide(state, event);
   carry_out(state);
   return standing;
 }
@@ -79,7 +79,7 @@ void World::carry_out(core::State& state) {
       fault_ = "a failed delivery causes the next one, without end";
       continue;
     }
-    core::decide(plan_, state, *receipt, effects_);
+    decide(state, *receipt);
   }
   effects_.clear();
 }

@@ -14,6 +14,7 @@
 #include "core/decide.h"
 #include "core/effect.h"
 #include "core/state.h"
+#include "match/index.h"
 #include "model/event.h"
 #include "model/receipt.h"
 #include "plan/plan.h"
@@ -29,8 +30,11 @@ struct Done {
 
 class World {
  public:
-  // The plan must outlive the world.
-  explicit World(const plan::Plan& plan) : plan_(plan) {}
+  // The plan must outlive the world, and so must its index, where one is given: the same is decided
+  // with it and without.
+  explicit World(const plan::Plan& plan, const match::Index* index = nullptr) : plan_(plan) {
+    if (index) waking_.emplace(core::Waking{*index});
+  }
 
   // The customer, made here if he is new. What is changed in the state before `begin` is as if it
   // had always been so.
@@ -63,8 +67,13 @@ class World {
   // The effects of one input: recorded, delivered, and their receipts handed in, until all is
   // quiet.
   void carry_out(core::State& state);
+  template <class Input>
+  core::Standing decide(core::State& state, const Input& input) {
+    return core::decide(plan_, state, input, effects_, waking_ ? &*waking_ : nullptr);
+  }
 
   const plan::Plan& plan_;
+  std::optional<core::Waking> waking_;
   std::map<std::string, core::State, std::less<>> customers_;
   Timestamp clock_ = Timestamp::ever();
   std::vector<Failure> failures_;  // by channel

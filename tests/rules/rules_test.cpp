@@ -413,8 +413,8 @@ struct Outcome {
 enum class Interruption { None, WriteAndReadBack };
 
 Outcome run(const plan::Plan& plan, const std::vector<Event>& events, std::uint64_t seed,
-            Interruption interruption = Interruption::None) {
-  World world(plan);
+            Interruption interruption = Interruption::None, const match::Index* index = nullptr) {
+  World world(plan, index);
   std::mt19937_64 random(seed);
   if (random() % 2 == 0) world.fail(plan::ChannelId::of(random() % 3), Failure::Unreachable);
   for (const Event& each : events) {
@@ -458,6 +458,16 @@ TEST(Rule8, AStateWrittenAndReadBackGoesOnAsIfNothingHadBeen) {
     SCOPED_TRACE(seed);
     const auto events = history(plan, seed, 120);
     ASSERT_EQ(run(plan, events, seed, Interruption::WriteAndReadBack), run(plan, events, seed));
+  }
+}
+
+TEST(Rule8, TheIndexChangesNothingOfWhatIsDecided) {
+  const plan::Plan plan = plan_of(busy_shop);
+  const match::Index index = match::Index::build(plan);
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    SCOPED_TRACE(seed);
+    const auto events = history(plan, seed, 120);
+    ASSERT_EQ(run(plan, events, seed, Interruption::None, &index), run(plan, events, seed));
   }
 }
 

@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
 #include <filesystem>
 #include <memory>
+#include <string>
+#include <string_view>
 
 #include "cli/command.h"
 #include "runtime/sink.h"
@@ -78,13 +80,69 @@ constexpr std::string_view events_in_english =
 )";
 
 constexpr std::string_view program_in_chinese = R"(# 一个小小的 Koi 程序。在此文件夹中：
-#   koi check .                            检查程序
-#   koi test .                             运行其中的测试
+#   koi check .                                     检查程序
+#   koi test .                                      运行其中的测试
 #   koi run . --events events.ndjson --messages 3   让事件流过程序
 
 事件 register    "注册" { name "姓名": 文本?  email "邮箱": email? }
 事件 add_to_cart "加购" { sku "商品": 文本  price "价格": 金额 }
 事件 purchase    "购买" { order "订单": 文本  amount "金额": 金额 }
+
+顾客 {
+  name  "姓名": 文本?
+  email "邮箱": email? 私密
+  识别 邮箱
+  逢 注册 设置 姓名 = 注册.姓名，邮箱 = 注册.邮箱
+}
+
+指标 订单数 = 计数 购买
+
+渠道 mail "邮件" { 类别 直达  费用 ¥0.002  寻址 邮箱 }
+
+总则 {
+  时区 "Asia/Shanghai"
+  货币 CNY
+  免打扰 22:00 至 08:00 推迟
+  频次 营销 1 每 天
+  同意 必需 用于 营销
+}
+
+内容 购物车提醒 {
+  标题 “还在考虑吗？”
+  正文 “{顾客.姓名 或 “朋友”}，你看中的 {车.商品}（{车.价格}）还在购物车里。”
+}
+
+活动 购物车召回 {
+  类别 营销
+  进入 一次 每隔 3天
+  目标 购买 于 3天内
+
+  当 加购 记作 车 且 没有 购买 于 30分钟 内
+    发送 购物车提醒 通过 邮件
+}
+
+测试 “购物车放了半小时，收到提醒” {
+  假如 顾客 小安 { 邮箱：“an@example.com”  同意：营销 }
+  在 2026-03-02 10:00  小安 加购 { 商品：“茶壶”  价格：168元 }
+  在 2026-03-02 10:30  应当 发送 购物车提醒 给 小安 通过 邮件
+}
+
+测试 “半小时内买了就不打扰” {
+  假如 顾客 小安 { 邮箱：“an@example.com”  同意：营销 }
+  在 2026-03-02 10:00  小安 加购 { 商品：“茶壶”  价格：168元 }
+  在 2026-03-02 10:29  小安 购买 { 订单：“o1”  金额：168元 }
+  直到 2026-03-05 00:00
+  应当 无动作
+}
+)";
+
+constexpr std::string_view events_in_chinese =
+    R"({"id":"e1","type":"register","time":"2026-03-02T09:58:00+08:00","subject":"an","data":{"name":"小安","email":"an@example.com"}}
+{"id":"e2","type":"consented","time":"2026-03-02T09:58:00+08:00","subject":"an","data":{"purpose":"marketing"}}
+{"id":"e3","type":"加购","time":"2026-03-02T10:00:00+08:00","subject":"an","data":{"商品":"茶壶","价格":"168.00"}}
+{"id":"e4","type":"register","time":"2026-03-02T10:05:00+08:00","subject":"bao","data":{"name":"小宝"}}
+{"id":"e5","type":"add_to_cart","time":"2026-03-02T10:06:00+08:00","subject":"bao","data":{"sku":"香炉","price":"98.50"}}
+{"id":"e6","type":"purchase","time":"2026-03-02T12:00:00+08:00","subject":"an","data":{"order":"o1","amount":"168.00"}}
 )";
 
 Result<void> write_file(const fs::path& path, std::string_view text) {
@@ -105,7 +163,9 @@ int init(const std::string& folder, Language language) {
   const bool chinese = language == Language::Chinese;
   auto written =
       write_file(fs::path(folder) / "shop.koi", chinese ? program_in_chinese : program_in_english);
-  if (written) written = write_file(fs::path(folder) / "events.ndjson", events_in_english);
+  if (written)
+    written = write_file(fs::path(folder) / "events.ndjson",
+                         chinese ? events_in_chinese : events_in_english);
   if (!written) return trouble(written.error().what);
   return print(
       chinese ? "已生成 " + folder + "/shop.koi 与 events.ndjson。接下来：koi test " + folder + "\n"

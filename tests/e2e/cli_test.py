@@ -1,0 +1,220 @@
+"""The command line from the outside: what it prints, writes and returns. Standard library alone.
+
+cli_test.py KOI SOURCE_FOLDER
+"""
+
+import json
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import unittest
+
+KOI, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
+SHOP = SOURCE / "rules-examples" / "shop"
+
+
+def event(number, time="2026-03-02T10:00:00Z", kind="register", subject="ann", data=None):
+    return {"id": f"e{number}", "type": kind, "time": time, "subject": subject, "data": data or {}}
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = pathlib.Path(scratch.name)
+
+    def koi(self, *words, status=0, stdin=None, stdout=subprocess.PIPE, **more):
+        done = subprocess.run([KOI, *map(str, words)], cwd=self.folder, input=stdin, stdout=stdout, stderr=subprocess.PIPE,
+                              timeout=120, check=False, env={**os.environ, "LC_ALL": "C.UTF-8"}, **more)
+        self.assertEqual(done.returncode, status, (words, done.stdout, done.stderr))
+        out = done.stdout.decode() if done.stdout else ""
+        return out + done.stderr.decode()
+
+    def file(self, name, content):
+        path = self.folder / name
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def events(self, name, *events):
+        return self.file(name, "".join((e if isinstance(e, str) else json.dumps(e, ensure_ascii=False)) + "\n" for e in events))
+
+    def program(self):
+        self.koi("init", "p")
+        return self.folder / "p"
+
+    def effects(self, *words):
+        self.koi("run", *words, "--effects", "effects.ndjson")
+        return (self.folder / "effects.ndjson").read_bytes()
+
+    def test_init_makes_a_program_that_checks_tests_and_runs(self):
+        for language, words in (("en", "2 passed, 0 failed"), ("zh", "2 个通过，0 个失败")):
+            self.koi("init", language, "--language", language)
+            self.koi("check", language, "--strict")
+            self.assertIn(words, self.koi("test", language, "--language", language))
+            effects = self.effects(language, "--events", f"{language}/events.ndjson").decode().splitlines()
+            self.assertEqual([json.loads(e)["action"] for e in effects], ["enter", "send", "enter", "refuse", "goal"])
+        self.assertIn("has something in it already", self.koi("init", "en", status=2))
+
+    def test_the_shop_passes_its_tests(self):
+        self.koi("check", SHOP)
+        self.assertIn(", 0 failed", self.koi("test", SHOP))
+
+    def test_effects_have_the_documented_form(self):
+        effects = self.effects(self.program(), "--events", "p/events.ndjson").decode().splitlines()
+        self.assertEqual(list(json.loads(effects[1])), ["time", "customer", "campaign", "action", "name", "channel", "entry", "key"])
+        self.assertTrue(effects[1].startswith('{"time":"2026-03-02T10:30:00Z","customer":"ann","campaign":"cart_rescue",'
+                                              '"action":"send","name":"cart_reminder","channel":"email","entry":"'))
+        self.assertEqual(list(json.loads(effects[3]))[-2:], ["of", "reason"])
+
+    def test_any_number_of_threads_gives_the_same_bytes(self):
+        sample = SHOP / "events.ndjson"
+        one = self.effects(SHOP, "--events", sample, "--threads", 1, "--until", "2026-06-01")
+        self.assertGreater(len(one), 100_000)
+        for threads in (2, 7):
+            self.assertEqual(one, self.effects(SHOP, "--events", sample, "--threads", threads, "--until", "2026-06-01"))
+        self.assertNotEqual(one, self.effects(SHOP, "--events", sample, "--seed", 2, "--until", "2026-06-01"))
+
+    def test_the_order_of_lines_and_files_does_not_matter(self):
+        lines = (SHOP / "events.ndjson").read_text(encoding="utf-8").splitlines(keepends=True)
+        # Lines of one instant keep their order; these have none.
+        seen, single = set(), []
+        for line in lines:
+            time = json.loads(line)["time"]
+            if time not in seen:
+                single.append(line)
+            seen.add(time)
+        self.file("sorted.ndjson", "".join(single))
+        whole = self.effects(SHOP, "--events", "sorted.ndjson")
+        random.Random(3).shuffle(single)
+        self.file("mixed.ndjson", "".join(single))
+        self.assertEqual(whole, self.effects(SHOP, "--events", "mixed.ndjson"))
+        self.file("a.ndjson", "".join(single[::2]))
+        self.file("b.ndjson", "".join(single[1::2]))
+        self.assertEqual(whole, self.effects(SHOP, "--events", "a.ndjson", "b.ndjson"))
+
+    def test_effects_are_in_order_of_time(self):
+        effects = [json.loads(e) for e in self.effects(SHOP, "--events", SHOP / "events.ndjson").decode().splitlines()]
+        times = [e["time"] for e in effects]
+        self.assertEqual(times, sorted(times, key=lambda t: __import__("datetime").datetime.fromisoformat(t)))
+
+    def test_bad_lines_are_set_aside_and_the_rest_goes_on(self):
+        lines = [
+            json.dumps(event(1)), "not json", "", json.dumps(event(2, time="0001-01-01T00:00:00Z")),
+            json.dumps(event(3, time="9999-12-31T00:00:00Z")), "{\"id\":\"" + "x" * (10 << 20) + "\"}",
+            json.dumps(event(4, kind="unheard_of")), json.dumps(event(5, data={"colour": "red"})),
+            json.dumps(event(6, data={"email": "secret at home"})), "[" * 100_000, json.dumps(event(1)),
+        ]
+        path = self.events("bad.ndjson", *lines)
+        with path.open("ab") as file:
+            file.write(b'{"id":"\xff"}\n{"id":"a\x00b"}\n')
+        out = self.koi("run", self.program(), "--events", "bad.ndjson")
+        self.assertIn("unknown types: `unheard_of` 1", out)
+        self.assertIn("unknown fields: `register.colour` 1", out)
+        self.assertRegex(out, r"seen before \(same id\) +1")
+        self.assertRegex(out, r"rejected +8")
+        rejects = [json.loads(line) for line in (self.folder / "rejects.ndjson").read_text(encoding="utf-8").splitlines()]
+        self.assertEqual([r["number"] for r in rejects], [2, 4, 5, 6, 9, 10, 12, 13])
+        for reject, says in zip(rejects, ("is not JSON", "1970 and 2199", "1970 and 2199", "longer than 1 MiB", "is not an email address",
+                                          "is not JSON", "is not valid UTF-8", "NUL")):
+            self.assertIn(says, reject["reason"])
+            self.assertLess(len(reject["line"]), 200_000)
+        self.assertNotIn("secret", " ".join(r["reason"] for r in rejects))
+
+    def test_nothing_is_written_beside_where_all_is_well(self):
+        self.koi("run", self.program(), "--events", "p/events.ndjson")
+        self.assertEqual([p.name for p in self.folder.iterdir()], ["p"])
+
+    def test_reads_the_standard_input_and_writes_effects_to_the_standard_output(self):
+        program = self.program()
+        done = subprocess.run([KOI, "run", program, "--events", "-", "--effects", "-"], cwd=self.folder, capture_output=True, check=False,
+                              input=(program / "events.ndjson").read_bytes())
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(len([json.loads(line) for line in done.stdout.splitlines()]), 5)
+        self.assertIn(b"cart_rescue", done.stderr)
+
+    def test_until_moves_the_clock_on_and_leaves_out_what_is_later(self):
+        program = self.program()
+        cart = event(1, kind="add_to_cart", data={"sku": "a", "price": "1.00"})
+        later = event(2, time="2026-03-03T00:00:00Z")
+        self.events("e.ndjson", cart, later)
+        self.assertEqual(self.effects(program, "--events", "e.ndjson", "--until", "2026-03-02T10:29:59Z"), b"")
+        self.assertEqual(len(self.effects(program, "--events", "e.ndjson", "--until", "2026-03-02 10:30").splitlines()), 2)
+        self.assertIn("after the end of the run", self.koi("run", program, "--events", "e.ndjson", "--until", "2026-03-02T11:00:00Z"))
+        self.events("e.ndjson", cart)
+        self.assertEqual(self.effects(program, "--events", "e.ndjson"), b"")
+        self.assertIn("is no time", self.koi("run", program, "--events", "e.ndjson", "--until", "soon", status=2))
+
+    def test_rows_of_csv_are_events_by_a_map(self):
+        program = self.program()
+        self.file("rows.csv", "\ufeffwhen,who,what,item,price\r\n2026-03-02 10:00,ann,cart,\"tea, \"\"green\"\"\r\ntin\",2.50\r\n"
+                              "2026-03-02 10:01,bob,visit,x,1\r\n2026-03-02 12:00,ann,order,x,bad\r\n2026-03-02 12:00,cy,cart,y,1\r\n")
+        self.file("rows.map", 'only what is not "visit"\ntype = what { cart -> add_to_cart, order -> purchase }\n'
+                              'time = when in "UTC"\nsubject = who\nsku = item\nprice = price\n')
+        out = self.koi("run", program, "--events", "rows.csv", "--map", "rows.map")
+        self.assertRegex(out, r"left out by the map +1")
+        self.assertRegex(out, r"unknown fields: .*`purchase.sku` 1")
+        self.assertRegex(out, r"cart_rescue +1")
+        self.assertIn("needs `--map FILE`", self.koi("run", program, "--events", "rows.csv", status=2))
+        self.file("bad.map", "type = what\ntime = day\nsubject = who\n")
+        self.assertIn("bad.map:2: rows.csv has no column `day`", self.koi("run", program, "--events", "rows.csv", "--map", "bad.map", status=2))
+
+    def test_a_page_reports_and_needs_nothing_but_itself(self):
+        self.koi("run", SHOP, "--events", SHOP / "events.ndjson", "--report", "html")
+        page = (self.folder / "report.html").read_text(encoding="utf-8")
+        self.assertIn("<svg", page)
+        self.assertNotRegex(page, r"(src|href)=")
+
+    def test_shows_messages_as_their_readers_see_them(self):
+        out = self.koi("run", self.program(), "--events", "p/events.ndjson", "--messages", 3)
+        self.assertIn("Hello Ann, your teapot for £24.00 is waiting.", out)
+
+    def test_findings_are_one_and_trouble_is_two(self):
+        self.file("bad.koi", "metric m = count nothing_such\n")
+        out = self.koi("check", "bad.koi", status=1)
+        self.assertIn("bad.koi:1:", out)
+        for line in self.koi("check", "bad.koi", "--format", "json", status=1).splitlines():
+            self.assertTrue(json.loads(line)["code"].startswith("K"))
+        self.koi("run", "bad.koi", "--events", "none.ndjson", status=1)
+        self.koi("test", "bad.koi", status=1)
+        self.koi("frobnicate", status=2)
+        self.koi(status=2)
+        self.koi("check", status=2)
+        self.koi("--help")
+        self.koi("run", "--help")
+        self.koi("version")
+
+    def test_says_plainly_what_cannot_be_read(self):
+        self.file("empty.koi", "")
+        self.file("events.txt", "x")
+        (self.folder / "none").mkdir()
+        self.file("binary.koi", bytes(range(256)))
+        for path, says in (("absent", "no such file"), ("empty.koi", "is empty"), ("none", "has no .koi files"),
+                           ("events.txt", "is no .koi file"), ("/dev/zero", "no regular file")):
+            self.assertIn(says, self.koi("check", path, status=2))
+        self.koi("check", "binary.koi", status=1)
+        program = self.program()
+        self.assertIn("cannot be read: No such file", self.koi("run", program, "--events", "absent.ndjson", status=2))
+        self.assertIn("is a folder", self.koi("run", program, "--events", "none", status=2))
+
+    def test_what_is_not_built_yet_is_refused(self):
+        program = self.program()
+        for words in (("check", program, "--effective"), ("run", program, "--events", "p/events.ndjson", "--data", "d"),
+                      ("test", program, "--coverage")):
+            self.assertIn("not supported yet", self.koi(*words, status=2))
+
+    def test_a_full_disk_and_a_closed_pipe_are_told(self):
+        program = self.program()
+        self.assertIn("cannot be written", self.koi("run", program, "--events", "p/events.ndjson", "--effects", "/dev/full", status=2))
+        with open("/dev/full", "wb") as full:
+            self.assertIn("cannot be written", self.koi("check", program, stdout=full, status=2))
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.assertIn("closed", self.koi("run", program, "--events", "p/events.ndjson", stdout=writer, status=2))
+        os.close(writer)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

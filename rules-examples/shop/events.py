@@ -92,6 +92,8 @@ class Shop:
         return int(at // 86400)
 
     def visit(self, who):
+        if self.born[who] + 1 >= self.days:
+            return
         r = self.random
         at = self.moment(self.born[who] + 1)
         what = r.random()

@@ -71,7 +71,7 @@ Customers::Customers(const plan::Plan& plan, const store::Store& store, store::G
       group_(group),
       budget_(budget),
       value_budget_(budget / 4),
-      index_(1024, none),
+      index_(1024),
       timers_({.stored =
                    [this](const std::optional<store::Due>& after, std::size_t limit,
                           std::optional<store::Due>& last) {
@@ -89,41 +89,46 @@ Customers::Customers(const plan::Plan& plan, const store::Store& store, store::G
 // Places keep their top bit unset; the one added here marks an entry as used.
 constexpr std::uint64_t in_use = std::uint64_t{1} << 63;
 
-std::uint32_t Customers::find(Partition partition, std::uint64_t place,
-                              std::string_view customer) const {
+namespace {
+// The partition and what the index does not go by.
+std::uint32_t tag_of(std::uint64_t place) { return static_cast<std::uint32_t>(place >> 32); }
+}  // namespace
+
+std::uint32_t Customers::find(std::uint64_t place, std::string_view customer) const {
   const std::size_t mask = index_.size() - 1;
   for (std::size_t at = place & mask;; ++at) {
-    const std::uint32_t slot = index_[at & mask];
-    if (slot == none) return none;
-    const Entry& entry = entries_[slot];
-    if (entry.place == place && entry.partition == partition && entry.id == customer) return slot;
+    const Pointer& pointer = index_[at & mask];
+    if (pointer.slot == none) return none;
+    if (pointer.tag != tag_of(place)) continue;
+    const Entry& entry = entries_[pointer.slot];
+    if (entry.place == place && entry.id == customer) return pointer.slot;
   }
 }
 
 void Customers::index(std::uint32_t slot) {
   const std::size_t mask = index_.size() - 1;
   std::size_t at = entries_[slot].place & mask;
-  while (index_[at] != none) at = (at + 1) & mask;
-  index_[at] = slot;
+  while (index_[at].slot != none) at = (at + 1) & mask;
+  index_[at] = {tag_of(entries_[slot].place), slot};
 }
 
 // Closes the gap, so that no search ends before what it looks for.
 void Customers::unindex(std::uint32_t slot) {
   const std::size_t mask = index_.size() - 1;
   std::size_t gap = entries_[slot].place & mask;
-  while (index_[gap] != slot) gap = (gap + 1) & mask;
-  for (std::size_t at = (gap + 1) & mask; index_[at] != none; at = (at + 1) & mask) {
-    const std::size_t home = entries_[index_[at]].place & mask;
+  while (index_[gap].slot != slot) gap = (gap + 1) & mask;
+  for (std::size_t at = (gap + 1) & mask; index_[at].slot != none; at = (at + 1) & mask) {
+    const std::size_t home = entries_[index_[at].slot].place & mask;
     if (((at - home) & mask) < ((at - gap) & mask)) continue;
     index_[gap] = index_[at];
     gap = at;
   }
-  index_[gap] = none;
+  index_[gap] = {};
 }
 
 std::uint32_t Customers::add(Partition partition, std::uint64_t place, std::string_view customer) {
   if (++used_ * 10 > index_.size() * 7) {
-    index_.assign(2 * index_.size(), none);
+    index_.assign(2 * index_.size(), {});
     for (std::uint32_t slot = 0; slot < entries_.size(); ++slot)
       if (entries_[slot].place != 0) index(slot);
   }
@@ -153,7 +158,7 @@ void Customers::remove(std::uint32_t slot) {
 
 Result<std::uint32_t> Customers::bring(Partition partition, std::uint64_t place,
                                        std::string_view customer) {
-  if (const std::uint32_t slot = find(partition, place, customer); slot != none) return slot;
+  if (const std::uint32_t slot = find(place, customer); slot != none) return slot;
   KOI_LET(auto loaded, store_.load(partition, customer));
   ++loads_;
   std::unique_ptr<core::State> state;
@@ -330,7 +335,7 @@ Result<std::vector<store::Due>> Customers::stored_timers(const std::optional<sto
   // Who is in memory may be due otherwise by now; he is asked himself.
   std::erase_if(rows, [&](const store::Due& row) {
     const std::uint64_t place = store::place_of(row.partition, row.customer) | in_use;
-    return find(row.partition, place, row.customer) != none;
+    return find(place, row.customer) != none;
   });
   return rows;
 }

@@ -81,7 +81,7 @@ class Customers {
   };
   static constexpr std::uint32_t none = UINT32_MAX;
 
-  std::uint32_t find(Partition partition, std::uint64_t place, std::string_view customer) const;
+  std::uint32_t find(std::uint64_t place, std::string_view customer) const;
   Result<std::uint32_t> bring(Partition partition, std::uint64_t place, std::string_view customer);
   std::uint32_t add(Partition partition, std::uint64_t place, std::string_view customer);
   void remove(std::uint32_t slot);
@@ -105,7 +105,11 @@ class Customers {
   std::uint64_t budget_, value_budget_;
   std::deque<Entry> entries_;
   std::vector<std::uint32_t> free_;
-  std::vector<std::uint32_t> index_;    // slots by place, open addressing; none where empty
+  struct Pointer {
+    std::uint32_t tag = 0;  // of the place, so that others need not be looked at
+    std::uint32_t slot = none;
+  };
+  std::vector<Pointer> index_;          // slots by place, open addressing; none where empty
   std::deque<std::uint32_t> as_value_;  // slots whose state is a value, longest so first
   std::size_t used_ = 0, hand_ = 0;
   std::uint64_t bytes_ = 0, value_bytes_ = 0;

@@ -502,6 +502,7 @@ class Customer:
                 journey.frame[trigger.thens[journey.part].alias] = event
             journey.part += 1
             if journey.part == len(trigger.thens):
+                journey.complete = True
                 self.candidates.append((self.campaigns.index(campaign), 0, journey.trigger, journey))
             return None
         if any(self.matches(match, event, journey.frame) for match in trigger.nots):
@@ -519,7 +520,10 @@ class Customer:
         for campaign, journeys in zip(self.campaigns, self.journeys):
             for journey in list(journeys):
                 for leave in campaign.leaves:
-                    if isinstance(leave, tuple) and journey.phase != "ended" and self.holds(leave, journey.frame):
+                    # A trigger that is complete enters in this very turn, and is asked then.
+                    if journey.phase == "ended" or journey.complete or not isinstance(leave, tuple):
+                        continue
+                    if self.holds(leave, journey.frame):
                         if journey.phase == "active":
                             self.leave(campaign, journey)
                         journey.end()
@@ -726,6 +730,7 @@ class Journey:
     entered: int
     due: Optional[int] = None
     part: int = 0
+    complete: bool = False  # forming, and all its parts have come
     goal_reached: bool = False
     awaits: Optional[tuple] = None
     rest: list = field(default_factory=list)

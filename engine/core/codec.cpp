@@ -36,6 +36,7 @@ void write(ByteWriter& out, const Accumulated& kept) {
     out.value(seen.value);
     out.signed_(seen.count);
     out.time(seen.latest);
+    out.signed_(seen.arrival);
   }
   out.unsigned_(kept.runs.size());
   for (const auto& run : kept.runs) {
@@ -121,11 +122,12 @@ Accumulated read_accumulated(ByteReader& in) {
   kept.overflow = in.boolean();
   kept.time = in.time();
   kept.value = in.value();
-  kept.seen.resize(in.count(3));
+  kept.seen.resize(in.count(4));
   for (auto& seen : kept.seen) {
     seen.value = in.value();
     seen.count = in.signed_();
     seen.latest = in.time();
+    seen.arrival = in.signed_();
   }
   kept.runs.resize(in.count(2));
   for (auto& run : kept.runs) {

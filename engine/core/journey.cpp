@@ -139,6 +139,12 @@ void Turn::reach_goal(Journey& journey) {
 void Turn::leave(Journey& journey) {
   if (journey.phase == Journey::Phase::Forming) return end(journey);
   emit(journey, Action::Leave);
+  echo(EngineEvent::Left, {Value(), Value::text(campaign(journey.campaign).symbol.name)},
+       journey.id);
+  // What waits for its next channel is not sent any more; what is on its way is.
+  std::erase_if(state_.open, [&](const OpenSend& open) {
+    return open.entry == journey.id && open.due != Timestamp::never();
+  });
   finish(journey);
 }
 

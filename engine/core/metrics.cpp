@@ -1,6 +1,7 @@
 #include "core/metrics.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "core/calendar.h"
 
@@ -83,21 +84,25 @@ bool is_better(Aggregate aggregate, const Value& candidate, const Value& best) {
   return aggregate == Aggregate::Min ? candidate < best : candidate > best;
 }
 
-void see(std::vector<Accumulated::Seen>& seen, const Value& value, Timestamp time) {
+// Events come in order of arrival, which settles what is latest at one instant.
+void see(Accumulated& kept, const Value& value, Timestamp time) {
   const auto place =
-      std::lower_bound(seen.begin(), seen.end(), value,
+      std::lower_bound(kept.seen.begin(), kept.seen.end(), value,
                        [](const Accumulated::Seen& a, const Value& b) { return a.value < b; });
-  if (place != seen.end() && place->value == value) {
-    ++place->count;
-    place->latest = std::max(place->latest, time);
-  } else {
-    seen.insert(place, {value, 1, time});
+  ++kept.count;
+  if (place == kept.seen.end() || place->value != value) {
+    kept.seen.insert(place, {value, 1, time, kept.count});
+    return;
   }
+  ++place->count;
+  if (time < place->latest) return;
+  place->latest = time;
+  place->arrival = kept.count;
 }
 
 Value most_frequent(const std::vector<Accumulated::Seen>& seen) {
   const auto best = std::max_element(seen.begin(), seen.end(), [](const auto& a, const auto& b) {
-    return std::pair(a.count, a.latest) < std::pair(b.count, b.latest);
+    return std::tie(a.count, a.latest, a.arrival) < std::tie(b.count, b.latest, b.arrival);
   });
   return best == seen.end() ? Value() : best->value;
 }
@@ -106,7 +111,7 @@ Value newest_first(const std::vector<Accumulated::Seen>& seen) {
   std::vector<const Accumulated::Seen*> order;
   for (const auto& each : seen) order.push_back(&each);
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
-    return a->latest != b->latest ? a->latest > b->latest : a->value < b->value;
+    return std::tie(a->latest, a->arrival) > std::tie(b->latest, b->arrival);
   });
   if (order.size() > values_at_most) order.resize(values_at_most);
   std::vector<Value> values;
@@ -223,8 +228,9 @@ Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metr
     case Aggregate::Distinct:
     case Aggregate::MostFrequent:
     case Aggregate::Values: {
-      std::vector<Accumulated::Seen> seen;
-      each([&](const Value& value, Timestamp time) { see(seen, value, time); });
+      Accumulated counted;
+      each([&](const Value& value, Timestamp time) { see(counted, value, time); });
+      const std::vector<Accumulated::Seen>& seen = counted.seen;
       if (metric.aggregate == Aggregate::MostFrequent) return most_frequent(seen);
       if (metric.aggregate == Aggregate::Values) return newest_first(seen);
       return Value::integer(static_cast<std::int64_t>(seen.size()));
@@ -280,7 +286,7 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
       kept.time = time;
       kept.value = value;
       return;
-    case Aggregate::Distinct: see(kept.seen, value, time); return;
+    case Aggregate::Distinct: see(kept, value, time); return;
     case Aggregate::Streak: {
       add_day(kept.runs, zone.local(time).date);
       // A late event may still join the runs that end within `lateness`; a day more for the zones.

@@ -51,7 +51,8 @@ Value naive(const std::vector<Happened>& history, Aggregate aggregate, FieldId f
     if (each.time <= now && is_in_window(window, each.time, now, zone)) counted.push_back(each);
   std::vector<Value> values;
   std::int64_t sum = 0;
-  std::map<Value, std::pair<int, Timestamp>> tally;
+  std::map<Value, std::pair<int, int>> tally;  // how often, and its last place in the order
+  int place = 0;
   std::set<int> days_with;
   for (const Happened& each : counted) {
     days_with.insert(zone.local(each.time).date.days);
@@ -59,9 +60,9 @@ Value naive(const std::vector<Happened>& history, Aggregate aggregate, FieldId f
     const Value& value = each.fields[field.index()];
     values.push_back(value);
     if (value.kind() != Kind::Text) sum += value.raw();
-    auto& [count, latest] = tally[value];
+    auto& [count, last] = tally[value];
     ++count;
-    latest = std::max(latest, each.time);
+    last = ++place;
   }
   const Kind kind = values.empty() ? Kind::Missing : values.front().kind();
   switch (aggregate) {
@@ -96,7 +97,7 @@ Value naive(const std::vector<Happened>& history, Aggregate aggregate, FieldId f
     }
     case Aggregate::MostFrequent: {
       Value best;
-      std::pair<int, Timestamp> most{0, Timestamp::ever()};
+      std::pair<int, int> most;
       for (const auto& [value, seen] : tally)
         if (seen > most) most = seen, best = value;
       return best;

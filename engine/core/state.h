@@ -18,12 +18,13 @@ namespace koi::core {
 
 // What a lifetime metric keeps. Which members mean something depends on its plan::Aggregate:
 //   Count: count · Sum: count, sum · Min, Max: value · First, Last: value, time
-//   Distinct: seen · Streak: runs
+//   Distinct: seen, count · Streak: runs
 struct Accumulated {
   struct Seen {
     Value value;
     std::int64_t count = 0;
     Timestamp latest;
+    std::int64_t arrival = 0;  // of the latest, counted by `count`: it parts equal instants
     friend bool operator==(const Seen&, const Seen&) = default;
   };
   struct Run {  // consecutive days, both included

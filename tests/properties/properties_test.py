@@ -13,6 +13,7 @@ import collections
 import concurrent.futures
 import copy
 import datetime
+import itertools
 import json
 import os
 import pathlib
@@ -63,20 +64,17 @@ def deeds_of(effects):
 
 
 def as_lines(lives, keyed):
-    """One line a deed, in an order of our own: by customer and time, and at one instant as decided; but
-    which of two keys of one of the `keyed` campaigns goes first is the engine's affair."""
+    """One line a deed, by customer and time. At one instant in the order of decision, but for two things
+    that nobody promises: which of two keys of one of the `keyed` campaigns goes first, and whether who
+    leaves by a condition does so before or after what other campaigns do at that instant."""
     lines = []
     for customer in sorted(lives):
-        deeds = lives[customer]
-        begin = 0
-        while begin < len(deeds):
-            end = begin
-            same = lambda d: (d[0], d[2] in keyed)
-            while end < len(deeds) and same(deeds[end]) == same(deeds[begin]):
-                end += 1
-            group = deeds[begin:end]
-            lines += sorted(group) if group[0][2] in keyed else group
-            begin = end
+        for _, instant in itertools.groupby(lives[customer], key=lambda deed: deed[0]):
+            deeds = list(instant)
+            stays = [deed for deed in deeds if deed[3] != "leave"]
+            for is_keyed, group in itertools.groupby(stays, key=lambda deed: deed[2] in keyed):
+                lines += sorted(group) if is_keyed else group
+            lines += sorted(deed for deed in deeds if deed[3] == "leave")
     return [" ".join([stamp(d[0]), *d[1:]]).rstrip() for d in lines]
 
 

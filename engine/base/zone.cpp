@@ -122,9 +122,7 @@ struct ChangeRule {
       case Kind::JulianWithoutLeapDay:
         date = new_year + day - 1 + (day >= 60 && days_in_month(year, 2) == 29 ? 1 : 0);
         break;
-      case Kind::DayOfYear:
-        date = new_year + day;
-        break;
+      case Kind::DayOfYear: date = new_year + day; break;
     }
     return date * 86'400 + time;
   }

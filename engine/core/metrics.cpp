@@ -257,7 +257,7 @@ Timestamp streak_ends(const std::vector<Accumulated::Run>& runs, Timestamp now, 
 
 void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulated& kept,
                 Timestamp time, std::span<const Value> fields, Timestamp clock, const Zone& zone) {
-  const Value missing;
+  const Value missing{};
   const Value& value = what.field.is_none() ? missing : fields[what.field.index()];
   // What has a field counts only the events that fill it.
   if (!what.field.is_none() && value.is_missing()) return;

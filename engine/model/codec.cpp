@@ -25,16 +25,13 @@ void ByteWriter::text(std::string_view t) {
 void ByteWriter::value(const Value& v) {
   byte(static_cast<std::uint8_t>(v.kind()));
   switch (v.kind()) {
-    case Kind::Missing:
-      return;
-    case Kind::Text:
-      return text(v.as_text());
+    case Kind::Missing: return;
+    case Kind::Text: return text(v.as_text());
     case Kind::List:
       unsigned_(v.as_list().size());
       for (const Value& element : v.as_list()) value(element);
       return;
-    default:
-      return signed_(v.raw());
+    default: return signed_(v.raw());
   }
 }
 
@@ -97,17 +94,14 @@ Value ByteReader::value_at(int depth) {
     return {};
   }
   switch (static_cast<Kind>(kind)) {
-    case Kind::Missing:
-      return {};
-    case Kind::Text:
-      return Value::text(text());
+    case Kind::Missing: return {};
+    case Kind::Text: return Value::text(text());
     case Kind::List: {
       std::vector<Value> elements(count());
       for (Value& element : elements) element = value_at(depth + 1);
       return Value::list(std::move(elements));
     }
-    default:
-      return Value::raw(static_cast<Kind>(kind), signed_());
+    default: return Value::raw(static_cast<Kind>(kind), signed_());
   }
 }
 

@@ -97,32 +97,22 @@ std::optional<std::string_view> code(std::string_view text) {
 
 std::optional<std::string_view> entry_of(TextKind kind, std::string_view text, std::string& room) {
   switch (kind) {
-    case TextKind::Plain:
-      return text;
-    case TextKind::Phone:
-      return phone(text, room);
-    case TextKind::Email:
-      return email(text, room);
-    case TextKind::Url:
-      return url(text);
-    case TextKind::Code:
-      return code(text);
+    case TextKind::Plain: return text;
+    case TextKind::Phone: return phone(text, room);
+    case TextKind::Email: return email(text, room);
+    case TextKind::Url: return url(text);
+    case TextKind::Code: return code(text);
   }
   KOI_ASSERT(false);
 }
 
 std::string_view description_of(TextKind kind) {
   switch (kind) {
-    case TextKind::Plain:
-      return "a text";
-    case TextKind::Phone:
-      return "a phone number (5 to 15 digits, a + before a country code)";
-    case TextKind::Email:
-      return "an email address (name@example.com)";
-    case TextKind::Url:
-      return "an address that begins with https:// or http://";
-    case TextKind::Code:
-      return "a code (1 to 64 letters, digits, - and _)";
+    case TextKind::Plain: return "a text";
+    case TextKind::Phone: return "a phone number (5 to 15 digits, a + before a country code)";
+    case TextKind::Email: return "an email address (name@example.com)";
+    case TextKind::Url: return "an address that begins with https:// or http://";
+    case TextKind::Code: return "a code (1 to 64 letters, digits, - and _)";
   }
   KOI_ASSERT(false);
 }

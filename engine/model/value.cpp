@@ -14,30 +14,18 @@ using ListBlock = std::vector<Value>;
 
 std::string_view name_of(Kind kind) {
   switch (kind) {
-    case Kind::Missing:
-      return "missing";
-    case Kind::Bool:
-      return "bool";
-    case Kind::Int:
-      return "int";
-    case Kind::Number:
-      return "number";
-    case Kind::Money:
-      return "money";
-    case Kind::Text:
-      return "text";
-    case Kind::Time:
-      return "time";
-    case Kind::Date:
-      return "date";
-    case Kind::Instant:
-      return "instant";
-    case Kind::Duration:
-      return "duration";
-    case Kind::Enum:
-      return "enum";
-    case Kind::List:
-      return "list";
+    case Kind::Missing: return "missing";
+    case Kind::Bool: return "bool";
+    case Kind::Int: return "int";
+    case Kind::Number: return "number";
+    case Kind::Money: return "money";
+    case Kind::Text: return "text";
+    case Kind::Time: return "time";
+    case Kind::Date: return "date";
+    case Kind::Instant: return "instant";
+    case Kind::Duration: return "duration";
+    case Kind::Enum: return "enum";
+    case Kind::List: return "list";
   }
   KOI_ASSERT(false);
 }
@@ -47,8 +35,7 @@ Value Value::text(std::string_view utf8) {
   if (utf8.size() <= inline_bytes) {
     value.size_ = static_cast<std::uint8_t>(utf8.size());
     // The fourteen bytes behind kind and size are one buffer, whatever the members are called.
-    if (!utf8.empty())
-      std::memcpy(reinterpret_cast<char*>(&value) + 2, utf8.data(), utf8.size());
+    if (!utf8.empty()) std::memcpy(reinterpret_cast<char*>(&value) + 2, utf8.data(), utf8.size());
   } else {
     value.block_ = new TextBlock(utf8);
     value.size_ = in_block;
@@ -131,18 +118,15 @@ std::size_t Value::heap_bytes() const {
 std::strong_ordering operator<=>(const Value& a, const Value& b) {
   if (a.kind_ != b.kind_) return a.kind_ <=> b.kind_;
   switch (a.kind_) {
-    case Kind::Missing:
-      return std::strong_ordering::equal;
-    case Kind::Text:
-      return a.as_text() <=> b.as_text();
+    case Kind::Missing: return std::strong_ordering::equal;
+    case Kind::Text: return a.as_text() <=> b.as_text();
     case Kind::List: {
       const auto left = a.as_list(), right = b.as_list();
       for (std::size_t i = 0; i < left.size() && i < right.size(); ++i)
         if (const auto order = left[i] <=> right[i]; order != 0) return order;
       return left.size() <=> right.size();
     }
-    default:
-      return a.number_ <=> b.number_;
+    default: return a.number_ <=> b.number_;
   }
 }
 

@@ -34,14 +34,10 @@ TEST(Value, OrdersTextsByBytesAndListsByElements) {
 
 Value random_value(std::mt19937_64& random, int depth = 0) {
   switch (random() % (depth < 2 ? 5 : 4)) {
-    case 0:
-      return {};
-    case 1:
-      return Value::text(std::string(random() % 30, static_cast<char>('a' + random() % 26)));
-    case 2:
-      return Value::raw(Kind::Money, static_cast<std::int64_t>(random()));
-    case 3:
-      return Value::instant({static_cast<std::int64_t>(random() % 1'000'000)});
+    case 0: return {};
+    case 1: return Value::text(std::string(random() % 30, static_cast<char>('a' + random() % 26)));
+    case 2: return Value::raw(Kind::Money, static_cast<std::int64_t>(random()));
+    case 3: return Value::instant({static_cast<std::int64_t>(random() % 1'000'000)});
     default: {
       std::vector<Value> elements(random() % 4);
       for (Value& element : elements) element = random_value(random, depth + 1);

@@ -4,24 +4,18 @@ namespace koi::plan {
 
 std::string_view name_of(CampaignClass campaign_class) {
   switch (campaign_class) {
-    case CampaignClass::Marketing:
-      return "marketing";
-    case CampaignClass::Transactional:
-      return "transactional";
-    case CampaignClass::Service:
-      return "service";
+    case CampaignClass::Marketing: return "marketing";
+    case CampaignClass::Transactional: return "transactional";
+    case CampaignClass::Service: return "service";
   }
   KOI_ASSERT(false);
 }
 
 std::string_view name_of(ChannelClass channel_class) {
   switch (channel_class) {
-    case ChannelClass::Conversation:
-      return "conversation";
-    case ChannelClass::Broadcast:
-      return "broadcast";
-    case ChannelClass::Direct:
-      return "direct";
+    case ChannelClass::Conversation: return "conversation";
+    case ChannelClass::Broadcast: return "broadcast";
+    case ChannelClass::Direct: return "direct";
   }
   KOI_ASSERT(false);
 }

@@ -102,9 +102,9 @@ class TableZone final : public Zone {
 struct ChangeRule {
   enum class Kind { MonthWeekDay, JulianWithoutLeapDay, DayOfYear } kind = Kind::MonthWeekDay;
   int month = 0;
-  int week = 0;                  // 5 is the last
-  int day = 0;                   // of the week from Sunday, or of the year
-  std::int64_t time = 2 * 3600;  // seconds after midnight of the clock before the change
+  int week = 0;               // 5 is the last
+  int day = 0;                // of the week from Sunday, or of the year
+  std::int64_t time = 7'200;  // seconds after midnight of the clock before the change
 
   // Seconds since 1970 on that clock, in that year.
   std::int64_t in_year(int year) const {

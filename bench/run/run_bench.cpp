@@ -1,4 +1,4 @@
-// What issue 2 promises of speed, as one Markdown table of ratios measured in one run:
+// What docs/performance.md says of `koi run`, as one Markdown table of ratios measured in one run:
 //   decoding a line into the engine's event, against simdjson's DOM reading every field of it;
 //   `koi run` over the shop, in events for each second of a core, and bytes for each customer.
 // Usage: koi-bench [EVENTS.ndjson]; without a file, 1,000,000 events of 100,000 customers are made.

@@ -480,9 +480,10 @@ Result<Summary> run(const plan::Plan& plan, const RunOptions& options) {
   auto running = std::make_unique<Run>(plan, options);
   auto summary = running->go();
   if (options.process_ends) {
-    static Run* left_to_the_end = nullptr;  // reachable: nothing leaks
-    left_to_the_end = running.release();
-    left_to_the_end->rest();
+    static Run* volatile left_to_the_end = nullptr;  // reachable: nothing leaks
+    Run* const left = running.release();
+    left_to_the_end = left;
+    left->rest();
   }
   return summary;
 }

@@ -480,7 +480,7 @@ Result<Summary> run(const plan::Plan& plan, const RunOptions& options) {
   auto running = std::make_unique<Run>(plan, options);
   auto summary = running->go();
   if (options.process_ends) {
-    static Run* volatile left_to_the_end = nullptr;  // reachable: nothing leaks
+    [[maybe_unused]] static Run* volatile left_to_the_end = nullptr;  // reachable: nothing leaks
     Run* const left = running.release();
     left_to_the_end = left;
     left->rest();

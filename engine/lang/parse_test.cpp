@@ -62,7 +62,7 @@ std::vector<std::string> programs() {
 
 TEST(Parse, EveryProgramAtHandIsReadWithoutADiagnostic) {
   const auto all = programs();
-  if (all.empty()) GTEST_SKIP() << "no program here but the golden cases";
+  ASSERT_FALSE(all.empty()) << "rules-examples/ is part of the project";
   for (const auto& path : all) {
     const std::vector<Source> sources{Source(path, read(path))};
     const auto result = parse(sources[0], 0, Language::English);

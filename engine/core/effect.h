@@ -38,9 +38,10 @@ enum class Reason : std::uint8_t {
 std::string_view name_of(Reason reason);  // "no_consent", …
 Reason reason_of(std::string_view name);  // None where no reason has the name
 
-// The texts of a message as the customer will read them, in the variant of its channel.
+// A message as it leaves: the texts as the customer will read them, in the variant of its channel.
 struct Text {
   std::string title, body, link;  // empty where the content has none
+  std::string address;  // the identifier that the channel reaches him by; empty where it needs none
 };
 
 struct Effect {

@@ -470,6 +470,7 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
       refused(reason);
       continue;
     }
+    text->address = address(channel);
     record_sent(plan_, state_, from, channel, now_);
     Effect& sent = effect(Action::Send, channel);
     sent.text = std::move(text);
@@ -494,6 +495,14 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
   Effect& refusal = effect(Action::Refuse, send.channels.front());
   refusal.of = Action::Send;
   refusal.reason = first;
+  return {};
+}
+
+// What the channel reaches him by; the gate has seen that he has it.
+std::string Turn::address(plan::ChannelId channel) const {
+  const IdentifierId needed = plan_.channels[channel.index()].reach_by;
+  for (const Identifier& each : state_.identifiers)
+    if (each.kind == needed) return each.text;
   return {};
 }
 

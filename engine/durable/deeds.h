@@ -29,6 +29,12 @@ class Deeds {
   // was decided behind the last checkpoint: the same effects under the same keys.
   virtual void take(store::Group group, std::vector<Deed> deeds) = 0;
 
+  // Inputs that speak of what was taken, at their place in the journal, live and in a recovery
+  // alike: its delivery has had its final receipt, or an attempt at it may have been made. Who
+  // keeps no deliveries open need not care.
+  virtual void settled(store::Group /*group*/, Hash128 /*key*/) {}
+  virtual void attempted(store::Group /*group*/, Hash128 /*key*/) {}
+
   // What must be known of all deeds taken so far when a recovery begins behind them (those still
   // open): a checkpoint keeps it, and thaw() gets it back before anything is taken again. Bounded
   // and quick: the group waits for it.

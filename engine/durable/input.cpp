@@ -9,7 +9,7 @@ namespace koi::durable {
 
 namespace {
 
-enum class Mark : std::uint8_t { Opening = 1, Event = 2, Receipt = 3 };
+enum class Mark : std::uint8_t { Opening = 1, Event = 2, Receipt = 3, Attempt = 4 };
 
 void mark(ByteWriter& out, Mark mark) { out.byte(static_cast<std::uint8_t>(mark)); }
 
@@ -75,6 +75,12 @@ bool read(ByteReader& in, ReceiptFor& given) {
   return in.ok() && in.at_end() && failure <= static_cast<std::uint8_t>(Failure::Failed);
 }
 
+bool read(ByteReader& in, AttemptFor& given) {
+  given.customer = in.text();
+  given.key = in.hash();
+  return in.ok() && in.at_end();
+}
+
 }  // namespace
 
 std::string_view customer_of(const Given& given) {
@@ -106,13 +112,17 @@ std::string encode(const Given& given) {
       out.unsigned_(identifier.kind.index());
       out.text(identifier.text);
     }
-  } else {
-    const auto& receipt = std::get<ReceiptFor>(given);
+  } else if (const auto* receipt = std::get_if<ReceiptFor>(&given)) {
     mark(out, Mark::Receipt);
-    out.text(receipt.customer);
-    out.hash(receipt.receipt.key);
-    out.time(receipt.receipt.time);
-    out.byte(static_cast<std::uint8_t>(receipt.receipt.failure));
+    out.text(receipt->customer);
+    out.hash(receipt->receipt.key);
+    out.time(receipt->receipt.time);
+    out.byte(static_cast<std::uint8_t>(receipt->receipt.failure));
+  } else {
+    const auto& attempt = std::get<AttemptFor>(given);
+    mark(out, Mark::Attempt);
+    out.text(attempt.customer);
+    out.hash(attempt.key);
   }
   return out.take();
 }
@@ -126,6 +136,7 @@ Result<Input> decode_input(const plan::Plan& plan, std::string_view bytes) {
     case Mark::Opening: good = read(in, input.emplace<Opening>()); break;
     case Mark::Event: good = read(in, plan.schema, input.emplace<Event>()); break;
     case Mark::Receipt: good = read(in, input.emplace<ReceiptFor>()); break;
+    case Mark::Attempt: good = read(in, input.emplace<AttemptFor>()); break;
   }
   if (good) return decoded;
   return Error{"corrupt", "a row of the journal is damaged: its bytes do not make an input"};

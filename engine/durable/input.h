@@ -35,11 +35,19 @@ struct ReceiptFor {
   Receipt receipt;
 };
 
-// What comes in from outside or from a connector.
-using Given = std::variant<Event, ReceiptFor>;
+// A delivery of the customer is about to be attempted, by a connector that must not do it twice. It
+// changes nothing of him; a replay of it gives no leave to attempt.
+struct AttemptFor {
+  std::string customer;
+  Hash128 key;
+  friend bool operator==(const AttemptFor&, const AttemptFor&) = default;
+};
+
+// What comes in from outside, from a connector, or on the way to one.
+using Given = std::variant<Event, ReceiptFor, AttemptFor>;
 std::string_view customer_of(const Given& given);
 
-using Input = std::variant<Opening, Event, ReceiptFor>;
+using Input = std::variant<Opening, Event, ReceiptFor, AttemptFor>;
 
 std::string encode(const Opening& opening);
 std::string encode(const Given& given);

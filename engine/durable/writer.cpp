@@ -85,6 +85,10 @@ Result<void> Writer::fire_timers(const Opening& opening) {
 Result<core::Standing> Writer::apply(store::Position position, Partition partition,
                                      const Given& given) {
   position_ = position;
+  if (const auto* attempt = std::get_if<AttemptFor>(&given)) {
+    deeds_.attempted(group_, attempt->key);
+    return core::Standing::Applied;
+  }
   KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
   core::Standing standing{};
   if (const auto* event = std::get_if<Event>(&given)) {
@@ -99,6 +103,7 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
     Receipt receipt = std::get<ReceiptFor>(given).receipt;
     receipt.time = stamp_;
     standing = core::decide(plan_, *state, receipt, effects_, &waking_);
+    deeds_.settled(group_, receipt.key);
   }
   hand_on(*state, position, partition);
   // A receipt that nobody waits for has fired what was due before it.

@@ -283,6 +283,10 @@ Result<void> Writers::step_batch(Group& group, const Batch& batch) {
   group.next_due = due.us;
   --group.unstepped;
   const Customers& customers = group.writer.customers();
+  group.inputs += batch.inputs();
+  group.customers = customers.customers();
+  group.bytes = customers.bytes();
+  group.tail = group.writer.position() - group.stored;
   group.is_slow = customers.held_bytes() > customers.budget() / 100 * percent_slow;
   return {};
 }
@@ -329,6 +333,13 @@ void Writers::step_on(Group& group) {
   Customers& customers = group.writer.customers();
   std::unique_lock lock(group.mutex);
   while (!failed_) {
+    if (!group.looks.empty()) {
+      const auto [customer, shown] = std::move(group.looks.front());
+      group.looks.pop_front();
+      lock.unlock();
+      show(group, customer, shown);
+      lock.lock();
+    }
     const bool may_commit = !customers.is_frozen() && Clock::now() >= group.retry;
     const bool is_idle = group.committed.empty();
     const bool is_last = all_committed_ && is_idle;
@@ -365,6 +376,55 @@ void Writers::step_on(Group& group) {
   }
   // What is committed here will be decided after the next start; nobody can be told now.
   for (const Batch& batch : std::exchange(group.committed, {})) batch.fail(*failure());
+}
+
+// --- Looking ------------------------------------------------------------------------------------
+
+void Writers::show(Group& group, const std::string& customer, const Show& show) {
+  Customers& customers = group.writer.customers();
+  const auto state = customers.of(partition_of(customer), customer);
+  if (!state) return show(state.error());
+  show((*state)->begun ? *state : nullptr);
+  customers.unchanged();
+}
+
+void Writers::look(std::string customer, Show show) {
+  Group& group = *groups_[world_.groups.group_of(partition_of(customer))];
+  if (!committing_.joinable()) return this->show(group, customer, show);
+  {
+    const std::lock_guard lock(group.mutex);
+    if (!group.is_over) {
+      group.looks.emplace_back(std::move(customer), std::move(show));
+      group.changed.notify_all();
+      return;
+    }
+  }
+  show(Error{"stopping", "this process is stopping and shows nothing more"});
+}
+
+void Writers::end_looks(Group& group) {
+  std::deque<std::pair<std::string, Show>> left;
+  {
+    const std::lock_guard lock(group.mutex);
+    group.is_over = true;
+    left.swap(group.looks);
+  }
+  for (const auto& [customer, show] : left)
+    show(Error{"stopping", "this process is stopping and shows nothing more"});
+}
+
+Writers::Figures Writers::figures() const {
+  Figures all;
+  const Timestamp now = world_.clock();
+  for (const auto& group : groups_) {
+    all.inputs += group->inputs;
+    all.timers_due += group->next_due < now.us ? 1 : 0;
+    all.waiting += group->waiting;
+    all.customers += group->customers;
+    all.bytes += group->bytes;
+    all.tail += group->tail;
+  }
+  return all;
 }
 
 // --- Writing back -------------------------------------------------------------------------------
@@ -431,7 +491,10 @@ void Writers::start(std::function<void(const Error&)> trouble) {
   committing_ = std::thread([this] { commit_on(); });
   writing_ = std::thread([this] { write_on(); });
   for (const auto& group : groups_)
-    stepping_.emplace_back([this, &group = *group] { step_on(group); });
+    stepping_.emplace_back([this, &group = *group] {
+      step_on(group);
+      end_looks(group);
+    });
 }
 
 Result<void> Writers::stop() {

@@ -60,6 +60,11 @@ class Writers {
   // writers.
   Result<void> submit(std::vector<Given> inputs, Done done, Lane lane = Lane::Outer);
 
+  // Shows the customer as he stands between two batches, on the thread that steps him (without
+  // threads: at once); null where there is none. What is shown is valid for the call. Thread-safe.
+  using Show = std::function<void(Result<const core::State*>)>;
+  void look(std::string customer, Show show);
+
   // Starts the threads. `trouble` is told of what stops the writers, and of checkpoints that failed
   // and will be tried again; it is called on their threads.
   void start(std::function<void(const Error&)> trouble);
@@ -81,6 +86,16 @@ class Writers {
   const std::vector<Recovered>& recovered() const { return recovered_; }
   std::uint64_t checkpoints() const { return checkpoints_; }  // thread-safe
   std::uint64_t commits() const { return commits_; }          // thread-safe
+  // Of all groups together; thread-safe, and a moment old.
+  struct Figures {
+    std::uint64_t inputs = 0;      // stepped since the start, openings not counted
+    std::uint64_t timers_due = 0;  // groups that have one which is due
+    std::uint64_t waiting = 0;     // outer inputs that are not committed yet
+    std::uint64_t customers = 0;   // in memory …
+    std::uint64_t bytes = 0;       // … and what they take
+    std::uint64_t tail = 0;        // rows behind the last checkpoints
+  };
+  Figures figures() const;
 
  private:
   // Inputs of one request for one group; they stay together.
@@ -116,8 +131,11 @@ class Writers {
     std::vector<store::Saved>* answer =
         nullptr;  // … and where it wants them; null: it asks nothing
     std::optional<Outcome> outcome;
+    std::deque<std::pair<std::string, Show>> looks;
+    bool is_over = false;  // its thread has ended, and shows nobody any more
 
-    std::atomic<std::size_t> unstepped = 0;  // batches
+    std::atomic<std::size_t> unstepped = 0;                                     // batches
+    std::atomic<std::uint64_t> inputs = 0, customers = 0, bytes = 0, tail = 0;  // for figures()
     std::atomic<std::int64_t> next_due = INT64_MAX;
     std::atomic<bool> is_slow = false;  // too much must stay in memory: the door waits
     CheckpointTimes times{{}};
@@ -140,6 +158,8 @@ class Writers {
   void step_on(Group& group);
   Result<void> step_batch(Group& group, const Batch& batch);
   bool may_step(const Group& group) const;
+  void show(Group& group, const std::string& customer, const Show& show);
+  void end_looks(Group& group);
   void settle(Group& group, Outcome outcome);
   void begin_checkpoint(Group& group);
 

@@ -31,11 +31,21 @@ class Outside final : public Deeds {
     EXPECT_EQ(frozen, "frozen " + std::to_string(group));
     return {};
   }
-  void begin_life() { in_this_life_.clear(); }
+  void settled(store::Group, Hash128 key) override { told("settled", key); }
+  void attempted(store::Group, Hash128 key) override { told("attempted", key); }
+  void begin_life() {
+    in_this_life_.clear();
+    told_in_this_life.clear();
+  }
 
   std::set<Hash128> keys;
+  std::vector<std::string> told_in_this_life;
 
  private:
+  void told(std::string_view what, Hash128 key) {
+    const std::lock_guard lock(mutex_);
+    told_in_this_life.push_back(std::string(what) + " " + to_hex(key));
+  }
   std::mutex mutex_;
   std::set<Hash128> in_this_life_;
 };
@@ -452,8 +462,57 @@ TEST(Writers, ReceiptsComeToThoseWhoSent) {
   EXPECT_EQ(deployment.outside.keys.size(), 3u);  // entry, wechat, then sms
 }
 
-// --- Threads
-// ------------------------------------------------------------------------------------
+// --- Threads -----------------------------------------------------------------------------------
+
+TEST(Writers, TellTheDeedsOfAttemptsAndReceiptsAgainInARecovery) {
+  Deployment deployment;
+  auto writers = *deployment.open({});
+  submit(*writers, {deployment.order(1, 10)});
+  run_dry(*writers);
+  store_all(*writers);
+  ASSERT_FALSE(deployment.outside.keys.empty());
+  const Hash128 key = *deployment.outside.keys.begin();
+  const std::string customer(customer_of(deployment.order(1, 10)));
+  submit(*writers, {AttemptFor{customer, key}});
+  run_dry(*writers);
+  submit(*writers, {ReceiptFor{customer, {key, deployment.now, Failure::None}}});
+  run_dry(*writers);
+  const std::vector<std::string> expected = {"attempted " + to_hex(key), "settled " + to_hex(key)};
+  EXPECT_EQ(deployment.outside.told_in_this_life, expected);
+  writers.reset();
+  writers = *deployment.open({});
+  EXPECT_EQ(deployment.outside.told_in_this_life, expected);
+  store_all(*writers);
+  deployment.expect_as_run();
+}
+
+TEST(Writers, ShowACustomerAsHeStandsAndNobodyWhoNeverCame) {
+  Deployment deployment;
+  auto writers = *deployment.open({});
+  submit(*writers, {deployment.order(1, 10), deployment.order(11, 10)});
+  run_dry(*writers);
+  const std::string customer(customer_of(deployment.order(1, 10)));
+  std::vector<std::string> shown;
+  const auto show = [&](Result<const core::State*> state) {
+    shown.push_back(!state   ? state.error().code
+                    : *state ? (*state)->id + std::to_string((*state)->accumulators[0].count)
+                             : "nobody");
+  };
+  writers->look(customer, show);
+  writers->look("stranger", show);
+  EXPECT_THAT(shown, testing::ElementsAre(customer + "2", "nobody"));
+  run_dry(*writers);
+  store_all(*writers);
+  deployment.expect_as_run();  // nobody came to be by being asked for
+
+  writers->start({});
+  std::promise<std::string> threaded;
+  writers->look(customer, [&](Result<const core::State*> state) {
+    threaded.set_value(state && *state ? (*state)->id : "nobody");
+  });
+  EXPECT_EQ(threaded.get_future().get(), customer);
+  ASSERT_TRUE(writers->stop());
+}
 
 TEST(Writers, OfManyThreadsComeToTheSameAsAPlainRun) {
   Deployment deployment;

@@ -119,6 +119,7 @@ class Turn {
   };
   Attempt attempt(const plan::Send& send, OpenSend open, bool held_out,
                   std::span<const Value> frame);
+  std::string address(plan::ChannelId channel) const;
   bool render(const plan::Message& message, plan::ChannelId channel, std::span<const Value> frame,
               Text& text, Reason& reason) const;
 

@@ -136,10 +136,9 @@ inline Expected expected_of(const plan::Plan& plan, const store::Journal& journa
           expected.ids.insert(event->id);
           event->time = std::min(event->time, stamp);
           core::decide(plan, customer(event->customer), *event, effects);
-        } else {
-          auto& receipt = std::get<ReceiptFor>(input);
-          receipt.receipt.time = stamp;
-          core::decide(plan, customer(receipt.customer), receipt.receipt, effects);
+        } else if (auto* receipt = std::get_if<ReceiptFor>(&input)) {
+          receipt->receipt.time = stamp;
+          core::decide(plan, customer(receipt->customer), receipt->receipt, effects);
         }
       }
     }

@@ -12,7 +12,7 @@ namespace {
 std::uint64_t table_hash(std::string_view key) { return hash64(key, 0x64697265); }
 }  // namespace
 
-std::string_view Directory::Home::entry(std::uint32_t at, std::string_view& key) const {
+std::string_view MemoryLinks::Home::entry(std::uint32_t at, std::string_view& key) const {
   const char* from = bytes_.data() + at - 1;
   const auto size = [&](int i) {
     return static_cast<std::size_t>(static_cast<unsigned char>(from[2 * i])) |
@@ -22,7 +22,7 @@ std::string_view Directory::Home::entry(std::uint32_t at, std::string_view& key)
   return {from + 4 + size(0), size(1)};
 }
 
-std::string_view Directory::Home::find(std::string_view key, std::uint64_t hash) const {
+std::string_view MemoryLinks::Home::find(std::string_view key, std::uint64_t hash) const {
   if (slots_.empty()) return {};
   const auto tag = static_cast<std::uint32_t>(hash >> 32);
   for (std::size_t i = hash;; ++i) {
@@ -35,7 +35,8 @@ std::string_view Directory::Home::find(std::string_view key, std::uint64_t hash)
   }
 }
 
-void Directory::Home::insert(std::string_view key, std::uint64_t hash, std::string_view customer) {
+void MemoryLinks::Home::insert(std::string_view key, std::uint64_t hash,
+                               std::string_view customer) {
   KOI_ASSERT(key.size() < 0x10000 && customer.size() < 0x10000 && !customer.empty());
   KOI_ASSERT(bytes_.size() + key.size() + customer.size() + 4 < 0xffffffff);
   if (4 * (count_ + 1) > 3 * slots_.size()) {
@@ -66,18 +67,18 @@ void Directory::Home::insert(std::string_view key, std::uint64_t hash, std::stri
   ++count_;
 }
 
-std::string_view Directory::key_of(IdentifierId kind, std::string_view value) {
-  key_.assign(schema_.identifiers[kind.index()]).append(1, ':').append(value);
-  return key_;
-}
-
-std::string_view Directory::find(std::string_view key) const {
+std::string_view MemoryLinks::find(std::string_view key) {
   return homes_[partition_of(key)].find(key, table_hash(key));
 }
 
-void Directory::link(std::string_view key, std::string_view customer) {
+void MemoryLinks::link(std::string_view key, std::string_view customer) {
   homes_[partition_of(key)].insert(key, table_hash(key), customer);
-  ++identifiers_;
+  ++size_;
+}
+
+std::string_view Directory::key_of(IdentifierId kind, std::string_view value) {
+  key_.assign(schema_.identifiers[kind.index()]).append(1, ':').append(value);
+  return key_;
 }
 
 void Directory::resolve(Incoming& incoming) {
@@ -85,12 +86,12 @@ void Directory::resolve(Incoming& incoming) {
   if (incoming.subject_kind) {
     const Identifier subject{incoming.subject_kind, event.customer};
     subject_key_.assign(key_of(subject.kind, subject.text));
-    std::string_view customer = find(subject_key_);
+    std::string_view customer = links_.find(subject_key_);
     const bool is_new = customer.empty();
     for (std::size_t i = 0; customer.empty() && i < event.identifiers.size(); ++i)
-      customer = find(key_of(event.identifiers[i].kind, event.identifiers[i].text));
+      customer = links_.find(key_of(event.identifiers[i].kind, event.identifiers[i].text));
     event.customer.assign(customer.empty() ? std::string_view(subject_key_) : customer);
-    if (is_new) link(subject_key_, event.customer);
+    if (is_new) links_.link(subject_key_, event.customer);
     if (std::find(event.identifiers.begin(), event.identifiers.end(), subject) ==
         event.identifiers.end())
       event.identifiers.push_back(subject);
@@ -98,9 +99,9 @@ void Directory::resolve(Incoming& incoming) {
   if (event.identifiers.empty()) return;
   std::erase_if(event.identifiers, [&](const Identifier& identifier) {
     const std::string_view key = key_of(identifier.kind, identifier.text);
-    const std::string_view owner = find(key);
+    const std::string_view owner = links_.find(key);
     if (owner.empty()) {
-      link(key, event.customer);
+      links_.link(key, event.customer);
       return false;
     }
     if (owner == event.customer) return false;

@@ -15,21 +15,22 @@
 
 namespace koi::runtime {
 
-class Directory {
+// Where the links are kept: from an identifier's key, `kind:value`, to its customer.
+class Links {
  public:
-  explicit Directory(const Schema& schema) : schema_(schema) {}
+  virtual ~Links() = default;
+  // The customer; empty where the key is unknown. Valid until the next call.
+  virtual std::string_view find(std::string_view key) = 0;
+  // `key` must be unknown, and `customer` not empty.
+  virtual void link(std::string_view key, std::string_view customer) = 0;
+};
 
-  // Puts the customer's id into the event.
-  //   A subject that is a customer id stands for itself.
-  //   A known identifier stands for its customer. An unknown one is linked to the customer of the
-  //   first known identifier that the event carries, else to a new customer with the id
-  //   `kind:value`.
-  // New identifiers are linked. One that is another customer's already is a conflict: it is counted
-  // and taken out of the event (customers are not merged yet).
-  void resolve(Incoming& incoming);
-
-  std::uint64_t conflicts() const { return conflicts_; }
-  std::uint64_t identifiers() const { return identifiers_; }
+// All of them in memory.
+class MemoryLinks final : public Links {
+ public:
+  std::string_view find(std::string_view key) override;
+  void link(std::string_view key, std::string_view customer) override;
+  std::uint64_t size() const { return size_; }
 
  private:
   // Identifiers of one home: bytes of key and customer one behind the other, found by hash.
@@ -50,15 +51,32 @@ class Directory {
     std::size_t count_ = 0;
   };
 
+  std::array<Home, partition_count> homes_;
+  std::uint64_t size_ = 0;
+};
+
+class Directory {
+ public:
+  Directory(const Schema& schema, Links& links) : schema_(schema), links_(links) {}
+
+  // Puts the customer's id into the event.
+  //   A subject that is a customer id stands for itself.
+  //   A known identifier stands for its customer. An unknown one is linked to the customer of the
+  //   first known identifier that the event carries, else to a new customer with the id
+  //   `kind:value`.
+  // New identifiers are linked. One that is another customer's already is a conflict: it is counted
+  // and taken out of the event (customers are not merged yet).
+  void resolve(Incoming& incoming);
+
+  std::uint64_t conflicts() const { return conflicts_; }
+
+ private:
   std::string_view key_of(IdentifierId kind, std::string_view value);
-  std::string_view find(std::string_view key) const;
-  void link(std::string_view key, std::string_view customer);
 
   const Schema& schema_;
-  std::array<Home, partition_count> homes_;
+  Links& links_;
   std::string key_, subject_key_;
   std::uint64_t conflicts_ = 0;
-  std::uint64_t identifiers_ = 0;
 };
 
 }  // namespace koi::runtime

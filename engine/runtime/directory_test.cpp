@@ -12,7 +12,8 @@ const IdentifierId phone = IdentifierId::of(0), openid = IdentifierId::of(1);
 class DirectoryTest : public ::testing::Test {
  protected:
   plan::Plan plan_ = small_plan();
-  Directory directory_{plan_.schema};
+  MemoryLinks links_;
+  Directory directory_{plan_.schema, links_};
 
   // The customer of an event with that subject and those identifiers; `kept` are those left in it.
   std::string resolve(IdentifierId kind, std::string subject,
@@ -30,7 +31,7 @@ class DirectoryTest : public ::testing::Test {
 
 TEST_F(DirectoryTest, ACustomerIdStandsForItself) {
   EXPECT_EQ(resolve(IdentifierId::none(), "c1"), "c1");
-  EXPECT_EQ(directory_.identifiers(), 0u);
+  EXPECT_EQ(links_.size(), 0u);
 }
 
 TEST_F(DirectoryTest, AnUnknownIdentifierMakesACustomerWhoIsFoundAgain) {
@@ -45,7 +46,7 @@ TEST_F(DirectoryTest, LinksNewIdentifiersOfAnEvent) {
   EXPECT_EQ(resolve(IdentifierId::none(), "c1", {{phone, "13800138000"}, {openid, "o1"}}), "c1");
   EXPECT_EQ(resolve(phone, "13800138000"), "c1");
   EXPECT_EQ(resolve(openid, "o1"), "c1");
-  EXPECT_EQ(directory_.identifiers(), 2u);
+  EXPECT_EQ(links_.size(), 2u);
 }
 
 TEST_F(DirectoryTest, AnUnknownSubjectIsWhoseOtherIdentifierIsKnown) {
@@ -69,7 +70,7 @@ TEST_F(DirectoryTest, FindsEachOfMany) {
     resolve(IdentifierId::none(), "c" + std::to_string(i), {{openid, "o" + std::to_string(i)}});
   for (int i = 0; i < 20'000; ++i)
     ASSERT_EQ(resolve(openid, "o" + std::to_string(i)), "c" + std::to_string(i));
-  EXPECT_EQ(directory_.identifiers(), 20'000u);
+  EXPECT_EQ(links_.size(), 20'000u);
 }
 
 }  // namespace

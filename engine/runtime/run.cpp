@@ -306,7 +306,7 @@ class Team {
 class Run {
  public:
   Run(const plan::Plan& plan, const RunOptions& options)
-      : plan_(plan), options_(options), directory_(plan.schema), team_(plan, options) {}
+      : plan_(plan), options_(options), directory_(plan.schema, links_), team_(plan, options) {}
 
   void rest() { team_.rest(); }
 
@@ -466,6 +466,7 @@ class Run {
   const plan::Plan& plan_;
   const RunOptions& options_;
   std::unique_ptr<Input> input_;
+  MemoryLinks links_;
   Directory directory_;
   Sink effects_, rejects_;
   Summary summary_;

@@ -20,15 +20,13 @@ std::string_view name_of(const Plan& plan, plan::ChannelId id) {
   return id.is_none() ? std::string_view() : plan.channels[id.index()].symbol.name;
 }
 
-void write(ByteWriter& out, const std::vector<Value>& values) {
+void write(ByteWriter& out, const List<Value>& values) {
   out.unsigned_(values.size());
   for (const Value& value : values) out.value(value);
 }
 
 void write(ByteWriter& out, const Accumulated& kept) {
   out.signed_(kept.count);
-  out.signed_(kept.sum);
-  out.boolean(kept.overflow);
   out.time(kept.time);
   out.value(kept.value);
   out.unsigned_(kept.seen.size());
@@ -109,8 +107,8 @@ plan::ChannelId find_channel(const Plan& plan, std::string_view name) {
 std::uint16_t small(ByteReader& in) { return static_cast<std::uint16_t>(in.unsigned_()); }
 Date date(ByteReader& in) { return {static_cast<std::int32_t>(in.signed_())}; }
 
-std::vector<Value> read_values(ByteReader& in) {
-  std::vector<Value> values(in.count());
+List<Value> read_values(ByteReader& in) {
+  List<Value> values(in.count());
   for (Value& value : values) value = in.value();
   return values;
 }
@@ -118,8 +116,6 @@ std::vector<Value> read_values(ByteReader& in) {
 Accumulated read_accumulated(ByteReader& in) {
   Accumulated kept;
   kept.count = in.signed_();
-  kept.sum = in.signed_();
-  kept.overflow = in.boolean();
   kept.time = in.time();
   kept.value = in.value();
   kept.seen.resize(in.count(4));
@@ -205,7 +201,7 @@ bool fits(const Plan& plan, const OpenSend& open) {
 }
 
 template <class Thing>
-void sort_by_campaign(std::vector<Thing>& things) {
+void sort_by_campaign(List<Thing>& things) {
   std::stable_sort(things.begin(), things.end(), [](const Thing& a, const Thing& b) {
     return std::pair(a.campaign, a.key) < std::pair(b.campaign, b.key);
   });
@@ -271,10 +267,10 @@ std::string encode(const Plan& plan, const State& state) {
     out.time(consent.at);
   }
   out.unsigned_(state.seen.size());
-  for (const SeenId& seen : state.seen) {
-    out.fixed64(seen.hash);
-    out.time(seen.time);
-  }
+  state.seen.for_each([&](std::uint64_t hash, std::uint32_t minute) {
+    out.fixed64(hash);
+    out.unsigned_(minute);
+  });
   out.unsigned_(state.recent.size());
   for (const Recent& recent : state.recent) {
     out.time(recent.time);
@@ -369,7 +365,7 @@ Result<State> decode(const Plan& plan, std::string_view bytes) {
   });
   for (std::size_t n = in.count(9); n > 0; --n) {
     const std::uint64_t hash = in.fixed64();
-    state.seen.push_back({hash, in.time()});
+    state.seen.insert_at_minute(hash, static_cast<std::uint32_t>(in.unsigned_()));
   }
   for (std::size_t n = in.count(3); n > 0; --n) {
     const Timestamp time = in.time();

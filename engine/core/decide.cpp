@@ -19,23 +19,12 @@ namespace {
 // Echoes of echoes (a segment entered, a campaign entered by that, …) end here at the latest.
 constexpr std::size_t echoes_at_most = 256;
 
-bool is_known_id(const State& state, std::uint64_t hash) {
-  const auto place = std::lower_bound(state.seen.begin(), state.seen.end(), hash,
-                                      [](const SeenId& a, std::uint64_t b) { return a.hash < b; });
-  return place != state.seen.end() && place->hash == hash;
-}
-
 // Forgets ids older than the horizon, about once a day of the customer's time.
 void prune_ids(State& state, Duration horizon) {
   if (state.seen_pruned == Timestamp::ever()) state.seen_pruned = state.clock;
   if (state.clock - state.seen_pruned < days(1)) return;
-  std::erase_if(state.seen, [&](const SeenId& id) { return id.time < state.clock - horizon; });
+  state.seen.forget_before(state.clock - horizon);
   state.seen_pruned = state.clock;
-}
-
-void remember_id(State& state, std::uint64_t hash, Timestamp time) {
-  const SeenId id{hash, time};
-  state.seen.insert(std::upper_bound(state.seen.begin(), state.seen.end(), id), id);
 }
 
 void link(State& state, const std::vector<Identifier>& identifiers) {
@@ -73,7 +62,7 @@ Timestamp next_due(const State& state) { return state.due; }
 
 Standing Turn::take(const Event& event) {
   const std::uint64_t id_hash = event.id_hash();
-  if (is_known_id(state_, id_hash)) return Standing::Duplicate;
+  if (state_.seen.contains(id_hash)) return Standing::Duplicate;
   const bool late = event.time < state_.clock;
   if (late && state_.clock - event.time > plan_.policy.lateness) {
     // However late, a refusal is a refusal; nothing else of such an event counts.
@@ -82,7 +71,7 @@ Standing Turn::take(const Event& event) {
   }
   if (!late) advance(event.time, false);
 
-  remember_id(state_, id_hash, event.time);
+  state_.seen.insert(id_hash, event.time);
   now_ = late ? state_.clock : event.time;
   state_.clock = now_;
   if (state_.created == Timestamp::never()) state_.created = event.time;
@@ -380,8 +369,14 @@ void Turn::apply_metrics(const Happening& what, const plan::Reaction& reaction) 
 }
 
 void Turn::remember(const Happening& what, const plan::Reaction& reaction) {
-  std::erase_if(state_.recent,
-                [&](const Recent& each) { return each.time < now_ - plan_.policy.lateness; });
+  const Timestamp oldest = now_ - plan_.policy.lateness;
+  if (!state_.recent.empty() && state_.recent.front().time < oldest) {
+    const auto keep =
+        std::lower_bound(state_.recent.begin(), state_.recent.end(), oldest,
+                         [](const Recent& each, Timestamp t) { return each.time < t; });
+    state_.recent.erase(state_.recent.begin(), keep);
+    if (state_.recent.empty()) state_.recent.clear();
+  }
   if (!reaction.remembered || what.by_engine) return;
   const auto place =
       std::upper_bound(state_.recent.begin(), state_.recent.end(), what.time,

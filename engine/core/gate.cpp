@@ -113,7 +113,7 @@ void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& cam
   const auto& caps = plan.policy.caps;
   if (caps.empty()) return;
   const Zone& zone = zone_of(plan, state);
-  std::erase_if(state.sent, [&](const Sent& sent) {
+  erase_if(state.sent, [&](const Sent& sent) {
     return std::none_of(caps.begin(), caps.end(), [&](const plan::Cap& cap) {
       return concerns(cap, sent.campaign_class, sent.channel) &&
              stops_counting(cap, sent.at, zone) > now;

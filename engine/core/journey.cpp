@@ -55,8 +55,7 @@ bool Turn::matches(const plan::EventMatch& match, const Happening& what,
   return holds(facts(what, frame), match.where);
 }
 
-void Turn::capture(const plan::Binding& binding, const Happening& what,
-                   std::vector<Value>& frame) const {
+void Turn::capture(const plan::Binding& binding, const Happening& what, List<Value>& frame) const {
   for (const plan::Capture& capture : binding.captures)
     frame[capture.slot.index()] = capture.field == plan::event_time_field
                                       ? Value::instant(what.time)
@@ -142,7 +141,7 @@ void Turn::leave(Journey& journey) {
   echo(EngineEvent::Left, {Value(), Value::text(campaign(journey.campaign).symbol.name)},
        journey.id);
   // What waits for its next channel is not sent any more; what is on its way is.
-  std::erase_if(state_.open, [&](const OpenSend& open) {
+  erase_if(state_.open, [&](const OpenSend& open) {
     return open.entry == journey.id && open.due != Timestamp::never();
   });
   finish(journey);
@@ -164,7 +163,7 @@ void Turn::end(Journey& journey) {
 }
 
 void Turn::sweep() {
-  std::erase_if(state_.journeys, [&](const Journey& journey) {
+  erase_if(state_.journeys, [&](const Journey& journey) {
     return journey.phase == Journey::Phase::Ended &&
            (journey.goal_reached || journey.goal_until < now_ - plan_.policy.lateness);
   });
@@ -212,14 +211,14 @@ void Turn::admit(const Happening* what) {
         case Candidate::Kind::Completed: {
           Journey* forming = find_journey(candidate.cause);
           if (!forming) break;
-          std::vector<Value> frame = std::move(forming->frame);
+          List<Value> frame = std::move(forming->frame);
           end(*forming);
           enter(candidate.campaign, candidate.trigger, std::move(frame), candidate.cause);
           break;
         }
         case Candidate::Kind::Began: begin(candidate, *what); break;
         case Candidate::Kind::Fired:
-          enter(candidate.campaign, candidate.trigger, std::vector<Value>(into.frame_size),
+          enter(candidate.campaign, candidate.trigger, List<Value>(into.frame_size),
                 candidate.cause);
           break;
       }
@@ -231,7 +230,7 @@ void Turn::admit(const Happening* what) {
 void Turn::begin(const Candidate& candidate, const Happening& what) {
   const plan::Campaign& into = campaign(candidate.campaign);
   const plan::Trigger& trigger = into.triggers[candidate.trigger];
-  std::vector<Value> frame(into.frame_size);
+  List<Value> frame(into.frame_size);
   capture(trigger.first, what, frame);
   if (trigger.kind == plan::Trigger::Kind::Event)
     return enter(candidate.campaign, candidate.trigger, std::move(frame), hash_of(what.cause));
@@ -275,8 +274,7 @@ void Turn::look_back(Journey& journey, Timestamp since) {
   }
 }
 
-void Turn::enter(plan::CampaignId id, std::uint16_t trigger, std::vector<Value> frame,
-                 Hash128 cause) {
+void Turn::enter(plan::CampaignId id, std::uint16_t trigger, List<Value> frame, Hash128 cause) {
   const plan::Campaign& into = campaign(id);
   const std::uint64_t key = key_of(into, frame);
   if (is_in(id, key) || !holds(facts(frame), into.audience) || !may_enter_again(into, id, key))

@@ -14,6 +14,8 @@ namespace {
 
 // Lists that `values E.f` gives are cut at this many.
 constexpr std::size_t values_at_most = 100;
+// Events of a log; it is cleared of old ones less often when it has more.
+constexpr std::size_t many = 64;
 
 // --- Windows ------------------------------------------------------------------------------------
 
@@ -100,14 +102,14 @@ void see(Accumulated& kept, const Value& value, Timestamp time) {
   place->arrival = kept.count;
 }
 
-Value most_frequent(const std::vector<Accumulated::Seen>& seen) {
+Value most_frequent(const List<Accumulated::Seen>& seen) {
   const auto best = std::max_element(seen.begin(), seen.end(), [](const auto& a, const auto& b) {
     return std::tie(a.count, a.latest, a.arrival) < std::tie(b.count, b.latest, b.arrival);
   });
   return best == seen.end() ? Value() : best->value;
 }
 
-Value newest_first(const std::vector<Accumulated::Seen>& seen) {
+Value newest_first(const List<Accumulated::Seen>& seen) {
   std::vector<const Accumulated::Seen*> order;
   for (const auto& each : seen) order.push_back(&each);
   std::sort(order.begin(), order.end(), [](const auto* a, const auto* b) {
@@ -120,12 +122,12 @@ Value newest_first(const std::vector<Accumulated::Seen>& seen) {
 }
 
 // The run of days that reaches today or yesterday; no older one counts any more.
-Value streak(const std::vector<Accumulated::Run>& runs, Date today) {
+Value streak(const List<Accumulated::Run>& runs, Date today) {
   if (runs.empty() || runs.back().last.days < today.days - 1) return Value::integer(0);
   return Value::integer(runs.back().last.days - runs.back().first.days + 1);
 }
 
-void add_day(std::vector<Accumulated::Run>& runs, Date day) {
+void add_day(List<Accumulated::Run>& runs, Date day) {
   // The first run that begins behind the day's tomorrow stays behind it; look at the one before.
   auto next = std::upper_bound(runs.begin(), runs.end(), day,
                                [](Date d, const Accumulated::Run& run) { return d < run.first; });
@@ -155,9 +157,12 @@ Value read_accumulated(const plan::Plan& plan, const plan::Metric& metric, const
     case Aggregate::Count: return Value::integer(kept.count);
     case Aggregate::Ever: return Value::boolean(kept.count > 0);
     case Aggregate::Never: return Value::boolean(kept.count == 0);
-    case Aggregate::Sum: return kept.overflow ? Value() : Value::raw(metric.kind, kept.sum);
+    case Aggregate::Sum:
+      if (kept.count == 0) return Value::raw(metric.kind, 0);
+      return kept.value.is_missing() ? Value() : Value::raw(metric.kind, kept.value.raw());
     case Aggregate::Average:
-      return kept.overflow ? Value() : average(summed_kind(plan, metric), kept.sum, kept.count);
+      if (kept.value.is_missing()) return {};
+      return average(summed_kind(plan, metric), kept.value.raw(), kept.count);
     case Aggregate::Min:
     case Aggregate::Max:
     case Aggregate::First:
@@ -230,13 +235,13 @@ Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metr
     case Aggregate::Values: {
       Accumulated counted;
       each([&](const Value& value, Timestamp time) { see(counted, value, time); });
-      const std::vector<Accumulated::Seen>& seen = counted.seen;
+      const List<Accumulated::Seen>& seen = counted.seen;
       if (metric.aggregate == Aggregate::MostFrequent) return most_frequent(seen);
       if (metric.aggregate == Aggregate::Values) return newest_first(seen);
       return Value::integer(static_cast<std::int64_t>(seen.size()));
     }
     case Aggregate::Streak: {
-      std::vector<Accumulated::Run> runs;
+      List<Accumulated::Run> runs;
       for (std::size_t i = range.begin; i < range.end; ++i)
         add_day(runs, zone.local(kept.times[i]).date);
       return streak(runs, zone.local(now).date);
@@ -245,7 +250,7 @@ Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metr
   KOI_ASSERT(false);
 }
 
-Timestamp streak_ends(const std::vector<Accumulated::Run>& runs, Timestamp now, const Zone& zone) {
+Timestamp streak_ends(const List<Accumulated::Run>& runs, Timestamp now, const Zone& zone) {
   const Date today = zone.local(now).date;
   if (runs.empty() || runs.back().last.days < today.days - 1) return Timestamp::never();
   return zone.instant({{runs.back().last.days + 2}, {}});
@@ -264,12 +269,13 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
   switch (what.aggregate) {
     case Aggregate::Count: ++kept.count; return;
     case Aggregate::Sum: {
-      ++kept.count;
-      const auto sum = checked_add(kept.sum, value.raw());
-      if (sum)
-        kept.sum = *sum;
-      else
-        kept.overflow = true;
+      if (++kept.count == 1) {
+        kept.value = value;
+        return;
+      }
+      if (kept.value.is_missing()) return;
+      const auto sum = checked_add(kept.value.raw(), value.raw());
+      kept.value = sum ? Value::raw(value.kind(), *sum) : Value();
       return;
     }
     case Aggregate::Min:
@@ -325,6 +331,8 @@ void prune(const plan::Log& what, Logged& kept, Timestamp now, const Zone& zone)
   if (kept.times.front() > floor) return;
   const auto keep = std::upper_bound(kept.times.begin(), kept.times.end(), floor);
   const auto gone = keep - kept.times.begin();
+  // Of many, they go when they are a fifth: else each event would move all the others.
+  if (kept.times.size() > many && static_cast<std::size_t>(gone) < kept.times.size() / 5) return;
   kept.times.erase(kept.times.begin(), keep);
   kept.values.erase(kept.values.begin(),
                     kept.values.begin() + gone * static_cast<std::ptrdiff_t>(what.columns.size()));

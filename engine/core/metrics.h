@@ -13,7 +13,7 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
 // Puts one event into a log, unless it is older than what the log keeps at `clock`.
 void log_event(const plan::Log& what, Logged& kept, Timestamp time, std::span<const Value> fields,
                Timestamp clock, const Zone& zone);
-// Drops what no window of the log can hold any more.
+// Drops what no window of the log can hold any more; of a long log, when that is a good part of it.
 void prune(const plan::Log& what, Logged& kept, Timestamp now, const Zone& zone);
 
 // The metric's value at `now` (not before anything logged).

@@ -8,23 +8,24 @@ void prefetch(const State& state, int step) {
     for (std::size_t at = 0; at < bytes; at += cache_line)
       __builtin_prefetch(static_cast<const char*>(begin) + at);
   };
-  const auto elements = [&](const auto& vector) {
-    lines(vector.data(), vector.size() * sizeof(vector[0]));
+  // How long a list is stands in its block; to ask would be to wait.
+  const auto elements = [&](const auto& list, std::size_t so_many) {
+    lines(list.data(), so_many * sizeof(list[0]));
   };
   switch (step) {
     case 0: return lines(&state, sizeof(State));
     case 1:
-      elements(state.attributes);
-      elements(state.accumulators);
-      elements(state.logs);
-      elements(state.watches);
-      elements(state.journeys);
-      elements(state.seen);
+      elements(state.attributes, 12);
+      elements(state.accumulators, 4);
+      elements(state.logs, 4);
+      elements(state.watches, 8);
+      elements(state.journeys, 1);
+      lines(state.seen.data(), 2 * cache_line);
       return;
     default:
       for (const Logged& log : state.logs) {
-        elements(log.times);
-        elements(log.values);
+        elements(log.times, 8);
+        elements(log.values, 8);
       }
   }
 }

@@ -1,15 +1,16 @@
-// State: everything known of one customer, as one value. Its vectors are slots that the plan lays
+// State: everything known of one customer, as one value. Its lists are slots that the plan lays
 // out (attributes, accumulators, logs, watches by their ids); codec.h turns it into canonical
 // bytes.
 #pragma once
 
 #include <cstdint>
 #include <string>
-#include <vector>
 
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/time.h"
 #include "core/effect.h"
+#include "core/seen.h"
 #include "model/event.h"
 #include "model/value.h"
 #include "plan/plan.h"
@@ -17,8 +18,9 @@
 namespace koi::core {
 
 // What a lifetime metric keeps. Which members mean something depends on its plan::Aggregate:
-//   Count: count · Sum: count, sum · Min, Max: value · First, Last: value, time
-//   Distinct: seen, count · Streak: runs
+//   Count: count · Sum: count, value (missing though something was counted: the sum did not fit,
+//   and so is the metric) · Min, Max: value · First, Last: value, time · Distinct: seen, count ·
+//   Streak: runs
 struct Accumulated {
   struct Seen {
     Value value;
@@ -32,19 +34,18 @@ struct Accumulated {
     friend bool operator==(const Run&, const Run&) = default;
   };
   std::int64_t count = 0;
-  std::int64_t sum = 0;
-  bool overflow = false;  // the sum did not fit: the metric is missing
   Timestamp time = Timestamp::ever();
   Value value;
-  std::vector<Seen> seen;  // by value, ascending
-  std::vector<Run> runs;   // ascending; those that no late event can reach any more are dropped
+  List<Seen> seen;  // by value, ascending
+  List<Run> runs;   // ascending; those that no late event can reach any more are dropped
   friend bool operator==(const Accumulated&, const Accumulated&) = default;
 };
 
-// The events of a window, by time (ties by arrival), with the fields that its metrics read.
+// The events of a window, by time (ties by arrival), with the fields that its metrics read. Of
+// many, the first may be older than what is asked for.
 struct Logged {
-  std::vector<Timestamp> times;
-  std::vector<Value> values;  // times.size() × the log's columns
+  List<Timestamp> times;
+  List<Value> values;  // times.size() × the log's columns
   friend bool operator==(const Logged&, const Logged&) = default;
 };
 
@@ -63,12 +64,12 @@ struct Journey {
   };
   plan::CampaignId campaign;
   std::uint16_t trigger = 0;
+  std::uint16_t part = 0;        // Forming: how many of `thens` have come
+  std::uint16_t pc = 0;          // Active: the step he stands at
+  std::uint16_t occurrence = 0;  // Active: how many effects it has caused
   Phase phase = Phase::Active;
   bool held_out = false;
   bool goal_reached = false;
-  std::uint16_t part = 0;              // Forming: how many of `thens` have come
-  std::uint16_t pc = 0;                // Active: the step he stands at
-  std::uint16_t occurrence = 0;        // Active: how many effects it has caused
   std::uint64_t key = 0;               // of `enter … per KEY`
   Hash128 id;                          // the entry's name; Forming: of the first event's cause
   Timestamp entered;                   // Forming: when it began
@@ -76,7 +77,7 @@ struct Journey {
   Timestamp due = Timestamp::never();  // deadline of the wait, the delay or the trigger
   Timestamp leave_flip = Timestamp::never();  // when a leave condition may turn true
   Timestamp goal_until = Timestamp::never();  // the last instant at which a goal counts
-  std::vector<Value> frame;
+  List<Value> frame;
   friend bool operator==(const Journey&, const Journey&) = default;
 };
 
@@ -108,7 +109,7 @@ struct OpenSend {
   Timestamp since;                     // when the step was reached
   Timestamp sent;                      // when it passed the gate
   Timestamp due = Timestamp::never();  // delayed at the gate of the next channel until then
-  std::vector<Value> frame;            // of the journey, as it was; empty without a next channel
+  List<Value> frame;                   // of the journey, as it was; empty without a next channel
   friend bool operator==(const OpenSend&, const OpenSend&) = default;
 };
 
@@ -121,43 +122,36 @@ struct Consent {
   friend bool operator==(const Consent&, const Consent&) = default;
 };
 
-struct SeenId {
-  std::uint64_t hash = 0;
-  Timestamp time;
-  friend auto operator<=>(const SeenId&, const SeenId&) = default;
-};
-
 // An event that a trigger which begins late may look back at.
 struct Recent {
   Timestamp time;
   EventTypeId type;
-  std::vector<Value> fields;
+  List<Value> fields;
   friend bool operator==(const Recent&, const Recent&) = default;
 };
 
 struct State {
   std::string id;
   Timestamp created = Timestamp::never();  // since when he exists: his first event; never: not yet
-  bool begun = false;                      // his first event has come
   Timestamp clock = Timestamp::ever();     // what he has seen
-  std::vector<Identifier> identifiers;     // ascending
-  std::vector<Value> attributes;
-  std::vector<Timestamp>
-      attribute_times;  // of the event that set it; ever: by default or by a step
-  std::vector<Accumulated> accumulators;
-  std::vector<Logged> logs;
-  std::vector<Watched> watches;
-  std::vector<Journey> journeys;  // by (campaign, key); at most one that is not Ended for each
-  std::vector<Entered> entries;   // by (campaign, key)
-  std::vector<Sent> sent;         // by time
-  std::vector<OpenSend> open;     // by order of decision
-  std::vector<Consent> consents;  // by (purpose, channel)
-  std::vector<SeenId> seen;       // by hash
-  std::vector<Recent> recent;     // by time
+  List<Identifier> identifiers;            // ascending
+  List<Value> attributes;
+  List<Timestamp> attribute_times;  // of the event that set it; ever: by default or by a step
+  List<Accumulated> accumulators;
+  List<Logged> logs;
+  List<Watched> watches;
+  List<Journey> journeys;  // by (campaign, key); at most one that is not Ended for each
+  List<Entered> entries;   // by (campaign, key)
+  List<Sent> sent;         // by time
+  List<OpenSend> open;     // by order of decision
+  List<Consent> consents;  // by (purpose, channel)
+  List<Recent> recent;     // by time
+  SeenIds seen;
   Timestamp seen_pruned = Timestamp::ever();     // when `seen` was last cleared of what is too old
   Timestamp schedules_done = Timestamp::ever();  // scheduled triggers up to this instant have fired
   Timestamp schedule_due = Timestamp::never();   // the next one that may concern him
   Timestamp due = Timestamp::never();            // the earliest of all his timers
+  bool begun = false;                            // his first event has come
   bool hold_out_never = false;                   // tests alone: `hold_out: no`
   bool hold_out_always = false;                  // tests alone: `hold_out: yes`
 
@@ -165,7 +159,7 @@ struct State {
 };
 
 // Asks the memory for a state that will be decided on soon, in three steps some events apart: the
-// state itself, what its vectors hold, and what its logs hold. A million customers are in no cache;
+// state itself, what its lists hold, and what its logs hold. A million customers are in no cache;
 // without this the core waits for memory most of the time.
 void prefetch(const State& state, int step);
 

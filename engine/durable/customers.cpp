@@ -14,14 +14,14 @@ namespace {
 constexpr std::uint64_t block_bytes =
     16;  // what the allocator adds to a block, and rounds it up by
 
-template <class T>
-std::uint64_t block_of(const std::vector<T>& items) {
-  return items.capacity() == 0 ? 0 : items.capacity() * sizeof(T) + block_bytes;
+template <class Block>
+std::uint64_t block_of(const Block& items) {
+  return items.block_bytes() == 0 ? 0 : items.block_bytes() + block_bytes;
 }
 std::uint64_t block_of(const std::string& text) {
   return text.capacity() <= std::string().capacity() ? 0 : text.capacity() + block_bytes;
 }
-std::uint64_t blocks_in(const std::vector<Value>& values) {
+std::uint64_t blocks_in(const List<Value>& values) {
   std::uint64_t bytes = block_of(values);
   for (const Value& value : values) bytes += value.heap_bytes();
   return bytes;

@@ -8,8 +8,26 @@
 namespace koi {
 
 namespace {
-using TextBlock = std::string;
+
 using ListBlock = std::vector<Value>;
+
+// A long text: its size, and its bytes behind it.
+using TextSize = std::uint32_t;
+
+void* new_text(std::string_view text) {
+  KOI_ASSERT(text.size() <= UINT32_MAX);
+  const auto size = static_cast<TextSize>(text.size());
+  char* const block = static_cast<char*>(::operator new(sizeof size + size));
+  std::memcpy(block, &size, sizeof size);
+  std::memcpy(block + sizeof size, text.data(), size);
+  return block;
+}
+std::string_view text_in(const void* block) {
+  TextSize size = 0;
+  std::memcpy(&size, block, sizeof size);
+  return {static_cast<const char*>(block) + sizeof size, size};
+}
+
 }  // namespace
 
 std::string_view name_of(Kind kind) {
@@ -37,7 +55,7 @@ Value Value::text(std::string_view utf8) {
     // The fourteen bytes behind kind and size are one buffer, whatever the members are called.
     if (!utf8.empty()) std::memcpy(reinterpret_cast<char*>(&value) + 2, utf8.data(), utf8.size());
   } else {
-    value.block_ = new TextBlock(utf8);
+    value.block_ = new_text(utf8);
     value.size_ = in_block;
   }
   return value;
@@ -82,14 +100,14 @@ void Value::copy_block(const Value& other) {
   kind_ = other.kind_;
   size_ = in_block;
   if (kind_ == Kind::Text)
-    block_ = new TextBlock(*static_cast<const TextBlock*>(other.block_));
+    block_ = new_text(text_in(other.block_));
   else
     block_ = new ListBlock(*static_cast<const ListBlock*>(other.block_));
 }
 
 void Value::release() {
   if (kind_ == Kind::Text)
-    delete static_cast<TextBlock*>(block_);
+    ::operator delete(block_);
   else
     delete static_cast<ListBlock*>(block_);
   size_ = 0;
@@ -97,7 +115,7 @@ void Value::release() {
 
 std::string_view Value::as_text() const {
   if (kind_ != Kind::Text) return {};
-  if (owns_block()) return *static_cast<const TextBlock*>(block_);
+  if (owns_block()) return text_in(block_);
   return {inline_text(), size_};
 }
 
@@ -108,8 +126,7 @@ std::span<const Value> Value::as_list() const {
 
 std::size_t Value::heap_bytes() const {
   if (!owns_block()) return 0;
-  if (kind_ == Kind::Text)
-    return sizeof(TextBlock) + static_cast<const TextBlock*>(block_)->capacity() + 1;
+  if (kind_ == Kind::Text) return sizeof(TextSize) + text_in(block_).size();
   std::size_t bytes = sizeof(ListBlock);
   for (const Value& element : as_list()) bytes += sizeof(Value) + element.heap_bytes();
   return bytes;

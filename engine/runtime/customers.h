@@ -50,10 +50,8 @@ class Customers {
   // deliveries have left is given back; with a million customers it is most of what they would
   // take.
   void queue(Customer& customer) {
-    give_back(customer.state.journeys);
-    give_back(customer.state.open);
-    if (customer.state.seen.capacity() > customer.state.seen.size() + 3)
-      give_back(customer.state.seen);
+    customer.state.journeys.shrink_to_fit();
+    customer.state.open.shrink_to_fit();
     const Timestamp due = core::next_due(customer.state);
     if (due >= customer.queued) return;  // he is looked at then, and queued anew
     customer.queued = due;
@@ -85,11 +83,6 @@ class Customers {
   };
   static bool later(const Timer& a, const Timer& b) { return a.due > b.due; }
   static std::uint32_t tag_of(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
-
-  template <class T>
-  static void give_back(std::vector<T>& vector) {
-    if (vector.capacity() > vector.size()) vector.shrink_to_fit();
-  }
 
   Customer& add(std::string_view id, std::uint64_t hash, std::size_t at) {
     if (customers_.size() * 4 >= slots_.size() * 3) {

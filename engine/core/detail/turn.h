@@ -92,7 +92,7 @@ class Turn {
   void admit(const Happening* what);
   void begin(const Candidate& candidate, const Happening& what);
   void look_back(Journey& journey, Timestamp since);
-  void enter(plan::CampaignId id, std::uint16_t trigger, std::vector<Value> frame, Hash128 cause);
+  void enter(plan::CampaignId id, std::uint16_t trigger, List<Value> frame, Hash128 cause);
   bool is_in(plan::CampaignId campaign, std::uint64_t key) const;
   bool may_enter_again(const plan::Campaign& campaign, plan::CampaignId id,
                        std::uint64_t key) const;
@@ -106,8 +106,7 @@ class Turn {
   void sweep();
   bool matches(const plan::EventMatch& match, const Happening& what,
                std::span<const Value> frame) const;
-  void capture(const plan::Binding& binding, const Happening& what,
-               std::vector<Value>& frame) const;
+  void capture(const plan::Binding& binding, const Happening& what, List<Value>& frame) const;
   std::uint64_t key_of(const plan::Campaign& campaign, std::span<const Value> frame) const;
   Journey* find_journey(Hash128 id);
   Effect& emit(const Journey& journey, Action action);

@@ -1,0 +1,103 @@
+#include "core/seen.h"
+
+#include <algorithm>
+
+namespace koi::core {
+
+namespace {
+constexpr std::size_t few = 32;  // that stand side by side
+}  // namespace
+
+std::uint32_t SeenIds::minute_of(Timestamp time) {
+  const std::int64_t minute = std::max<std::int64_t>(time.us, 0) / minutes(1).us;
+  return static_cast<std::uint32_t>(std::min<std::int64_t>(minute, gap - 1));
+}
+
+// Where the id stands, or where it would.
+std::size_t SeenIds::place_of(std::uint64_t hash) const {
+  if (homes_ == 0) {
+    const auto place =
+        std::lower_bound(slots_.begin(), slots_.end(), hash,
+                         [](const Slot& slot, std::uint64_t b) { return slot.hash() < b; });
+    return static_cast<std::size_t>(place - slots_.begin());
+  }
+  std::size_t at = home_of(hash);
+  while (at < slots_.size() && !slots_[at].is_gap() && slots_[at].hash() < hash) ++at;
+  return at;
+}
+
+bool SeenIds::contains(std::uint64_t hash) const {
+  const std::size_t at = place_of(hash);
+  return at < slots_.size() && !slots_[at].is_gap() && slots_[at].hash() == hash;
+}
+
+void SeenIds::insert(std::uint64_t hash, Timestamp time) {
+  insert_at_minute(hash, minute_of(time));
+}
+
+void SeenIds::insert_at_minute(std::uint64_t hash, std::uint32_t minute) {
+  const Slot fresh = slot_of(hash, std::min(minute, gap - 1));
+  std::size_t at = place_of(hash);
+  if (at < slots_.size() && !slots_[at].is_gap() && slots_[at].hash() == hash) return;
+  const std::size_t room = homes_ == 0 ? few : std::size_t{homes_} / 8 * 7;
+  if (size_ >= room) {
+    List<Slot> all;
+    all.reserve(size_);
+    for (const Slot& slot : slots_)
+      if (!slot.is_gap()) all.push_back(slot);
+    lay_out(all);
+    at = place_of(hash);
+  }
+  ++size_;
+  if (homes_ == 0) {
+    slots_.insert(slots_.begin() + at, fresh);
+    return;
+  }
+  std::size_t end = at;  // of what must move
+  while (end < slots_.size() && !slots_[end].is_gap()) ++end;
+  if (end == slots_.size()) slots_.push_back({});
+  std::move_backward(slots_.begin() + at, slots_.begin() + end, slots_.begin() + end + 1);
+  slots_[at] = fresh;
+}
+
+// Gives the ids, which ascend, new places, with room for half as many again.
+void SeenIds::lay_out(const List<Slot>& all) {
+  homes_ = 0;
+  if (all.size() < few) {
+    slots_ = all;
+    return;
+  }
+  homes_ = static_cast<std::uint32_t>(all.size() + all.size() / 2);
+  slots_.clear();
+  slots_.resize(homes_);
+  std::size_t at = 0;
+  for (const Slot& slot : all) {
+    at = std::max(at, home_of(slot.hash()));
+    if (at == slots_.size()) slots_.push_back({});
+    slots_[at++] = slot;
+  }
+}
+
+void SeenIds::forget_before(Timestamp time) {
+  const std::uint32_t first = minute_of(time);
+  List<Slot> left;
+  for (const Slot& slot : slots_)
+    if (!slot.is_gap() && slot.minute >= first) left.push_back(slot);
+  if (left.size() == size_) return;
+  size_ = static_cast<std::uint32_t>(left.size());
+  left.shrink_to_fit();
+  lay_out(left);
+}
+
+bool operator==(const SeenIds& a, const SeenIds& b) {
+  if (a.size_ != b.size_) return false;
+  auto other = b.slots_.begin();
+  return std::all_of(a.slots_.begin(), a.slots_.end(), [&](const SeenIds::Slot& slot) {
+    if (slot.is_gap()) return true;
+    while (other->is_gap()) ++other;
+    const SeenIds::Slot& its = *other++;
+    return its.hash() == slot.hash() && its.minute == slot.minute;
+  });
+}
+
+}  // namespace koi::core

@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "core/effect.h"
+#include "durable/input.h"
 #include "store/groups.h"
 
 namespace koi::durable {
@@ -32,7 +33,7 @@ class Deeds {
   // Inputs that speak of what was taken, at their place in the journal, live and in a recovery
   // alike: its delivery has had its final receipt, or an attempt at it may have been made. Who
   // keeps no deliveries open need not care.
-  virtual void settled(store::Group /*group*/, Hash128 /*key*/) {}
+  virtual void settled(store::Group /*group*/, const ReceiptFor& /*receipt*/) {}
   virtual void attempted(store::Group /*group*/, Hash128 /*key*/) {}
 
   // What must be known of all deeds taken so far when a recovery begins behind them (those still

@@ -100,10 +100,10 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
       standing = core::decide(plan_, *state, now, effects_, &waking_);
     }
   } else {
-    Receipt receipt = std::get<ReceiptFor>(given).receipt;
-    receipt.time = stamp_;
-    standing = core::decide(plan_, *state, receipt, effects_, &waking_);
-    deeds_.settled(group_, receipt.key);
+    ReceiptFor came = std::get<ReceiptFor>(given);
+    came.receipt.time = stamp_;
+    standing = core::decide(plan_, *state, came.receipt, effects_, &waking_);
+    deeds_.settled(group_, came);
   }
   hand_on(*state, position, partition);
   // A receipt that nobody waits for has fired what was due before it.

@@ -31,7 +31,9 @@ class Outside final : public Deeds {
     EXPECT_EQ(frozen, "frozen " + std::to_string(group));
     return {};
   }
-  void settled(store::Group, Hash128 key) override { told("settled", key); }
+  void settled(store::Group, const ReceiptFor& receipt) override {
+    told("settled", receipt.receipt.key);
+  }
   void attempted(store::Group, Hash128 key) override { told("attempted", key); }
   void begin_life() {
     in_this_life_.clear();

@@ -12,6 +12,8 @@ void append_hex(std::string& out, Hash128 hash) {
     for (int shift = 60; shift >= 0; shift -= 4) out.push_back(digits[(half >> shift) & 15]);
 }
 
+}  // namespace
+
 void append_value(std::string& out, const Schema& schema, const Type& type, const Value& value) {
   switch (value.kind()) {
     case Kind::Missing: out += "null"; return;
@@ -44,8 +46,6 @@ void append_value(std::string& out, const Schema& schema, const Type& type, cons
     }
   }
 }
-
-}  // namespace
 
 void EffectLines::append_time(std::string& out, Timestamp at) {
   if (at != time_) {

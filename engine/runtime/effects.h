@@ -9,6 +9,9 @@
 
 namespace koi::runtime {
 
+// Appends a value as JSON: money as a text, enum values by name, missing as null.
+void append_value(std::string& out, const Schema& schema, const Type& type, const Value& value);
+
 // Appends effects as lines. Keeps what it knows of the clock between calls; one thread each.
 class EffectLines {
  public:

@@ -177,18 +177,10 @@ class Stepper {
   }
 
   void note(const Customer& customer, const core::Effect& effect, std::uint64_t arrival) {
-    CampaignFigures& figures = figures_.campaigns[effect.campaign.index()];
-    switch (effect.action) {
-      case core::Action::Enter: ++figures.entered; break;
-      case core::Action::Leave: ++figures.left; break;
-      case core::Action::Goal: ++figures.goals; break;
-      case core::Action::Set: ++figures.set; break;
-      case core::Action::Refuse: ++figures.refused[static_cast<std::size_t>(effect.reason)]; break;
-      case core::Action::Send:
-        ++figures.sent;
-        ++figures_.sent_by_channel[effect.channel.index()];
-        if (keep_messages_) sample(customer, effect, arrival);
-        break;
+    figures_.campaigns[effect.campaign.index()].count(effect);
+    if (effect.action == core::Action::Send) {
+      ++figures_.sent_by_channel[effect.channel.index()];
+      if (keep_messages_) sample(customer, effect, arrival);
     }
     if (!wants_lines_) return;
     const std::size_t begin = out_.size();
@@ -425,17 +417,8 @@ class Run {
     std::vector<Stepper::Sample> samples;
     for (const auto& stepper : team_.steppers()) {
       const Summary& part = stepper->figures();
-      for (std::size_t i = 0; i < part.campaigns.size(); ++i) {
-        CampaignFigures& whole = summary_.campaigns[i];
-        const CampaignFigures& figures = part.campaigns[i];
-        whole.entered += figures.entered;
-        whole.left += figures.left;
-        whole.goals += figures.goals;
-        whole.sent += figures.sent;
-        whole.set += figures.set;
-        for (std::size_t reason = 0; reason < reason_count; ++reason)
-          whole.refused[reason] += figures.refused[reason];
-      }
+      for (std::size_t i = 0; i < part.campaigns.size(); ++i)
+        summary_.campaigns[i].add(part.campaigns[i]);
       for (std::size_t i = 0; i < part.sent_by_channel.size(); ++i)
         summary_.sent_by_channel[i] += part.sent_by_channel[i];
       summary_.late += part.late;

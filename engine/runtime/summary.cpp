@@ -131,6 +131,27 @@ std::string listed(const Teller& teller, const UnknownNames& names) {
 
 }  // namespace
 
+void CampaignFigures::count(const core::Effect& effect) {
+  switch (effect.action) {
+    case core::Action::Enter: ++entered; break;
+    case core::Action::Leave: ++left; break;
+    case core::Action::Goal: ++goals; break;
+    case core::Action::Send: ++sent; break;
+    case core::Action::Set: ++set; break;
+    case core::Action::Refuse: ++refused[static_cast<std::size_t>(effect.reason)]; break;
+  }
+}
+
+void CampaignFigures::add(const CampaignFigures& other) {
+  entered += other.entered;
+  left += other.left;
+  goals += other.goals;
+  sent += other.sent;
+  set += other.set;
+  for (std::size_t reason = 0; reason < reason_count; ++reason)
+    refused[reason] += other.refused[reason];
+}
+
 std::string render(const plan::Plan& plan, const Summary& summary, Language language) {
   const Teller teller(plan, summary, language);
   std::string out;

@@ -19,6 +19,8 @@ constexpr std::size_t reason_count = static_cast<std::size_t>(core::Reason::Fail
 struct CampaignFigures {
   std::uint64_t entered = 0, left = 0, goals = 0, sent = 0, set = 0;
   std::array<std::uint64_t, reason_count> refused{};  // by reason
+  void count(const core::Effect& effect);
+  void add(const CampaignFigures& other);
 };
 
 // A message as its reader sees it.

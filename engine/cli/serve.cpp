@@ -1,0 +1,113 @@
+#include <unistd.h>
+#include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <cstdlib>
+#include <fstream>
+#include <memory>
+
+#include "cli/command.h"
+#include "cli/program.h"
+#include "compile/compile.h"
+#include "connectors/list.h"
+#include "runtime/environment.h"
+#include "serve/server.h"
+
+namespace koi::cli {
+
+namespace {
+
+struct Options {
+  std::vector<std::string> paths;
+  std::string data, environment, listen = "127.0.0.1:8700", token_file, language;
+  std::uint16_t groups = 0, other_ports = 0;
+  std::uint64_t memory_mib = 256;
+};
+
+// "127.0.0.1:8700", "[::1]:8700", ":8700", "8700"
+bool read_listen(const std::string& text, serve::ServerOptions& into) {
+  const std::size_t colon = text.rfind(':');
+  std::string host = colon == std::string::npos ? "" : text.substr(0, colon);
+  const std::string port = colon == std::string::npos ? text : text.substr(colon + 1);
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+    host = host.substr(1, host.size() - 2);
+  if (!host.empty()) into.address = host;
+  const auto read = std::from_chars(port.data(), port.data() + port.size(), into.port);
+  return read.ec == std::errc() && read.ptr == port.data() + port.size();
+}
+
+Result<std::string> read_token(const std::string& file) {
+  if (file.empty()) {
+    const char* token = std::getenv("KOI_TOKEN");
+    return std::string(token ? token : "");
+  }
+  std::ifstream in(file, std::ios::binary);
+  std::string token;
+  if (!std::getline(in, token) || token.empty())
+    return Error{"token", "`" + file + "` has no token in its first line; put one there"};
+  return token;
+}
+
+int serve(const Options& options) {
+  const Language language = language_of(options.language);
+  const auto program = load_program(options.paths, language);
+  if (!program) return trouble(program.error().what);
+  if (program->errors > 0) return print(render(*program, language, false), Findings);
+
+  serve::ServerOptions server;
+  server.data = options.data;
+  server.groups = options.groups;
+  server.other_ports = options.other_ports;
+  server.memory = options.memory_mib << 20;
+  server.version = KOI_VERSION;
+  if (!read_listen(options.listen, server))
+    return trouble("`--listen " + options.listen + "` is no address; write it as 127.0.0.1:8700");
+  auto token = read_token(options.token_file);
+  if (!token) return trouble(token.error().what);
+  server.token = *std::move(token);
+  server.ready = [](const std::string& url) {
+    print("Koi serves at " + url + " (Ctrl-C stops it)\n");
+    std::fflush(stdout);
+  };
+
+  runtime::Environment environment;
+  if (!options.environment.empty()) {
+    auto read = runtime::read_environment(options.environment);
+    if (!read) return trouble(read.error().what);
+    environment = *std::move(read);
+  }
+  HashInput name;
+  for (const Source& source : program->sources) name.text(source.text());
+  const plan::Plan plan = compile::compile(program->program, 1);
+  const auto served = serve::serve(plan, name.hash64(), environment, connectors::all(), server);
+  return served ? Done : trouble(served.error().what);
+}
+
+}  // namespace
+
+std::function<int()> add_serve(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
+  app.add_option("--data", options->data,
+                 "The folder that keeps everything; made where it is missing")
+      ->required();
+  app.add_option(
+      "--env", options->environment,
+      "Which connector serves which channel (docs/connectors.md); none: all to the console");
+  app.add_option("--listen", options->listen, "Address and port")->capture_default_str();
+  app.add_option("--other-ports", options->other_ports,
+                 "Where the port is in use, so many of the next ones are tried")
+      ->capture_default_str();
+  app.add_option("--token-file", options->token_file,
+                 "Its first line is the token that requests must bring; else KOI_TOKEN");
+  app.add_option("--memory", options->memory_mib, "For customers' states, in MiB")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--groups", options->groups,
+                 "Of partitions, in a new data folder; else one for each core")
+      ->check(CLI::Range(1, 1024));
+  add_language(app, options->language);
+  return [options] { return serve(*options); };
+}
+
+}  // namespace koi::cli

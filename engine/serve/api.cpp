@@ -1,0 +1,178 @@
+#include "serve/api.h"
+
+#include <openssl/crypto.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json.h"
+#include "serve/customer_view.h"
+#include "serve/figures.h"
+
+namespace koi::serve {
+
+namespace {
+
+constexpr std::size_t timeline_lines = 100;
+constexpr std::string_view v1_customers = "/v1/customers/";
+
+std::string problem(std::string_view code, std::string_view what) {
+  std::string out = R"({"error":)";
+  append_json_string(out, code);
+  out += R"(,"message":)";
+  append_json_string(out, what);
+  return out + "}\n";
+}
+
+net::Answer refused(int status, std::string_view code, std::string_view what) {
+  net::Answer answer;
+  answer.status = status;
+  answer.body = problem(code, what);
+  return answer;
+}
+
+// What went wrong on the way of a request that was good.
+net::Answer failed(const Error& error) {
+  net::Answer answer = refused(503, error.code, error.what);
+  if (error.code == "busy") answer.status = 429;
+  if (error.code == "too_many") answer.status = 413;
+  if (answer.status != 413) answer.headers.push_back({"Retry-After", "1"});
+  return answer;
+}
+
+net::Answer answer_of(const std::vector<LineResult>& results) {
+  std::size_t accepted = 0, duplicates = 0, refused = 0;
+  std::string lines;
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    const LineResult& result = results[i];
+    accepted += result.came == Came::Accepted;
+    duplicates += result.came == Came::Duplicate;
+    refused += result.came == Came::Rejected || result.came == Came::UnknownType;
+    lines += i == 0 ? "" : ",";
+    lines += R"({"line":)" + std::to_string(i + 1) + R"(,"status":")";
+    lines.append(name_of(result.came)) += '"';
+    if (!result.reason.empty()) {
+      lines += R"(,"reason":)";
+      append_json_string(lines, result.reason);
+    }
+    lines += '}';
+  }
+  net::Answer answer;
+  answer.status = !results.empty() && refused == results.size() ? 400 : 200;
+  answer.body = R"({"accepted":)" + std::to_string(accepted) + R"(,"duplicates":)" +
+                std::to_string(duplicates) + R"(,"rejected":)" + std::to_string(refused) +
+                R"(,"results":[)" + lines + "]}\n";
+  return answer;
+}
+
+bool is_lines(const net::Asked& asked) {
+  const std::string* type = net::find(asked.headers, "Content-Type");
+  return type && (type->find("ndjson") != std::string::npos ||
+                  type->find("jsonl") != std::string::npos || type->starts_with("text/plain"));
+}
+
+}  // namespace
+
+Api::Api(Shown shown, std::string token)
+    : shown_(std::move(shown)), token_(std::move(token)), began_(shown_.clock.now()) {}
+
+void Api::begin(Deployment& deployment, Reception& reception) {
+  deployment_ = &deployment;
+  reception_ = &reception;
+  why_not_ready_.clear();
+}
+
+void Api::end(std::string why) { why_not_ready_ = std::move(why); }
+
+// A page of another site must not speak through the browser of who sits at this machine.
+bool Api::is_allowed(const net::Asked& asked) const {
+  if (token_.empty()) {
+    const std::string* origin = net::find(asked.headers, "Origin");
+    const std::string* host = net::find(asked.headers, "Host");
+    return !origin || (host && *origin == "http://" + *host);
+  }
+  const std::string* given = net::find(asked.headers, "Authorization");
+  const std::string wanted = "Bearer " + token_;
+  return given && given->size() == wanted.size() &&
+         CRYPTO_memcmp(given->data(), wanted.data(), wanted.size()) == 0;
+}
+
+void Api::handle(net::Asked asked, net::Reply reply) {
+  const auto is = [&](std::string_view method, std::string_view path) {
+    return asked.method == method && asked.path == path;
+  };
+  const auto say = [&](std::string body, const char* type = "application/json") {
+    net::Answer answer;
+    answer.body = std::move(body);
+    answer.content_type = type;
+    reply.send(std::move(answer));
+  };
+  if (is("GET", "/healthz")) return say("{\"status\":\"ok\"}\n");
+  if (is("GET", "/readyz") && why_not_ready_.empty()) {
+    if (deployment_->is_full())
+      return reply.send(refused(503, "busy", "too many messages wait to be delivered"));
+    return say("{\"status\":\"ready\"}\n");
+  }
+  if (!why_not_ready_.empty()) return reply.send(failed({"not_ready", why_not_ready_}));
+  if (!is_allowed(asked))
+    return reply.send(token_.empty()
+                          ? refused(403, "origin", "requests from pages of other sites are refused")
+                          : refused(401, "token", "say who you are: Authorization: Bearer TOKEN"));
+
+  if (is("POST", "/v1/events")) return take_events(std::move(asked), std::move(reply));
+  if (is("GET", "/v1/campaigns")) return say(campaigns());
+  if (is("GET", "/metrics")) return say(metrics(), "text/plain; version=0.0.4; charset=utf-8");
+  if (is("GET", "/")) {
+    net::Answer answer;
+    answer.body = page();
+    answer.content_type = "text/html; charset=utf-8";
+    answer.headers.push_back(
+        {"Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'"});
+    return reply.send(std::move(answer));
+  }
+  if (asked.path.starts_with(v1_customers) && asked.method == "GET" &&
+      asked.path.size() > v1_customers.size())
+    return show_customer(asked.path.substr(v1_customers.size()), std::move(reply));
+  const bool is_known = asked.path == "/v1/events" || asked.path == "/v1/campaigns" ||
+                        asked.path == "/metrics" || asked.path == "/" ||
+                        asked.path.starts_with(v1_customers);
+  reply.send(is_known ? refused(405, "method", "this address does not know that method")
+                      : refused(404, "path", "there is nothing here; GET / lists what there is"));
+}
+
+void Api::take_events(net::Asked asked, net::Reply reply) {
+  const bool lines = is_lines(asked);
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  reception_->take(std::move(asked.body), lines, [place](Result<std::vector<LineResult>> results) {
+    place->send(results ? answer_of(*results) : failed(results.error()));
+  });
+}
+
+void Api::show_customer(std::string subject, net::Reply reply) {
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  reception_->customer_of(std::move(subject), [this, place](Result<std::string> customer) {
+    if (!customer) return place->send(failed(customer.error()));
+    auto timeline = shown_.timeline.of(*customer, timeline_lines);
+    if (!timeline) return place->send(failed(timeline.error()));
+    deployment_->writers().look(
+        *customer, [this, place, lines = *std::move(timeline)](Result<const core::State*> state) {
+          if (!state) return place->send(failed(state.error()));
+          if (!*state) return place->send(refused(404, "customer", "nobody is known by that id"));
+          net::Answer answer;
+          answer.body = customer_view(shown_.plan, **state, shown_.clock.now(), lines) + "\n";
+          place->send(std::move(answer));
+        });
+  });
+}
+
+std::string Api::campaigns() const {
+  return campaigns_json(shown_.plan, shown_.rules, deployment_->deliveries().figures());
+}
+std::string Api::metrics() const {
+  return metrics_text(shown_, *deployment_, *reception_, shown_.clock.now() - began_);
+}
+std::string Api::page() const {
+  return status_page(shown_, *deployment_, shown_.clock.now() - began_);
+}
+
+}  // namespace koi::serve

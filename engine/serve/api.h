@@ -1,0 +1,43 @@
+// Api: what the server answers over HTTP. docs/operating.md lists it for those who call it.
+#pragma once
+
+#include <string>
+
+#include "net/server.h"
+#include "serve/deployment.h"
+#include "serve/figures.h"
+#include "serve/reception.h"
+
+namespace koi::serve {
+
+// On the thread that runs the io_context, as its handler; what it is given must outlive it.
+class Api {
+ public:
+  // Requests want `Authorization: Bearer TOKEN`, but for /healthz and /readyz; an empty token:
+  // none.
+  Api(Shown shown, std::string token);
+
+  // Until then everything but /healthz is answered with 503.
+  void begin(Deployment& deployment, Reception& reception);
+  // From here on again, with the reason.
+  void end(std::string why);
+
+  void handle(net::Asked asked, net::Reply reply);
+
+ private:
+  void take_events(net::Asked asked, net::Reply reply);
+  void show_customer(std::string subject, net::Reply reply);
+  std::string campaigns() const;
+  std::string metrics() const;
+  std::string page() const;
+  bool is_allowed(const net::Asked& asked) const;
+
+  Shown shown_;
+  std::string token_;
+  Timestamp began_;
+  Deployment* deployment_ = nullptr;
+  Reception* reception_ = nullptr;
+  std::string why_not_ready_ = "the server is starting";
+};
+
+}  // namespace koi::serve

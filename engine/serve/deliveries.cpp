@@ -1,0 +1,323 @@
+#include "serve/deliveries.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/json.h"
+#include "model/codec.h"
+
+namespace koi::serve {
+
+namespace {
+
+constexpr std::uint8_t frozen_version = 1;
+constexpr std::size_t most_untold =
+    200'000;  // lines of a group, while the timeline cannot be written
+
+// --- Bytes --------------------------------------------------------------------------------------
+
+void write(ByteWriter& out, const Delivery& delivery) {
+  out.hash(delivery.key);
+  out.text(delivery.customer);
+  out.unsigned_(delivery.addresses.size());
+  for (const Address& address : delivery.addresses) {
+    out.text(address.kind);
+    out.text(address.value);
+  }
+  for (const std::string* text : {&delivery.channel, &delivery.campaign, &delivery.content,
+                                  &delivery.title, &delivery.body, &delivery.link})
+    out.text(*text);
+  out.time(delivery.not_before);
+  out.time(delivery.not_after);
+}
+
+Delivery read_delivery(ByteReader& in) {
+  Delivery delivery;
+  delivery.key = in.hash();
+  delivery.customer = in.text();
+  for (std::size_t left = in.count(2); left > 0; --left) {
+    std::string kind(in.text());
+    delivery.addresses.push_back({std::move(kind), std::string(in.text())});
+  }
+  for (std::string* text : {&delivery.channel, &delivery.campaign, &delivery.content,
+                            &delivery.title, &delivery.body, &delivery.link})
+    *text = in.text();
+  delivery.not_before = in.time();
+  delivery.not_after = in.time();
+  return delivery;
+}
+
+void write(ByteWriter& out, const runtime::CampaignFigures& figures) {
+  for (const std::uint64_t n :
+       {figures.entered, figures.left, figures.goals, figures.sent, figures.set})
+    out.unsigned_(n);
+  out.unsigned_(figures.refused.size());
+  for (const std::uint64_t n : figures.refused) out.unsigned_(n);
+}
+
+runtime::CampaignFigures read_figures(ByteReader& in) {
+  runtime::CampaignFigures figures;
+  for (std::uint64_t* n :
+       {&figures.entered, &figures.left, &figures.goals, &figures.sent, &figures.set})
+    *n = in.unsigned_();
+  for (std::size_t i = 0, count = in.count(); i < count; ++i) {
+    const std::uint64_t n = in.unsigned_();
+    if (i < figures.refused.size()) figures.refused[i] = n;
+  }
+  return figures;
+}
+
+void write(ByteWriter& out, const std::vector<store::TimelineEntry>& entries) {
+  for (const store::TimelineEntry& entry : entries) {
+    out.unsigned_(entry.partition);
+    out.text(entry.customer);
+    out.time(entry.time);
+    out.hash(entry.key);
+    out.text(entry.line);
+  }
+}
+
+// --- Lines --------------------------------------------------------------------------------------
+
+// What became of a delivery, as a line beside the decisions.
+std::string line_of(const runtime::Send& send, const Receipt& receipt, const Zone& zone) {
+  std::string out = R"({"time":)";
+  append_json_string(out, to_string(receipt.time, zone));
+  const auto member = [&](std::string_view key, std::string_view value) {
+    out.append(key);
+    append_json_string(out, value);
+  };
+  const bool is_delivered = receipt.failure == Failure::None;
+  member(R"(,"customer":)", send.delivery.customer);
+  member(R"(,"campaign":)", send.delivery.campaign);
+  member(R"(,"action":)", is_delivered ? "delivered" : "failed");
+  member(R"(,"name":)", send.delivery.content);
+  member(R"(,"channel":)", send.delivery.channel);
+  member(R"(,"key":)", to_hex(receipt.key));
+  if (!is_delivered) member(R"(,"reason":)", name_of(receipt.failure));
+  return out + "}";
+}
+
+}  // namespace
+
+Deliveries::Deliveries(const plan::Plan& plan, store::Groups groups)
+    : plan_(plan), groups_(groups) {
+  for (store::Group group = 0; group < groups.count; ++group) {
+    of_group_.push_back(std::unique_ptr<Group>(new Group{.mutex = {},
+                                                         .open = {},
+                                                         .figures = {},
+                                                         .of_campaign = {},
+                                                         .untold = {},
+                                                         .at_hand = {},
+                                                         .lines = runtime::EffectLines(plan),
+                                                         .line = {}}));
+    find_figures(*of_group_.back());
+  }
+}
+
+void Deliveries::find_figures(Group& group) const {
+  group.of_campaign.clear();
+  for (const plan::Campaign& campaign : plan_.campaigns)
+    group.of_campaign.push_back(&group.figures[campaign.symbol.name]);
+}
+
+void Deliveries::hand_over_to(HandOver hand_over) { hand_over_ = std::move(hand_over); }
+void Deliveries::submit_with(Submit submit) { submit_ = std::move(submit); }
+
+bool Deliveries::has_channel(const Delivery& delivery) const {
+  return std::any_of(plan_.channels.begin(), plan_.channels.end(),
+                     [&](const auto& channel) { return channel.symbol.name == delivery.channel; });
+}
+
+// --- What the writers tell ----------------------------------------------------------------------
+
+void Deliveries::begin(Group& group, const durable::Deed& deed, std::vector<runtime::Send>& sends) {
+  const core::Effect& effect = deed.effect;
+  const plan::Channel& channel = plan_.channels[effect.channel.index()];
+  runtime::Send send{{}, effect.time, deed.position};
+  Delivery& delivery = send.delivery;
+  delivery.key = effect.key;
+  delivery.customer = deed.customer;
+  if (channel.reach_by)
+    delivery.addresses.push_back(
+        {plan_.schema.identifiers[channel.reach_by.index()], effect.text->address});
+  delivery.channel = channel.symbol.name;
+  delivery.campaign = plan_.campaigns[effect.campaign.index()].symbol.name;
+  delivery.content = plan_.contents[effect.content.index()].name;
+  delivery.title = effect.text->title;
+  delivery.body = effect.text->body;
+  delivery.link = effect.text->link;
+  delivery.not_after = effect.not_after;
+  if (!group.open.try_emplace(effect.key, OpenDelivery{send, false}).second) return;
+  ++open_;
+  sends.push_back(std::move(send));
+}
+
+void Deliveries::note(Group& group, store::TimelineEntry entry) {
+  if (group.untold.size() >= most_untold) {
+    ++lost_lines_;
+    return;
+  }
+  group.untold.push_back(std::move(entry));
+}
+
+void Deliveries::take(store::Group number, std::vector<durable::Deed> deeds) {
+  std::vector<runtime::Send> sends;
+  {
+    Group& group = *of_group_[number];
+    const std::lock_guard lock(group.mutex);
+    for (durable::Deed& deed : deeds) {
+      group.of_campaign[deed.effect.campaign.index()]->count(deed.effect);
+      if (deed.effect.action == core::Action::Send) begin(group, deed, sends);
+      group.line.clear();
+      group.lines.append(group.line, deed.customer, deed.effect);
+      group.line.pop_back();  // its line feed
+      note(group, {deed.partition, std::move(deed.customer), deed.effect.time, deed.effect.key,
+                   group.line});
+    }
+  }
+  if (hand_over_ && !sends.empty()) hand_over_(std::move(sends));
+}
+
+void Deliveries::settled(store::Group number, const durable::ReceiptFor& came) {
+  Group& group = *of_group_[number];
+  const std::lock_guard lock(group.mutex);
+  const auto found = group.open.find(came.receipt.key);
+  if (found == group.open.end()) return;
+  note(group, {partition_of(came.customer), came.customer, came.receipt.time,
+               HashInput().text("receipt").text(to_hex(came.receipt.key)).hash128(),
+               line_of(found->second.send, came.receipt, *plan_.policy.zone)});
+  group.open.erase(found);
+  --open_;
+}
+
+void Deliveries::attempted(store::Group number, Hash128 key) {
+  Group& group = *of_group_[number];
+  const std::lock_guard lock(group.mutex);
+  const auto found = group.open.find(key);
+  if (found != group.open.end()) found->second.attempted = true;
+}
+
+std::string Deliveries::freeze(store::Group number) {
+  Group& group = *of_group_[number];
+  const std::lock_guard lock(group.mutex);
+  ByteWriter out;
+  out.byte(frozen_version);
+  out.unsigned_(group.open.size());
+  for (const auto& [key, open] : group.open) {
+    write(out, open.send.delivery);
+    out.time(open.send.decided);
+    out.unsigned_(open.send.position);
+    out.boolean(open.attempted);
+  }
+  out.unsigned_(group.figures.size());
+  for (const auto& [campaign, figures] : group.figures) {
+    out.text(campaign);
+    write(out, figures);
+  }
+  out.unsigned_(group.at_hand.size() + group.untold.size());
+  write(out, group.at_hand);
+  write(out, group.untold);
+  return out.take();
+}
+
+Result<void> Deliveries::thaw(store::Group number, std::string_view frozen) {
+  Group& group = *of_group_[number];
+  const std::lock_guard lock(group.mutex);
+  if (frozen.empty()) return {};
+  ByteReader in(frozen);
+  const std::uint8_t version = in.byte();
+  for (std::size_t left = in.count(30); left > 0; --left) {
+    OpenDelivery open;
+    open.send.delivery = read_delivery(in);
+    open.send.decided = in.time();
+    open.send.position = in.unsigned_();
+    open.attempted = in.boolean();
+    if (group.open.try_emplace(open.send.delivery.key, std::move(open)).second) ++open_;
+  }
+  group.figures.clear();
+  for (std::size_t left = in.count(7); left > 0; --left) {
+    const std::string campaign(in.text());
+    group.figures[campaign] = read_figures(in);
+  }
+  for (std::size_t left = in.count(20); left > 0; --left) {
+    store::TimelineEntry entry;
+    entry.partition = static_cast<Partition>(in.unsigned_());
+    entry.customer = in.text();
+    entry.time = in.time();
+    entry.key = in.hash();
+    entry.line = in.text();
+    group.untold.push_back(std::move(entry));
+  }
+  find_figures(group);
+  if (version == frozen_version && in.ok() && in.at_end()) return {};
+  return Error{"corrupt", "what group " + std::to_string(number) +
+                              "'s checkpoint keeps of its deliveries is damaged; restore the data "
+                              "directory from a backup"};
+}
+
+// --- What the outbox asks -----------------------------------------------------------------------
+
+void Deliveries::attempting(Hash128 key, std::uint64_t, std::function<void(Result<void>)> then) {
+  std::string customer;
+  for (const auto& group : of_group_) {
+    const std::lock_guard lock(group->mutex);
+    const auto found = group->open.find(key);
+    if (found != group->open.end()) customer = found->second.send.delivery.customer;
+  }
+  if (customer.empty()) return then(Error{"settled", "this delivery has its receipt already"});
+  if (auto taken = submit_(durable::AttemptFor{std::move(customer), key}, then); !taken)
+    then(std::move(taken).error());
+}
+
+Result<std::vector<runtime::OpenDeliveries::Open>> Deliveries::take_open() {
+  std::vector<Open> all;
+  for (const auto& group : of_group_) {
+    const std::lock_guard lock(group->mutex);
+    const auto begin = static_cast<std::ptrdiff_t>(all.size());
+    for (const auto& [key, open] : group->open)
+      if (has_channel(open.send.delivery)) all.push_back({open.send, open.attempted});
+    std::stable_sort(all.begin() + begin, all.end(), [](const Open& a, const Open& b) {
+      return a.send.position < b.send.position;
+    });
+  }
+  return all;
+}
+
+std::vector<durable::ReceiptFor> Deliveries::without_channel(Timestamp now) const {
+  std::vector<durable::ReceiptFor> failed;
+  for (const auto& group : of_group_) {
+    const std::lock_guard lock(group->mutex);
+    for (const auto& [key, open] : group->open)
+      if (!has_channel(open.send.delivery))
+        failed.push_back({open.send.delivery.customer, {key, now, Failure::Failed}});
+  }
+  return failed;
+}
+
+// --- For others ---------------------------------------------------------------------------------
+
+std::map<std::string, runtime::CampaignFigures> Deliveries::figures() const {
+  std::map<std::string, runtime::CampaignFigures> all;
+  for (const auto& group : of_group_) {
+    const std::lock_guard lock(group->mutex);
+    for (const auto& [campaign, figures] : group->figures) all[campaign].add(figures);
+  }
+  return all;
+}
+
+Result<void> Deliveries::tell(store::Timeline& timeline) {
+  for (const auto& group : of_group_) {
+    {
+      const std::lock_guard lock(group->mutex);
+      if (group->at_hand.empty()) group->at_hand.swap(group->untold);
+    }
+    // Only this call changes `at_hand` once the group is at work, and freeze() reads it.
+    KOI_TRY(timeline.add(group->at_hand));
+    const std::lock_guard lock(group->mutex);
+    group->at_hand.clear();
+  }
+  return {};
+}
+
+}  // namespace koi::serve

@@ -1,0 +1,66 @@
+#include "serve/deployment.h"
+
+#include <asio/post.hpp>
+#include <utility>
+
+namespace koi::serve {
+
+Deployment::Deployment(Ground ground, Settings settings)
+    : ground_(std::move(ground)),
+      settings_(settings),
+      deliveries_(ground_.plan, ground_.groups),
+      links_(ground_.identifiers) {}
+
+Result<std::unique_ptr<Deployment>> Deployment::open(Ground ground, Settings settings) {
+  std::unique_ptr<Deployment> made(new Deployment(std::move(ground), settings));
+  const Ground& given = made->ground_;
+  KOI_LET(made->writers_, durable::Writers::open(
+                              {given.plan, given.rules, given.journal, given.store, given.groups,
+                               made->deliveries_, [&clock = given.clock] { return clock.now(); }},
+                              made->settings_.writers));
+  made->door_ = std::make_unique<Door>(given.plan, made->links_, *made->writers_);
+  return made;
+}
+
+// The threads that decide must be gone before what they hand their decisions to.
+Deployment::~Deployment() { writers_.reset(); }
+
+Result<void> Deployment::begin_sending() {
+  outbox_ = std::make_shared<runtime::Outbox>(
+      ground_.executor, ground_.clock, settings_.outbox, ground_.lanes, deliveries_,
+      [this](runtime::Ended ended) {
+        // Refused only when the writers are stopping: the next start asks the provider again.
+        static_cast<void>(
+            writers_->submit({durable::ReceiptFor{std::move(ended.customer), ended.receipt}}, {},
+                             durable::Lane::Inner));
+      },
+      ground_.say);
+  deliveries_.submit_with([this](durable::Given input, std::function<void(Result<void>)> done) {
+    return writers_->submit(
+        {std::move(input)},
+        [done = std::move(done)](Result<std::vector<durable::Answer>> answers) {
+          done(answers ? Result<void>() : Result<void>(answers.error()));
+        },
+        durable::Lane::Inner);
+  });
+  KOI_TRY(outbox_->recover());
+  deliveries_.hand_over_to([executor = ground_.executor,
+                            weak = std::weak_ptr(outbox_)](std::vector<runtime::Send> sends) {
+    asio::post(executor, [weak, sends = std::move(sends)]() mutable {
+      if (const auto outbox = weak.lock())
+        for (runtime::Send& send : sends) outbox->add(std::move(send));
+    });
+  });
+  std::vector<durable::Given> failed;
+  for (durable::ReceiptFor& receipt : deliveries_.without_channel(ground_.clock.now()))
+    failed.emplace_back(std::move(receipt));
+  return writers_->submit(std::move(failed), {}, durable::Lane::Inner);
+}
+
+void Deployment::start(std::function<void(const Error&)> trouble) {
+  writers_->start(std::move(trouble));
+}
+
+Result<void> Deployment::stop() { return writers_->stop(); }
+
+}  // namespace koi::serve

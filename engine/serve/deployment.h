@@ -1,0 +1,82 @@
+// Deployment: rules at work on data: the writers, the deliveries that follow from what they decide,
+// the outbox that carries them out, and the door. Everything that the network is not; the server
+// and the simulator stand on it.
+#pragma once
+
+#include <asio/any_io_executor.hpp>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/result.h"
+#include "durable/writers.h"
+#include "plan/plan.h"
+#include "runtime/clock.h"
+#include "runtime/outbox.h"
+#include "serve/deliveries.h"
+#include "serve/door.h"
+#include "serve/links.h"
+#include "store/identifiers.h"
+#include "store/journal.h"
+#include "store/store.h"
+
+namespace koi::serve {
+
+struct Settings {
+  durable::Settings writers;
+  runtime::OutboxSettings outbox;
+};
+
+// What a deployment stands on. All that is referred to must outlive it.
+struct Ground {
+  const plan::Plan& plan;
+  std::uint64_t rules;  // names the program that `plan` is
+  store::Journal& journal;
+  store::Store& store;
+  store::Groups groups;
+  store::Identifiers& identifiers;
+  const runtime::Clock& clock;       // read on several threads
+  asio::any_io_executor executor;    // of the one thread on which the outbox and connectors run
+  std::vector<runtime::Lane> lanes;  // one for each channel of the plan
+  runtime::Outbox::Say say;          // the outbox's words
+};
+
+class Deployment {
+ public:
+  // Recovers what was decided since the last stop; nothing is sent yet. Errors are those of
+  // Writers::open.
+  static Result<std::unique_ptr<Deployment>> open(Ground ground, Settings settings);
+  // Without a stop() before it, it is as if the process had died here. On the executor's thread, or
+  // when nobody runs it any more.
+  ~Deployment();
+
+  // Takes up the deliveries that are open and lets new ones go. On the executor's thread.
+  Result<void> begin_sending();
+
+  // Starts the writers' threads; without it, they are driven by hand (durable::Writers).
+  void start(std::function<void(const Error&)> trouble);
+  // Closes the door to events, decides what is inside, and writes it back. The outbox should have
+  // been drained before. Blocks; never on the executor's thread.
+  Result<void> stop();
+
+  // True where so much waits to be delivered that no more events should come.
+  bool is_full() const { return deliveries_.open() >= settings_.outbox.capacity; }
+
+  Door& door() { return *door_; }  // one thread's
+  durable::Writers& writers() { return *writers_; }
+  Deliveries& deliveries() { return deliveries_; }
+  runtime::Outbox& outbox() { return *outbox_; }  // the executor's thread's
+
+ private:
+  Deployment(Ground ground, Settings settings);
+
+  Ground ground_;
+  Settings settings_;
+  Deliveries deliveries_;
+  StoredLinks links_;
+  std::unique_ptr<durable::Writers> writers_;
+  std::unique_ptr<Door> door_;
+  std::shared_ptr<runtime::Outbox> outbox_;
+};
+
+}  // namespace koi::serve

@@ -1,0 +1,174 @@
+#include "serve/door.h"
+
+#include <array>
+#include <memory>
+#include <utility>
+
+namespace koi::serve {
+
+namespace {
+
+constexpr std::array<std::string_view, 5> names{"accepted", "duplicate", "too_late", "unknown_type",
+                                                "rejected"};
+
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+// Where the JSON value that begins at `at` ends, as far as brackets and quotes tell; the text's end
+// where it does not.
+std::size_t end_of_value(std::string_view text, std::size_t at) {
+  int depth = 0;
+  bool in_quotes = false;
+  for (; at < text.size(); ++at) {
+    const char c = text[at];
+    if (in_quotes) {
+      if (c == '\\') ++at;
+      if (c == '"') in_quotes = false;
+      continue;
+    }
+    if (c == '"') in_quotes = true;
+    if (c == '{' || c == '[') ++depth;
+    if (c == '}' || c == ']') {
+      if (depth == 0) return at;  // of the array around it
+      if (--depth == 0) return at + 1;
+    }
+    if (c == ',' && depth == 0) return at;
+  }
+  return text.size();
+}
+
+std::vector<std::string_view> lines_of(std::string_view body) {
+  std::vector<std::string_view> lines;
+  while (!body.empty()) {
+    const std::size_t end = std::min(body.find('\n'), body.size());
+    const std::string_view line = trimmed(body.substr(0, end));
+    if (!line.empty()) lines.push_back(line);
+    body.remove_prefix(std::min(end + 1, body.size()));
+  }
+  return lines;
+}
+
+Came came_of(core::Standing standing) {
+  switch (standing) {
+    case core::Standing::Applied:
+    case core::Standing::Late: return Came::Accepted;
+    case core::Standing::TooLate: return Came::TooLate;
+    case core::Standing::Duplicate: return Came::Duplicate;
+  }
+  return Came::Accepted;
+}
+
+void count(Door::Figures& figures, const std::vector<LineResult>& results) {
+  for (const LineResult& result : results) {
+    switch (result.came) {
+      case Came::Accepted: ++figures.accepted; break;
+      case Came::Duplicate: ++figures.duplicate; break;
+      case Came::TooLate: ++figures.too_late; break;
+      case Came::UnknownType: ++figures.unknown_type; break;
+      case Came::Rejected: ++figures.rejected; break;
+    }
+  }
+}
+
+}  // namespace
+
+std::string_view name_of(Came came) { return names[static_cast<std::size_t>(came)]; }
+
+std::vector<std::string_view> events_of(std::string_view body, bool is_lines) {
+  const std::string_view text = trimmed(body);
+  if (text.empty()) return {};
+  if (is_lines) return lines_of(text);
+  if (text.front() != '[') {
+    // One object, over as many lines as it likes; or a line each, whatever the header said.
+    if (end_of_value(text, 0) >= text.size()) {
+      const auto lines = lines_of(text);
+      const bool is_each_whole = lines.size() > 1 && lines.front().back() == '}' &&
+                                 end_of_value(lines.front(), 0) == lines.front().size();
+      if (!is_each_whole) return {text};
+    }
+    return lines_of(text);
+  }
+  std::vector<std::string_view> events;
+  std::size_t at = 1;
+  const auto skip_spaces = [&] {
+    while (at < text.size() && is_space(text[at])) ++at;
+  };
+  for (skip_spaces(); at < text.size() && text[at] != ']'; skip_spaces()) {
+    std::size_t end = end_of_value(text, at);
+    if (end == at && text[at] != ',') end = text.size();  // nothing more can be made of it
+    events.push_back(trimmed(text.substr(at, end - at)));
+    at = end;
+    skip_spaces();
+    if (at < text.size() && text[at] == ',') ++at;
+  }
+  const std::string_view behind = trimmed(text.substr(std::min(at + 1, text.size())));
+  if (!behind.empty()) events.push_back(behind);
+  return events;
+}
+
+Door::Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers)
+    : plan_(plan),
+      links_(links),
+      writers_(writers),
+      decoder_(plan),
+      directory_(plan.schema, links),
+      figures_(std::make_shared<Figures>()) {}
+
+void Door::take(std::string_view body, bool is_lines, Answer answer) {
+  const auto events = events_of(body, is_lines);
+  if (events.size() > most_events)
+    return answer(Error{"too_many", "one request carries at most " + std::to_string(most_events) +
+                                        " events, this one has " + std::to_string(events.size()) +
+                                        "; send them in several"});
+  auto results = std::make_shared<std::vector<LineResult>>(events.size());
+  std::vector<durable::Given> inputs;
+  std::vector<std::size_t> places;  // of the inputs among the events
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    LineResult& result = (*results)[i];
+    switch (decoder_.decode(events[i], incoming_)) {
+      case runtime::Decoded::Event:
+        directory_.resolve(incoming_);
+        inputs.emplace_back(std::move(incoming_.event));
+        incoming_.event = Event();
+        places.push_back(i);
+        break;
+      case runtime::Decoded::UnknownType:
+        result = {Came::UnknownType,
+                  "the rules declare no event of this type; declare it, or leave it out"};
+        break;
+      case runtime::Decoded::Rejected: result = {Came::Rejected, decoder_.reason()}; break;
+    }
+  }
+  figures_->conflicts = directory_.conflicts();
+  // Nothing is journalled under a customer whom a crash could forget again.
+  if (auto linked = links_.commit(); !linked) return answer(std::move(linked).error());
+  auto taken =
+      writers_.submit(std::move(inputs), [results, places = std::move(places), figures = figures_,
+                                          answer](Result<std::vector<durable::Answer>> answers) {
+        if (!answers) return answer(std::move(answers).error());
+        for (std::size_t i = 0; i < places.size(); ++i)
+          (*results)[places[i]].came = came_of((*answers)[i].standing);
+        count(*figures, *results);
+        answer(std::move(*results));
+      });
+  if (taken) return;
+  if (taken.error().code == "busy") ++figures_->busy;
+  answer(std::move(taken).error());
+}
+
+Result<std::string> Door::customer_of(std::string_view subject) {
+  const std::size_t colon = subject.find(':');
+  if (colon != std::string_view::npos && plan_.schema.find_identifier(subject.substr(0, colon))) {
+    std::string customer(links_.find(subject));
+    KOI_TRY(links_.commit());
+    if (!customer.empty()) return customer;
+  }
+  return std::string(subject);
+}
+
+}  // namespace koi::serve

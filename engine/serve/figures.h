@@ -1,0 +1,37 @@
+// Figures: what a deployment has done, as JSON for programs, as text for Prometheus, as a page for
+// people. On the executor's thread, since the outbox is asked.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "base/time.h"
+#include "runtime/clock.h"
+#include "runtime/summary.h"
+#include "serve/deployment.h"
+#include "serve/reception.h"
+#include "store/timeline.h"
+
+namespace koi::serve {
+
+struct Shown {
+  const plan::Plan& plan;
+  std::string rules;    // the bundle's name
+  std::string version;  // of Koi
+  const runtime::Clock& clock;
+  store::Timeline& timeline;
+};
+
+// The campaigns of the rules in their order, each with what it did since the data began.
+std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
+                           const std::map<std::string, runtime::CampaignFigures>& figures);
+
+// Prometheus' text format, version 0.0.4
+// (https://prometheus.io/docs/instrumenting/exposition_formats/).
+std::string metrics_text(const Shown& shown, Deployment& deployment, const Reception& reception,
+                         Duration up);
+
+// A page without scripts that draws itself anew every few seconds.
+std::string status_page(const Shown& shown, Deployment& deployment, Duration up);
+
+}  // namespace koi::serve

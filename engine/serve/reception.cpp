@@ -1,0 +1,65 @@
+#include "serve/reception.h"
+
+#include <utility>
+
+namespace koi::serve {
+
+Reception::Reception(Deployment& deployment, std::size_t most_bytes)
+    : deployment_(deployment), most_bytes_(most_bytes), thread_([this] { run(); }) {}
+
+Reception::~Reception() {
+  {
+    const std::lock_guard lock(mutex_);
+    is_over_ = true;
+  }
+  changed_.notify_all();
+  thread_.join();
+}
+
+bool Reception::enqueue(Job job) {
+  {
+    const std::lock_guard lock(mutex_);
+    if (is_over_) return false;
+    bytes_ += job.text.size();
+    jobs_.push_back(std::move(job));
+  }
+  changed_.notify_one();
+  return true;
+}
+
+void Reception::take(std::string body, bool is_lines, Door::Answer answer) {
+  if (bytes_ + body.size() > most_bytes_ && bytes_ > 0)
+    return answer(Error{"busy",
+                        "more requests wait than can be taken; send this one again a "
+                        "little later"});
+  if (deployment_.is_full())
+    return answer(Error{"busy",
+                        "more messages wait to be delivered than can be kept; the channels "
+                        "are slow or down; send this again later"});
+  if (!enqueue({std::move(body), is_lines, answer, {}}))
+    answer(Error{"stopping", "this server is stopping and takes nothing more"});
+}
+
+void Reception::customer_of(std::string subject, std::function<void(Result<std::string>)> answer) {
+  if (!enqueue({std::move(subject), false, {}, answer}))
+    answer(Error{"stopping", "this server is stopping and shows nothing more"});
+}
+
+void Reception::run() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    changed_.wait(lock, [&] { return !jobs_.empty() || is_over_; });
+    if (jobs_.empty()) return;
+    const Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    if (job.found)
+      job.found(deployment_.door().customer_of(job.text));
+    else
+      deployment_.door().take(job.text, job.is_lines, job.answer);
+    bytes_ -= job.text.size();
+    lock.lock();
+  }
+}
+
+}  // namespace koi::serve

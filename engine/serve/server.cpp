@@ -1,0 +1,332 @@
+#include "serve/server.h"
+
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/executor_work_guard.hpp>
+#include <asio/io_context.hpp>
+#include <asio/ip/address.hpp>
+#include <asio/post.hpp>
+#include <asio/signal_set.hpp>
+#include <asio/use_future.hpp>
+#include <condition_variable>
+#include <csignal>
+#include <future>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "net/client.h"
+#include "net/server.h"
+#include "serve/api.h"
+#include "serve/deployment.h"
+#include "serve/log.h"
+#include "serve/reception.h"
+#include "store/sqlite_journal.h"
+#include "store/sqlite_store.h"
+
+namespace koi::serve {
+
+namespace {
+
+constexpr auto between_tellings = std::chrono::milliseconds(100);
+constexpr Duration kept_in_timeline = days(90);
+
+void info(std::string_view what) { log(channel::Level::Info, what); }
+
+bool is_own(const std::string& address) {
+  std::error_code fault;
+  const asio::ip::address parsed = asio::ip::make_address(address, fault);
+  return !fault && parsed.is_loopback();
+}
+
+// The data directory's files, open.
+struct Data {
+  store::Directory directory;
+  std::unique_ptr<store::SqliteJournal> journal;
+  std::unique_ptr<store::SqliteStore> states;
+  std::unique_ptr<store::Identifiers> identifiers;
+  std::unique_ptr<store::Timeline> timeline;
+
+  static Result<std::unique_ptr<Data>> open(const ServerOptions& options) {
+    KOI_LET(store::Directory directory, store::Directory::open(options.data));
+    auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}});
+    const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
+    const store::Groups groups{options.groups != 0 ? options.groups
+                                                   : static_cast<std::uint16_t>(cores)};
+    KOI_LET(data->journal, store::SqliteJournal::open(data->directory, groups));
+    KOI_LET(data->states, store::SqliteStore::open(data->directory, data->journal->groups()));
+    KOI_LET(data->identifiers, store::Identifiers::open(data->directory));
+    KOI_LET(data->timeline, store::Timeline::open(data->directory));
+    return data;
+  }
+};
+
+// An io_context with the one thread that runs it.
+class Network {
+ public:
+  Network() : work_(asio::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
+  ~Network() { stop(); }
+  Network(const Network&) = delete;
+  asio::io_context& context() { return context_; }
+
+  // Runs it there, and waits.
+  template <class What>
+  auto on_thread(What what) {
+    std::packaged_task<decltype(what())()> task(std::move(what));
+    auto done = task.get_future();
+    asio::post(context_, [&task] { task(); });
+    return done.get();
+  }
+  void stop() {
+    context_.stop();
+    if (thread_.joinable()) thread_.join();
+  }
+
+ private:
+  asio::io_context context_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread thread_;
+};
+
+// What ends a life: a signal, or trouble.
+class Ending {
+ public:
+  void because(std::optional<Error> error) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (ended_) return;
+      ended_ = true;
+      error_ = std::move(error);
+    }
+    changed_.notify_all();
+  }
+  std::optional<Error> wait() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_; });
+    return error_;
+  }
+  template <class Time>
+  bool wait_for(Time time) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, time, [&] { return ended_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool ended_ = false;
+  std::optional<Error> error_;
+};
+
+// Writes what was decided into the timeline, a few times a second, on a thread of its own.
+class Teller {
+ public:
+  Teller(Deliveries& deliveries, store::Timeline& timeline, const runtime::Clock& clock)
+      : deliveries_(deliveries), timeline_(timeline), clock_(clock), thread_([this] { run(); }) {}
+  ~Teller() {
+    over_.because(std::nullopt);
+    thread_.join();
+    tell();
+  }
+  Teller(const Teller&) = delete;
+
+ private:
+  void run() {
+    for (int turns = 0; !over_.wait_for(between_tellings); ++turns) {
+      tell();
+      if (turns % 6000 == 0)
+        if (const auto dropped = timeline_.drop(clock_.now() - kept_in_timeline); !dropped)
+          log(channel::Level::Warning, dropped.error().what);
+    }
+  }
+  void tell() {
+    const auto told = deliveries_.tell(timeline_);
+    if (!told && !is_failing_) log(channel::Level::Warning, told.error().what);
+    is_failing_ = !told;
+  }
+  Deliveries& deliveries_;
+  store::Timeline& timeline_;
+  const runtime::Clock& clock_;
+  bool is_failing_ = false;
+  Ending over_;
+  std::thread thread_;
+};
+
+// --- A life -------------------------------------------------------------------------------------
+
+class Life {
+ public:
+  Life(const plan::Plan& plan, std::uint64_t rules, const ServerOptions& options, Data& data)
+      : plan_(plan),
+        rules_(rules),
+        options_(options),
+        data_(data),
+        api_({plan, name_of(rules), options.version, clock_, *data.timeline}, options.token) {}
+  ~Life() {
+    // What runs on the network's thread ends there, before what it stands on.
+    network_.on_thread([this] { door_.reset(); });
+    network_.stop();
+    teller_.reset();
+    reception_.reset();
+    deployment_.reset();
+    lanes_.clear();
+    client_.reset();
+  }
+
+  Result<void> begin(const runtime::Environment& environment, channel::ConnectorTypes connectors) {
+    listen_to_signals();
+    KOI_TRY(open_door());
+    client_ = std::make_unique<net::Client>(network_.context().get_executor(), environment.http);
+    KOI_LET(lanes_, network_.on_thread([&] {
+      return runtime::open_lanes(
+          environment, plan_, connectors,
+          {network_.context().get_executor(), client_.get(), [this] { return clock_.now(); }, log});
+    }));
+    Settings settings;
+    settings.writers.budget = options_.memory;
+    KOI_LET(deployment_, Deployment::open({plan_, rules_, *data_.journal, *data_.states,
+                                           data_.journal->groups(), *data_.identifiers, clock_,
+                                           network_.context().get_executor(), lanes_, log},
+                                          settings));
+    tell_recovered();
+    KOI_TRY(network_.on_thread([this] { return deployment_->begin_sending(); }));
+    deployment_->start([this](const Error& error) { trouble(error); });
+    teller_ = std::make_unique<Teller>(deployment_->deliveries(), *data_.timeline, clock_);
+    reception_ = std::make_unique<Reception>(*deployment_);
+    network_.on_thread([this] {
+      asio::co_spawn(network_.context(), deployment_->outbox().run(), asio::detached);
+      api_.begin(*deployment_, *reception_);
+    });
+    return {};
+  }
+
+  std::string url() const {
+    const std::string host = options_.address.find(':') == std::string::npos
+                                 ? options_.address
+                                 : "[" + options_.address + "]";
+    return "http://" + host + ":" + std::to_string(port_);
+  }
+
+  std::optional<Error> wait() { return ending_.wait(); }
+
+  // Nothing accepted is lost: events first, then what is under way to the channels, then the
+  // states.
+  Result<void> end() {
+    info("stopping: finishing what is under way");
+    const auto stopped = network_.on_thread([this] {
+      return asio::co_spawn(network_.context(), door_->stop(options_.drain), asio::use_future);
+    });
+    stopped.wait();
+    reception_.reset();
+    network_
+        .on_thread([this] {
+          return asio::co_spawn(network_.context(), deployment_->outbox().drain(options_.drain),
+                                asio::use_future);
+        })
+        .wait();
+    auto done = deployment_->stop();
+    teller_.reset();
+    if (done) info("stopped: everything is stored");
+    return done;
+  }
+
+ private:
+  static std::string name_of(std::uint64_t rules) { return to_hex({0, rules}).substr(16); }
+
+  Result<void> open_door() {
+    net::ServerSettings settings;
+    settings.address = options_.address;
+    for (int tries = 0;; ++tries) {
+      settings.port = static_cast<std::uint16_t>(options_.port + tries);
+      auto opened = network_.on_thread([&] {
+        return asio::co_spawn(
+            network_.context(),
+            [](Life& life, net::ServerSettings with) -> asio::awaitable<void> {
+              auto door =
+                  co_await net::Server::open(life.network_.context(), std::move(with),
+                                             [&life](net::Asked asked, net::Reply reply) {
+                                               life.api_.handle(std::move(asked), std::move(reply));
+                                             });
+              life.opened_.emplace(std::move(door));
+            }(*this, settings),
+            asio::use_future);
+      });
+      opened.get();
+      Result<std::unique_ptr<net::Server>> door = *std::exchange(opened_, std::nullopt);
+      if (!door && door.error().code == "port_in_use" && tries < options_.other_ports) continue;
+      KOI_LET(door_, std::move(door));
+      port_ = door_->port();
+      return {};
+    }
+  }
+
+  void listen_to_signals() {
+    std::signal(SIGPIPE, SIG_IGN);
+    std::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow is a full disk
+    network_.on_thread([this] {
+      signals_.emplace(network_.context(), SIGTERM, SIGINT);
+      signals_->async_wait([this](std::error_code fault, int) {
+        if (fault) return;
+        ending_.because(std::nullopt);
+        signals_->async_wait([](std::error_code again, int) {
+          if (!again) std::_Exit(130);  // as a kill: the next start recovers
+        });
+      });
+    });
+  }
+
+  void trouble(const Error& error) {
+    log(channel::Level::Problem, error.what);
+    // What may go well later is tried again by the writers themselves.
+    if (error.code != "full") ending_.because(error);
+  }
+
+  void tell_recovered() {
+    std::uint64_t inputs = 0;
+    for (const durable::Recovered& group : deployment_->writers().recovered())
+      inputs += group.inputs;
+    if (inputs > 0)
+      info("recovered: " + std::to_string(inputs) +
+           " inputs behind the last checkpoint were decided again");
+    if (const std::size_t open = deployment_->deliveries().open(); open > 0)
+      info(std::to_string(open) + " deliveries are open from before");
+  }
+
+  const plan::Plan& plan_;
+  const std::uint64_t rules_;
+  const ServerOptions& options_;
+  Data& data_;
+  const runtime::SystemClock clock_;
+  Api api_;
+  Ending ending_;
+  Network network_;
+  std::optional<asio::signal_set> signals_;
+  std::unique_ptr<net::Client> client_;
+  std::vector<runtime::Lane> lanes_;
+  std::unique_ptr<Deployment> deployment_;
+  std::unique_ptr<Reception> reception_;
+  std::unique_ptr<Teller> teller_;
+  std::optional<Result<std::unique_ptr<net::Server>>> opened_;
+  std::unique_ptr<net::Server> door_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace
+
+Result<void> serve(const plan::Plan& plan, std::uint64_t rules,
+                   const runtime::Environment& environment, channel::ConnectorTypes connectors,
+                   const ServerOptions& options) {
+  if (options.token.empty() && !is_own(options.address))
+    return Error{"token", "on " + options.address +
+                              " others can reach this server; give it a token (KOI_TOKEN in the "
+                              "environment, or --token-file FILE), or listen on 127.0.0.1"};
+  KOI_LET(const std::unique_ptr<Data> data, Data::open(options));
+  Life life(plan, rules, options, *data);
+  KOI_TRY(life.begin(environment, connectors));
+  info("serving at " + life.url());
+  if (options.ready) options.ready(life.url());
+  if (const auto error = life.wait()) return *error;
+  return life.end();
+}
+
+}  // namespace koi::serve

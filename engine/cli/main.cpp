@@ -16,6 +16,7 @@ constexpr Command commands[] = {
     {"check", "Says all that is wrong with a program", add_check},
     {"test", "Runs the tests in a program's files", add_test},
     {"run", "Feeds events from files through a program and says what it did", add_run},
+    {"serve", "Takes events as they come, decides and delivers, until it is stopped", add_serve},
     {"version", "Prints the version", add_version},
 };
 

@@ -1,33 +1,9 @@
 // Metrics, segments and lets.
 #include "check/detail/checker.h"
+#include "check/functions.h"
 
 namespace koi::check {
 namespace {
-
-struct AggregateWords {
-  Aggregate aggregate;
-  const char* words;
-  bool needs_field;
-};
-AggregateWords words_of(ast::Aggregate aggregate) {
-  switch (aggregate) {
-    case ast::Aggregate::Count: return {Aggregate::Count, "count", false};
-    case ast::Aggregate::Sum: return {Aggregate::Sum, "sum", true};
-    case ast::Aggregate::Average: return {Aggregate::Average, "average", true};
-    case ast::Aggregate::Min: return {Aggregate::Min, "min", true};
-    case ast::Aggregate::Max: return {Aggregate::Max, "max", true};
-    case ast::Aggregate::First: return {Aggregate::First, "first", true};
-    case ast::Aggregate::Last: return {Aggregate::Last, "last", true};
-    case ast::Aggregate::Distinct: return {Aggregate::Distinct, "distinct", true};
-    case ast::Aggregate::TimeSinceLast: return {Aggregate::TimeSinceLast, "time since last", false};
-    case ast::Aggregate::StreakOfDays: return {Aggregate::Streak, "streak of days with", false};
-    case ast::Aggregate::Ever: return {Aggregate::Ever, "ever", false};
-    case ast::Aggregate::Never: return {Aggregate::Never, "never", false};
-    case ast::Aggregate::MostFrequent: return {Aggregate::MostFrequent, "most frequent", true};
-    case ast::Aggregate::Values: return {Aggregate::Values, "values", true};
-  }
-  KOI_ASSERT(false);
-}
 
 Type simple(Kind kind, bool optional = false) { return {.kind = kind, .optional = optional}; }
 
@@ -36,7 +12,7 @@ Type simple(Kind kind, bool optional = false) { return {.kind = kind, .optional 
 // The type of the aggregate's value; nothing where it has no meaning for the field.
 std::optional<Type> Checker::metric_type(const ast::Measure& measure, EventTypeId event,
                                          FieldId field) {
-  const auto words = words_of(measure.aggregate);
+  const auto words = form_of(measure.aggregate);
   Type of;
   if (!field.is_none()) {
     of = field.index() == event_time ? simple(Kind::Instant)
@@ -88,7 +64,7 @@ std::optional<Type> Checker::metric_type(const ast::Measure& measure, EventTypeI
 }
 
 MetricId Checker::measure(const ast::Measure& measure, Symbol symbol) {
-  const auto words = words_of(measure.aggregate);
+  const auto words = form_of(measure.aggregate);
   Metric out;
   out.symbol = std::move(symbol);
   out.span = measure.span;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "check/detail/checker.h"
+#include "check/functions.h"
 #include "model/codec.h"
 
 namespace koi::check {
@@ -977,19 +978,12 @@ ExpressionId Checker::contains(const ast::Contains& node, SourceSpan span, const
 }
 
 ExpressionId Checker::call(const ast::Call& node, SourceSpan span, const Scope& scope) {
-  struct Function {
-    std::string_view name;
-    Op op;
-  };
-  static constexpr Function functions[] = {{"days", Op::Days},     {"hours", Op::Hours},
-                                           {"round", Op::Round},   {"floor", Op::Floor},
-                                           {"length", Op::Length}, {"lower", Op::Lower}};
-  const auto* function =
-      std::find_if(std::begin(functions), std::end(functions),
-                   [&](const Function& each) { return each.name == node.function.canonical(); });
-  if (function == std::end(functions)) {
+  const Function* const function = find_function(node.function.canonical());
+  if (function == nullptr) {
+    std::vector<std::string> names;
+    for (const Function& each : functions()) names.emplace_back(each.name);
     suggest(report(Code::NoFunction, node.function.span, {node.function.text}), node.function.text,
-            {"days", "hours", "round", "floor", "length", "lower"});
+            names);
     return poison(span);
   }
   if (node.arguments.size() != 1) {

@@ -24,6 +24,7 @@ struct Command {
 };
 
 std::function<int()> add_check(CLI::App& app);
+std::function<int()> add_docs(CLI::App& app);
 std::function<int()> add_init(CLI::App& app);
 std::function<int()> add_run(CLI::App& app);
 std::function<int()> add_serve(CLI::App& app);

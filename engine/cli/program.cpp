@@ -55,7 +55,7 @@ Result<std::string> read_file(const fs::path& path) {
 
 }  // namespace
 
-Result<LoadedProgram> load_program(const std::vector<std::string>& paths, Language language) {
+Result<std::vector<Source>> load_sources(const std::vector<std::string>& paths) {
   std::vector<fs::path> files;
   for (const std::string& given : paths) {
     std::error_code error;
@@ -81,15 +81,21 @@ Result<LoadedProgram> load_program(const std::vector<std::string>& paths, Langua
   std::sort(files.begin(), files.end(),
             [](const fs::path& a, const fs::path& b) { return a.native() < b.native(); });
 
-  LoadedProgram loaded;
+  std::vector<Source> sources;
   std::set<fs::path> seen;
   for (const fs::path& path : files) {
     std::error_code error;
     const fs::path whole = fs::weakly_canonical(path, error);
     if (!seen.insert(error ? path : whole).second) continue;
     KOI_LET(std::string text, read_file(path));
-    loaded.sources.emplace_back(path.string(), std::move(text));
+    sources.emplace_back(path.string(), std::move(text));
   }
+  return sources;
+}
+
+Result<LoadedProgram> load_program(const std::vector<std::string>& paths, Language language) {
+  LoadedProgram loaded;
+  KOI_LET(loaded.sources, load_sources(paths));
   std::vector<lang::ast::File> trees;
   for (std::size_t i = 0; i < loaded.sources.size(); ++i) {
     lang::Parsed parsed = lang::parse(loaded.sources[i], static_cast<std::uint32_t>(i), language);

@@ -21,6 +21,9 @@ struct LoadedProgram {
 // All .koi files of these paths (folders with what is in them), each once, in order of their paths.
 // Error "unreadable" or "nothing": a path that cannot be read, is no .koi file or empty, or a
 // folder without any.
+Result<std::vector<Source>> load_sources(const std::vector<std::string>& paths);
+
+// What load_sources() gives, parsed and checked; the same errors.
 Result<LoadedProgram> load_program(const std::vector<std::string>& paths, Language language);
 
 // The diagnostics as people or tools (`json`) read them.

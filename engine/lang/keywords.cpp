@@ -97,6 +97,21 @@ const Keyword& keyword(Kind kind) {
   return keywords()[static_cast<std::size_t>(kind) - static_cast<std::size_t>(Kind::SLASH) - 1];
 }
 
+const std::vector<WordRow>& word_table() {
+  using What = WordRow::What;
+  static const std::vector<WordRow> all{
+#define KOI_WORD_GROUP(english, chinese) {What::Group, english, chinese},
+#define KOI_KEYWORD(token, english, chinese, others, meaning) \
+  {What::Keyword, english, chinese, parts(others, '|'), meaning},
+#define KOI_BUILTIN_WORD(english, chinese, others, meaning) \
+  {What::Builtin, english, chinese, parts(others, '|'), meaning},
+#define KOI_TYPE_WORD(kind, english, chinese, others, meaning) \
+  {What::Type, english, chinese, parts(others, '|'), meaning},
+#include "lang/keywords.def"
+  };
+  return all;
+}
+
 std::optional<Kind> keyword_kind(std::string_view word) {
   static const auto words = single_words();
   const auto found = words.find(word);

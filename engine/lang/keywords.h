@@ -71,6 +71,19 @@ struct Keyword {
 const std::vector<Keyword>& keywords();
 const Keyword& keyword(Kind kind);
 
+// A row of the table as the reference shows it: a heading, or a word under it.
+struct WordRow {
+  enum class What { Group, Keyword, Builtin, Type };
+  What what = What::Keyword;
+  std::string_view english;
+  std::string_view chinese;
+  std::vector<std::string_view> others = {};
+  std::string_view meaning =
+      {};  // of what is always there: `event: …`, `function: …` where it is one
+};
+// All words with their headings, in the order of the table.
+const std::vector<WordRow>& word_table();
+
 // The keyword of exactly that spelling (one word), if there is one.
 std::optional<Kind> keyword_kind(std::string_view word);
 

@@ -1,9 +1,12 @@
 #include "lang/parse.h"
 
+#include <algorithm>
 #include <memory>
 
 #include "Koi.h"
+#include "base/assert.h"
 #include "lang/lexer.h"
+#include "lang/outline.h"
 #include "lang/parse_builder.h"
 #include "lang/parse_errors.h"
 
@@ -59,8 +62,39 @@ class BoundedParser : public Grammar {
   std::vector<antlr4::tree::ParseTree*> within_;
 };
 
+bool any_error(const std::vector<Diagnostic>& diagnostics) {
+  return std::any_of(diagnostics.begin(), diagnostics.end(),
+                     [](const Diagnostic& each) { return each.severity == Severity::Error; });
+}
+
+Rule rule_of(std::size_t index) {
+  switch (index) {
+#define KOI_RULE(name) \
+  case Grammar::Rule##name: return Rule::name;
+    KOI_RULES(KOI_RULE)
+#undef KOI_RULE
+    default: return Rule::Other;
+  }
+}
+
+// The depth is that of the rules, which is bounded.
+void add_stretch(antlr4::ParserRuleContext* ctx, std::uint32_t parent, std::uint32_t& token,
+                 Outline& outline) {
+  const auto self = static_cast<std::uint32_t>(outline.stretches.size());
+  outline.stretches.push_back({rule_of(ctx->getRuleIndex()), token, token, parent, 0});
+  for (auto* child : ctx->children) {
+    if (auto* within = dynamic_cast<antlr4::ParserRuleContext*>(child)) {
+      add_stretch(within, self, token, outline);
+    } else {
+      outline.innermost[token++] = self;
+    }
+  }
+  outline.stretches[self].last = token;
+  outline.stretches[self].next = static_cast<std::uint32_t>(outline.stretches.size());
+}
+
 void parse_words(const Source& source, const Lexed& lexed, std::uint32_t number, Language language,
-                 Parsed& parsed) {
+                 Parsed& parsed, Outline* outline) {
   Words words(lexed, source.path());
   antlr4::CommonTokenStream stream(&words);
   BoundedParser parser(&stream);
@@ -92,18 +126,22 @@ void parse_words(const Source& source, const Lexed& lexed, std::uint32_t number,
   };
   take(builder.diagnostics);
   if (recovery) take(recovery->diagnostics);
+  if (outline != nullptr && !any_error(parsed.diagnostics)) {
+    outline->innermost.resize(lexed.tokens.size());
+    std::uint32_t token = 0;
+    add_stretch(file, 0, token, *outline);
+    KOI_ASSERT(token == lexed.tokens.size());
+  }
 }
 
-}  // namespace
-
-Parsed parse(const Source& source, std::uint32_t source_number, Language language) {
-  const auto lexed = lex(source, source_number, language);
+Parsed parse(const Source& source, const Lexed& lexed, std::uint32_t source_number,
+             Language language, Outline* outline) {
   Parsed parsed;
   parsed.file.source = source_number;
   parsed.diagnostics = lexed.diagnostics;
   if (lexed.complete) {
     try {
-      parse_words(source, lexed, source_number, language, parsed);
+      parse_words(source, lexed, source_number, language, parsed, outline);
     } catch (const TooDeep& deep) {
       const auto& token = lexed.tokens[deep.token];
       parsed.diagnostics.push_back(make(Code::NestedTooDeep,
@@ -113,6 +151,19 @@ Parsed parse(const Source& source, std::uint32_t source_number, Language languag
   }
   sort_and_unique(parsed.diagnostics);
   return parsed;
+}
+
+}  // namespace
+
+Parsed parse(const Source& source, std::uint32_t source_number, Language language) {
+  return parse(source, lex(source, source_number, language), source_number, language, nullptr);
+}
+
+Outlined outline(const Source& source, std::uint32_t source_number, Language language) {
+  Outlined all;
+  all.lexed = lex(source, source_number, language);
+  all.parsed = parse(source, all.lexed, source_number, language, &all.outline);
+  return all;
 }
 
 }  // namespace koi::lang

@@ -41,26 +41,26 @@ EventType membership_event(const char* name, const char* alias) {
 }  // namespace
 
 std::vector<EventType> engine_events() {
-  EventType joined{.symbol = {"joined", "受邀加入"},
+  EventType joined{.symbol = {"joined", "加入"},
                    .fields = {text_field("code", "邀请码")},
                    .made_by_engine = true};
   std::vector<EventType> events{
       message_event("delivered", "送达"),
       message_event("opened", "打开"),
       message_event("clicked", "点击"),
-      message_event("replied", "回复"),
-      message_event("bounced", "退信"),
-      message_event("failed", "发送失败"),
+      message_event("replied", "答复"),
+      message_event("bounced", "退回"),
+      message_event("failed", "失败"),
       consent_event("unsubscribed", "退订"),
-      consent_event("consented", "授权"),
+      consent_event("consented", "已同意"),
       incentive_event("given", "已发放"),
       incentive_event("claimed", "已领取"),
-      incentive_event("lapsed", "已过期"),
+      incentive_event("lapsed", "已失效"),
       incentive_event("redeemed", "已核销"),
       incentive_event("reward_failed", "发放失败"),
       joined,
-      membership_event("entered", "进入"),
-      membership_event("left", "离开"),
+      membership_event("entered", "已进入"),
+      membership_event("left", "已退出"),
   };
   return events;
 }

@@ -4,7 +4,7 @@ Usage: documents_test.py KOI SOURCE_FOLDER
 
 All ```koi blocks of one document are one program. In README.md a block that begins with `$ ` is a
 command and what it prints; `koi` in it is run beside the document's program, which is in the folder
-under the name that the text gives it. docs/words.md is made of the keyword table; with
+under the name that the text gives it. docs/generated/ is what `koi docs` writes; with
 KOI_GOLDEN=write it is written anew.
 """
 
@@ -17,7 +17,6 @@ import tempfile
 import unittest
 
 koi, root = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
-words_page = root / "docs" / "words.md"
 documents = sorted([root / "README.md", *(root / "docs").rglob("*.md")])
 
 
@@ -36,27 +35,6 @@ def anchor(heading):
     """The name that a heading is linked by (GitHub's rule)."""
     kept = re.sub(r"[^\w\- ]", "", heading.strip().lower())
     return kept.replace(" ", "-")
-
-
-def page_of_words():
-    """The keyword table as a page."""
-    page = ["# The words of the language", "",
-            "Every keyword in both languages; they may be mixed in one file. Other accepted spellings stand in",
-            "parentheses. This page is made of `engine/lang/keywords.def` (`./dev golden` writes it)."]
-    table = (root / "engine" / "lang" / "keywords.def").read_text(encoding="utf-8").split("// clang-format off")[1]
-    entry = re.compile(r'^KOI_(?:KEYWORD|OPERATOR_WORD|BUILTIN_WORD|TYPE_WORD)\((?:\w+,\s*)?'
-                       r'"([^"]*)",\s*"([^"]*)",\s*"([^"]*)",\s*"([^"]*)"\)')
-    for line in table.splitlines():
-        if heading := re.match(r"^// (\w[\w ]*)$", line):
-            page += ["", f"## {heading[1]}", "", "| English | 中文 | |", "| --- | --- | --- |"]
-        elif word := entry.match(line):
-            english, chinese, others, meaning = word.groups()
-            others = [f"`{other}`" for other in others.split("|") if other]
-            chinese = f"`{chinese}`" + (f" ({', '.join(others)})" if others else "")
-            page.append(f"| {f'`{english}`' if english else ''} | {chinese} | {meaning} |")
-        else:
-            assert not line.startswith("KOI_"), f"an entry that is not understood: {line}"
-    return "\n".join(page) + "\n"
 
 
 class Documents(unittest.TestCase):
@@ -91,10 +69,11 @@ class Documents(unittest.TestCase):
                     output += f"$ koi {line}\n" + run(folder, *line.split())[1]
                 self.assertEqual(output, block)
 
-    def test_the_page_of_words_is_the_keyword_table(self):
+    def test_the_generated_pages_are_what_the_code_writes(self):
+        pages = root / "docs" / "generated"
         if os.environ.get("KOI_GOLDEN") == "write":
-            words_page.write_text(page_of_words(), encoding="utf-8")
-        self.assertEqual(words_page.read_text(encoding="utf-8"), page_of_words())
+            run(root, "docs", str(pages))
+        self.assertEqual(run(root, "docs", str(pages), "--check"), (0, ""), "./dev docs writes them")
 
     def test_the_graph_of_modules_is_that_of_the_build(self):
         page = (root / "docs" / "architecture.md").read_text(encoding="utf-8")

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "channel/settings.h"
+#include "model/delivery.h"
 
 namespace koi::channel {
 
@@ -36,6 +37,9 @@ class Provider {
   virtual std::vector<std::string> secrets() const { return {}; }
 
   virtual void next(Act act) = 0;
+
+  // Somebody whom it reaches.
+  virtual Address person() const { return {"phone", "+8613800138000"}; }
 
   // The keys that it has accepted, as it was told them, each time.
   virtual std::vector<std::string> accepted() const = 0;

@@ -15,14 +15,20 @@
 #include <map>
 #include <mutex>
 
-namespace koi::net {
+#include "net/curl.h"
 
-namespace {
+namespace koi::net {
 
 void start_curl() {
   static std::once_flag once;
   std::call_once(once, [] { KOI_ASSERT(curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK); });
 }
+
+long milliseconds(Duration span) {
+  return static_cast<long>(std::max<std::int64_t>(1, span.us / 1000));
+}
+
+namespace {
 
 // The host of a URL, for sentences; the rest may be private.
 std::string host_of(const std::string& url) {
@@ -39,10 +45,6 @@ std::string_view trimmed(std::string_view text) {
          (text.back() == ' ' || text.back() == '\t' || text.back() == '\r' || text.back() == '\n'))
     text.remove_suffix(1);
   return text;
-}
-
-long milliseconds(Duration span) {
-  return static_cast<long>(std::max<std::int64_t>(1, span.us / 1000));
 }
 
 // Who waits for an exchange, its type forgotten.
@@ -141,6 +143,7 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
   }
 
   std::uint64_t next_id() { return ++last_id_; }
+  const ClientSettings& settings() const { return settings_; }
 
  private:
   // A socket that curl wants to hear of. The descriptor is a copy of our own, so that it does not
@@ -332,6 +335,8 @@ Client::Client(asio::any_io_executor executor, ClientSettings settings)
     : loop_(std::make_shared<Loop>(std::move(executor), std::move(settings))) {}
 
 Client::~Client() { loop_->close(); }
+
+const ClientSettings& Client::settings() const { return loop_->settings(); }
 
 asio::awaitable<Result<Response>> Client::send(Request request) {
   const std::shared_ptr<Loop> loop = loop_;

@@ -61,6 +61,8 @@ class Client {
   // body. Cancelling the coroutine ends the exchange at once, with one of the two.
   asio::awaitable<Result<Response>> send(Request request);
 
+  const ClientSettings& settings() const;
+
  private:
   class Loop;
   std::shared_ptr<Loop> loop_;

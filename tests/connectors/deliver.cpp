@@ -1,21 +1,46 @@
-// Delivers messages through the webhook connector to an address, for the reference test beside
-// this.
-//   koi_deliver URL COUNT      the secret is in KOI_SECRET, an older one in KOI_OLD_SECRET
+// Delivers messages through a connector, for the reference tests beside this.
+//   koi_deliver CONNECTOR NAME=VALUE…    settings; deliveries as JSON on standard input, one a line
+// Prints the outcomes, one a line, in the order of the deliveries.
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
-#include <cstdlib>
 #include <iostream>
+#include <nlohmann/json.hpp>
 
 #include "connectors/list.h"
 
 using namespace koi;
 
+namespace {
+
+Delivery delivery_of(const std::string& line) {
+  const auto json = nlohmann::json::parse(line);
+  Delivery delivery;
+  delivery.key = {json.at("key").get<std::uint64_t>(), 7};
+  delivery.customer = json.value("customer", "");
+  const auto to = json.value("to", nlohmann::json::object());
+  for (const auto& [kind, value] : to.items())
+    delivery.addresses.push_back({kind, value.get<std::string>()});
+  delivery.channel = json.value("channel", "channel");
+  delivery.campaign = json.value("campaign", "campaign");
+  delivery.content = json.value("content", "content");
+  delivery.title = json.value("title", "");
+  delivery.body = json.value("body", "");
+  delivery.link = json.value("link", "");
+  return delivery;
+}
+
+}  // namespace
+
 int main(int count_of_arguments, char** arguments) {
-  if (count_of_arguments != 3) return 2;
-  channel::Given given{{"url", std::string(arguments[1])},
-                       {"secret", std::string("env:KOI_SECRET")}};
-  if (std::getenv("KOI_OLD_SECRET")) given["old_secret"] = std::string("env:KOI_OLD_SECRET");
-  const channel::ConnectorType* const type = channel::find(connectors::all(), "webhook");
+  if (count_of_arguments < 2) return 2;
+  const channel::ConnectorType* const type = channel::find(connectors::all(), arguments[1]);
+  if (!type) return 2;
+  channel::Given given;
+  for (int i = 2; i < count_of_arguments; ++i) {
+    const std::string argument = arguments[i];
+    const std::size_t equals = std::min(argument.find('='), argument.size() - 1);
+    given[argument.substr(0, equals)] = argument.substr(equals + 1);
+  }
   const auto settings = channel::Settings::read(type->settings, given);
   if (!settings) return std::cerr << settings.error().what << '\n', 2;
 
@@ -27,20 +52,24 @@ int main(int count_of_arguments, char** arguments) {
   auto connector = type->open(
       *settings, {context.get_executor(), &http, now, [](channel::Level, std::string_view) {}});
   if (!connector) return std::cerr << connector.error().what << '\n', 2;
-  const std::size_t count = std::strtoull(arguments[2], nullptr, 10);
-  std::size_t left = count;
-  for (std::size_t i = 0; i < count; ++i) {
-    Delivery delivery;
-    delivery.key = {i, ~i};
-    delivery.customer = "客户 \"" + std::to_string(i) + "\"";
-    delivery.channel = "sms";
-    delivery.body = std::string(i, static_cast<char>(1 + i % 127)) + "🎉\n";
-    asio::co_spawn(context, (*connector)->deliver(delivery),
-                   [&](std::exception_ptr, channel::Outcome outcome) {
-                     std::cout << channel::to_string(outcome) << '\n';
-                     if (--left == 0) context.stop();
-                   });
-  }
-  context.run();
+  std::vector<Delivery> deliveries;
+  for (std::string line; std::getline(std::cin, line);) deliveries.push_back(delivery_of(line));
+
+  // As many at the same time as it can, as the outbox does.
+  std::vector<std::string> outcomes(deliveries.size());
+  std::size_t next = 0, under_way = 0;
+  std::function<void()> go_on = [&] {
+    for (; next < deliveries.size() && under_way < type->capabilities.at_once; ++next, ++under_way)
+      asio::co_spawn(context, (*connector)->deliver(deliveries[next]),
+                     [&, i = next](std::exception_ptr, channel::Outcome outcome) {
+                       outcomes[i] = channel::to_string(outcome);
+                       --under_way;
+                       go_on();
+                       if (under_way == 0) context.stop();
+                     });
+  };
+  go_on();
+  if (!deliveries.empty()) context.run();
+  for (const std::string& outcome : outcomes) std::cout << outcome << '\n';
   return 0;
 }

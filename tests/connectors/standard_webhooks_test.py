@@ -4,6 +4,7 @@ By hand: python3 tests/connectors/standard_webhooks_test.py FOLDER KOI_DELIVER
 """
 
 import http.server
+import json
 import os
 import pathlib
 import subprocess
@@ -54,7 +55,11 @@ def main(folder, deliver):
 
     server = Server(("127.0.0.1", 0), Receiver)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    run = subprocess.run([deliver, f"http://127.0.0.1:{server.server_port}/hook", str(COUNT)], capture_output=True, text=True,
+    deliveries = "".join(
+        json.dumps({"key": i, "customer": f'客户 "{i}"', "channel": "sms", "body": chr(1 + i % 127) * i + "🎉\n"}) + "\n"
+        for i in range(COUNT))
+    run = subprocess.run([deliver, "webhook", f"url=http://127.0.0.1:{server.server_port}/hook", "secret=env:KOI_SECRET",
+                          "old_secret=env:KOI_OLD_SECRET"], input=deliveries, capture_output=True, text=True,
                          timeout=120, env=os.environ | {"KOI_SECRET": SECRET, "KOI_OLD_SECRET": OLD})
     server.shutdown()
     assert not wrong, wrong[:3]

@@ -8,7 +8,7 @@
 namespace koi::durable {
 
 namespace {
-constexpr std::uint8_t kept_version = 1;
+constexpr std::uint8_t kept_version = 2;
 constexpr std::size_t piece = 256;  // customers asked for at once: short for who steps meanwhile
 }  // namespace
 
@@ -18,6 +18,7 @@ std::string encode(const Kept& kept) {
   out.hash(kept.chain);
   out.time(kept.stamp);
   out.text(kept.deeds);
+  out.text(kept.walk);
   return out.take();
 }
 
@@ -28,6 +29,7 @@ Result<Kept> decode_kept(std::string_view bytes) {
   kept.chain = in.hash();
   kept.stamp = in.time();
   kept.deeds = in.text();
+  kept.walk = in.text();
   if (version == kept_version && in.ok() && in.at_end()) return kept;
   return Error{"corrupt", "what a checkpoint keeps beside its customers is damaged"};
 }
@@ -38,7 +40,8 @@ Frozen freeze(Writer& writer, store::Group group, store::Epoch epoch, Deeds& dee
           writer.position(),
           writer.stamp(),
           deeds.freeze(group),
-          writer.customers().freeze()};
+          writer.customers().freeze(),
+          writer.customers().layout()};
 }
 
 Result<void> write(Frozen& frozen, const store::Journal& journal, store::Store& store,
@@ -46,10 +49,10 @@ Result<void> write(Frozen& frozen, const store::Journal& journal, store::Store& 
   KOI_LET(const Hash128 chain, journal.chain(frozen.group, frozen.position));
   std::sort(frozen.changed.begin(), frozen.changed.end(),
             [](const Changed& a, const Changed& b) { return a.place < b.place; });
-  const std::string kept = encode({chain, frozen.stamp, std::move(frozen.deeds)});
+  const std::string kept = encode({chain, frozen.stamp, std::move(frozen.deeds), {}});
   std::span<const Changed> left = frozen.changed;
   std::vector<store::Saved> saved;
-  return store.checkpoint({frozen.group, frozen.epoch, frozen.position, kept},
+  return store.checkpoint({frozen.group, frozen.epoch, frozen.position, kept, frozen.layout},
                           [&]() -> Result<std::span<const store::Saved>> {
                             saved.clear();
                             const auto now = left.first(std::min(left.size(), piece));

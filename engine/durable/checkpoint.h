@@ -25,6 +25,9 @@ struct Kept {
   Hash128 chain;    // the journal's, at the checkpoint's position
   Timestamp stamp;  // of the batch that ends there
   std::string deeds;
+  // How far a walk over all customers has come that is under way (a deploy's); else empty. The
+  // group steps nothing meanwhile.
+  std::string walk;
 };
 std::string encode(const Kept& kept);
 Result<Kept> decode_kept(std::string_view bytes);  // error "corrupt"
@@ -37,6 +40,7 @@ struct Frozen {
   Timestamp stamp;
   std::string deeds;
   std::vector<Changed> changed;
+  std::string layout;  // of the customers' states
 };
 Frozen freeze(Writer& writer, store::Group group, store::Epoch epoch, Deeds& deeds);
 

@@ -1,0 +1,106 @@
+#include "deploy/bundles.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/diagnostic.h"
+#include "base/source.h"
+#include "check/check.h"
+#include "compile/compile.h"
+#include "deploy/files.h"
+#include "lang/parse.h"
+#include "model/codec.h"
+
+namespace koi::deploy {
+
+namespace {
+
+constexpr std::string_view mark = "koi bundle ";
+constexpr std::uint8_t version = 1;
+// A program of a hundred of the longest files.
+constexpr std::size_t longest = 100 * lang::most_bytes;
+
+Error corrupt(const std::filesystem::path& file, std::string_view how) {
+  return {"corrupt", file.string() + " is damaged (" + std::string(how) +
+                         "); put it back from a backup: inputs of the journal can only be read "
+                         "with the rules in it"};
+}
+
+}  // namespace
+
+std::string encode(const Bundle& bundle) {
+  ByteWriter out;
+  out.fixed64(bundle.seed);
+  out.unsigned_(bundle.files.size());
+  for (const Bundle::File& file : bundle.files) {
+    out.text(file.name);
+    out.text(file.text);
+  }
+  return std::string(mark) + static_cast<char>('0' + version) + "\n" + out.take();
+}
+
+Hash128 name_of(const Bundle& bundle) { return hash128(encode(bundle)); }
+
+Result<plan::Plan> compile(const Bundle& bundle) {
+  std::vector<Source> sources;
+  std::vector<Diagnostic> diagnostics;
+  std::vector<lang::ast::File> trees;
+  for (const Bundle::File& file : bundle.files) sources.emplace_back(file.name, file.text);
+  for (std::size_t i = 0; i < sources.size(); ++i) {
+    lang::Parsed parsed = lang::parse(sources[i], static_cast<std::uint32_t>(i), Language::English);
+    std::move(parsed.diagnostics.begin(), parsed.diagnostics.end(),
+              std::back_inserter(diagnostics));
+    trees.push_back(std::move(parsed.file));
+  }
+  check::Checked checked = check::check(trees);
+  std::move(checked.diagnostics.begin(), checked.diagnostics.end(),
+            std::back_inserter(diagnostics));
+  for (const Diagnostic& diagnostic : diagnostics)
+    if (diagnostic.severity == Severity::Error)
+      return Error{"rules", "bundle " + to_hex(name_of(bundle)) +
+                                " is no program for this version of Koi:\n" +
+                                render(diagnostic, sources, Language::English)};
+  return compile::compile(checked.program, bundle.seed);
+}
+
+std::filesystem::path Bundles::file_of(Hash128 name) const {
+  return folder_ / (to_hex(name) + ".bundle");
+}
+
+Result<Hash128> Bundles::keep(const Bundle& bundle) const {
+  const std::string bytes = encode(bundle);
+  const Hash128 name = hash128(bytes);
+  KOI_TRY(make_folder(folder_));
+  KOI_LET(const auto known, read_whole(file_of(name), longest));
+  if (known && *known == bytes) return name;
+  if (known) return corrupt(file_of(name), "its bytes are not those that its name says");
+  KOI_TRY(write_whole(file_of(name), bytes));
+  return name;
+}
+
+Result<Bundle> Bundles::read(Hash128 name) const {
+  const auto file = file_of(name);
+  KOI_LET(const auto bytes, read_whole(file, longest));
+  if (!bytes)
+    return Error{"missing", file.string() +
+                                " is not there; put it back from a backup: inputs of "
+                                "the journal can only be read with the rules in it"};
+  if (hash128(*bytes) != name) return corrupt(file, "its bytes are not those that its name says");
+  std::string_view rest = *bytes;
+  if (!rest.starts_with(mark) || rest.size() < mark.size() + 2 || rest[mark.size() + 1] != '\n')
+    return corrupt(file, "it does not begin as a bundle does");
+  if (rest[mark.size()] != static_cast<char>('0' + version))
+    return Error{"newer", file.string() + " was written by a later version of Koi; start that one"};
+  rest.remove_prefix(mark.size() + 2);
+  ByteReader in(rest);
+  Bundle bundle;
+  bundle.seed = in.fixed64();
+  for (std::size_t left = in.count(2); left > 0; --left) {
+    std::string called(in.text());
+    bundle.files.push_back({std::move(called), std::string(in.text())});
+  }
+  if (!in.ok() || !in.at_end()) return corrupt(file, "its bytes make no bundle");
+  return bundle;
+}
+
+}  // namespace koi::deploy

@@ -1,0 +1,311 @@
+#include "deploy/deploy.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "deploy/extend.h"
+#include "deploy/rebuild.h"
+#include "durable/checkpoint.h"
+#include "durable/recover.h"
+
+namespace koi::deploy {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+class Deploying {
+ public:
+  Deploying(const Site& site, Deployment deployment)
+      : site_(site), bundles_(site.directory), deployment_(std::move(deployment)) {}
+
+  Result<std::vector<Report>> run(const Bundle& wanted);
+
+ private:
+  Result<void> check_groups() const;
+  Result<void> begin(Hash128 bundle);
+  Result<void> recover_tails();
+  Result<void> finish(bool was_broken_off);
+  Result<void> walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
+                        const Rebuild* rebuild);
+  Result<const plan::Plan*> plan_of(Hash128 bundle);
+  void count(Stage stage, std::uint64_t done);
+
+  const Turn& live() const { return deployment_.turns.back(); }
+  std::uint64_t turn() const { return deployment_.turns.size() - 1; }
+
+  const Site& site_;
+  const Bundles bundles_;
+  Deployment deployment_;
+  std::map<Hash128, plan::Plan> plans_;
+  std::vector<store::Epoch> epochs_;  // of the store's groups
+  std::vector<Report> reports_;
+  std::uint64_t tail_inputs_ = 0;
+  std::mutex counting_;
+  Progress progress_;
+  Clock::time_point began_ = Clock::now();
+};
+
+Error foreign(std::string_view how) {
+  return {"foreign", "deployment.json does not belong to the files beside it: " + std::string(how) +
+                         "; put back the files that belong together"};
+}
+
+// The names of the metrics that `later` has and `before` has not, as far as something must be kept
+// for them.
+std::vector<std::string> names_of(const plan::Plan& later, const Lacking& lacking) {
+  std::vector<std::string> names;
+  std::size_t unnamed = 0;
+  for (const plan::Metric& metric : later.metrics) {
+    const auto& accumulators = lacking.accumulators;
+    const auto& logs = lacking.logs;
+    const bool is_new = metric.window.kind == plan::WindowKind::Lifetime
+                            ? std::find(accumulators.begin(), accumulators.end(),
+                                        metric.accumulator) != accumulators.end()
+                            : std::find(logs.begin(), logs.end(), metric.log) != logs.end();
+    if (!is_new) continue;
+    if (metric.symbol.name.empty())
+      ++unnamed;
+    else
+      names.push_back(metric.symbol.name);
+  }
+  if (unnamed > 0) names.push_back(std::to_string(unnamed) + " unnamed");
+  return names;
+}
+
+void Deploying::count(Stage stage, std::uint64_t done) {
+  const std::lock_guard lock(counting_);
+  if (progress_.stage != stage) progress_ = {stage, 0};
+  progress_.done += done;
+  if (site_.progress) site_.progress(progress_);
+}
+
+Result<const plan::Plan*> Deploying::plan_of(Hash128 bundle) {
+  const auto known = plans_.find(bundle);
+  if (known != plans_.end()) return static_cast<const plan::Plan*>(&known->second);
+  KOI_LET(const Bundle read, bundles_.read(bundle));
+  KOI_LET(plan::Plan plan, compile(read));
+  return static_cast<const plan::Plan*>(&plans_.emplace(bundle, std::move(plan)).first->second);
+}
+
+Result<std::vector<Report>> Deploying::run(const Bundle& wanted) {
+  KOI_TRY(check_groups());
+  KOI_TRY(compile(wanted));
+  KOI_LET(const Hash128 name, bundles_.keep(wanted));
+  if (deployment_.is_under_way) KOI_TRY(finish(true));
+  if (deployment_.turns.empty() || live().bundle != name) {
+    began_ = Clock::now();
+    KOI_TRY(begin(name));
+    KOI_TRY(finish(false));
+  }
+  return std::move(reports_);
+}
+
+// Are these files of one deployment?
+Result<void> Deploying::check_groups() const {
+  if (!deployment_.turns.empty() && live().positions.size() != site_.groups.count)
+    return foreign("it has " + std::to_string(live().positions.size()) + " groups, and they have " +
+                   std::to_string(site_.groups.count));
+  for (store::Group group = 0; group < site_.groups.count; ++group) {
+    KOI_LET(const store::Position last, site_.journal.last(group));
+    KOI_LET(const store::Position stored, site_.store.position(group));
+    if (deployment_.turns.empty() && (last > 0 || stored > 0))
+      return foreign("it names no rules, and the journal has inputs");
+    if (deployment_.turns.empty()) continue;
+    if (last < live().positions[group])
+      return foreign("the journal of group " + std::to_string(group) + " ends before position " +
+                     std::to_string(live().positions[group]));
+    if (deployment_.is_under_way &&
+        (last != live().positions[group] || stored != live().positions[group]))
+      return foreign("group " + std::to_string(group) + " has gone on since a deploy began");
+  }
+  return {};
+}
+
+// What was accepted under the live rules and not written back yet is decided by them, to its end.
+Result<void> Deploying::recover_tails() {
+  const std::uint64_t rules = rules_of(live().bundle);
+  std::vector<store::Group> tails;
+  for (store::Group group = 0; group < site_.groups.count; ++group) {
+    KOI_LET(const store::Position last, site_.journal.last(group));
+    KOI_LET(const store::Position stored, site_.store.position(group));
+    if (last != stored) tails.push_back(group);
+  }
+  if (tails.empty()) return {};
+  KOI_LET(const plan::Plan* plan, plan_of(live().bundle));
+  const match::Index index = match::Index::build(*plan);
+  const std::unique_ptr<durable::Deeds> deeds = site_.deeds(*plan);
+  std::vector<std::uint64_t> inputs(site_.groups.count);
+  const auto recover = [&](store::Group group) -> Result<void> {
+    if (std::find(tails.begin(), tails.end(), group) == tails.end()) return {};
+    durable::Writer writer(*plan, index, site_.store, group, site_.budget / site_.groups.count,
+                           *deeds);
+    KOI_LET(const durable::Recovered recovered,
+            durable::recover(writer, *plan, rules, site_.journal, site_.store, group,
+                             epochs_[group], *deeds));
+    durable::Frozen frozen = durable::freeze(writer, group, epochs_[group], *deeds);
+    const durable::Take take = [&](std::span<const durable::Changed> which,
+                                   std::vector<store::Saved>& into) {
+      writer.customers().take(which, into);
+      return Result<void>();
+    };
+    KOI_TRY(durable::write(frozen, site_.journal, site_.store, take));
+    inputs[group] = recovered.inputs;
+    count(Stage::Tail, recovered.inputs);
+    return {};
+  };
+  KOI_TRY(for_each_group(site_.groups, recover));
+  for (const std::uint64_t each : inputs) tail_inputs_ += each;
+  return {};
+}
+
+// From here on the deploy is decided: whatever happens, it is finished first.
+Result<void> Deploying::begin(Hash128 bundle) {
+  const bool is_first = deployment_.turns.empty();
+  epochs_.resize(site_.groups.count);
+  for (store::Group group = 0; group < site_.groups.count; ++group) {
+    KOI_TRY(site_.journal.take(group));
+    KOI_LET(epochs_[group], site_.store.take(group));
+  }
+  tail_inputs_ = 0;
+  if (!is_first) KOI_TRY(recover_tails());
+  Turn turn{bundle, site_.clock(), {}};
+  if (!is_first) turn.since = std::max(turn.since, live().since);
+  for (store::Group group = 0; group < site_.groups.count; ++group) {
+    KOI_LET(const store::Position position, site_.store.position(group));
+    turn.positions.push_back(position);
+    if (position == 0) continue;
+    KOI_LET(const std::string bytes, site_.store.kept(group));
+    KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
+    turn.since = std::max(turn.since, kept.stamp);
+  }
+  deployment_.turns.push_back(std::move(turn));
+  deployment_.is_under_way = !is_first;
+  return write_deployment(site_.directory, deployment_);
+}
+
+Result<void> Deploying::walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
+                                 const Rebuild* rebuild) {
+  std::vector<Carried> carried(site_.groups.count);
+  const auto walk_one = [&](store::Group group) -> Result<void> {
+    Walk what{.store = site_.store,
+              .groups = site_.groups,
+              .group = group,
+              .epoch = epochs_[group],
+              .from = from,
+              .to = to,
+              .carry = carry,
+              .now = live().since,
+              .rules = site_.walk,
+              .complete = {},
+              .walked = [this](std::uint64_t customers) { count(Stage::Walk, customers); }};
+    if (rebuild) what.complete = [rebuild](core::State& state) { return rebuild->complete(state); };
+    KOI_LET(carried[group], walk(what, turn()));
+    return {};
+  };
+  KOI_TRY(for_each_group(site_.groups, walk_one));
+  for (const Carried& each : carried) reports_.back().carried.add(each);
+  return {};
+}
+
+// Takes the states from the turn before the last to the last one.
+Result<void> Deploying::finish(bool was_broken_off) {
+  Report& report = reports_.emplace_back();
+  report.bundle = live().bundle;
+  report.was_broken_off = was_broken_off;
+  report.tail_inputs = std::exchange(tail_inputs_, 0);
+  if (deployment_.is_under_way) {
+    if (epochs_.empty()) {
+      epochs_.resize(site_.groups.count);
+      for (store::Group group = 0; group < site_.groups.count; ++group) {
+        KOI_LET(epochs_[group], site_.store.take(group));
+      }
+    }
+    const std::span<const Turn> turns(deployment_.turns);
+    const std::span<const Turn> before = turns.first(turns.size() - 1);
+    report.former = before.back().bundle;
+    KOI_LET(const plan::Plan* to, plan_of(live().bundle));
+    KOI_LET(const plan::Plan* from, plan_of(before.back().bundle));
+    const Lacking wanted = lacking(*to, *from);
+    if (wanted.empty()) {
+      const Carry carry(*from, *to);
+      if (!carry.changes_nothing()) KOI_TRY(walk_all(*from, *to, carry, nullptr));
+    } else {
+      report.metrics_built = names_of(*to, wanted);
+      for (const Turn& each : before) KOI_TRY(plan_of(each.bundle));
+      const History history{site_.journal, site_.groups, before, plans_};
+      KOI_LET(const std::unique_ptr<Rebuild> rebuild,
+              Rebuild::make(site_.directory, history, *to, live().bundle, turn(), site_.budget,
+                            site_.walk, [&](std::uint64_t rows) { count(Stage::Rebuild, rows); }));
+      if (progress_.stage == Stage::Rebuild) report.rows_read = progress_.done;
+      const Carry carry(rebuild->plan(), *to);
+      KOI_TRY(walk_all(*from, *to, carry, rebuild.get()));
+    }
+    deployment_.is_under_way = false;
+    KOI_TRY(write_deployment(site_.directory, deployment_));
+    // No one needs it any more; if it stays because of a stop here, the next one takes it away.
+    KOI_TRY(Rebuild::clear(site_.directory));
+  }
+  report.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);
+  progress_ = {};
+  return {};
+}
+
+}  // namespace
+
+std::string_view name_of(Stage stage) {
+  switch (stage) {
+    case Stage::Tail: return "tail";
+    case Stage::Rebuild: return "rebuild";
+    case Stage::Walk: return "walk";
+  }
+  KOI_ASSERT(false);
+}
+
+Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted) {
+  KOI_LET(Deployment deployment, begin_deployment(site.directory, site.clock()));
+  return Deploying(site, std::move(deployment)).run(wanted);
+}
+
+std::string told(const Report& report) {
+  std::string text;
+  const auto line = [&](const std::string& what) { text += what + "\n"; };
+  const auto many = [](std::uint64_t number, std::string_view one, std::string_view more) {
+    return std::to_string(number) + " " + std::string(number == 1 ? one : more);
+  };
+  if (!report.former) {
+    line("rules " + to_hex(report.bundle) + " are the first here");
+    return text;
+  }
+  line("rules " + to_hex(report.bundle) + " follow " + to_hex(*report.former) +
+       (report.was_broken_off ? ", in a deploy that had been broken off" : ""));
+  if (report.tail_inputs > 0)
+    line("  " + many(report.tail_inputs, "input was", "inputs were") +
+         " still decided by the former rules");
+  if (!report.metrics_built.empty()) {
+    std::string names;
+    for (const std::string& name : report.metrics_built)
+      names += (names.empty() ? "" : ", ") + name;
+    line("  built from the journal (" + many(report.rows_read, "row", "rows") + "): " + names);
+  }
+  line("  " + many(report.carried.customers, "customer", "customers") + " carried over in " +
+       std::to_string(report.took.count()) + " ms");
+  for (const auto& [campaign, ended] : report.carried.journeys_ended)
+    line("  " + many(ended, "journey", "journeys") + " in " + campaign +
+         " ended: the campaign is gone or has other steps");
+  if (report.carried.sends_forgotten > 0)
+    line("  " + many(report.carried.sends_forgotten, "message", "messages") +
+         " of such campaigns had no receipt yet; it will decide nothing more");
+  if (report.carried.consents_forgotten > 0)
+    line("  " +
+         many(report.carried.consents_forgotten, "consent or refusal", "consents and refusals") +
+         " forgotten: for channels that are gone");
+  if (report.carried.schedules_missed > 0)
+    line("  " + many(report.carried.schedules_missed, "scheduled start", "scheduled starts") +
+         " not made up for: due before the deploy, beside those of new campaigns");
+  return text;
+}
+
+}  // namespace koi::deploy

@@ -1,0 +1,168 @@
+#include "deploy/deployment.h"
+
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "deploy/files.h"
+
+namespace koi::deploy {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int version = 1;
+constexpr std::size_t longest = std::size_t{64} << 20;
+
+std::filesystem::path file_of(const store::Directory& directory) {
+  return directory.path() / "deployment.json";
+}
+
+// Exactly `digits` lower-case hexadecimal digits, at most sixteen.
+std::optional<std::uint64_t> from_hex(std::string_view text, std::size_t digits) {
+  if (text.size() != digits) return std::nullopt;
+  std::uint64_t number = 0;
+  for (const char c : text) {
+    const int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+    if (digit < 0) return std::nullopt;
+    number = number << 4 | static_cast<std::uint64_t>(digit);
+  }
+  return number;
+}
+
+std::string hex(std::uint64_t number) { return to_hex({number, 0}).substr(0, 16); }
+
+// Takes a file's members one by one; what is not as it must be makes all of it fail.
+class Reader {
+ public:
+  explicit Reader(const Json& json) : json_(json) {}
+  bool ok() const { return ok_; }
+
+  std::string text(const char* name) {
+    const Json* found = member(name);
+    if (found == nullptr || !found->is_string()) return fail<std::string>();
+    return found->get<std::string>();
+  }
+  std::uint64_t seed(const char* name) {
+    const auto number = from_hex(text(name), 16);
+    return number ? *number : fail<std::uint64_t>();
+  }
+  Hash128 hash(const char* name) {
+    const std::string digits = text(name);
+    if (digits.size() != 32) return fail<Hash128>();
+    const auto high = from_hex(std::string_view(digits).substr(0, 16), 16);
+    const auto low = from_hex(std::string_view(digits).substr(16), 16);
+    return high && low ? Hash128{*high, *low} : fail<Hash128>();
+  }
+  Timestamp instant(const char* name) {
+    const auto at = parse_instant(text(name));
+    return at ? *at : fail<Timestamp>();
+  }
+  std::vector<store::Position> positions(const char* name) {
+    std::vector<store::Position> all;
+    for (const Json& each : list(name)) {
+      if (!each.is_number_unsigned()) return fail<std::vector<store::Position>>();
+      all.push_back(each.get<store::Position>());
+    }
+    return all;
+  }
+  Json list(const char* name) {
+    const Json* found = member(name);
+    return found != nullptr && found->is_array() ? *found : fail<Json>();
+  }
+  bool flag(const char* name) {
+    const Json* found = member(name);
+    return found != nullptr && found->is_boolean() ? found->get<bool>() : fail<bool>();
+  }
+
+ private:
+  const Json* member(const char* name) const {
+    if (!json_.is_object()) return nullptr;
+    const auto found = json_.find(name);
+    return found == json_.end() ? nullptr : &*found;
+  }
+  template <class T>
+  T fail() {
+    ok_ = false;
+    return T{};
+  }
+
+  const Json& json_;
+  bool ok_ = true;
+};
+
+}  // namespace
+
+std::string to_json(const Deployment& deployment) {
+  Json turns = Json::array();
+  for (const Turn& turn : deployment.turns)
+    turns.push_back({{"bundle", to_hex(turn.bundle)},
+                     {"since", to_string(turn.since, utc())},
+                     {"positions", turn.positions}});
+  const Json all = {{"koi", "deployment"},
+                    {"version", version},
+                    {"seed", hex(deployment.seed)},
+                    {"created", to_string(deployment.created, utc())},
+                    {"under_way", deployment.is_under_way},
+                    {"deploys", std::move(turns)}};
+  return all.dump(2) + "\n";
+}
+
+Result<Deployment> deployment_of(std::string_view json, std::string_view file) {
+  const Error damaged{"corrupt", std::string(file) +
+                                     " is damaged; put it back from a backup: it has the seed and "
+                                     "the history that the states beside it were decided by"};
+  const Json all = Json::parse(json, nullptr, false);
+  Reader in(all);
+  if (in.text("koi") != "deployment") return damaged;
+  const auto found = all.find("version");
+  if (found == all.end() || !found->is_number_integer()) return damaged;
+  if (found->get<std::int64_t>() > version)
+    return Error{"newer",
+                 std::string(file) + " was written by a later version of Koi; start that one"};
+  Deployment deployment;
+  deployment.seed = in.seed("seed");
+  deployment.created = in.instant("created");
+  deployment.is_under_way = in.flag("under_way");
+  bool good = true;
+  for (const Json& each : in.list("deploys")) {
+    Reader turn(each);
+    deployment.turns.push_back(
+        {turn.hash("bundle"), turn.instant("since"), turn.positions("positions")});
+    const Turn& before =
+        deployment.turns[deployment.turns.size() > 1 ? deployment.turns.size() - 2 : 0];
+    const Turn& now = deployment.turns.back();
+    good = good && turn.ok() && now.positions.size() == before.positions.size() &&
+           now.since >= before.since && !now.positions.empty();
+    for (std::size_t i = 0; good && i < now.positions.size(); ++i)
+      good = now.positions[i] >= before.positions[i];
+  }
+  good = good && (!deployment.is_under_way || deployment.turns.size() > 1);
+  if (!good || !in.ok()) return damaged;
+  return deployment;
+}
+
+Result<std::optional<Deployment>> read_deployment(const store::Directory& directory) {
+  const auto file = file_of(directory);
+  KOI_LET(const auto bytes, read_whole(file, longest));
+  if (!bytes) return std::optional<Deployment>();
+  KOI_LET(Deployment deployment, deployment_of(*bytes, file.string()));
+  return std::optional<Deployment>(std::move(deployment));
+}
+
+Result<void> write_deployment(const store::Directory& directory, const Deployment& deployment) {
+  return write_whole(file_of(directory), to_json(deployment));
+}
+
+Result<Deployment> begin_deployment(const store::Directory& directory, Timestamp now) {
+  KOI_LET(auto known, read_deployment(directory));
+  if (known) return *std::move(known);
+  std::random_device chance;
+  Deployment deployment;
+  deployment.seed = std::uint64_t{chance()} << 32 | chance();
+  deployment.created = now;
+  KOI_TRY(write_deployment(directory, deployment));
+  return deployment;
+}
+
+}  // namespace koi::deploy

@@ -1,0 +1,50 @@
+// Deployment: what a data directory is, in its file deployment.json: the seed, which was made at
+// random once, and which bundle was live since when. Its history is what rebuilt metrics are
+// decided by, so nothing is ever taken out of it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "store/directory.h"
+#include "store/groups.h"
+
+namespace koi::deploy {
+
+// One bundle's turn, up to the next one's.
+struct Turn {
+  Hash128 bundle;
+  Timestamp since;
+  // By group: its journal's last position under the rules before.
+  std::vector<store::Position> positions;
+  friend bool operator==(const Turn&, const Turn&) = default;
+};
+
+struct Deployment {
+  std::uint64_t seed = 0;
+  Timestamp created;
+  std::vector<Turn> turns;  // oldest first; the last is live …
+  // … unless this holds: then some states may still be as the one before has left them.
+  bool is_under_way = false;
+  friend bool operator==(const Deployment&, const Deployment&) = default;
+};
+
+std::string to_json(const Deployment& deployment);
+// Errors "corrupt" and "newer", in a sentence about that file.
+Result<Deployment> deployment_of(std::string_view json, std::string_view file);
+
+// Nothing where the directory is new. Errors: "corrupt", "newer", "unreadable".
+Result<std::optional<Deployment>> read_deployment(const store::Directory& directory);
+// Durable when it returns. Errors "full" and "unwritable".
+Result<void> write_deployment(const store::Directory& directory, const Deployment& deployment);
+
+// The directory's deployment, begun with a seed of chance where it is new.
+Result<Deployment> begin_deployment(const store::Directory& directory, Timestamp now);
+
+}  // namespace koi::deploy

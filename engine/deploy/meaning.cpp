@@ -1,0 +1,273 @@
+#include "deploy/meaning.h"
+
+#include "model/codec.h"
+
+namespace koi::deploy {
+
+using plan::Op;
+
+namespace {
+
+void put(HashInput& hash, const Span& span) {
+  hash.number(static_cast<std::uint64_t>(span.months));
+  hash.number(static_cast<std::uint64_t>(span.fixed.us));
+}
+void put(HashInput& hash, const std::optional<Span>& span) {
+  hash.number(span ? 1 : 0);
+  if (span) put(hash, *span);
+}
+
+}  // namespace
+
+void put(HashInput& hash, Hash128 part) { hash.number(part.high).number(part.low); }
+
+void put(HashInput& hash, const plan::Schedule& schedule) {
+  hash.number(static_cast<std::uint64_t>(schedule.every));
+  hash.number(static_cast<std::uint64_t>(schedule.at.us));
+  hash.number(static_cast<std::uint64_t>(schedule.day));
+  hash.number(static_cast<std::uint64_t>(schedule.time.us));
+}
+
+std::vector<SlotSource> slots_of(const plan::Campaign& campaign) {
+  std::vector<SlotSource> slots(campaign.frame_size);
+  const auto take = [&](const plan::Binding& binding) {
+    for (const plan::Capture& capture : binding.captures)
+      slots[capture.slot.index()] = {binding.match.type, capture.field};
+  };
+  for (const plan::Trigger& trigger : campaign.triggers) {
+    take(trigger.first);
+    for (const plan::Binding& then : trigger.thens) take(then);
+  }
+  for (const plan::Step& step : campaign.steps)
+    if (const auto* wait = std::get_if<plan::WaitFor>(&step)) take(wait->binding);
+  return slots;
+}
+
+Type type_of(const Schema& schema, EventTypeId event, FieldId field) {
+  if (field == plan::event_time_field) return {.kind = Kind::Instant};
+  if (event.is_none() || field.is_none() || event.index() >= schema.events.size() ||
+      field.index() >= schema[event].fields.size())
+    return {};
+  return schema[event].fields[field.index()].type;
+}
+
+// --- Expressions --------------------------------------------------------------------------------
+
+// A constant of an enumeration is a number; what stands beside it says of which.
+EnumId Meaning::enumeration_of(plan::NodeId id, EventTypeId event) const {
+  if (id.is_none()) return {};
+  const plan::Node& node = plan_[id];
+  switch (node.op) {
+    case Op::Attribute: return plan_.schema.attributes[node.index].type.enumeration;
+    case Op::Field: return type_of(plan_.schema, event, FieldId::of(node.index)).enumeration;
+    case Op::Slot:
+      if (node.index >= frame_.size()) return {};
+      return type_of(plan_.schema, frame_[node.index].event, frame_[node.index].field).enumeration;
+    case Op::Metric: {
+      const plan::Metric& metric = plan_.metrics[node.index];
+      return type_of(plan_.schema, metric.events.type, metric.field).enumeration;
+    }
+    case Op::Default: {
+      const EnumId first = enumeration_of(node.a, event);
+      return first ? first : enumeration_of(node.b, event);
+    }
+    default: return {};
+  }
+}
+
+void Meaning::add_constant(HashInput& hash, const Value& value, EnumId enumeration) const {
+  const auto add_one = [&](const Value& each) {
+    const auto at = static_cast<std::size_t>(each.raw());
+    if (each.kind() == Kind::Enum && enumeration &&
+        at < plan_.schema.enumerations[enumeration.index()].values.size()) {
+      hash.text(plan_.schema.enumerations[enumeration.index()].values[at].name);
+      return;
+    }
+    ByteWriter bytes;
+    bytes.value(each);
+    hash.text(bytes.bytes());
+  };
+  if (value.kind() != Kind::List) return add_one(value);
+  hash.number(value.as_list().size());
+  for (const Value& element : value.as_list()) add_one(element);
+}
+
+Hash128 Meaning::of(plan::NodeId root, EventTypeId event) {
+  if (root.is_none()) return {};
+  // Operands stand before their users, so that what is asked for last is known last.
+  std::vector<plan::NodeId> stack{root};
+  while (!stack.empty()) {
+    const plan::NodeId id = stack.back();
+    if (known_.contains({event, id})) {
+      stack.pop_back();
+      continue;
+    }
+    const std::size_t before = stack.size();
+    const auto need = [&](plan::NodeId operand) {
+      if (operand && !known_.contains({event, operand})) stack.push_back(operand);
+    };
+    const plan::Node& node = plan_[id];
+    need(node.a);
+    need(node.b);
+    if (node.op == Op::Join)
+      for (const auto& part : plan_.templates[node.index].parts) need(part.node);
+    if (stack.size() != before) continue;
+    known_.emplace(std::pair(event, id), of_node(id, event));
+    stack.pop_back();
+  }
+  return known_.at({event, root});
+}
+
+Hash128 Meaning::of_node(plan::NodeId id, EventTypeId event) {
+  const plan::Node& node = plan_[id];
+  HashInput hash;
+  hash.number(static_cast<std::uint64_t>(node.op)).number(static_cast<std::uint64_t>(node.kind));
+  switch (node.op) {
+    case Op::Constant: add_constant(hash, plan_.constants[node.index], {}); break;
+    case Op::Attribute: hash.text(plan_.schema.attributes[node.index].symbol.name); break;
+    case Op::Field: add_field(hash, event, FieldId::of(node.index)); break;
+    case Op::Metric: hash.number(plan_.metrics[node.index].definition); break;
+    case Op::Watch: hash.number(plan_.watches[node.index].definition); break;
+    case Op::Consent: {
+      const plan::ConsentKey& key = plan_.consents[node.index];
+      hash.number(static_cast<std::uint64_t>(key.purpose));
+      hash.text(key.channel ? plan_.channels[key.channel.index()].symbol.name : std::string());
+      break;
+    }
+    case Op::Join:
+      for (const auto& part : plan_.templates[node.index].parts) {
+        hash.text(part.literal);
+        put(hash, part.node ? known_.at({event, part.node}) : Hash128{});
+      }
+      break;
+    default: hash.number(node.index); break;  // a slot's; of the others it is 0
+  }
+  const EnumId left = enumeration_of(node.a, event), right = enumeration_of(node.b, event);
+  for (const plan::NodeId operand : {node.a, node.b}) {
+    if (operand.is_none()) {
+      hash.number(0);
+    } else if (plan_[operand].op == Op::Constant) {
+      add_constant(hash, plan_.constants[plan_[operand].index], left ? left : right);
+    } else {
+      put(hash, known_.at({event, operand}));
+    }
+  }
+  return hash.hash128();
+}
+
+// --- Campaigns ----------------------------------------------------------------------------------
+
+void Meaning::add_event(HashInput& hash, EventTypeId event) const {
+  hash.text(event ? plan_.schema[event].symbol.name : std::string());
+}
+
+void Meaning::add_field(HashInput& hash, EventTypeId event, FieldId field) const {
+  if (field == plan::event_time_field || event.is_none() ||
+      field.index() >= plan_.schema[event].fields.size()) {
+    hash.number(field.value);
+    return;
+  }
+  const Field& declared = plan_.schema[event].fields[field.index()];
+  hash.text(declared.symbol.name).number(static_cast<std::uint64_t>(declared.type.kind));
+  hash.number(static_cast<std::uint64_t>(declared.type.element));
+}
+
+void Meaning::add(HashInput& hash, plan::NodeId node, EventTypeId event) {
+  put(hash, of(node, event));
+}
+
+void Meaning::add(HashInput& hash, const plan::EventMatch& match) {
+  add_event(hash, match.type);
+  add(hash, match.where, match.type);
+}
+
+void Meaning::add(HashInput& hash, const plan::Binding& binding) {
+  add(hash, binding.match);
+  hash.number(binding.captures.size());
+  for (const plan::Capture& capture : binding.captures) {
+    add_field(hash, binding.match.type, capture.field);
+    hash.number(capture.slot.value);
+  }
+}
+
+void Meaning::add(HashInput& hash, const plan::Trigger& trigger) {
+  hash.number(static_cast<std::uint64_t>(trigger.kind)).number(trigger.start);
+  add(hash, trigger.first);
+  hash.number(trigger.thens.size());
+  for (const plan::Binding& then : trigger.thens) add(hash, then);
+  hash.number(trigger.nots.size());
+  for (const plan::EventMatch& absent : trigger.nots) add(hash, absent);
+  put(hash, trigger.within);
+  hash.number(trigger.watch ? plan_.watches[trigger.watch.index()].definition : 0);
+  put(hash, trigger.schedule);
+  add(hash, trigger.condition, {});
+}
+
+void Meaning::add(HashInput& hash, const plan::Step& step) {
+  hash.number(step.index());
+  if (const auto* send = std::get_if<plan::Send>(&step)) {
+    const plan::ContentId content = plan_.messages[send->message].content;
+    hash.text(content ? plan_.contents[content.index()].name : std::string());
+    hash.number(send->channels.size());
+    for (const plan::ChannelId channel : send->channels)
+      hash.text(plan_.channels[channel.index()].symbol.name);
+    put(hash, send->within);
+    put(hash, send->wait_for_cap);
+    hash.number(send->ordinal);
+  } else if (const auto* wait = std::get_if<plan::Wait>(&step)) {
+    put(hash, wait->span);
+  } else if (const auto* until = std::get_if<plan::WaitUntil>(&step)) {
+    hash.number(static_cast<std::uint64_t>(until->kind));
+    hash.number(static_cast<std::uint64_t>(until->time.us));
+    hash.number(static_cast<std::uint64_t>(until->weekday));
+    add(hash, until->instant, {});
+    put(hash, until->offset);
+    hash.number(until->before ? 1 : 0).number(until->at_time ? 1 : 0);
+  } else if (const auto* wait_for = std::get_if<plan::WaitFor>(&step)) {
+    add(hash, wait_for->binding);
+    put(hash, wait_for->up_to);
+    hash.number(wait_for->on_event).number(wait_for->on_timeout);
+  } else if (const auto* choice = std::get_if<plan::If>(&step)) {
+    add(hash, choice->condition, {});
+    hash.number(choice->otherwise);
+  } else if (const auto* jump = std::get_if<plan::Jump>(&step)) {
+    hash.number(jump->to);
+  } else if (const auto* set = std::get_if<plan::Set>(&step)) {
+    hash.text(plan_.schema[set->attribute].symbol.name);
+    add(hash, set->value, {});
+    hash.number(set->ordinal);
+  } else {
+    KOI_ASSERT(std::holds_alternative<plan::Stop>(step));
+  }
+}
+
+Hash128 Meaning::frame_of(const plan::Campaign& campaign) const {
+  HashInput hash;
+  for (const SlotSource& slot : slots_of(campaign)) {
+    add_event(hash, slot.event);
+    add_field(hash, slot.event, slot.field);
+  }
+  return hash.hash128();
+}
+
+Hash128 Meaning::code_of(const plan::Campaign& campaign) {
+  frame_ = slots_of(campaign);
+  known_.clear();
+  HashInput hash;
+  put(hash, frame_of(campaign));
+  hash.number(campaign.triggers.size());
+  for (const plan::Trigger& trigger : campaign.triggers) add(hash, trigger);
+  hash.number(campaign.steps.size());
+  for (const plan::Step& step : campaign.steps) add(hash, step);
+  return hash.hash128();
+}
+
+Hash128 Meaning::leaving_of(const plan::Campaign& campaign) {
+  frame_ = slots_of(campaign);
+  known_.clear();
+  HashInput hash;
+  for (const plan::NodeId condition : campaign.leave_conditions) add(hash, condition, {});
+  return hash.hash128();
+}
+
+}  // namespace koi::deploy

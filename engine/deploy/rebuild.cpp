@@ -1,0 +1,251 @@
+#include "deploy/rebuild.h"
+
+#include <filesystem>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "core/codec.h"
+#include "deploy/bundles.h"
+#include "deploy/extend.h"
+#include "deploy/files.h"
+#include "durable/checkpoint.h"
+#include "durable/input.h"
+#include "durable/writer.h"
+
+namespace koi::deploy {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::size_t rows_at_once = 4096;
+// Of the budget that states changed since the last checkpoint may hold.
+constexpr std::uint64_t percent_held = 40;
+constexpr std::size_t longest_note = std::size_t{1} << 20;
+
+fs::path folder_of(const store::Directory& directory) { return directory.path() / "build"; }
+
+// What was decided then has left then.
+class Nobody final : public durable::Deeds {
+ public:
+  void take(store::Group, std::vector<durable::Deed>) override {}
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+};
+
+Error damaged(store::Group group, store::Position position, std::string_view how) {
+  return {"corrupt", "the journal of group " + std::to_string(group) + " " + std::string(how) +
+                         " at position " + std::to_string(position)};
+}
+
+// One group's part of one turn.
+class Replay {
+ public:
+  Replay(const store::Journal& journal, store::Store& store, store::Group group, store::Epoch epoch,
+         const plan::Plan& rules, const plan::Plan& extended, const match::Index& index,
+         std::uint64_t rules_number, std::uint64_t budget)
+      : journal_(journal),
+        store_(store),
+        group_(group),
+        epoch_(epoch),
+        rules_(rules),
+        extended_(extended),
+        rules_number_(rules_number),
+        writer_(extended, index, store, group, budget, nobody_) {}
+
+  // From behind the store's position up to `last`.
+  Result<void> run(store::Position last, const std::function<void(std::uint64_t)>& rows_read) {
+    KOI_LET(store::Position at, store_.position(group_));
+    KOI_LET(const std::string bytes, store_.kept(group_));
+    if (!bytes.empty()) {
+      KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
+      writer_.begin_behind(at, kept.stamp);
+    }
+    while (at < last) {
+      KOI_LET(const auto rows,
+              journal_.read(group_, at + 1, std::min<store::Position>(rows_at_once, last - at)));
+      if (rows.empty()) return damaged(group_, at, "ends before its time");
+      for (const store::Read& read : rows) {
+        KOI_TRY(take(read));
+        at = read.position;
+      }
+      rows_read(rows.size());
+    }
+    KOI_TRY(close());
+    if (writer_.position() > 0) KOI_TRY(write_back());
+    return {};
+  }
+
+ private:
+  Result<void> take(const store::Read& read) {
+    if (const auto opening = durable::decode_opening(read.row.bytes)) {
+      KOI_TRY(close());
+      if (opening->rules != rules_number_)
+        return damaged(group_, read.position, "names other rules than deployment.json");
+      is_open_ = true;
+      return writer_.open(read.position, *opening);
+    }
+    if (!is_open_) return damaged(group_, read.position, "does not begin a batch");
+    KOI_LET(durable::Input input, durable::decode_input(rules_, read.row.bytes));
+    if (std::holds_alternative<durable::Opening>(input))
+      return damaged(group_, read.position, "has an opening that cannot be read");
+    durable::Given given;
+    if (auto* event = std::get_if<Event>(&input)) {
+      fill(extended_, *event);
+      given = std::move(*event);
+    } else if (auto* receipt = std::get_if<durable::ReceiptFor>(&input)) {
+      given = std::move(*receipt);
+    } else {
+      given = std::get<durable::AttemptFor>(std::move(input));
+    }
+    const auto applied = writer_.apply(read.position, read.row.partition, given);
+    if (!applied) return applied.error();
+    return {};
+  }
+
+  Result<void> close() {
+    if (!std::exchange(is_open_, false)) return {};
+    writer_.close();
+    const durable::Customers& customers = writer_.customers();
+    if (customers.held_bytes() < customers.budget() / 100 * percent_held) return {};
+    return write_back();
+  }
+
+  Result<void> write_back() {
+    durable::Frozen frozen = durable::freeze(writer_, group_, epoch_, nobody_);
+    const durable::Take take = [&](std::span<const durable::Changed> which,
+                                   std::vector<store::Saved>& into) {
+      writer_.customers().take(which, into);
+      return Result<void>();
+    };
+    KOI_TRY(durable::write(frozen, journal_, store_, take));
+    writer_.customers().committed();
+    return {};
+  }
+
+  const store::Journal& journal_;
+  store::Store& store_;
+  store::Group group_;
+  store::Epoch epoch_;
+  const plan::Plan& rules_;
+  const plan::Plan& extended_;
+  std::uint64_t rules_number_;
+  Nobody nobody_;
+  durable::Writer writer_;
+  bool is_open_ = false;
+};
+
+// What stands in the folder when all of it is done: for whom.
+std::string note_of(std::uint64_t turn, Hash128 later, std::span<const store::Position> last) {
+  std::string note =
+      "koi build 1\nturn " + std::to_string(turn) + "\nbundle " + to_hex(later) + "\npositions";
+  for (const store::Position position : last) note += " " + std::to_string(position);
+  return note + "\n";
+}
+
+}  // namespace
+
+Result<void> for_each_group(store::Groups groups,
+                            const std::function<Result<void>(store::Group)>& what) {
+  std::vector<Result<void>> results(groups.count);
+  std::vector<std::thread> threads;
+  for (store::Group group = 0; group < groups.count; ++group)
+    threads.emplace_back([&, group] { results[group] = what(group); });
+  for (std::thread& thread : threads) thread.join();
+  for (Result<void>& result : results) KOI_TRY(std::move(result));
+  return {};
+}
+
+Result<void> Rebuild::clear(const store::Directory& directory) {
+  std::error_code error;
+  fs::remove_all(folder_of(directory), error);
+  if (!error) return {};
+  return Error{"unwritable", folder_of(directory).string() +
+                                 " cannot be removed: " + error.message() + "; remove it by hand"};
+}
+
+Result<std::unique_ptr<Rebuild>> Rebuild::make(
+    const store::Directory& directory, const History& history, const plan::Plan& later,
+    Hash128 later_name, std::uint64_t turn, std::uint64_t budget, const WalkRules& rules,
+    const std::function<void(std::uint64_t)>& rows_read) {
+  const store::Groups groups = history.groups;
+  std::vector<store::Position> last(groups.count);
+  for (store::Group group = 0; group < groups.count; ++group) {
+    KOI_LET(last[group], history.journal.last(group));
+  }
+  const auto note_file = folder_of(directory) / "done";
+  const std::string note = note_of(turn, later_name, last);
+  KOI_LET(const auto known, read_whole(note_file, longest_note));
+  const bool is_done = known && *known == note;
+  if (!is_done) KOI_TRY(clear(directory));
+
+  KOI_LET(store::Directory folder, store::Directory::open(folder_of(directory)));
+  KOI_LET(auto states, store::SqliteStore::open(folder, groups));
+  // All metrics that any rules have had: what was decided then may have read them.
+  std::vector<const plan::Plan*> all;
+  for (const Turn& each : history.turns) all.push_back(&history.plans.at(each.bundle));
+  all.push_back(&later);
+  const plan::Plan& live = *all[history.turns.size() - 1];
+  plan::Plan extended = extend(*all.front(), all);
+  if (is_done) {
+    extended = extend(live, all);
+  } else {
+    std::vector<store::Epoch> epochs(groups.count);
+    for (store::Group group = 0; group < groups.count; ++group) {
+      KOI_LET(epochs[group], states->take(group));
+    }
+    for (std::size_t i = 0; i < history.turns.size(); ++i) {
+      const bool is_last = i + 1 == history.turns.size();
+      const match::Index index = match::Index::build(extended);
+      const auto replay_one = [&](store::Group group) {
+        Replay replay(history.journal, *states, group, epochs[group], *all[i], extended, index,
+                      rules_of(history.turns[i].bundle), budget / groups.count);
+        return replay.run(is_last ? last[group] : history.turns[i + 1].positions[group], rows_read);
+      };
+      KOI_TRY(for_each_group(groups, replay_one));
+      if (is_last) break;
+      const plan::Plan next = extend(*all[i + 1], all);
+      const Carry carry(extended, next);
+      const auto walk_one = [&](store::Group group) -> Result<void> {
+        const Walk what{.store = *states,
+                        .groups = groups,
+                        .group = group,
+                        .epoch = epochs[group],
+                        .from = extended,
+                        .to = next,
+                        .carry = carry,
+                        .now = history.turns[i + 1].since,
+                        .rules = rules,
+                        .complete = {},
+                        .walked = {}};
+        const auto walked = walk(what, i + 1);
+        if (!walked) return walked.error();
+        return {};
+      };
+      if (!carry.changes_nothing()) KOI_TRY(for_each_group(groups, walk_one));
+      extended = next;
+      extended.schema.index();
+    }
+    KOI_TRY(write_whole(note_file, note));
+  }
+  return std::unique_ptr<Rebuild>(new Rebuild(std::move(folder), std::move(states),
+                                              std::move(extended), live.accumulators.size(),
+                                              live.logs.size()));
+}
+
+Result<void> Rebuild::complete(core::State& state) const {
+  state.accumulators.resize(plan_.accumulators.size());
+  state.logs.resize(plan_.logs.size());
+  KOI_LET(const auto bytes, store_->load(partition_of(state.id), state.id));
+  if (!bytes) return {};  // none of his inputs is in the journal
+  auto rebuilt = core::decode(plan_, *bytes);
+  if (!rebuilt) return rebuilt.error();
+  for (std::size_t i = accumulators_; i < state.accumulators.size(); ++i)
+    state.accumulators[i] = std::move(rebuilt->accumulators[i]);
+  for (std::size_t i = logs_; i < state.logs.size(); ++i)
+    state.logs[i] = std::move(rebuilt->logs[i]);
+  return {};
+}
+
+}  // namespace koi::deploy

@@ -1,0 +1,72 @@
+// Rebuild: what new metrics would have kept had they been there from the beginning. The whole
+// journal is decided again beside the deployment, by the rules that decided it then, each extended
+// by the metrics that came later; so duplicates, late events and the engine's own events count
+// exactly as they did. What was decided stays here.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+
+#include "base/result.h"
+#include "core/state.h"
+#include "deploy/deployment.h"
+#include "deploy/walk.h"
+#include "plan/plan.h"
+#include "store/directory.h"
+#include "store/journal.h"
+#include "store/sqlite_store.h"
+
+namespace koi::deploy {
+
+struct History {
+  const store::Journal& journal;
+  store::Groups groups;
+  std::span<const Turn> turns;                 // up to the live one
+  const std::map<Hash128, plan::Plan>& plans;  // of them all
+};
+
+class Rebuild {
+ public:
+  // Reads the journal from its beginning to its end, or takes up what an earlier run for the same
+  // turn has finished. `later` are the rules with the new metrics, and `turn` the number that they
+  // will have. `budget` is in bytes of memory. Works in the folder `build` of the directory.
+  // Errors: "gap" where the journal's beginning is not kept any more, "corrupt", and those of
+  // journal and store.
+  static Result<std::unique_ptr<Rebuild>> make(const store::Directory& directory,
+                                               const History& history, const plan::Plan& later,
+                                               Hash128 later_name, std::uint64_t turn,
+                                               std::uint64_t budget, const WalkRules& rules,
+                                               const std::function<void(std::uint64_t)>& rows_read);
+  // Takes the folder away, whether anything was finished or not.
+  static Result<void> clear(const store::Directory& directory);
+
+  // The live rules with the new metrics behind their own.
+  const plan::Plan& plan() const { return plan_; }
+  // Puts the new metrics' slots to a state of the live rules: it is one of plan() then.
+  Result<void> complete(core::State& state) const;
+  // For tests: the customer's state as the rebuild has it.
+  const store::Store& store() const { return *store_; }
+
+ private:
+  Rebuild(store::Directory directory, std::unique_ptr<store::SqliteStore> store, plan::Plan plan,
+          std::size_t accumulators, std::size_t logs)
+      : directory_(std::move(directory)),
+        store_(std::move(store)),
+        plan_(std::move(plan)),
+        accumulators_(accumulators),
+        logs_(logs) {}
+
+  store::Directory directory_;  // of the folder, locked
+  std::unique_ptr<store::SqliteStore> store_;
+  plan::Plan plan_;
+  std::size_t accumulators_, logs_;  // of the live rules
+};
+
+// Runs `what` for all groups at the same time, and gives the first group's error.
+Result<void> for_each_group(store::Groups groups,
+                            const std::function<Result<void>(store::Group)>& what);
+
+}  // namespace koi::deploy

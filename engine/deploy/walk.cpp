@@ -1,0 +1,135 @@
+#include "deploy/walk.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "core/codec.h"
+#include "core/decide.h"
+#include "durable/checkpoint.h"
+#include "model/codec.h"
+
+namespace koi::deploy {
+
+namespace {
+
+constexpr std::uint8_t version = 1;
+
+Result<std::optional<store::Saved>> carried(const Walk& what, const store::Saved& saved,
+                                            Carried& counts) {
+  auto decoded = core::decode(what.from, saved.bytes);
+  if (!decoded) return decoded.error();
+  core::State state = *std::move(decoded);
+  if (what.complete) KOI_TRY(what.complete(state));
+  state = what.carry(std::move(state), what.now, counts);
+  std::string bytes = core::encode(what.to, state);
+  const Timestamp due = core::next_due(state);
+  if (bytes == saved.bytes && due == saved.due) return std::optional<store::Saved>();
+  return std::optional<store::Saved>({saved.partition, saved.customer, std::move(bytes), due});
+}
+
+}  // namespace
+
+std::string encode(const Mark& mark) {
+  ByteWriter out;
+  out.byte(version);
+  out.unsigned_(mark.turn);
+  out.boolean(mark.is_over);
+  out.unsigned_(mark.partition);
+  out.text(mark.customer);
+  out.unsigned_(mark.carried.customers);
+  out.unsigned_(mark.carried.journeys_ended.size());
+  for (const auto& [campaign, ended] : mark.carried.journeys_ended) {
+    out.text(campaign);
+    out.unsigned_(ended);
+  }
+  out.unsigned_(mark.carried.sends_forgotten);
+  out.unsigned_(mark.carried.consents_forgotten);
+  out.unsigned_(mark.carried.schedules_missed);
+  return out.take();
+}
+
+Result<Mark> decode_mark(std::string_view bytes) {
+  ByteReader in(bytes);
+  Mark mark;
+  const bool known = in.byte() == version;
+  mark.turn = in.unsigned_();
+  mark.is_over = in.boolean();
+  const std::uint64_t partition = in.unsigned_();
+  mark.partition = static_cast<Partition>(partition);
+  mark.customer = in.text();
+  mark.carried.customers = in.unsigned_();
+  for (std::size_t left = in.count(2); left > 0; --left) {
+    std::string campaign(in.text());
+    mark.carried.journeys_ended[std::move(campaign)] = in.unsigned_();
+  }
+  mark.carried.sends_forgotten = in.unsigned_();
+  mark.carried.consents_forgotten = in.unsigned_();
+  mark.carried.schedules_missed = in.unsigned_();
+  if (known && in.ok() && in.at_end() && partition < partition_count) return mark;
+  return Error{"corrupt", "the mark that says how far a deploy has come is damaged"};
+}
+
+Result<Carried> walk(const Walk& what, std::uint64_t turn) {
+  KOI_LET(const store::Position position, what.store.position(what.group));
+  KOI_LET(const std::string bytes, what.store.kept(what.group));
+  // A group whose journal was empty when the deploy began has nothing and keeps nothing.
+  if (bytes.empty()) return Carried();
+  KOI_LET(durable::Kept kept, durable::decode_kept(bytes));
+  Mark mark{.turn = turn};
+  if (!kept.walk.empty()) {
+    KOI_LET(Mark last, decode_mark(kept.walk));
+    if (last.turn == turn) mark = std::move(last);
+  }
+  if (mark.is_over) return mark.carried;
+
+  std::vector<store::Saved> changed;
+  std::size_t size = 0;
+  std::uint64_t since = 0;
+  const auto checkpoint = [&]() -> Result<void> {
+    std::sort(changed.begin(), changed.end(), [](const store::Saved& a, const store::Saved& b) {
+      return store::place_of(a.partition, a.customer) < store::place_of(b.partition, b.customer);
+    });
+    kept.walk = encode(mark);
+    KOI_TRY(
+        what.store.checkpoint(what.group, what.epoch, position, changed, durable::encode(kept)));
+    changed.clear();
+    size = 0;
+    if (what.walked) what.walked(std::exchange(since, 0));
+    return {};
+  };
+
+  const auto step = static_cast<Partition>(what.groups.count);
+  Partition partition = mark.customer.empty() ? what.group : mark.partition;
+  std::string after = mark.customer;
+  for (std::size_t at = partition; at < partition_count; at += step) {
+    partition = static_cast<Partition>(at);
+    for (;;) {
+      KOI_LET(const auto piece, what.store.scan(partition, after, what.rules.piece));
+      for (const store::Saved& saved : piece) {
+        auto made = carried(what, saved, mark.carried);
+        if (!made)
+          return Error{made.error().code, "customer " + std::to_string(hash64(saved.customer)) +
+                                              " of group " + std::to_string(what.group) + ": " +
+                                              made.error().what};
+        mark.partition = partition;
+        mark.customer = saved.customer;
+        ++since;
+        if (*made) {
+          size += (*made)->bytes.size();
+          changed.push_back(**std::move(made));
+        }
+        if (changed.size() >= what.rules.customers || size >= what.rules.bytes)
+          KOI_TRY(checkpoint());
+      }
+      if (piece.size() < what.rules.piece) break;
+      after = piece.back().customer;
+    }
+    after.clear();
+  }
+  mark.is_over = true;
+  KOI_TRY(checkpoint());
+  return mark.carried;
+}
+
+}  // namespace koi::deploy

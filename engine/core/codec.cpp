@@ -1,23 +1,278 @@
 #include "core/codec.h"
 
 #include <algorithm>
+#include <functional>
+#include <vector>
 
+#include "base/hash.h"
 #include "model/codec.h"
 
 namespace koi::core {
 
-namespace {
-
+using plan::Aggregate;
 using plan::Plan;
 
-// --- Writing ------------------------------------------------------------------------------------
+// Where each slot of a layout is in the plan at hand; none where it is not.
+struct Codec::Slots {
+  struct Attribute {
+    AttributeId id;
+    Value fallback;  // what the layout's plan gives to new customers
+  };
+  struct Accumulator {
+    plan::AccumulatorId id;
+    Aggregate aggregate = Aggregate::Count;
+  };
+  struct Log {
+    plan::LogId id;
+    std::size_t columns = 0;
+  };
+  struct EventType {
+    EventTypeId id;
+    std::size_t fields = 0;
+  };
+  std::vector<IdentifierId> identifiers;
+  std::vector<Attribute> attributes;
+  std::vector<Accumulator> accumulators;
+  std::vector<Log> logs;
+  std::vector<plan::WatchId> watches;
+  std::vector<EventType> events;
+  std::vector<plan::ChannelId> channels;
+  std::vector<plan::CampaignId> campaigns;
+};
 
-// Names stand for ids, so that a plan with other ids reads its own.
-const std::string& name_of(const Plan& plan, plan::CampaignId id) {
-  return plan.campaigns[id.index()].symbol.name;
+namespace {
+
+constexpr std::uint8_t layout_version = 1;
+
+// --- Layouts ------------------------------------------------------------------------------------
+
+std::string layout_of(const Plan& plan) {
+  ByteWriter out;
+  out.byte(layout_version);
+  out.unsigned_(plan.schema.identifiers.size());
+  for (const std::string& name : plan.schema.identifiers) out.text(name);
+  out.unsigned_(plan.schema.attributes.size());
+  for (const Attribute& attribute : plan.schema.attributes) {
+    out.text(attribute.symbol.name);
+    out.value(attribute.fallback);
+  }
+  out.unsigned_(plan.accumulators.size());
+  for (const plan::Accumulator& each : plan.accumulators) {
+    out.fixed64(each.definition);
+    out.byte(static_cast<std::uint8_t>(each.aggregate));
+  }
+  out.unsigned_(plan.logs.size());
+  for (const plan::Log& each : plan.logs) {
+    out.fixed64(each.definition);
+    out.unsigned_(each.columns.size());
+  }
+  out.unsigned_(plan.watches.size());
+  for (const plan::Watch& each : plan.watches) out.fixed64(each.definition);
+  out.unsigned_(plan.schema.events.size());
+  for (const EventType& each : plan.schema.events) {
+    out.text(each.symbol.name);
+    out.unsigned_(each.fields.size());
+  }
+  out.unsigned_(plan.channels.size());
+  for (const plan::Channel& each : plan.channels) out.text(each.symbol.name);
+  out.unsigned_(plan.campaigns.size());
+  for (const plan::Campaign& each : plan.campaigns) out.text(each.symbol.name);
+  return out.take();
 }
-std::string_view name_of(const Plan& plan, plan::ChannelId id) {
-  return id.is_none() ? std::string_view() : plan.channels[id.index()].symbol.name;
+
+std::uint64_t number_of(std::string_view layout) { return hash64(layout, 0x6c61796f); }
+
+// Positions by name or definition.
+template <class Id, class Key, class List, class KeyOf>
+std::unordered_map<Key, Id> positions(const List& list, KeyOf key_of) {
+  std::unordered_map<Key, Id> found;
+  for (std::size_t i = 0; i < list.size(); ++i) found.emplace(key_of(list[i]), Id::of(i));
+  return found;
+}
+template <class Id, class List>
+auto by_name(const List& list) {
+  return positions<Id, std::string_view>(
+      list, [](const auto& each) -> std::string_view { return each.symbol.name; });
+}
+template <class Id, class List>
+auto by_definition(const List& list) {
+  return positions<Id, std::uint64_t>(list, [](const auto& each) { return each.definition; });
+}
+template <class Id, class Key>
+Id find(const std::unordered_map<Key, Id>& known, const Key& key) {
+  const auto place = known.find(key);
+  return place == known.end() ? Id::none() : place->second;
+}
+
+// --- Parts of a state ---------------------------------------------------------------------------
+
+// Which parts a state has. A part that is empty takes no byte.
+struct Part {
+  enum : std::uint64_t {
+    identifiers = 1 << 0,
+    attributes = 1 << 1,
+    accumulators = 1 << 2,
+    logs = 1 << 3,
+    watches = 1 << 4,
+    seen = 1 << 5,
+    journeys = 1 << 6,
+    entries = 1 << 7,
+    recent = 1 << 8,
+    sent = 1 << 9,
+    open = 1 << 10,
+    consents = 1 << 11,
+    schedules = 1 << 12,
+    begun = 1 << 13,
+    hold_out_never = 1 << 14,
+    hold_out_always = 1 << 15,
+    unknown = 1 << 16,  // and everything above it
+  };
+};
+
+// An instant near another one, in the largest unit that is exact: the two lowest bits tell it.
+enum Unit : std::uint64_t { microsecond, millisecond, second, special };
+constexpr std::uint64_t special_never = 0, special_ever = 1, special_far = 2;
+
+void write_time(ByteWriter& out, Timestamp time, Timestamp near) {
+  if (time == Timestamp::never()) return out.unsigned_(special_never << 2 | special);
+  if (time == Timestamp::ever()) return out.unsigned_(special_ever << 2 | special);
+  constexpr std::int64_t far = std::int64_t{1} << 60;
+  std::int64_t from = 0;
+  if (__builtin_sub_overflow(time.us, near.us, &from) || from >= far || from <= -far) {
+    out.unsigned_(special_far << 2 | special);
+    return out.fixed64(static_cast<std::uint64_t>(time.us));
+  }
+  Unit unit = microsecond;
+  if (from % 1'000'000 == 0)
+    from /= 1'000'000, unit = second;
+  else if (from % 1000 == 0)
+    from /= 1000, unit = millisecond;
+  const std::uint64_t zigzag =
+      (static_cast<std::uint64_t>(from) << 1) ^ static_cast<std::uint64_t>(from >> 63);
+  out.unsigned_(zigzag << 2 | unit);
+}
+
+Timestamp read_time(ByteReader& in, Timestamp near) {
+  const std::uint64_t bits = in.unsigned_();
+  const std::uint64_t zigzag = bits >> 2;
+  // Hostile ones wrap around.
+  std::uint64_t from = (zigzag >> 1) ^ (0 - (zigzag & 1));
+  switch (static_cast<Unit>(bits & 3)) {
+    case microsecond: break;
+    case millisecond: from *= 1000; break;
+    case second: from *= 1'000'000; break;
+    case special:
+      if (zigzag == special_never) return Timestamp::never();
+      if (zigzag == special_ever) return Timestamp::ever();
+      if (zigzag != special_far) in.fault();
+      return {static_cast<std::int64_t>(in.fixed64())};
+  }
+  return {static_cast<std::int64_t>(static_cast<std::uint64_t>(near.us) + from)};
+}
+
+// What times are written as near to.
+Timestamp base_of(Timestamp clock) { return clock == Timestamp::ever() ? Timestamp{0} : clock; }
+
+// Of a list most of whose slots are as they begin: how many are not, and for each how many it is
+// behind the one before.
+template <class Items, class IsSet, class Write>
+void write_set(ByteWriter& out, const Items& items, IsSet is_set, Write write) {
+  std::size_t count = 0, next = 0;
+  for (std::size_t i = 0; i < items.size(); ++i) count += is_set(i) ? 1 : 0;
+  out.unsigned_(count);
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    if (!is_set(i)) continue;
+    out.unsigned_(i - next);
+    next = i + 1;
+    write(i);
+  }
+}
+template <class Read>
+void read_set(ByteReader& in, std::size_t size, Read read) {
+  std::size_t next = 0;
+  for (std::size_t n = in.count(); n > 0 && in.ok(); --n) {
+    const std::uint64_t behind = in.unsigned_();
+    if (next >= size || behind >= size - next) return in.fault();
+    next += static_cast<std::size_t>(behind);
+    read(next++);
+  }
+}
+
+bool is_set(const Accumulated& kept) {
+  return kept.count != 0 || kept.time != Timestamp::ever() || !kept.value.is_missing() ||
+         !kept.seen.empty() || !kept.runs.empty();
+}
+
+void write(ByteWriter& out, Aggregate aggregate, const Accumulated& kept, Timestamp base) {
+  switch (aggregate) {
+    case Aggregate::Count: return out.signed_(kept.count);
+    case Aggregate::Sum: out.signed_(kept.count); return out.value(kept.value);
+    case Aggregate::Min:
+    case Aggregate::Max: return out.value(kept.value);
+    case Aggregate::First:
+    case Aggregate::Last: write_time(out, kept.time, base); return out.value(kept.value);
+    case Aggregate::Distinct:
+      out.signed_(kept.count);
+      out.unsigned_(kept.seen.size());
+      for (const Accumulated::Seen& each : kept.seen) {
+        out.value(each.value);
+        out.signed_(each.count);
+        write_time(out, each.latest, base);
+        out.signed_(each.arrival);
+      }
+      return;
+    case Aggregate::Streak:
+      out.unsigned_(kept.runs.size());
+      for (const Accumulated::Run& each : kept.runs) {
+        out.signed_(each.first.days);
+        out.signed_(each.last.days);
+      }
+      return;
+    case Aggregate::Average:
+    case Aggregate::TimeSinceLast:
+    case Aggregate::Ever:
+    case Aggregate::Never:
+    case Aggregate::MostFrequent:
+    case Aggregate::Values: break;  // read from the ones above
+  }
+  KOI_ASSERT(false);
+}
+
+Date date(ByteReader& in) { return {static_cast<std::int32_t>(in.signed_())}; }
+
+Accumulated read_accumulated(ByteReader& in, Aggregate aggregate, Timestamp base) {
+  Accumulated kept;
+  switch (aggregate) {
+    case Aggregate::Count: kept.count = in.signed_(); break;
+    case Aggregate::Sum:
+      kept.count = in.signed_();
+      kept.value = in.value();
+      if (kept.value.kind() == Kind::Text || kept.value.kind() == Kind::List) in.fault();
+      break;
+    case Aggregate::Min:
+    case Aggregate::Max: kept.value = in.value(); break;
+    case Aggregate::First:
+    case Aggregate::Last:
+      kept.time = read_time(in, base);
+      kept.value = in.value();
+      break;
+    case Aggregate::Distinct:
+      kept.count = in.signed_();
+      kept.seen.resize(in.count(4));
+      for (Accumulated::Seen& each : kept.seen) {
+        each.value = in.value();
+        each.count = in.signed_();
+        each.latest = read_time(in, base);
+        each.arrival = in.signed_();
+      }
+      break;
+    case Aggregate::Streak:
+      kept.runs.resize(in.count(2));
+      for (Accumulated::Run& each : kept.runs) each = {date(in), date(in)};
+      break;
+    default: in.fault();
+  }
+  return kept;
 }
 
 void write(ByteWriter& out, const List<Value>& values) {
@@ -25,142 +280,96 @@ void write(ByteWriter& out, const List<Value>& values) {
   for (const Value& value : values) out.value(value);
 }
 
-void write(ByteWriter& out, const Accumulated& kept) {
-  out.signed_(kept.count);
-  out.time(kept.time);
-  out.value(kept.value);
-  out.unsigned_(kept.seen.size());
-  for (const auto& seen : kept.seen) {
-    out.value(seen.value);
-    out.signed_(seen.count);
-    out.time(seen.latest);
-    out.signed_(seen.arrival);
-  }
-  out.unsigned_(kept.runs.size());
-  for (const auto& run : kept.runs) {
-    out.signed_(run.first.days);
-    out.signed_(run.last.days);
-  }
-}
-
-void write(ByteWriter& out, const Logged& kept) {
-  out.unsigned_(kept.times.size());
-  std::int64_t before = 0;
-  for (const Timestamp time : kept.times) {
-    out.signed_(time.us - before);
-    before = time.us;
-  }
-  write(out, kept.values);
-}
-
-void write(ByteWriter& out, const Plan& plan, const Journey& journey) {
-  out.text(name_of(plan, journey.campaign));
-  out.unsigned_(journey.trigger);
-  out.byte(static_cast<std::uint8_t>(journey.phase));
-  out.boolean(journey.held_out);
-  out.boolean(journey.goal_reached);
-  out.unsigned_(journey.part);
-  out.unsigned_(journey.pc);
-  out.unsigned_(journey.occurrence);
-  out.fixed64(journey.key);
-  out.hash(journey.id);
-  out.time(journey.entered);
-  out.time(journey.since);
-  out.time(journey.due);
-  out.time(journey.leave_flip);
-  out.time(journey.goal_until);
-  write(out, journey.frame);
-}
-
-void write(ByteWriter& out, const Plan& plan, const OpenSend& open) {
-  out.text(name_of(plan, open.campaign));
-  out.hash(open.key);
-  out.hash(open.entry);
-  out.unsigned_(open.step);
-  out.unsigned_(open.channel);
-  out.unsigned_(open.occurrence);
-  out.byte(static_cast<std::uint8_t>(open.first_reason));
-  out.time(open.since);
-  out.time(open.sent);
-  out.time(open.due);
-  write(out, open.frame);
-}
-
-// --- Reading ------------------------------------------------------------------------------------
-
-// The position of a thing with that name or definition, or none.
-template <class Id, class List, class Is>
-Id find(const List& list, Is is) {
-  for (std::size_t i = 0; i < list.size(); ++i)
-    if (is(list[i])) return Id::of(i);
-  return Id::none();
-}
-plan::CampaignId find_campaign(const Plan& plan, std::string_view name) {
-  return find<plan::CampaignId>(plan.campaigns,
-                                [&](const auto& c) { return c.symbol.name == name; });
-}
-plan::ChannelId find_channel(const Plan& plan, std::string_view name) {
-  if (name.empty()) return plan::ChannelId::none();
-  return find<plan::ChannelId>(plan.channels, [&](const auto& c) { return c.symbol.name == name; });
-}
-
-std::uint16_t small(ByteReader& in) { return static_cast<std::uint16_t>(in.unsigned_()); }
-Date date(ByteReader& in) { return {static_cast<std::int32_t>(in.signed_())}; }
-
 List<Value> read_values(ByteReader& in) {
   List<Value> values(in.count());
   for (Value& value : values) value = in.value();
   return values;
 }
 
-Accumulated read_accumulated(ByteReader& in) {
-  Accumulated kept;
-  kept.count = in.signed_();
-  kept.time = in.time();
-  kept.value = in.value();
-  kept.seen.resize(in.count(4));
-  for (auto& seen : kept.seen) {
-    seen.value = in.value();
-    seen.count = in.signed_();
-    seen.latest = in.time();
-    seen.arrival = in.signed_();
+void write(ByteWriter& out, const Logged& kept, std::size_t columns, Timestamp base) {
+  out.unsigned_(kept.times.size());
+  Timestamp near = base;
+  for (const Timestamp time : kept.times) {
+    write_time(out, time, near);
+    near = time;
   }
-  kept.runs.resize(in.count(2));
-  for (auto& run : kept.runs) {
-    run.first = date(in);
-    run.last = date(in);
-  }
-  return kept;
+  KOI_ASSERT(kept.values.size() == kept.times.size() * columns);
+  for (const Value& value : kept.values) out.value(value);
 }
 
-Logged read_logged(ByteReader& in) {
+Logged read_logged(ByteReader& in, std::size_t columns, Timestamp base) {
   Logged kept;
   kept.times.resize(in.count());
-  std::int64_t before = 0;
-  for (Timestamp& time : kept.times)
-    time.us = before = static_cast<std::int64_t>(static_cast<std::uint64_t>(before) +
-                                                 static_cast<std::uint64_t>(in.signed_()));
-  kept.values = read_values(in);
+  Timestamp near = base;
+  for (Timestamp& time : kept.times) near = time = read_time(in, near);
+  if (columns > in.rest().size() || kept.times.size() * columns > in.rest().size()) in.fault();
+  if (!in.ok()) return {};
+  kept.values.resize(kept.times.size() * columns);
+  for (Value& value : kept.values) value = in.value();
+  if (!std::is_sorted(kept.times.begin(), kept.times.end())) in.fault();
   return kept;
 }
 
-Journey read_journey(ByteReader& in, const Plan& plan) {
+// A position plus one, so that none is a number too.
+template <class Id>
+void write_id(ByteWriter& out, Id id) {
+  out.unsigned_(id.is_none() ? 0 : id.index() + 1);
+}
+// None where the plan at hand has it not, or where none was written.
+template <class Id>
+Id read_id(ByteReader& in, const std::vector<Id>& slots) {
+  const std::uint64_t number = in.unsigned_();
+  if (number > slots.size()) in.fault();
+  return number == 0 || number > slots.size() ? Id::none() : slots[number - 1];
+}
+
+// Zero, and hashes.
+void write_key(ByteWriter& out, std::uint64_t key) {
+  out.boolean(key != 0);
+  if (key != 0) out.fixed64(key);
+}
+std::uint64_t read_key(ByteReader& in) { return in.boolean() ? in.fixed64() : 0; }
+
+std::uint16_t small(ByteReader& in) { return static_cast<std::uint16_t>(in.unsigned_()); }
+
+void write(ByteWriter& out, const Journey& journey, Timestamp base) {
+  write_id(out, journey.campaign);
+  out.unsigned_(journey.trigger);
+  out.byte(static_cast<std::uint8_t>(static_cast<unsigned>(journey.phase) << 2 |
+                                     unsigned{journey.held_out} << 1 |
+                                     unsigned{journey.goal_reached}));
+  out.unsigned_(journey.part);
+  out.unsigned_(journey.pc);
+  out.unsigned_(journey.occurrence);
+  write_key(out, journey.key);
+  out.hash(journey.id);
+  write_time(out, journey.entered, base);
+  write_time(out, journey.since, base);
+  write_time(out, journey.due, base);
+  write_time(out, journey.leave_flip, base);
+  write_time(out, journey.goal_until, base);
+  write(out, journey.frame);
+}
+
+Journey read_journey(ByteReader& in, const std::vector<plan::CampaignId>& campaigns,
+                     Timestamp base) {
   Journey journey;
-  journey.campaign = find_campaign(plan, in.text());
+  journey.campaign = read_id(in, campaigns);
   journey.trigger = small(in);
-  journey.phase = static_cast<Journey::Phase>(in.byte());
-  journey.held_out = in.boolean();
-  journey.goal_reached = in.boolean();
+  const std::uint8_t marks = in.byte();
+  journey.phase = static_cast<Journey::Phase>(marks >> 2);
+  journey.held_out = (marks & 2) != 0;
+  journey.goal_reached = (marks & 1) != 0;
   journey.part = small(in);
   journey.pc = small(in);
   journey.occurrence = small(in);
-  journey.key = in.fixed64();
+  journey.key = read_key(in);
   journey.id = in.hash();
-  journey.entered = in.time();
-  journey.since = in.time();
-  journey.due = in.time();
-  journey.leave_flip = in.time();
-  journey.goal_until = in.time();
+  journey.entered = read_time(in, base);
+  journey.since = read_time(in, base);
+  journey.due = read_time(in, base);
+  journey.leave_flip = read_time(in, base);
+  journey.goal_until = read_time(in, base);
   journey.frame = read_values(in);
   return journey;
 }
@@ -175,18 +384,32 @@ bool fits(const Plan& plan, const Journey& journey) {
          journey.frame.size() == campaign.frame_size;
 }
 
-OpenSend read_open(ByteReader& in, const Plan& plan) {
+void write(ByteWriter& out, const OpenSend& open, Timestamp base) {
+  write_id(out, open.campaign);
+  out.hash(open.key);
+  out.hash(open.entry);
+  out.unsigned_(open.step);
+  out.unsigned_(open.channel);
+  out.unsigned_(open.occurrence);
+  out.byte(static_cast<std::uint8_t>(open.first_reason));
+  write_time(out, open.since, base);
+  write_time(out, open.sent, base);
+  write_time(out, open.due, base);
+  write(out, open.frame);
+}
+
+OpenSend read_open(ByteReader& in, const std::vector<plan::CampaignId>& campaigns, Timestamp base) {
   OpenSend open;
-  open.campaign = find_campaign(plan, in.text());
+  open.campaign = read_id(in, campaigns);
   open.key = in.hash();
   open.entry = in.hash();
   open.step = small(in);
   open.channel = small(in);
   open.occurrence = small(in);
   open.first_reason = static_cast<Reason>(in.byte());
-  open.since = in.time();
-  open.sent = in.time();
-  open.due = in.time();
+  open.since = read_time(in, base);
+  open.sent = read_time(in, base);
+  open.due = read_time(in, base);
   open.frame = read_values(in);
   return open;
 }
@@ -200,189 +423,374 @@ bool fits(const Plan& plan, const OpenSend& open) {
          (open.frame.empty() || open.frame.size() == campaign.frame_size);
 }
 
-template <class Thing>
-void sort_by_campaign(List<Thing>& things) {
-  std::stable_sort(things.begin(), things.end(), [](const Thing& a, const Thing& b) {
-    return std::pair(a.campaign, a.key) < std::pair(b.campaign, b.key);
-  });
+// Where another plan wrote it, the order may be another one.
+template <class Things, class Before>
+void put_in_order(Things& things, Before before) {
+  if (!std::is_sorted(things.begin(), things.end(), before))
+    std::stable_sort(things.begin(), things.end(), before);
+}
+
+constexpr auto by_campaign = [](const auto& a, const auto& b) {
+  return std::pair(a.campaign, a.key) < std::pair(b.campaign, b.key);
+};
+
+// --- Whole states -------------------------------------------------------------------------------
+
+template <class Items, class IsSet>
+bool any(const Items& items, IsSet is_set) {
+  for (std::size_t i = 0; i < items.size(); ++i)
+    if (is_set(i)) return true;
+  return false;
+}
+
+void write(ByteWriter& out, const Plan& plan, const State& state) {
+  const auto attribute_is_set = [&](std::size_t i) {
+    return state.attribute_times[i] != Timestamp::ever() ||
+           state.attributes[i] != plan.schema.attributes[i].fallback;
+  };
+  const auto accumulator_is_set = [&](std::size_t i) { return is_set(state.accumulators[i]); };
+  const auto log_is_set = [&](std::size_t i) { return !state.logs[i].times.empty(); };
+  const auto watch_is_set = [&](std::size_t i) {
+    return state.watches[i].inside || state.watches[i].flip != Timestamp::never();
+  };
+  std::uint64_t parts = 0;
+  const auto part = [&](bool there, std::uint64_t which) { parts |= there ? which : 0; };
+  part(!state.identifiers.empty(), Part::identifiers);
+  part(any(state.attributes, attribute_is_set), Part::attributes);
+  part(any(state.accumulators, accumulator_is_set), Part::accumulators);
+  part(any(state.logs, log_is_set), Part::logs);
+  part(any(state.watches, watch_is_set), Part::watches);
+  part(state.seen.size() > 0 || state.seen_pruned != Timestamp::ever(), Part::seen);
+  part(!state.journeys.empty(), Part::journeys);
+  part(!state.entries.empty(), Part::entries);
+  part(!state.recent.empty(), Part::recent);
+  part(!state.sent.empty(), Part::sent);
+  part(!state.open.empty(), Part::open);
+  part(!state.consents.empty(), Part::consents);
+  part(state.schedules_done != Timestamp::ever() || state.schedule_due != Timestamp::never(),
+       Part::schedules);
+  part(state.begun, Part::begun);
+  part(state.hold_out_never, Part::hold_out_never);
+  part(state.hold_out_always, Part::hold_out_always);
+  const Timestamp base = base_of(state.clock);
+  const auto has = [&](std::uint64_t which) { return (parts & which) != 0; };
+  const auto time = [&](Timestamp at) { write_time(out, at, base); };
+
+  out.text(state.id);
+  out.unsigned_(parts);
+  write_time(out, state.clock, {0});
+  time(state.created);
+  time(state.due);
+  if (has(Part::identifiers)) {
+    out.unsigned_(state.identifiers.size());
+    for (const Identifier& each : state.identifiers) {
+      write_id(out, each.kind);
+      out.text(each.text);
+    }
+  }
+  if (has(Part::attributes))
+    write_set(out, state.attributes, attribute_is_set, [&](std::size_t i) {
+      out.value(state.attributes[i]);
+      time(state.attribute_times[i]);
+    });
+  if (has(Part::accumulators))
+    write_set(out, state.accumulators, accumulator_is_set, [&](std::size_t i) {
+      write(out, plan.accumulators[i].aggregate, state.accumulators[i], base);
+    });
+  if (has(Part::logs))
+    write_set(out, state.logs, log_is_set,
+              [&](std::size_t i) { write(out, state.logs[i], plan.logs[i].columns.size(), base); });
+  if (has(Part::watches))
+    write_set(out, state.watches, watch_is_set, [&](std::size_t i) {
+      out.boolean(state.watches[i].inside);
+      time(state.watches[i].flip);
+    });
+  if (has(Part::seen)) {
+    time(state.seen_pruned);
+    out.unsigned_(state.seen.size());
+    const std::uint32_t now = SeenIds::minute_of(base);
+    state.seen.for_each([&](std::uint64_t hash, std::uint32_t minute) {
+      out.fixed64(hash);
+      out.unsigned_(now - minute);  // what is later than now wraps around
+    });
+  }
+  if (has(Part::journeys)) {
+    out.unsigned_(state.journeys.size());
+    for (const Journey& each : state.journeys) write(out, each, base);
+  }
+  if (has(Part::entries)) {
+    out.unsigned_(state.entries.size());
+    for (const Entered& each : state.entries) {
+      write_id(out, each.campaign);
+      write_key(out, each.key);
+      time(each.at);
+    }
+  }
+  if (has(Part::recent)) {
+    out.unsigned_(state.recent.size());
+    for (const Recent& each : state.recent) {
+      time(each.time);
+      write_id(out, each.type);
+      for (const Value& value : each.fields) out.value(value);
+    }
+  }
+  if (has(Part::sent)) {
+    out.unsigned_(state.sent.size());
+    for (const Sent& each : state.sent) {
+      time(each.at);
+      out.byte(static_cast<std::uint8_t>(each.campaign_class));
+      write_id(out, each.channel);
+    }
+  }
+  if (has(Part::open)) {
+    out.unsigned_(state.open.size());
+    for (const OpenSend& each : state.open) write(out, each, base);
+  }
+  if (has(Part::consents)) {
+    out.unsigned_(state.consents.size());
+    for (const Consent& each : state.consents) {
+      out.byte(static_cast<std::uint8_t>(static_cast<unsigned>(each.purpose) << 1 |
+                                         unsigned{each.granted}));
+      write_id(out, each.channel);
+      time(each.at);
+    }
+  }
+  if (has(Part::schedules)) {
+    time(state.schedules_done);
+    time(state.schedule_due);
+  }
+}
+
+State read(ByteReader& in, const Plan& plan, const Codec::Slots& slots) {
+  State state = new_customer(plan, std::string(in.text()));
+  const std::uint64_t parts = in.unsigned_();
+  if (parts >= Part::unknown) in.fault();
+  const auto has = [&](std::uint64_t which) { return (parts & which) != 0; };
+  state.clock = read_time(in, {0});
+  const Timestamp base = base_of(state.clock);
+  const auto time = [&] { return read_time(in, base); };
+  state.created = time();
+  state.due = time();
+  state.begun = has(Part::begun);
+  state.hold_out_never = has(Part::hold_out_never);
+  state.hold_out_always = has(Part::hold_out_always);
+  for (std::size_t i = 0; i < slots.attributes.size(); ++i)
+    if (const auto& from = slots.attributes[i]; from.id)
+      state.attributes[from.id.index()] = from.fallback;
+
+  if (has(Part::identifiers)) {
+    for (std::size_t n = in.count(2); n > 0; --n) {
+      const IdentifierId kind = read_id(in, slots.identifiers);
+      const std::string_view text = in.text();
+      if (kind) state.identifiers.push_back({kind, std::string(text)});
+    }
+    put_in_order(state.identifiers, std::less<>());
+  }
+  if (has(Part::attributes))
+    read_set(in, slots.attributes.size(), [&](std::size_t i) {
+      Value value = in.value();
+      const Timestamp at = time();
+      const AttributeId id = slots.attributes[i].id;
+      if (!id) return;
+      state.attributes[id.index()] = std::move(value);
+      state.attribute_times[id.index()] = at;
+    });
+  if (has(Part::accumulators))
+    read_set(in, slots.accumulators.size(), [&](std::size_t i) {
+      const auto& slot = slots.accumulators[i];
+      Accumulated kept = read_accumulated(in, slot.aggregate, base);
+      if (slot.id) state.accumulators[slot.id.index()] = std::move(kept);
+    });
+  if (has(Part::logs))
+    read_set(in, slots.logs.size(), [&](std::size_t i) {
+      const auto& slot = slots.logs[i];
+      Logged kept = read_logged(in, slot.columns, base);
+      if (slot.id) state.logs[slot.id.index()] = std::move(kept);
+    });
+  if (has(Part::watches))
+    read_set(in, slots.watches.size(), [&](std::size_t i) {
+      const bool inside = in.boolean();
+      const Timestamp flip = time();
+      if (slots.watches[i]) state.watches[slots.watches[i].index()] = {inside, flip};
+    });
+  if (has(Part::seen)) {
+    state.seen_pruned = time();
+    const std::uint32_t now = SeenIds::minute_of(base);
+    for (std::size_t n = in.count(9); n > 0; --n) {
+      const std::uint64_t hash = in.fixed64();
+      state.seen.insert_at_minute(hash, now - static_cast<std::uint32_t>(in.unsigned_()));
+    }
+    state.seen.shrink_to_fit();
+  }
+  if (has(Part::journeys)) {
+    for (std::size_t n = in.count(8); n > 0; --n)
+      if (Journey each = read_journey(in, slots.campaigns, base); fits(plan, each))
+        state.journeys.push_back(std::move(each));
+    put_in_order(state.journeys, by_campaign);
+  }
+  if (has(Part::entries)) {
+    for (std::size_t n = in.count(3); n > 0; --n) {
+      Entered each;
+      each.campaign = read_id(in, slots.campaigns);
+      each.key = read_key(in);
+      each.at = time();
+      if (each.campaign) state.entries.push_back(each);
+    }
+    put_in_order(state.entries, by_campaign);
+  }
+  if (has(Part::recent))
+    for (std::size_t n = in.count(2); n > 0; --n) {
+      Recent each;
+      each.time = time();
+      const std::uint64_t number = in.unsigned_();
+      if (number == 0 || number > slots.events.size()) {
+        in.fault();
+        break;
+      }
+      const auto& slot = slots.events[number - 1];
+      each.type = slot.id;
+      if (slot.fields > in.rest().size()) in.fault();
+      if (!in.ok()) break;
+      each.fields.resize(slot.fields);
+      for (Value& value : each.fields) value = in.value();
+      if (each.type && each.fields.size() == plan.schema[each.type].fields.size())
+        state.recent.push_back(std::move(each));
+    }
+  if (has(Part::sent))
+    for (std::size_t n = in.count(3); n > 0; --n) {
+      const Timestamp at = time();
+      const auto campaign_class = static_cast<plan::CampaignClass>(in.byte() % 3);
+      state.sent.push_back({at, campaign_class, read_id(in, slots.channels)});
+    }
+  if (has(Part::open))
+    for (std::size_t n = in.count(8); n > 0; --n)
+      if (OpenSend each = read_open(in, slots.campaigns, base); fits(plan, each))
+        state.open.push_back(std::move(each));
+  if (has(Part::consents)) {
+    for (std::size_t n = in.count(3); n > 0; --n) {
+      const std::uint8_t marks = in.byte();
+      const bool is_everywhere = !in.rest().empty() && in.rest().front() == 0;
+      const plan::ChannelId channel = read_id(in, slots.channels);
+      const Timestamp at = time();
+      if (is_everywhere || channel)
+        state.consents.push_back(
+            {static_cast<plan::CampaignClass>((marks >> 1) % 3), channel, (marks & 1) != 0, at});
+    }
+    put_in_order(state.consents, [](const Consent& a, const Consent& b) {
+      return std::pair(a.purpose, a.channel) < std::pair(b.purpose, b.channel);
+    });
+  }
+  if (has(Part::schedules)) {
+    state.schedules_done = time();
+    state.schedule_due = time();
+  }
+  return state;
+}
+
+Error corrupt() {
+  return {"corrupt", "the customer's state is damaged: its bytes do not make a state"};
 }
 
 }  // namespace
 
-std::string encode(const Plan& plan, const State& state) {
-  ByteWriter out;
-  out.byte(state_version);
-  out.text(state.id);
-  out.time(state.created);
-  out.boolean(state.begun);
-  out.time(state.clock);
-  out.unsigned_(state.identifiers.size());
-  for (const Identifier& identifier : state.identifiers) {
-    out.text(plan.schema.identifiers[identifier.kind.index()]);
-    out.text(identifier.text);
+Codec::Codec(const Plan& plan)
+    : plan_(plan), layout_(layout_of(plan)), number_(number_of(layout_)) {
+  const auto learnt = learn(layout_);
+  KOI_ASSERT(learnt);
+}
+Codec::~Codec() = default;
+
+Result<void> Codec::learn(std::string_view layout) {
+  const std::uint64_t number = number_of(layout);
+  if (known_.contains(number)) return {};
+  auto slots = std::make_unique<Slots>();
+  const Schema& schema = plan_.schema;
+  ByteReader in(layout);
+  if (in.byte() != layout_version) in.fault();
+  for (std::size_t n = in.count(); n > 0; --n)
+    slots->identifiers.push_back(schema.find_identifier(in.text()));
+  const auto attributes = by_name<AttributeId>(schema.attributes);
+  for (std::size_t n = in.count(2); n > 0; --n) {
+    const AttributeId id = find(attributes, in.text());
+    slots->attributes.push_back({id, in.value()});
   }
-  out.unsigned_(state.attributes.size());
-  for (std::size_t i = 0; i < state.attributes.size(); ++i) {
-    out.text(plan.schema.attributes[i].symbol.name);
-    out.value(state.attributes[i]);
-    out.time(state.attribute_times[i]);
+  const auto accumulators = by_definition<plan::AccumulatorId>(plan_.accumulators);
+  for (std::size_t n = in.count(9); n > 0; --n) {
+    const auto id = find(accumulators, in.fixed64());
+    const auto aggregate = static_cast<Aggregate>(in.byte());
+    const bool fits = id && plan_.accumulators[id.index()].aggregate == aggregate;
+    slots->accumulators.push_back({fits ? id : plan::AccumulatorId::none(), aggregate});
   }
-  out.unsigned_(state.accumulators.size());
-  for (std::size_t i = 0; i < state.accumulators.size(); ++i) {
-    out.fixed64(plan.accumulators[i].definition);
-    write(out, state.accumulators[i]);
+  const auto logs = by_definition<plan::LogId>(plan_.logs);
+  for (std::size_t n = in.count(9); n > 0; --n) {
+    const auto id = find(logs, in.fixed64());
+    const std::uint64_t columns = in.unsigned_();
+    const bool fits = id && plan_.logs[id.index()].columns.size() == columns;
+    slots->logs.push_back({fits ? id : plan::LogId::none(), columns});
   }
-  out.unsigned_(state.logs.size());
-  for (std::size_t i = 0; i < state.logs.size(); ++i) {
-    out.fixed64(plan.logs[i].definition);
-    write(out, state.logs[i]);
+  const auto watches = by_definition<plan::WatchId>(plan_.watches);
+  for (std::size_t n = in.count(8); n > 0; --n)
+    slots->watches.push_back(find(watches, in.fixed64()));
+  for (std::size_t n = in.count(2); n > 0; --n) {
+    const EventTypeId id = schema.find_event(in.text());
+    slots->events.push_back({id, in.unsigned_()});
   }
-  out.unsigned_(state.watches.size());
-  for (std::size_t i = 0; i < state.watches.size(); ++i) {
-    out.fixed64(plan.watches[i].definition);
-    out.boolean(state.watches[i].inside);
-    out.time(state.watches[i].flip);
-  }
-  out.unsigned_(state.journeys.size());
-  for (const Journey& journey : state.journeys) write(out, plan, journey);
-  out.unsigned_(state.entries.size());
-  for (const Entered& entered : state.entries) {
-    out.text(name_of(plan, entered.campaign));
-    out.fixed64(entered.key);
-    out.time(entered.at);
-  }
-  out.unsigned_(state.sent.size());
-  for (const Sent& sent : state.sent) {
-    out.time(sent.at);
-    out.byte(static_cast<std::uint8_t>(sent.campaign_class));
-    out.text(name_of(plan, sent.channel));
-  }
-  out.unsigned_(state.open.size());
-  for (const OpenSend& open : state.open) write(out, plan, open);
-  out.unsigned_(state.consents.size());
-  for (const Consent& consent : state.consents) {
-    out.byte(static_cast<std::uint8_t>(consent.purpose));
-    out.text(name_of(plan, consent.channel));
-    out.boolean(consent.granted);
-    out.time(consent.at);
-  }
-  out.unsigned_(state.seen.size());
-  state.seen.for_each([&](std::uint64_t hash, std::uint32_t minute) {
-    out.fixed64(hash);
-    out.unsigned_(minute);
-  });
-  out.unsigned_(state.recent.size());
-  for (const Recent& recent : state.recent) {
-    out.time(recent.time);
-    out.text(plan.schema[recent.type].symbol.name);
-    write(out, recent.fields);
-  }
-  out.time(state.seen_pruned);
-  out.time(state.schedules_done);
-  out.time(state.schedule_due);
-  out.time(state.due);
-  out.boolean(state.hold_out_never);
-  out.boolean(state.hold_out_always);
-  return out.take();
+  const auto channels = by_name<plan::ChannelId>(plan_.channels);
+  for (std::size_t n = in.count(); n > 0; --n) slots->channels.push_back(find(channels, in.text()));
+  const auto campaigns = by_name<plan::CampaignId>(plan_.campaigns);
+  for (std::size_t n = in.count(); n > 0; --n)
+    slots->campaigns.push_back(find(campaigns, in.text()));
+  if (!in.ok() || !in.at_end())
+    return Error{"corrupt", "what says how customers' states are laid out is damaged"};
+  known_.emplace(number, std::move(slots));
+  return {};
 }
 
-Result<State> decode(const Plan& plan, std::string_view bytes) {
+std::string Codec::encode(const State& state) const {
+  // Taken again and again: its room is made once for each thread.
+  static thread_local std::string room;
+  ByteWriter out(std::move(room));
+  out.byte(state_version);
+  out.fixed64(number_);
+  write(out, plan_, state);
+  room = out.take();
+  std::string bytes(room);
+  room.clear();
+  return bytes;
+}
+
+Result<State> Codec::decode(std::string_view bytes) const {
   ByteReader in(bytes);
   const std::uint8_t version = in.byte();
   if (in.ok() && version != state_version)
     return Error{"version", "the customer's state has version " + std::to_string(version) +
                                 ", this program reads version " + std::to_string(state_version)};
-  State state = new_customer(plan, std::string(in.text()));
-  state.created = in.time();
-  state.begun = in.boolean();
-  state.clock = in.time();
-  for (std::size_t n = in.count(2); n > 0; --n) {
-    const IdentifierId kind = plan.schema.find_identifier(in.text());
-    const std::string text(in.text());
-    if (kind) state.identifiers.push_back({kind, text});
-  }
-  std::sort(state.identifiers.begin(), state.identifiers.end());
-  for (std::size_t n = in.count(3); n > 0; --n) {
-    const std::string_view name = in.text();
-    Value value = in.value();
-    const Timestamp time = in.time();
-    const auto id = find<AttributeId>(plan.schema.attributes,
-                                      [&](const auto& a) { return a.symbol.name == name; });
-    if (!id) continue;
-    state.attributes[id.index()] = std::move(value);
-    state.attribute_times[id.index()] = time;
-  }
-  for (std::size_t n = in.count(8); n > 0; --n) {
-    const std::uint64_t definition = in.fixed64();
-    Accumulated kept = read_accumulated(in);
-    for (std::size_t i = 0; i < plan.accumulators.size(); ++i)
-      if (plan.accumulators[i].definition == definition) state.accumulators[i] = kept;
-  }
-  bool logs_fit = true;
-  for (std::size_t n = in.count(8); n > 0; --n) {
-    const std::uint64_t definition = in.fixed64();
-    Logged kept = read_logged(in);
-    for (std::size_t i = 0; i < plan.logs.size(); ++i) {
-      if (plan.logs[i].definition != definition) continue;
-      logs_fit = logs_fit && kept.values.size() == kept.times.size() * plan.logs[i].columns.size();
-      state.logs[i] = kept;
-    }
-  }
-  for (std::size_t n = in.count(9); n > 0; --n) {
-    const std::uint64_t definition = in.fixed64();
-    const bool inside = in.boolean();
-    const Timestamp flip = in.time();
-    for (std::size_t i = 0; i < plan.watches.size(); ++i)
-      if (plan.watches[i].definition == definition) state.watches[i] = {inside, flip};
-  }
-  for (std::size_t n = in.count(8); n > 0; --n)
-    if (Journey journey = read_journey(in, plan); fits(plan, journey))
-      state.journeys.push_back(std::move(journey));
-  sort_by_campaign(state.journeys);
-  for (std::size_t n = in.count(9); n > 0; --n) {
-    Entered entered{find_campaign(plan, in.text()), in.fixed64(), in.time()};
-    if (entered.campaign) state.entries.push_back(entered);
-  }
-  sort_by_campaign(state.entries);
-  for (std::size_t n = in.count(3); n > 0; --n) {
-    const Timestamp at = in.time();
-    const auto campaign_class = static_cast<plan::CampaignClass>(in.byte() % 3);
-    state.sent.push_back({at, campaign_class, find_channel(plan, in.text())});
-  }
-  for (std::size_t n = in.count(8); n > 0; --n)
-    if (OpenSend open = read_open(in, plan); fits(plan, open))
-      state.open.push_back(std::move(open));
-  for (std::size_t n = in.count(4); n > 0; --n) {
-    const auto purpose = static_cast<plan::CampaignClass>(in.byte() % 3);
-    const std::string_view name = in.text();
-    const plan::ChannelId channel = find_channel(plan, name);
-    const bool granted = in.boolean();
-    const Timestamp at = in.time();
-    if (name.empty() || channel) state.consents.push_back({purpose, channel, granted, at});
-  }
-  std::sort(state.consents.begin(), state.consents.end(), [](const Consent& a, const Consent& b) {
-    return std::pair(a.purpose, a.channel) < std::pair(b.purpose, b.channel);
-  });
-  for (std::size_t n = in.count(9); n > 0; --n) {
-    const std::uint64_t hash = in.fixed64();
-    state.seen.insert_at_minute(hash, static_cast<std::uint32_t>(in.unsigned_()));
-  }
-  for (std::size_t n = in.count(3); n > 0; --n) {
-    const Timestamp time = in.time();
-    const EventTypeId type = plan.schema.find_event(in.text());
-    Recent recent{time, type, read_values(in)};
-    if (type && recent.fields.size() == plan.schema[type].fields.size())
-      state.recent.push_back(std::move(recent));
-  }
-  state.seen_pruned = in.time();
-  state.schedules_done = in.time();
-  state.schedule_due = in.time();
-  state.due = in.time();
-  state.hold_out_never = in.boolean();
-  state.hold_out_always = in.boolean();
-  if (!in.ok() || !in.at_end() || !logs_fit)
-    return Error{"corrupt", "the customer's state is damaged: its bytes do not make a state"};
+  const auto known = known_.find(in.fixed64());
+  if (!in.ok()) return corrupt();
+  if (known == known_.end())
+    return Error{"layout",
+                 "the customer's state was written under rules whose layout is not known here; "
+                 "restore it together with what stood beside it"};
+  State state = read(in, plan_, *known->second);
+  if (!in.ok() || !in.at_end()) return corrupt();
   return state;
+}
+
+std::string encode(const Plan& plan, const State& state) {
+  const Codec codec(plan);
+  ByteWriter out;
+  out.text(codec.layout());
+  out.text(codec.encode(state));
+  return out.take();
+}
+
+Result<State> decode(const Plan& plan, std::string_view bytes) {
+  ByteReader in(bytes);
+  const std::string_view layout = in.text(), state = in.text();
+  if (!in.ok() || !in.at_end()) return corrupt();
+  Codec codec(plan);
+  KOI_TRY(codec.learn(layout));
+  return codec.decode(state);
 }
 
 }  // namespace koi::core

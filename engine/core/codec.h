@@ -1,8 +1,16 @@
-// A customer's state to canonical bytes and back: equal states give equal bytes.
+// A customer's state to canonical bytes and back: under one layout equal states give equal bytes.
+//
+// A layout says what a plan's slots are called: names, and hashes of definitions. A state's bytes
+// name their layout by its hash and hold the slots by position, so that a million states do not say
+// a million times what they have in common; who keeps them keeps the layout once beside them. A
+// plan with another layout finds its own slots by what the old one calls them.
 #pragma once
 
+#include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 #include "base/result.h"
 #include "core/state.h"
@@ -10,14 +18,38 @@
 
 namespace koi::core {
 
-constexpr std::uint8_t state_version = 1;
+constexpr std::uint8_t state_version = 2;
 
-// Accumulators, logs and watches are written under their definitions' hashes, campaigns, channels
-// and attributes by name, so that a plan with other slots finds its own.
+// Encodes for one plan, and decodes what was written under any layout that it has learnt. To learn
+// is for one thread alone; the rest may be done by several at once.
+class Codec {
+ public:
+  // The plan must outlive it.
+  explicit Codec(const plan::Plan& plan);
+  Codec(const Codec&) = delete;
+  ~Codec();
+
+  // The plan's own layout, as bytes: to be kept wherever states are kept.
+  const std::string& layout() const { return layout_; }
+  // From here on what was written under that layout can be read. What the plan does not know any
+  // more will be dropped; what it newly wants starts empty. Error "corrupt".
+  Result<void> learn(std::string_view layout);
+
+  std::string encode(const State& state) const;
+  // Error "corrupt", "version" or "layout" if the bytes are not a state that can be read here.
+  Result<State> decode(std::string_view bytes) const;
+
+  struct Slots;  // where a layout's slots are in this plan
+
+ private:
+  const plan::Plan& plan_;
+  std::string layout_;
+  std::uint64_t number_ = 0;  // of layout_
+  std::unordered_map<std::uint64_t, std::unique_ptr<const Slots>> known_;
+};
+
+// The same with the layout in front of the state: for a state on its own way.
 std::string encode(const plan::Plan& plan, const State& state);
-
-// What the plan does not know any more is dropped; what it newly wants starts empty.
-// Error "corrupt" or "version" if the bytes are not a state that this program can read.
 Result<State> decode(const plan::Plan& plan, std::string_view bytes);
 
 }  // namespace koi::core

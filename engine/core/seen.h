@@ -18,6 +18,11 @@ class SeenIds {
   // Forgets what happened in a minute before the one of `time`.
   void forget_before(Timestamp time);
 
+  // Of few, gives back room that is not used.
+  void shrink_to_fit() {
+    if (homes_ == 0) slots_.shrink_to_fit();
+  }
+
   std::size_t size() const { return size_; }
   std::size_t block_bytes() const { return slots_.block_bytes(); }
   // Calls `each(hash, minute)` in ascending order of the hashes; minutes count from 1970.

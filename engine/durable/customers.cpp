@@ -4,7 +4,6 @@
 #include <cstring>
 #include <utility>
 
-#include "core/codec.h"
 #include "core/decide.h"
 
 namespace koi::durable {
@@ -67,6 +66,7 @@ std::uint32_t Customers::Entry::saved_bytes() const {
 Customers::Customers(const plan::Plan& plan, const store::Store& store, store::Group group,
                      std::uint64_t budget)
     : plan_(plan),
+      codec_(plan),
       store_(store),
       group_(group),
       budget_(budget),
@@ -83,6 +83,12 @@ Customers::Customers(const plan::Plan& plan, const store::Store& store, store::G
                        if (entry.place != 0 && entry.due != Timestamp::never())
                          each({entry.due, entry.partition, entry.id});
                    }}) {}
+
+Result<void> Customers::learn() {
+  KOI_LET(const auto layouts, store_.layouts(group_));
+  for (const std::string& layout : layouts) KOI_TRY(codec_.learn(layout));
+  return {};
+}
 
 // --- Finding ------------------------------------------------------------------------------------
 
@@ -163,7 +169,7 @@ Result<std::uint32_t> Customers::bring(Partition partition, std::uint64_t place,
   ++loads_;
   std::unique_ptr<core::State> state;
   if (loaded) {
-    KOI_LET(auto decoded, core::decode(plan_, *loaded));
+    KOI_LET(auto decoded, codec_.decode(*loaded));
     state = std::make_unique<core::State>(std::move(decoded));
   } else {
     state = std::make_unique<core::State>(core::new_customer(plan_, std::string(customer)));
@@ -190,7 +196,7 @@ Result<core::State*> Customers::of(Partition partition, std::string_view custome
   Entry& entry = entries_[slot];
   if (awaits_taking(entry)) keep_aside(slot);
   if (!entry.state) {
-    KOI_LET(auto state, core::decode(plan_, std::string_view(entry.bytes.get(), entry.size)));
+    KOI_LET(auto state, codec_.decode(std::string_view(entry.bytes.get(), entry.size)));
     entry.state = std::make_unique<core::State>(std::move(state));
     entry.bytes.reset();
     entry.state_bytes = static_cast<std::uint32_t>(bytes_of(*entry.state));
@@ -237,7 +243,7 @@ std::vector<Changed> Customers::freeze() {
 
 store::Saved Customers::saved(const Entry& entry) const {
   std::string bytes =
-      entry.state ? core::encode(plan_, *entry.state) : std::string(entry.bytes.get(), entry.size);
+      entry.state ? codec_.encode(*entry.state) : std::string(entry.bytes.get(), entry.size);
   return {entry.partition, entry.id, std::move(bytes), entry.due};
 }
 
@@ -292,7 +298,7 @@ void Customers::failed(std::span<const Changed> frozen) {
 
 // From a value to bytes. What is not changed could go at once, but to read it again costs more.
 void Customers::cool(Entry& entry) {
-  const std::string bytes = core::encode(plan_, *entry.state);
+  const std::string bytes = codec_.encode(*entry.state);
   bytes_ -= entry.saved_bytes() + entry.state_bytes;
   value_bytes_ -= entry.state_bytes;
   entry.bytes = std::make_unique_for_overwrite<char[]>(bytes.size());

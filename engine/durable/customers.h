@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "core/codec.h"
 #include "core/state.h"
 #include "durable/timers.h"
 #include "plan/plan.h"
@@ -33,6 +34,12 @@ class Customers {
   // `budget` is in bytes, for everything that this keeps. Plan and store must outlive it.
   Customers(const plan::Plan& plan, const store::Store& store, store::Group group,
             std::uint64_t budget);
+
+  // Makes readable what the store holds, whatever rules it was written under. Before everything
+  // else. Errors are the store's, and "corrupt".
+  Result<void> learn();
+  // How the states are laid out that a checkpoint takes from here.
+  const std::string& layout() const { return codec_.layout(); }
 
   // The customer's state, in memory, loaded or new; it may be changed until the next call of
   // anything here, and then changed() or unchanged() must follow. Errors are the store's.
@@ -100,6 +107,7 @@ class Customers {
                                                 std::optional<store::Due>& last) const;
 
   const plan::Plan& plan_;
+  core::Codec codec_;
   const store::Store& store_;
   store::Group group_;
   std::uint64_t budget_, value_budget_;

@@ -15,6 +15,7 @@ std::string text_of(std::uint64_t number) { return std::to_string(number); }
 // Sets writer and deeds to where the checkpoint stands.
 Result<void> begin(Writer& writer, const store::Journal& journal, const store::Store& store,
                    store::Group group, store::Position position, Deeds& deeds) {
+  KOI_TRY(writer.customers().learn());
   KOI_LET(const store::Position last, journal.last(group));
   const auto foreign = [&] {
     return Error{"foreign", "the states of group " + text_of(group) + " stand for position " +

@@ -89,9 +89,12 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
     deeds_.attempted(group_, attempt->key);
     return core::Standing::Applied;
   }
+  const auto* event = std::get_if<Event>(&given);
+  // Older than any id that is remembered: it could not be told from a duplicate.
+  if (event && event->time < stamp_ - plan_.policy.id_horizon) return core::Standing::TooLate;
   KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
   core::Standing standing{};
-  if (const auto* event = std::get_if<Event>(&given)) {
+  if (event) {
     if (event->time <= stamp_) {
       standing = core::decide(plan_, *state, *event, effects_, &waking_);
     } else {  // or it would fire the future
@@ -107,7 +110,7 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
   }
   hand_on(*state, position, partition);
   // A receipt that nobody waits for has fired what was due before it.
-  if (standing == core::Standing::Duplicate && std::holds_alternative<Event>(given))
+  if (standing == core::Standing::Duplicate && event)
     customers_.unchanged();
   else
     customers_.changed();

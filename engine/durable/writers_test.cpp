@@ -253,6 +253,9 @@ class DyingStore final : public store::Store {
     return inside_.position(group);
   }
   Result<std::string> kept(store::Group group) const override { return inside_.kept(group); }
+  Result<std::vector<std::string>> layouts(store::Group group) const override {
+    return inside_.layouts(group);
+  }
   Result<std::vector<store::Due>> due(store::Group group, Timestamp before, std::size_t limit,
                                       const std::optional<store::Due>& after) const override {
     return inside_.due(group, before, limit, after);
@@ -425,7 +428,7 @@ TEST(Writers, CountAnEventOfTheFutureAtTheStamp) {
   run_dry(*writers);
   store_all(*writers);
   const auto bytes = *deployment.store.load(partition_of("ann"), "ann");
-  EXPECT_EQ(core::decode(deployment.plan, *bytes)->clock, deployment.now);
+  EXPECT_EQ(core::Codec(deployment.plan).decode(*bytes)->clock, deployment.now);
   deployment.expect_as_run();
 }
 

@@ -229,6 +229,19 @@ TYPED_TEST_P(StoreConformance, TakesACheckpointInPieces) {
     EXPECT_EQ(*this->store_->load(0, "customer " + std::to_string(i)), std::to_string(i));
 }
 
+TYPED_TEST_P(StoreConformance, KeepsEveryLayoutThatACheckpointNamed) {
+  const Epoch epoch = this->take(0);
+  const auto none = []() -> Result<std::span<const Saved>> { return std::span<const Saved>(); };
+  EXPECT_TRUE(this->store_->layouts(0)->empty());
+  const std::string_view names[] = {"one", "one", "two", "", "one", std::string_view("t\0o", 3)};
+  Position position = 0;
+  for (const std::string_view layout : names)
+    ASSERT_TRUE(this->store_->checkpoint({0, epoch, ++position, "k", layout}, none));
+  EXPECT_EQ(*this->store_->layouts(0),
+            (std::vector<std::string>{"one", "two", std::string("t\0o", 3)}));
+  EXPECT_TRUE(this->store_->layouts(1)->empty());
+}
+
 TYPED_TEST_P(StoreConformance, WritesNothingWhenTheSourceOfACheckpointFails) {
   const Epoch epoch = this->take(0);
   ASSERT_TRUE(this->checkpoint(0, epoch, 1, {{0, "ann", "a", this->at(5)}}, "kept"));
@@ -314,7 +327,8 @@ TYPED_TEST_P(StoreConformance, ScansAPartitionByIdInPieces) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(StoreConformance, KeepsWhatAGroupKeepsBesideItsCustomers,
-                            TakesACheckpointInPieces, WritesNothingWhenTheSourceOfACheckpointFails,
+                            TakesACheckpointInPieces, KeepsEveryLayoutThatACheckpointNamed,
+                            WritesNothingWhenTheSourceOfACheckpointFails,
                             KeepsLongStatesAndManyOfThem, MovesATimer, KnowsNobodyAtFirst,
                             LoadsWhatACheckpointHolds, KeepsEqualIdsOfTwoPartitionsApart,
                             ReplacesAndRemoves, NeverGoesBack, RefusesAFencedWriter,

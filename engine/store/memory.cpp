@@ -142,6 +142,9 @@ Result<void> MemoryStore::checkpoint(const Checkpoint& what, const Pieces& chang
   }
   part.position = what.position;
   part.kept = what.kept;
+  const bool is_known =
+      std::find(part.layouts.begin(), part.layouts.end(), what.layout) != part.layouts.end();
+  if (!what.layout.empty() && !is_known) part.layouts.emplace_back(what.layout);
   return {};
 }
 
@@ -149,6 +152,12 @@ Result<std::string> MemoryStore::kept(Group group) const {
   const std::lock_guard lock(mutex_);
   KOI_ASSERT(group < parts_.size());
   return parts_[group].kept;
+}
+
+Result<std::vector<std::string>> MemoryStore::layouts(Group group) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < parts_.size());
+  return parts_[group].layouts;
 }
 
 Result<Position> MemoryStore::position(Group group) const {

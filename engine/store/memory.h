@@ -47,6 +47,7 @@ class MemoryStore final : public Store {
   using Store::checkpoint;
   Result<void> checkpoint(const Checkpoint& what, const Pieces& changed) override;
   Result<std::string> kept(Group group) const override;
+  Result<std::vector<std::string>> layouts(Group group) const override;
   Result<Position> position(Group group) const override;
   Result<std::vector<Due>> due(Group group, Timestamp before, std::size_t limit,
                                const std::optional<Due>& after = std::nullopt) const override;
@@ -62,6 +63,7 @@ class MemoryStore final : public Store {
     Epoch epoch = 0;
     Position position = 0;
     std::string kept;
+    std::vector<std::string> layouts;
     std::map<std::pair<Partition, std::string>, Kept> customers;
     // By (due, customer, partition), the order in which they are given.
     std::set<std::tuple<Timestamp, std::string, Partition>> timers;

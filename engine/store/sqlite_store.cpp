@@ -30,6 +30,7 @@ constexpr detail::Format format{.application = 0x4b6f6953,  // "KoiS"
   CREATE INDEX customer_due ON customer(due, customer, place) WHERE due IS NOT NULL;
   CREATE TABLE twin(part INTEGER NOT NULL, customer BLOB NOT NULL, due INTEGER,
                     bytes BLOB NOT NULL, PRIMARY KEY(part, customer)) WITHOUT ROWID;
+  CREATE TABLE layout(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 )sql",
                                 .synchronous = "normal"};
 
@@ -158,7 +159,15 @@ class SqliteStore::File {
         part.bind(1, static_cast<std::int64_t>(what.position));
         bind_bytes(part, 2, what.kept);
         part.exec();
+        if (!what.layout.empty() && what.layout != last_layout_) {
+          SQLite::Statement layout(*writer_,
+                                   "INSERT INTO layout(bytes) SELECT ?1 WHERE NOT EXISTS(SELECT 1 "
+                                   "FROM layout WHERE bytes=?1)");
+          bind_bytes(layout, 1, what.layout);
+          layout.exec();
+        }
         transaction.commit();
+        last_layout_ = what.layout;
       }
       return copy_log();
     });
@@ -175,6 +184,15 @@ class SqliteStore::File {
       SQLite::Statement row(db, "SELECT kept FROM part");
       row.executeStep();
       return std::string(blob(row.getColumn(0)));
+    });
+  }
+
+  Result<std::vector<std::string>> layouts() {
+    return read([](SQLite::Database& db) -> Result<std::vector<std::string>> {
+      std::vector<std::string> all;
+      SQLite::Statement rows(db, "SELECT bytes FROM layout ORDER BY number");
+      while (rows.executeStep()) all.emplace_back(blob(rows.getColumn(0)));
+      return all;
     });
   }
 
@@ -308,6 +326,7 @@ class SqliteStore::File {
   SQLite::Statement load_, load_twin_;
   SQLite::Statement same_due_, save_, save_twin_, remove_, remove_twin_, is_twin_;
   std::mutex write_mutex_, read_mutex_;
+  std::string last_layout_;  // of the last checkpoint
   // Set before the checkpoint that makes the first twin is visible; never unset.
   std::atomic<bool> has_twins_ = false;
   int dropped_bits_ = 0;
@@ -350,6 +369,9 @@ Result<void> SqliteStore::checkpoint(const Checkpoint& what, const Pieces& chang
 }
 Result<Position> SqliteStore::position(Group group) const { return files_.at(group)->position(); }
 Result<std::string> SqliteStore::kept(Group group) const { return files_.at(group)->kept(); }
+Result<std::vector<std::string>> SqliteStore::layouts(Group group) const {
+  return files_.at(group)->layouts();
+}
 Result<std::vector<Due>> SqliteStore::due(Group group, Timestamp before, std::size_t limit,
                                           const std::optional<Due>& after) const {
   return files_.at(group)->due(before, limit, after);

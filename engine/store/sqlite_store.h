@@ -24,6 +24,7 @@ class SqliteStore final : public Store {
   Result<void> checkpoint(const Checkpoint& what, const Pieces& changed) override;
   Result<Position> position(Group group) const override;
   Result<std::string> kept(Group group) const override;
+  Result<std::vector<std::string>> layouts(Group group) const override;
   Result<std::vector<Due>> due(Group group, Timestamp before, std::size_t limit,
                                const std::optional<Due>& after = std::nullopt) const override;
   Result<std::vector<Saved>> scan(Partition partition, std::string_view after,

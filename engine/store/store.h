@@ -33,6 +33,9 @@ struct Checkpoint {
   Epoch epoch = 0;
   Position position = 0;  // in the journal
   std::string_view kept;  // what the group keeps beside its customers; opaque here
+  // What its states cannot be read without, opaque here and the same for most checkpoints; empty:
+  // nothing. What a group has named once it keeps for ever: old states may need it.
+  std::string_view layout{};
 };
 
 // The changed states in pieces, so that they need not be in memory all at once; an empty piece is
@@ -80,6 +83,9 @@ class Store {
 
   // What the last checkpoint kept beside the customers; empty before the first.
   virtual Result<std::string> kept(Group group) const = 0;
+
+  // Every layout that a checkpoint of the group has named, once, in the order in which they came.
+  virtual Result<std::vector<std::string>> layouts(Group group) const = 0;
 
   // The position of the group's last checkpoint; 0 before the first.
   virtual Result<Position> position(Group group) const = 0;

@@ -90,7 +90,8 @@ struct Expected {
 
   std::map<std::string, std::string> bytes(const plan::Plan& plan) const {
     std::map<std::string, std::string> all;
-    for (const auto& [id, state] : customers) all[id] = core::encode(plan, state);
+    const core::Codec codec(plan);
+    for (const auto& [id, state] : customers) all[id] = codec.encode(state);
     return all;
   }
   // How often the customer's orders were counted, all together.
@@ -134,6 +135,7 @@ inline Expected expected_of(const plan::Plan& plan, const store::Journal& journa
           }
         } else if (auto* event = std::get_if<Event>(&input)) {
           expected.ids.insert(event->id);
+          if (event->time < stamp - plan.policy.id_horizon) continue;
           event->time = std::min(event->time, stamp);
           core::decide(plan, customer(event->customer), *event, effects);
         } else if (auto* receipt = std::get_if<ReceiptFor>(&input)) {

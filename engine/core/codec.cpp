@@ -4,7 +4,7 @@
 #include <functional>
 #include <vector>
 
-#include "base/hash.h"
+#include "core/detail/layout.h"
 #include "model/codec.h"
 
 namespace koi::core {
@@ -12,97 +12,7 @@ namespace koi::core {
 using plan::Aggregate;
 using plan::Plan;
 
-// Where each slot of a layout is in the plan at hand; none where it is not.
-struct Codec::Slots {
-  struct Attribute {
-    AttributeId id;
-    Value fallback;  // what the layout's plan gives to new customers
-  };
-  struct Accumulator {
-    plan::AccumulatorId id;
-    Aggregate aggregate = Aggregate::Count;
-  };
-  struct Log {
-    plan::LogId id;
-    std::size_t columns = 0;
-  };
-  struct EventType {
-    EventTypeId id;
-    std::size_t fields = 0;
-  };
-  std::vector<IdentifierId> identifiers;
-  std::vector<Attribute> attributes;
-  std::vector<Accumulator> accumulators;
-  std::vector<Log> logs;
-  std::vector<plan::WatchId> watches;
-  std::vector<EventType> events;
-  std::vector<plan::ChannelId> channels;
-  std::vector<plan::CampaignId> campaigns;
-};
-
 namespace {
-
-constexpr std::uint8_t layout_version = 1;
-
-// --- Layouts ------------------------------------------------------------------------------------
-
-std::string layout_of(const Plan& plan) {
-  ByteWriter out;
-  out.byte(layout_version);
-  out.unsigned_(plan.schema.identifiers.size());
-  for (const std::string& name : plan.schema.identifiers) out.text(name);
-  out.unsigned_(plan.schema.attributes.size());
-  for (const Attribute& attribute : plan.schema.attributes) {
-    out.text(attribute.symbol.name);
-    out.value(attribute.fallback);
-  }
-  out.unsigned_(plan.accumulators.size());
-  for (const plan::Accumulator& each : plan.accumulators) {
-    out.fixed64(each.definition);
-    out.byte(static_cast<std::uint8_t>(each.aggregate));
-  }
-  out.unsigned_(plan.logs.size());
-  for (const plan::Log& each : plan.logs) {
-    out.fixed64(each.definition);
-    out.unsigned_(each.columns.size());
-  }
-  out.unsigned_(plan.watches.size());
-  for (const plan::Watch& each : plan.watches) out.fixed64(each.definition);
-  out.unsigned_(plan.schema.events.size());
-  for (const EventType& each : plan.schema.events) {
-    out.text(each.symbol.name);
-    out.unsigned_(each.fields.size());
-  }
-  out.unsigned_(plan.channels.size());
-  for (const plan::Channel& each : plan.channels) out.text(each.symbol.name);
-  out.unsigned_(plan.campaigns.size());
-  for (const plan::Campaign& each : plan.campaigns) out.text(each.symbol.name);
-  return out.take();
-}
-
-std::uint64_t number_of(std::string_view layout) { return hash64(layout, 0x6c61796f); }
-
-// Positions by name or definition.
-template <class Id, class Key, class List, class KeyOf>
-std::unordered_map<Key, Id> positions(const List& list, KeyOf key_of) {
-  std::unordered_map<Key, Id> found;
-  for (std::size_t i = 0; i < list.size(); ++i) found.emplace(key_of(list[i]), Id::of(i));
-  return found;
-}
-template <class Id, class List>
-auto by_name(const List& list) {
-  return positions<Id, std::string_view>(
-      list, [](const auto& each) -> std::string_view { return each.symbol.name; });
-}
-template <class Id, class List>
-auto by_definition(const List& list) {
-  return positions<Id, std::uint64_t>(list, [](const auto& each) { return each.definition; });
-}
-template <class Id, class Key>
-Id find(const std::unordered_map<Key, Id>& known, const Key& key) {
-  const auto place = known.find(key);
-  return place == known.end() ? Id::none() : place->second;
-}
 
 // --- Parts of a state ---------------------------------------------------------------------------
 
@@ -561,7 +471,7 @@ void write(ByteWriter& out, const Plan& plan, const State& state) {
   }
 }
 
-State read(ByteReader& in, const Plan& plan, const Codec::Slots& slots) {
+State read(ByteReader& in, const Plan& plan, const Layout& slots) {
   State state = new_customer(plan, std::string(in.text()));
   const std::uint64_t parts = in.unsigned_();
   if (parts >= Part::unknown) in.fault();
@@ -694,68 +604,32 @@ Error corrupt() {
 }  // namespace
 
 Codec::Codec(const Plan& plan)
-    : plan_(plan), layout_(layout_of(plan)), number_(number_of(layout_)) {
+    : plan_(plan), layout_(layout_of(plan)), number_(number_of_layout(layout_)) {
   const auto learnt = learn(layout_);
   KOI_ASSERT(learnt);
 }
 Codec::~Codec() = default;
 
 Result<void> Codec::learn(std::string_view layout) {
-  const std::uint64_t number = number_of(layout);
+  const std::uint64_t number = number_of_layout(layout);
   if (known_.contains(number)) return {};
-  auto slots = std::make_unique<Slots>();
-  const Schema& schema = plan_.schema;
-  ByteReader in(layout);
-  if (in.byte() != layout_version) in.fault();
-  for (std::size_t n = in.count(); n > 0; --n)
-    slots->identifiers.push_back(schema.find_identifier(in.text()));
-  const auto attributes = by_name<AttributeId>(schema.attributes);
-  for (std::size_t n = in.count(2); n > 0; --n) {
-    const AttributeId id = find(attributes, in.text());
-    slots->attributes.push_back({id, in.value()});
-  }
-  const auto accumulators = by_definition<plan::AccumulatorId>(plan_.accumulators);
-  for (std::size_t n = in.count(9); n > 0; --n) {
-    const auto id = find(accumulators, in.fixed64());
-    const auto aggregate = static_cast<Aggregate>(in.byte());
-    const bool fits = id && plan_.accumulators[id.index()].aggregate == aggregate;
-    slots->accumulators.push_back({fits ? id : plan::AccumulatorId::none(), aggregate});
-  }
-  const auto logs = by_definition<plan::LogId>(plan_.logs);
-  for (std::size_t n = in.count(9); n > 0; --n) {
-    const auto id = find(logs, in.fixed64());
-    const std::uint64_t columns = in.unsigned_();
-    const bool fits = id && plan_.logs[id.index()].columns.size() == columns;
-    slots->logs.push_back({fits ? id : plan::LogId::none(), columns});
-  }
-  const auto watches = by_definition<plan::WatchId>(plan_.watches);
-  for (std::size_t n = in.count(8); n > 0; --n)
-    slots->watches.push_back(find(watches, in.fixed64()));
-  for (std::size_t n = in.count(2); n > 0; --n) {
-    const EventTypeId id = schema.find_event(in.text());
-    slots->events.push_back({id, in.unsigned_()});
-  }
-  const auto channels = by_name<plan::ChannelId>(plan_.channels);
-  for (std::size_t n = in.count(); n > 0; --n) slots->channels.push_back(find(channels, in.text()));
-  const auto campaigns = by_name<plan::CampaignId>(plan_.campaigns);
-  for (std::size_t n = in.count(); n > 0; --n)
-    slots->campaigns.push_back(find(campaigns, in.text()));
-  if (!in.ok() || !in.at_end())
-    return Error{"corrupt", "what says how customers' states are laid out is damaged"};
-  known_.emplace(number, std::move(slots));
+  KOI_LET(Layout learnt, read_layout(plan_, layout));
+  known_.emplace(number, std::make_unique<const Layout>(std::move(learnt)));
   return {};
 }
 
-std::string Codec::encode(const State& state) const {
-  // Taken again and again: its room is made once for each thread.
-  static thread_local std::string room;
-  ByteWriter out(std::move(room));
+void Codec::encode(const State& state, std::string& into) const {
+  into.clear();
+  ByteWriter out(std::move(into));
   out.byte(state_version);
   out.fixed64(number_);
   write(out, plan_, state);
-  room = out.take();
-  std::string bytes(room);
-  room.clear();
+  into = out.take();
+}
+
+std::string Codec::encode(const State& state) const {
+  std::string bytes;
+  encode(state, bytes);
   return bytes;
 }
 

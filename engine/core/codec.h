@@ -20,6 +20,8 @@ namespace koi::core {
 
 constexpr std::uint8_t state_version = 2;
 
+struct Layout;
+
 // Encodes for one plan, and decodes what was written under any layout that it has learnt. To learn
 // is for one thread alone; the rest may be done by several at once.
 class Codec {
@@ -36,16 +38,16 @@ class Codec {
   Result<void> learn(std::string_view layout);
 
   std::string encode(const State& state) const;
+  // The same in place of what `into` holds: its room is used again.
+  void encode(const State& state, std::string& into) const;
   // Error "corrupt", "version" or "layout" if the bytes are not a state that can be read here.
   Result<State> decode(std::string_view bytes) const;
-
-  struct Slots;  // where a layout's slots are in this plan
 
  private:
   const plan::Plan& plan_;
   std::string layout_;
   std::uint64_t number_ = 0;  // of layout_
-  std::unordered_map<std::uint64_t, std::unique_ptr<const Slots>> known_;
+  std::unordered_map<std::uint64_t, std::unique_ptr<const Layout>> known_;
 };
 
 // The same with the layout in front of the state: for a state on its own way.

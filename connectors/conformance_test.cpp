@@ -61,6 +61,9 @@ class Conformance : public ::testing::TestWithParam<Tried> {
   // One attempt, cancelled after `patience`.
   Outcome attempt(Connector& connector, std::uint64_t number,
                   milliseconds patience = milliseconds(3000)) {
+    return run(connector.deliver(delivery(number, provider->person())), patience);
+  }
+  Outcome run(asio::awaitable<Outcome> work, milliseconds patience = milliseconds(3000)) {
     Outcome outcome;
     bool ended = false;
     asio::cancellation_signal cancel;
@@ -70,7 +73,7 @@ class Conformance : public ::testing::TestWithParam<Tried> {
     });
     const auto begin = std::chrono::steady_clock::now();
     asio::co_spawn(
-        context, connector.deliver(delivery(number, provider->person())),
+        context, std::move(work),
         asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr thrown, Outcome got) {
           if (!thrown) outcome = std::move(got);
           ended = true;
@@ -118,7 +121,11 @@ TEST_P(Conformance, WhatTheProviderDidNotTakeNowIsDeferred) {
   for (const Act act : {Act::Busy, Act::Unreachable}) {
     if (!plays(act)) continue;
     const Outcome outcome = attempt_when(act, 1);
-    EXPECT_TRUE(std::holds_alternative<Deferred>(outcome)) << to_string(outcome);
+    const auto* const deferred = std::get_if<Deferred>(&outcome);
+    ASSERT_TRUE(deferred) << to_string(outcome);
+    if (act == Act::Busy && provider->busy_for()) {
+      EXPECT_EQ(deferred->wait, provider->busy_for());
+    }
     EXPECT_EQ(provider->accepted().size(), 0u);
   }
 }
@@ -145,6 +152,25 @@ TEST_P(Conformance, AKeyThatIsRecognisedAgainHasOneEffect) {
     EXPECT_EQ(provider->effects(to_hex(delivery(number).key)), 1u);
 }
 
+TEST_P(Conformance, WhatItCanBeAskedItKnows) {
+  if (GetParam().type->capabilities.repeat != Repeat::CanBeAsked)
+    GTEST_SKIP() << "it does not promise that";
+  ASSERT_EQ(to_string(attempt_when(Act::Accept, 1)), "done");
+  for (int opened = 0; opened < 2; ++opened) {
+    const auto connector = open();
+    ASSERT_TRUE(connector);
+    EXPECT_EQ(to_string(run(connector->ask(delivery(1).key))), "done");
+    EXPECT_THAT(to_string(run(connector->ask(delivery(2).key))), testing::StartsWith("deferred"));
+  }
+  for (const Act act : {Act::Silent, Act::HangUp}) {
+    if (!plays(act)) continue;
+    attempt_when(act, 3);
+    provider->next(Act::Accept);
+    const auto connector = open();
+    EXPECT_EQ(to_string(run(connector->ask(delivery(3).key))), "done");
+  }
+}
+
 TEST_P(Conformance, AfterTroubleItGoesOn) {
   provider->next(Act::Accept);
   for (const Act act : provider->acts()) {
@@ -163,6 +189,30 @@ TEST_P(Conformance, CancellingIsPrompt) {
   EXPECT_LT(took, milliseconds(1000));
   EXPECT_FALSE(std::holds_alternative<Done>(outcome));
   EXPECT_FALSE(std::holds_alternative<Refused>(outcome));
+}
+
+TEST_P(Conformance, ItEndsInMidFlight) {
+  if (!plays(Act::Silent)) GTEST_SKIP() << "its provider always answers";
+  provider->next(Act::Silent);
+  auto connector = open();
+  ASSERT_TRUE(connector);
+  const std::size_t count = std::min<std::size_t>(GetParam().type->capabilities.at_once, 8);
+  std::vector<asio::cancellation_signal> cancel(count);
+  std::size_t left = count;
+  for (std::size_t i = 0; i < count; ++i)
+    asio::co_spawn(context, connector->deliver(delivery(i, provider->person())),
+                   asio::bind_cancellation_slot(cancel[i].slot(), [&](std::exception_ptr, Outcome) {
+                     if (--left == 0) context.stop();
+                   }));
+  context.restart();
+  context.run_for(milliseconds(150));
+  const auto begin = std::chrono::steady_clock::now();
+  for (auto& one : cancel) one.emit(asio::cancellation_type::terminal);
+  context.restart();
+  context.run_for(milliseconds(3000));
+  EXPECT_EQ(left, 0u);
+  connector.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(4000));
 }
 
 TEST_P(Conformance, NeitherSecretsNorThePersonNorTheTextsAreInLogsAndReasons) {

@@ -8,6 +8,8 @@
 #include <mutex>
 #include <thread>
 
+#include "net/client.h"
+
 namespace koi::connectors {
 
 using channel::Act;
@@ -77,6 +79,10 @@ void HttpProvider::next(Act act) {
   const std::lock_guard guard(state_->mutex);
   state_->act = act;
   state_->said.reset();
+}
+
+std::optional<Duration> HttpProvider::busy_for() const {
+  return net::retry_after(state_->script.busy.headers, {});
 }
 
 void HttpProvider::say(net::Answer answer) {

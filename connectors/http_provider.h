@@ -32,6 +32,7 @@ class HttpProvider : public channel::Provider {
 
   std::vector<channel::Act> acts() const override;
   void next(channel::Act act) override;
+  std::optional<Duration> busy_for() const override;
   std::vector<std::string> accepted() const override;
   std::size_t effects(const std::string& key) const override;
 

@@ -6,8 +6,8 @@
 
 #include <array>
 
-#include "base/json.h"
 #include "channel/connector.h"
+#include "channel/delivery_json.h"
 #include "webhook/sign.h"
 
 namespace koi::connectors {
@@ -39,33 +39,13 @@ constexpr std::array settings{
             .most = 120'000'000},
 };
 
-void field(std::string& out, std::string_view name, std::string_view text) {
-  out += out.back() == '{' ? "" : ",";
-  append_json_string(out, name);
-  out += ':';
-  append_json_string(out, text);
-}
-
-// The fields that are empty are left out; their order stays as it is.
 std::string body_of(const Delivery& delivery, Timestamp now) {
   std::string body = "{";
-  field(body, "type", "delivery");
-  field(body, "timestamp", to_string(now, utc()));
-  body += R"(,"data":{)";
-  field(body, "key", to_hex(delivery.key));
-  field(body, "channel", delivery.channel);
-  field(body, "campaign", delivery.campaign);
-  field(body, "content", delivery.content);
-  field(body, "customer", delivery.customer);
-  body += R"(,"to":{)";
-  for (const Address& address : delivery.addresses) field(body, address.kind, address.value);
-  body += '}';
-  if (!delivery.title.empty()) field(body, "title", delivery.title);
-  if (!delivery.body.empty()) field(body, "body", delivery.body);
-  if (!delivery.link.empty()) field(body, "link", delivery.link);
-  if (delivery.not_after != Timestamp::never())
-    field(body, "not_after", to_string(delivery.not_after, utc()));
-  return body + "}}";
+  append_field(body, "type", "delivery");
+  append_field(body, "timestamp", to_string(now, utc()));
+  body += R"(,"data":)";
+  append_delivery(body, delivery);
+  return body + "}";
 }
 
 Outcome outcome_of(const net::Response& response, Timestamp now) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,9 @@ class Provider {
   virtual std::vector<std::string> secrets() const { return {}; }
 
   virtual void next(Act act) = 0;
+
+  // For how long it says that it is busy; none: it does not say.
+  virtual std::optional<Duration> busy_for() const { return std::nullopt; }
 
   // Somebody whom it reaches.
   virtual Address person() const { return {"phone", "+8613800138000"}; }

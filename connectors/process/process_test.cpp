@@ -1,0 +1,260 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <asio/steady_timer.hpp>
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "channel/connector.h"
+#include "channel/provider.h"
+#include "process/answer.h"
+
+namespace koi::connectors {
+const channel::ConnectorType& process();
+namespace {
+
+using namespace channel;
+using std::chrono::milliseconds;
+using testing::HasSubstr;
+
+class Folder {
+ public:
+  Folder() {
+    std::string name = testing::TempDir() + "koi-process-XXXXXX";
+    path_ = mkdtemp(name.data());
+  }
+  ~Folder() { std::filesystem::remove_all(path_); }
+  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
+  const std::string& path() const { return path_; }
+  void write(const std::string& name, const std::string& text) const {
+    std::ofstream(*this / name) << text;
+  }
+  std::string read(const std::string& name) const {
+    std::ifstream file(*this / name);
+    std::stringstream text;
+    text << file.rdbuf();
+    return text.str();
+  }
+
+ private:
+  std::string path_;
+};
+
+class PretendProgram final : public Provider {
+ public:
+  PretendProgram() { next(Act::Accept); }
+  std::vector<Act> acts() const override {
+    return {Act::Accept, Act::Refuse,   Act::Busy,       Act::Silent,
+            Act::HangUp, Act::Nonsense, Act::Unreachable};
+  }
+  Given settings() const override {
+    const std::string command = std::string("exec python3 " KOI_CONNECTORS_FOLDER) +
+                                "/process/pretend.py " + folder_.path();
+    return {{"command", reachable_ ? command : "exit 7"},
+            {"answer_within", "1500ms"},
+            {"stop_within", "300ms"}};
+  }
+  void next(Act act) override {
+    reachable_ = act != Act::Unreachable;
+    folder_.write("act", act == Act::Refuse     ? "refuse"
+                         : act == Act::Busy     ? "busy"
+                         : act == Act::Silent   ? "silent"
+                         : act == Act::HangUp   ? "hang up"
+                         : act == Act::Nonsense ? "nonsense"
+                                                : "accept");
+  }
+  std::optional<Duration> busy_for() const override { return seconds(7); }
+  std::vector<std::string> accepted() const override {
+    std::istringstream lines(folder_.read("taken"));
+    return {std::istream_iterator<std::string>(lines), {}};
+  }
+  std::size_t effects(const std::string& key) const override {
+    const auto keys = accepted();
+    return static_cast<std::size_t>(std::count(keys.begin(), keys.end(), key));
+  }
+
+ private:
+  Folder folder_;
+  bool reachable_ = true;
+};
+
+class ProcessTest : public ::testing::Test {
+ protected:
+  std::unique_ptr<Connector> open(std::string command, std::string within = "5s") {
+    const Given given{{"command", std::move(command)},
+                      {"folder", folder.path()},
+                      {"answer_within", std::move(within)}};
+    const auto settings = Settings::read(process().settings, given);
+    EXPECT_TRUE(settings);
+    Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
+                [this](Level, std::string_view line) { log.append(line).append("\n"); }};
+    return *process().open(*settings, std::move(tools));
+  }
+  void start(Connector& connector, std::uint64_t number, std::string body = "hello") {
+    Delivery delivery;
+    delivery.key = {0, number};
+    delivery.body = std::move(body);
+    ++under_way;
+    outcomes.resize(std::max<std::size_t>(outcomes.size(), number + 1));
+    asio::co_spawn(context, connector.deliver(std::move(delivery)),
+                   [this, number](std::exception_ptr, Outcome got) {
+                     outcomes[number] = std::move(got);
+                     if (--under_way == 0) context.stop();
+                   });
+  }
+  void wait() {
+    context.restart();
+    context.run_for(std::chrono::seconds(20));
+    EXPECT_EQ(under_way, 0u);
+  }
+  std::string deliver(Connector& connector, std::uint64_t number) {
+    start(connector, number);
+    wait();
+    return to_string(outcomes[number]);
+  }
+
+  asio::io_context context;
+  Folder folder;
+  std::string log;
+  std::vector<Outcome> outcomes;
+  std::size_t under_way = 0;
+};
+
+TEST_F(ProcessTest, TheProgramGetsTheDeliveryAsALine) {
+  folder.write("program",
+               "read -r line; printf '%s\\n' \"$line\" > heard; echo "
+               "'{\"id\":1,\"outcome\":\"done\"}'; cat");
+  const auto connector = open("sh ./program");
+  start(*connector, 1, "two\nlines \"and\" 你好");
+  wait();
+  EXPECT_EQ(to_string(outcomes[1]), "done");
+  EXPECT_EQ(folder.read("heard"),
+            R"({"do":"deliver","id":1,"delivery":{"key":"00000000000000000000000000000001",)"
+            R"("channel":"","campaign":"","content":"","customer":"","to":{},)"
+            R"("body":"two\nlines \"and\" 你好"}})"
+            "\n");
+}
+
+TEST_F(ProcessTest, WhatAProgramDidNotReadBeforeItEndedIsTriedAgainAndWhatItReadIsUnknown) {
+  folder.write("program", "read line; sleep 0.2; exit 3");  // sh reads byte by byte
+  const auto connector = open("sh ./program");
+  start(*connector, 1);
+  start(*connector, 2);
+  wait();
+  EXPECT_EQ(to_string(outcomes[1]), "unknown: the program ended without an answer");
+  EXPECT_EQ(to_string(outcomes[2]), "deferred: the program ended before it read what it was asked");
+  EXPECT_EQ(log, "the program ended with status 3; it is started again in 1 second\n");
+  EXPECT_THAT(deliver(*connector, 3), testing::MatchesRegex("deferred for 0\\.9.* seconds: .*"));
+}
+
+TEST_F(ProcessTest, AProgramThatDiedIsStartedAgain) {
+  folder.write("program",
+               "if [ -e died ]; then read l; echo '{\"id\":2,\"outcome\":\"done\"}'; cat; fi;"
+               "touch died; read l; kill -9 $$");
+  const auto connector = open("exec sh ./program");
+  EXPECT_THAT(deliver(*connector, 1), HasSubstr("unknown"));
+  EXPECT_EQ(log, "the program was ended by a signal; it is started again in 1 second\n");
+  std::this_thread::sleep_for(milliseconds(1050));
+  EXPECT_EQ(deliver(*connector, 2), "done");
+}
+
+TEST_F(ProcessTest, WhatItSaidBeforeItEndedCounts) {
+  folder.write("program",
+               "read a; read b; echo '{\"id\":1,\"outcome\":\"done\"}';"
+               "echo '{\"id\":2,\"outcome\":\"refused\",\"failure\":\"bad_content\"}'");
+  const auto connector = open("sh ./program");
+  start(*connector, 1);
+  start(*connector, 2);
+  wait();
+  EXPECT_EQ(to_string(outcomes[1]), "done");
+  EXPECT_EQ(to_string(outcomes[2]), "refused (bad_content)");
+}
+
+TEST_F(ProcessTest, AProgramThatDoesNotReadHoldsBackWhatIsNotWrittenYet) {
+  const auto connector = open("sleep 60", "300ms");
+  for (std::uint64_t i = 0; i < 5; ++i) start(*connector, i, std::string(40'000, 'x'));
+  wait();
+  EXPECT_THAT(to_string(outcomes[0]), HasSubstr("unknown"));
+  EXPECT_EQ(to_string(outcomes[4]), "deferred: the program does not read what it is asked");
+}
+
+TEST_F(ProcessTest, ALineThatIsNoAnswerEndsTheProgram) {
+  for (const char* const line : {"hello", "{\"id\":1}", "[]", "{\"id\":1,\"outcome\":\"fine\"}"}) {
+    folder.write("program", std::string("read l; echo '") + line + "'; sleep 60");
+    const auto connector = open("sh ./program");
+    log.clear();
+    EXPECT_THAT(deliver(*connector, 1), HasSubstr("unknown")) << line;
+    EXPECT_THAT(log, HasSubstr("wrote a line that is no answer")) << line;
+  }
+  const auto connector = open("read l; head -c 1000000 /dev/zero; sleep 60");
+  EXPECT_THAT(deliver(*connector, 1), HasSubstr("unknown"));
+}
+
+TEST_F(ProcessTest, WithTheConnectorThereGoesTheProgramAndWhatItStarted) {
+  folder.write("program",
+               "trap '' TERM; sleep 60 & echo $! > child; read l;"
+               "echo '{\"id\":1,\"outcome\":\"done\"}'; while true; do sleep 1; done");
+  auto connector = open("sh ./program");
+  EXPECT_EQ(deliver(*connector, 1), "done");
+  const pid_t child = std::stoi(folder.read("child"));
+  EXPECT_EQ(kill(child, 0), 0);
+  const auto begin = std::chrono::steady_clock::now();
+  connector.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
+  for (int i = 0; i < 100 && kill(child, 0) == 0; ++i)
+    std::this_thread::sleep_for(milliseconds(20));
+  // It is nobody's child here: a zombie that init has not taken yet counts as gone.
+  std::ifstream status("/proc/" + std::to_string(child) + "/stat");
+  std::string number, name, state = "gone";
+  status >> number >> name >> state;
+  EXPECT_THAT(state, testing::AnyOf("gone", "Z"));
+}
+
+TEST_F(ProcessTest, AProgramIsGivenTimeToEndByItself) {
+  folder.write("program", "read l; echo '{\"id\":1,\"outcome\":\"done\"}'; cat; touch ended");
+  auto connector = open("sh ./program");
+  EXPECT_EQ(deliver(*connector, 1), "done");
+  connector.reset();
+  EXPECT_TRUE(std::filesystem::exists(folder / "ended"));
+}
+
+TEST(ProgramAnswer, IsReadOrNone) {
+  const auto read = [](const char* line) {
+    const auto answer = answer_of(line);
+    return answer ? std::to_string(answer->id) + " " + to_string(answer->outcome) : "none";
+  };
+  EXPECT_EQ(read(R"({"id":7,"outcome":"done"})"), "7 done");
+  EXPECT_EQ(read(R"({"id":7,"outcome":"unknown","why":"a\u0007b","more":[1]})"), "7 unknown: a b");
+  EXPECT_EQ(read(R"({"id":7,"outcome":"refused","failure":"quota","why":"x"})"),
+            "7 refused (quota): x");
+  EXPECT_EQ(read(R"({"id":7,"outcome":"deferred"})"), "7 deferred");
+  EXPECT_EQ(read(R"({"id":7,"outcome":"deferred","wait_ms":1500,"throttled":true})"),
+            "7 deferred for 1.5 seconds");
+  EXPECT_EQ(read(R"({"id":7,"outcome":"deferred","wait_ms":18446744073709551615})"),
+            "7 deferred for 366 days");
+  for (const char* const line :
+       {"", "{}", "null", "7", R"({"id":-1,"outcome":"done"})", R"({"id":"1","outcome":"done"})",
+        R"({"id":1,"outcome":1})", R"({"id":1,"outcome":"refused"})",
+        R"({"id":1,"outcome":"refused","failure":"none"})",
+        R"({"id":1,"outcome":"refused","failure":"failed"})",
+        R"({"id":1,"outcome":"deferred","wait_ms":-1})",
+        R"({"id":1,"outcome":"deferred","wait_ms":"1"})",
+        R"({"id":1,"outcome":"deferred","throttled":1})", R"({"id":1,"outcome":"done","why":3})",
+        "{\"id\":1,\"outcome\":\"done\"", "[[[[[["})
+    EXPECT_EQ(read(line), "none") << line;
+}
+
+}  // namespace
+
+std::unique_ptr<channel::Provider> process_provider() { return std::make_unique<PretendProgram>(); }
+
+}  // namespace koi::connectors

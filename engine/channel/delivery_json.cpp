@@ -1,0 +1,32 @@
+#include "channel/delivery_json.h"
+
+#include "base/json.h"
+
+namespace koi::channel {
+
+void append_field(std::string& out, std::string_view name, std::string_view text) {
+  out += out.back() == '{' ? "" : ",";
+  append_json_string(out, name);
+  out += ':';
+  append_json_string(out, text);
+}
+
+void append_delivery(std::string& out, const Delivery& delivery) {
+  out += '{';
+  append_field(out, "key", to_hex(delivery.key));
+  append_field(out, "channel", delivery.channel);
+  append_field(out, "campaign", delivery.campaign);
+  append_field(out, "content", delivery.content);
+  append_field(out, "customer", delivery.customer);
+  out += R"(,"to":{)";
+  for (const Address& address : delivery.addresses) append_field(out, address.kind, address.value);
+  out += '}';
+  if (!delivery.title.empty()) append_field(out, "title", delivery.title);
+  if (!delivery.body.empty()) append_field(out, "body", delivery.body);
+  if (!delivery.link.empty()) append_field(out, "link", delivery.link);
+  if (delivery.not_after != Timestamp::never())
+    append_field(out, "not_after", to_string(delivery.not_after, utc()));
+  out += '}';
+}
+
+}  // namespace koi::channel

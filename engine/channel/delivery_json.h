@@ -1,0 +1,17 @@
+// A delivery as JSON, for the channels whose other side is a program.
+#pragma once
+
+#include <string>
+
+#include "model/delivery.h"
+
+namespace koi::channel {
+
+// Appends {"key":…,"channel":…,"campaign":…,"content":…,"customer":…,"to":{…},…}; `title`, `body`,
+// `link` and `not_after` are left out where there is none. The order of the fields stays as it is.
+void append_delivery(std::string& out, const Delivery& delivery);
+
+// Appends "name":"text", with a comma before it where something stands there already.
+void append_field(std::string& out, std::string_view name, std::string_view text);
+
+}  // namespace koi::channel

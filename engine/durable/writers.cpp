@@ -40,24 +40,29 @@ Result<std::unique_ptr<Writers>> Writers::open(World world, Settings settings) {
   return writers;
 }
 
+Result<void> Writers::recover_group(Group& group) {
+  KOI_LET(group.journal_epoch, world_.journal.take(group.number));
+  KOI_LET(group.store_epoch, world_.store.take(group.number));
+  KOI_LET(recovered_[group.number],
+          recover(group.writer, world_.plan, world_.rules, world_.journal, world_.store,
+                  group.number, group.store_epoch, world_.deeds));
+  KOI_LET(group.stored, world_.store.position(group.number));
+  KOI_LET(const Timestamp due, group.writer.next_due());
+  group.next_due = due.us;
+  group.last_input = group.retry = Clock::now();
+  return {};
+}
+
 Result<void> Writers::recover_all() {
   std::vector<Result<void>> results(groups_.size());
   std::vector<std::thread> threads;
-  for (const auto& each : groups_)
-    threads.emplace_back([this, &group = *each, &result = results[each->number]] {
-      result = [&]() -> Result<void> {
-        KOI_LET(group.journal_epoch, world_.journal.take(group.number));
-        KOI_LET(group.store_epoch, world_.store.take(group.number));
-        KOI_LET(recovered_[group.number],
-                recover(group.writer, world_.plan, world_.rules, world_.journal, world_.store,
-                        group.number, group.store_epoch, world_.deeds));
-        KOI_LET(group.stored, world_.store.position(group.number));
-        KOI_LET(const Timestamp due, group.writer.next_due());
-        group.next_due = due.us;
-        group.last_input = group.retry = Clock::now();
-        return {};
-      }();
-    });
+  for (const auto& group : groups_) {
+    Result<void>& result = results[group->number];
+    if (settings_.recovers_at_once)
+      threads.emplace_back([this, &group = *group, &result] { result = recover_group(group); });
+    else
+      result = recover_group(*group);
+  }
   for (std::thread& thread : threads) thread.join();
   for (Result<void>& result : results) KOI_TRY(std::move(result));
   for (const auto& group : groups_) last_stamp_ = std::max(last_stamp_, group->writer.stamp());

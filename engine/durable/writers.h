@@ -33,6 +33,9 @@ struct Settings {
   std::size_t queue_bytes = 32u << 20;
   std::size_t most_batches = 4;           // of one group, committed and not yet stepped
   std::uint32_t timers_at_once = 10'000;  // that fire before one batch
+  // Groups recover side by side; else one after the other, on the caller's thread, so that what they
+  // ask of the disk comes in one order.
+  bool recovers_at_once = true;
   CheckpointRules checkpoints;
 };
 
@@ -49,7 +52,7 @@ struct World {
 
 class Writers {
  public:
-  // Takes the groups over and recovers them, all at once. Errors are those of recover().
+  // Takes the groups over and recovers them. Errors are those of recover().
   static Result<std::unique_ptr<Writers>> open(World world, Settings settings);
   // Without a stop() before it, it is as if the process had died here.
   ~Writers();
@@ -144,6 +147,7 @@ class Writers {
 
   Writers(World world, Settings settings);
   Result<void> recover_all();
+  Result<void> recover_group(Group& group);
 
   // The committing thread.
   void commit_on();

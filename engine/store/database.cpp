@@ -116,17 +116,19 @@ void Descriptors::push() const {
   if (log_ >= 0) ::sync_file_range(log_, 0, 0, SYNC_FILE_RANGE_WRITE);
 }
 
-Pushing::Pushing(const Descriptors& files)
-    : thread_([this, &files] {
-        while (!stop_.load(std::memory_order_relaxed)) {
-          files.push();
-          std::this_thread::sleep_for(std::chrono::milliseconds(4));
-        }
-      }) {}
+Pushing::Pushing(const Descriptors& files) {
+  if (!files.are_there()) return;
+  thread_ = std::thread([this, &files] {
+    while (!stop_.load(std::memory_order_relaxed)) {
+      files.push();
+      std::this_thread::sleep_for(std::chrono::milliseconds(4));
+    }
+  });
+}
 
 Pushing::~Pushing() {
   stop_ = true;
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 }  // namespace koi::store::detail

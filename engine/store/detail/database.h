@@ -80,6 +80,8 @@ class Descriptors {
   Descriptors(const Descriptors&) = delete;
   // Begins to write to the disk what waits for it in memory.
   void push() const;
+  // False where the system has no such files: whoever serves SQLite keeps them elsewhere.
+  bool are_there() const { return data_ >= 0 || log_ >= 0; }
 
  private:
   int data_, log_;

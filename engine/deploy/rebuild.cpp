@@ -56,6 +56,7 @@ class Replay {
 
   // From behind the store's position up to `last`.
   Result<void> run(store::Position last, const std::function<void(std::uint64_t)>& rows_read) {
+    KOI_TRY(writer_.customers().learn());
     KOI_LET(store::Position at, store_.position(group_));
     KOI_LET(const std::string bytes, store_.kept(group_));
     if (!bytes.empty()) {
@@ -229,9 +230,14 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
     }
     KOI_TRY(write_whole(note_file, note));
   }
-  return std::unique_ptr<Rebuild>(new Rebuild(std::move(folder), std::move(states),
-                                              std::move(extended), live.accumulators.size(),
-                                              live.logs.size()));
+  std::unique_ptr<Rebuild> made(new Rebuild(std::move(folder), std::move(states),
+                                            std::move(extended), live.accumulators.size(),
+                                            live.logs.size()));
+  for (store::Group group = 0; group < groups.count; ++group) {
+    KOI_LET(const auto layouts, made->store_->layouts(group));
+    for (const std::string& layout : layouts) KOI_TRY(made->codec_.learn(layout));
+  }
+  return made;
 }
 
 Result<void> Rebuild::complete(core::State& state) const {
@@ -239,7 +245,7 @@ Result<void> Rebuild::complete(core::State& state) const {
   state.logs.resize(plan_.logs.size());
   KOI_LET(const auto bytes, store_->load(partition_of(state.id), state.id));
   if (!bytes) return {};  // none of his inputs is in the journal
-  auto rebuilt = core::decode(plan_, *bytes);
+  auto rebuilt = codec_.decode(*bytes);
   if (!rebuilt) return rebuilt.error();
   for (std::size_t i = accumulators_; i < state.accumulators.size(); ++i)
     state.accumulators[i] = std::move(rebuilt->accumulators[i]);

@@ -11,6 +11,7 @@
 #include <span>
 
 #include "base/result.h"
+#include "core/codec.h"
 #include "core/state.h"
 #include "deploy/deployment.h"
 #include "deploy/walk.h"
@@ -56,12 +57,14 @@ class Rebuild {
       : directory_(std::move(directory)),
         store_(std::move(store)),
         plan_(std::move(plan)),
+        codec_(plan_),
         accumulators_(accumulators),
         logs_(logs) {}
 
   store::Directory directory_;  // of the folder, locked
   std::unique_ptr<store::SqliteStore> store_;
   plan::Plan plan_;
+  core::Codec codec_;
   std::size_t accumulators_, logs_;  // of the live rules
 };
 

@@ -15,14 +15,20 @@ namespace {
 
 constexpr std::uint8_t version = 1;
 
-Result<std::optional<store::Saved>> carried(const Walk& what, const store::Saved& saved,
-                                            Carried& counts) {
-  auto decoded = core::decode(what.from, saved.bytes);
+// How states are read and written.
+struct Codecs {
+  core::Codec from, to;
+};
+
+// The customer as he is to be written; nothing where he is so already.
+Result<std::optional<store::Saved>> carried(const Walk& what, const Codecs& codecs,
+                                            const store::Saved& saved, Carried& counts) {
+  auto decoded = codecs.from.decode(saved.bytes);
   if (!decoded) return decoded.error();
   core::State state = *std::move(decoded);
   if (what.complete) KOI_TRY(what.complete(state));
   state = what.carry(std::move(state), what.now, counts);
-  std::string bytes = core::encode(what.to, state);
+  std::string bytes = codecs.to.encode(state);
   const Timestamp due = core::next_due(state);
   if (bytes == saved.bytes && due == saved.due) return std::optional<store::Saved>();
   return std::optional<store::Saved>({saved.partition, saved.customer, std::move(bytes), due});
@@ -83,6 +89,10 @@ Result<Carried> walk(const Walk& what, std::uint64_t turn) {
   }
   if (mark.is_over) return mark.carried;
 
+  Codecs codecs{core::Codec(what.from), core::Codec(what.to)};
+  KOI_LET(const auto layouts, what.store.layouts(what.group));
+  for (const std::string& layout : layouts) KOI_TRY(codecs.from.learn(layout));
+
   std::vector<store::Saved> changed;
   std::size_t size = 0;
   std::uint64_t since = 0;
@@ -91,8 +101,13 @@ Result<Carried> walk(const Walk& what, std::uint64_t turn) {
       return store::place_of(a.partition, a.customer) < store::place_of(b.partition, b.customer);
     });
     kept.walk = encode(mark);
-    KOI_TRY(
-        what.store.checkpoint(what.group, what.epoch, position, changed, durable::encode(kept)));
+    const std::string now_kept = durable::encode(kept);
+    std::span<const store::Saved> left(changed);
+    const store::Pieces pieces = [&left]() -> Result<std::span<const store::Saved>> {
+      return std::exchange(left, {});
+    };
+    KOI_TRY(what.store.checkpoint({what.group, what.epoch, position, now_kept, codecs.to.layout()},
+                                  pieces));
     changed.clear();
     size = 0;
     if (what.walked) what.walked(std::exchange(since, 0));
@@ -107,7 +122,7 @@ Result<Carried> walk(const Walk& what, std::uint64_t turn) {
     for (;;) {
       KOI_LET(const auto piece, what.store.scan(partition, after, what.rules.piece));
       for (const store::Saved& saved : piece) {
-        auto made = carried(what, saved, mark.carried);
+        auto made = carried(what, codecs, saved, mark.carried);
         if (!made)
           return Error{made.error().code, "customer " + std::to_string(hash64(saved.customer)) +
                                               " of group " + std::to_string(what.group) + ": " +

@@ -1,0 +1,722 @@
+#include "deploy/deploy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <random>
+
+#include "core/metrics.h"
+#include "deploy/detail/trial.h"
+#include "deploy/extend.h"
+#include "deploy/rebuild.h"
+
+namespace koi::deploy {
+namespace {
+
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+// Metrics of every sort, over events from outside and the engine's own.
+const std::string more_metrics = R"(
+metric spent = sum order.amount
+metric middle = average order.amount where level == mid or level == high
+metric cheapest = min order.amount where amount > ¥2.00
+metric dearest = max order.amount
+metric first_sku = first order.sku
+metric last_level = last order.level
+metric levels = distinct order.level
+metric days = streak of days with order
+metric week = sum order.amount over 7 days
+metric today = count order this day
+metric views = count view where sku in ["a", "b"] over 2 days
+metric got = count delivered
+metric lost = count failed over 3 days
+metric came = count entered where campaign == "thank"
+)";
+
+const Bundle shop = trial_bundle(trial_shop());
+const Bundle with_metrics = trial_bundle(trial_shop(more_metrics));
+
+// A random history: batches at instants that only grow, in them events of some customers, some
+// again under an id that was there before, some late, some too late, and receipts.
+class History {
+ public:
+  explicit History(std::uint64_t seed) : chance_(seed) {}
+
+  void live(Shop& place, Life& life, int batches) {
+    for (int i = 0; i < batches; ++i) {
+      place.now = place.now + minutes(static_cast<std::int64_t>(below(200)));
+      if (below(4) == 0) {
+        life.answer(below(3) == 0 ? Failure::Unreachable : Failure::None);
+        continue;
+      }
+      std::vector<Told> events;
+      for (std::uint64_t n = below(6); n > 0; --n) events.push_back(event(place.now));
+      life.take(events);
+    }
+  }
+
+  std::uint64_t below(std::uint64_t bound) { return chance_() % bound; }
+
+ private:
+  Told event(Timestamp now) {
+    Told told;
+    if (!told_.empty() && below(6) == 0) {
+      told = told_[below(told_.size())];
+      if (below(2) == 0) return told;  // exactly as it was
+      told.time = now;
+      return told;
+    }
+    told.id = "e" + std::to_string(told_.size());
+    told.customer = "c" + std::to_string(below(12));
+    told.time = now - minutes(static_cast<std::int64_t>(below(3) == 0 ? below(150) : below(5)));
+    const auto level = Value::enumerator(static_cast<std::uint32_t>(below(3)));
+    switch (below(5)) {
+      case 0:
+        told.type = "register";
+        told.fields = {{"city", Value::text(below(2) == 0 ? "Beijing" : "Turpan")},
+                       {"zone", Value::text(below(2) == 0 ? "America/New_York" : "Asia/Tokyo")},
+                       {"level", level}};
+        break;
+      case 1:
+        told.type = "view";
+        told.fields = {{"sku", Value::text(std::string(1, static_cast<char>('a' + below(3))))}};
+        break;
+      default:
+        told.type = "order";
+        told.fields = {{"amount", Value::money(static_cast<std::int64_t>(below(1000)))}};
+        if (below(2) == 0) told.fields["sku"] = Value::text("sku " + std::to_string(below(5)));
+        if (below(2) == 0) told.fields["level"] = level;
+    }
+    told_.push_back(told);
+    return told;
+  }
+
+  std::mt19937_64 chance_;
+  std::vector<Told> told_;
+};
+
+// --- The first one ------------------------------------------------------------------------------
+
+TEST(Deploy, TheFirstRulesAreLiveAtOnceAndTheSameAgainAreNoDeploy) {
+  Shop place;
+  const auto first = place.deploy(shop);
+  ASSERT_TRUE(first);
+  ASSERT_THAT(*first, SizeIs(1));
+  EXPECT_EQ(first->front().former, std::nullopt);
+  EXPECT_EQ(first->front().bundle, name_of(shop));
+  EXPECT_EQ(*Bundles(place.directory).read(name_of(shop)), shop);
+  EXPECT_THAT(*place.deploy(shop), IsEmpty());
+}
+
+TEST(Deploy, RulesThatAreNoProgramChangeNothing) {
+  Shop place;
+  ASSERT_TRUE(place.deploy(shop));
+  const auto refused = place.deploy(trial_bundle("segment s when nobody\n"));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "rules");
+  EXPECT_THAT(*place.deploy(shop), IsEmpty());
+}
+
+TEST(Deploy, AJournalWithoutItsDeploymentIsRefused) {
+  Shop place;
+  {
+    Life life(place, shop);
+    life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
+  }
+  std::filesystem::remove(place.directory.path() / "deployment.json");
+  EXPECT_EQ(place.deploy(shop).error().code, "foreign");
+}
+
+TEST(Deploy, AJournalThatIsShorterThanTheDeploymentIsRefused) {
+  Shop place, other;
+  {
+    Life life(place, shop);
+    life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
+  }
+  ASSERT_TRUE(place.deploy(with_metrics));
+  Site site = place.site();
+  const Site elsewhere{.directory = site.directory,
+                       .journal = other.journal,
+                       .store = other.store,
+                       .groups = site.groups,
+                       .deeds = site.deeds,
+                       .clock = site.clock};
+  EXPECT_EQ(deploy(elsewhere, shop).error().code, "foreign");
+}
+
+// --- New metrics --------------------------------------------------------------------------------
+
+TEST(Deploy, AMetricThatCameLaterIsByteForByteTheOneThatWasThereFromTheBeginningAtRandom) {
+  const char* many = std::getenv("KOI_CRASHES");
+  const std::uint64_t seeds = many ? std::stoull(many) : 25;
+  std::uint64_t customers = 0;
+  for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Shop later, always;
+    History one(seed), other(seed);
+    {
+      Life life(later, shop);
+      one.live(later, life, 25);
+      if (seed % 2 == 0) life.stop();
+    }
+    {
+      Life life(always, with_metrics);
+      other.live(always, life, 25);
+      life.stop();
+    }
+    {
+      Life life(later, with_metrics);
+      ASSERT_THAT(life.reports, SizeIs(1));
+      // These fourteen, and one without a name that shares its log with `week` from now on.
+      EXPECT_THAT(life.reports[0].metrics_built, SizeIs(15));
+      EXPECT_EQ(life.reports[0].metrics_built.back(), "1 unnamed");
+      EXPECT_THAT(life.reports[0].carried.journeys_ended, IsEmpty());
+      EXPECT_EQ(later.states(life.plan()), always.states(life.plan()));
+      EXPECT_EQ(later.timers(), always.timers());
+      one.live(later, life, 15);
+      life.stop();
+    }
+    {
+      Life life(always, with_metrics);
+      other.live(always, life, 15);
+      life.stop();
+    }
+    const plan::Plan plan = plan_of(with_metrics);
+    ASSERT_EQ(later.states(plan), always.states(plan));
+    ASSERT_EQ(later.outside.keys(), always.outside.keys());
+    customers += later.states(plan).size();
+  }
+  EXPECT_GT(customers, seeds * 8);
+}
+
+// Whatever rules there were in between: beside the deployment the same is decided again.
+TEST(Deploy, TheRebuildComesToTheStatesAsTheyAreAtRandom) {
+  const std::vector<std::string> others{
+      trial_shop(),
+      trial_shop(more_metrics),
+      trial_shop("segment late when time since last order > 2 days\n"
+                 "content back { body \"back\" }\n"
+                 "campaign again { class service  enter always  when enters late\n"
+                 "  send back via mail }\n"
+                 "campaign daily { class service  enter always  every day at 09:00 for buyer\n"
+                 "  send back via app, else mail }\n"),
+      trial_shop(
+          "metric got = count delivered\nsegment reached when got >= 2\n"
+          "content hi { body \"hi {orders}\" }\n"
+          "campaign hello { class service  when enters reached\n"
+          "  wait for order up to 5 hours { send hi via app } else { send hi via mail } }\n"),
+  };
+  std::size_t compared = 0;
+  const std::uint64_t seeds = std::getenv("KOI_CRASHES") ? 60 : 5;
+  for (std::uint64_t seed = 100; seed < 100 + seeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Shop place;
+    History history(seed);
+    for (int turn = 0; turn < 5; ++turn) {
+      const Bundle bundle = trial_bundle(others[history.below(others.size())]);
+      Life life(place, bundle);
+      history.live(place, life, 10);
+      if (history.below(2) == 0) life.stop();
+    }
+    {
+      Life life(place, shop);
+      life.stop();
+    }
+    const Deployment deployment = **read_deployment(place.directory);
+    std::map<Hash128, plan::Plan> plans;
+    for (const Turn& turn : deployment.turns)
+      plans.emplace(turn.bundle, plan_of(*Bundles(place.directory).read(turn.bundle)));
+    const plan::Plan wanted = plan_of(trial_bundle(trial_shop("metric most = max order.amount\n")));
+    const plan::Plan& live = plans.at(name_of(shop));
+    const auto rebuild =
+        *Rebuild::make(place.directory, {place.journal, trial_groups, deployment.turns, plans},
+                       wanted, {}, 99, 4u << 20, {}, [](std::uint64_t) {});
+    core::Codec codec(live), codec_beside(rebuild->plan());
+    for (store::Group group = 0; group < trial_groups.count; ++group) {
+      const auto layouts = *place.memory.layouts(group);
+      for (const std::string& layout : layouts) ASSERT_TRUE(codec.learn(layout));
+      const auto beside = *rebuild->store().layouts(group);
+      for (const std::string& layout : beside) ASSERT_TRUE(codec_beside.learn(layout));
+    }
+    for (const auto& [customer, bytes] : place.stored()) {
+      core::State stored = *codec.decode(bytes);
+      const auto beside = *rebuild->store().load(partition_of(customer), customer);
+      ASSERT_TRUE(beside);
+      core::State again = *codec_beside.decode(*beside);
+      again.accumulators.resize(live.accumulators.size());
+      again.logs.resize(live.logs.size());
+      again.recent = stored.recent;
+      ASSERT_EQ(again, stored) << customer;
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 8 * seeds);
+}
+
+TEST(Deploy, MetricsOverWhatTheOldRulesDidNotDeclareBeginWithTheDeploy) {
+  Shop place;
+  {
+    Life life(place, shop);
+    life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
+  }
+  std::string text = trial_shop(
+      "event gift { to: text }\nmetric gifts = count gift\n"
+      "metric wrapped = count order where wrap\nmetric plain = count order where not wrap\n");
+  text.replace(text.find("amount: money  sku"), 13, "wrap: bool = no  amount: money");
+  Life life(place, trial_bundle(text));
+  ASSERT_THAT(life.reports, SizeIs(1));
+  EXPECT_THAT(life.reports[0].metrics_built, ElementsAre("gifts", "wrapped", "plain"));
+  const auto value = [&](std::string_view name) {
+    for (const plan::Metric& metric : life.plan().metrics)
+      if (metric.symbol.name == name)
+        return core::read(life.plan(), metric, life.state("ann"), place.now).raw();
+    ADD_FAILURE() << name;
+    return std::int64_t{-1};
+  };
+  EXPECT_EQ(value("gifts"), 0);
+  EXPECT_EQ(value("wrapped"), 0);
+  EXPECT_EQ(value("plain"), 1) << "a field that was not there is as one that was left out";
+  life.take({{"gift", "2", "ann", place.now, {{"to", Value::text("bo")}}}});
+  EXPECT_EQ(value("gifts"), 1);
+}
+
+// Values of an enumeration are numbers in journal and state; rules may put others between them.
+TEST(Deploy, EnumerationsAreCarriedByTheirNames) {
+  Shop place;
+  const Value mid = Value::enumerator(1);
+  {
+    Life life(place, trial_bundle(trial_shop("metric last_level = last order.level\n")));
+    life.take({{"register", "1", "ann", place.now, {{"level", mid}}},
+               {"order", "2", "ann", place.now, {{"amount", Value::money(1)}, {"level", mid}}}});
+  }
+  std::string text = trial_shop(
+      "metric last_level = last order.level\n"
+      "metric mids = count order where level == mid\n"
+      "metric tops = count order where level == top\n");
+  for (std::size_t at = 0; (at = text.find("enum(low, mid, high)", at)) != std::string::npos; ++at)
+    text.replace(at, 20, "enum(top, high, low, mid)");
+  Life life(place, trial_bundle(text));
+  const core::State ann = life.state("ann");
+  const auto attribute =
+      std::find_if(life.plan().schema.attributes.begin(), life.plan().schema.attributes.end(),
+                   [](const Attribute& each) { return each.symbol.name == "level"; });
+  EXPECT_EQ(
+      ann.attributes[static_cast<std::size_t>(attribute - life.plan().schema.attributes.begin())],
+      Value::enumerator(3));
+  std::map<std::string, Value> values;
+  for (const plan::Metric& metric : life.plan().metrics)
+    values[metric.symbol.name] = core::read(life.plan(), metric, ann, place.now);
+  EXPECT_EQ(values["last_level"], Value::enumerator(3));
+  EXPECT_EQ(values["mids"], Value::integer(1));
+  EXPECT_EQ(values["tops"], Value::integer(0));
+}
+
+// --- The tail -----------------------------------------------------------------------------------
+
+TEST(Deploy, WhatTheOldRulesHaveAcceptedIsDecidedByThem) {
+  for (std::uint64_t seed = 0; seed < 10; ++seed) {
+    SCOPED_TRACE(seed);
+    Shop killed, stopped;
+    for (Shop* place : {&killed, &stopped}) {
+      History history(seed);
+      {
+        Life life(*place, shop);
+        history.live(*place, life, 10);
+        life.stop();
+        history.live(*place, life, 10);
+        if (place == &stopped) life.stop();
+      }
+      place->now = place->now + hours(1);
+      const Bundle other = trial_bundle(trial_shop("segment rich when orders >= 5\n"));
+      Life life(*place, other);
+      ASSERT_THAT(life.reports, SizeIs(1));
+      EXPECT_EQ(life.reports[0].tail_inputs > 0, place == &killed);
+      life.stop();
+    }
+    EXPECT_EQ(killed.outside.keys(), stopped.outside.keys());
+    EXPECT_EQ(killed.stored(), stopped.stored());
+    EXPECT_EQ(killed.timers(), stopped.timers());
+  }
+}
+
+TEST(Deploy, WhatTheDeedsKeepIsCarriedOverAsItIs) {
+  Shop place;
+  {
+    Life life(place, shop);
+    life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
+  }
+  ASSERT_TRUE(place.deploy(with_metrics));
+  std::vector<std::string> kept;
+  for (store::Group group = 0; group < trial_groups.count; ++group)
+    if (const std::string bytes = *place.memory.kept(group); !bytes.empty())
+      kept.push_back(durable::decode_kept(bytes)->deeds);
+  EXPECT_THAT(kept, testing::Contains("taken 2"));  // ann entered and was sent something
+}
+
+// --- Campaigns ----------------------------------------------------------------------------------
+
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const auto at = text.find(from);
+  KOI_ASSERT(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
+// The state of ann, who is in `thank` (waiting three hours) and on her way into `remind`, after a
+// deploy of the text; and what the report says.
+struct AfterDeploy {
+  core::State ann;
+  plan::Plan plan;
+  Report report;
+  std::set<Hash128> before, after;
+};
+AfterDeploy deployed(const std::string& text, Duration later = days(1)) {
+  Shop place;
+  {
+    Life life(place, shop);
+    life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}},
+               {"view", "2", "ann", place.now, {{"sku", Value::text("a")}}}});
+  }
+  AfterDeploy result;
+  result.before = place.outside.keys();
+  Life life(place, trial_bundle(text));
+  result.ann = life.state("ann");
+  result.plan = life.plan();
+  if (!life.reports.empty()) result.report = life.reports.back();
+  place.now = place.now + later;
+  life.settle();
+  for (const Hash128& key : place.outside.keys())
+    if (!result.before.contains(key)) result.after.insert(key);
+  return result;
+}
+
+TEST(Deploy, AJourneyInACampaignThatIsAsItWasGoesOn) {
+  const auto same = deployed(trial_shop());
+  EXPECT_THAT(same.ann.journeys, SizeIs(2));
+  const auto texts = deployed(
+      replaced(trial_shop("segment rich when orders >= 9\n"), "welcome", "welcome, welcome"));
+  EXPECT_THAT(texts.report.carried.journeys_ended, IsEmpty());
+  EXPECT_THAT(texts.ann.journeys, SizeIs(2));
+  EXPECT_EQ(texts.after, same.after) << "its keys too";
+  EXPECT_THAT(same.after, SizeIs(3));  // mail after three hours, into remind, the nudge
+}
+
+TEST(Deploy, AJourneyWhoseStepsHaveChangedEndsAndIsCounted) {
+  const auto other = deployed(replaced(trial_shop(), "wait 3 hours", "wait 2 hours"));
+  EXPECT_EQ(other.report.carried.journeys_ended,
+            (std::map<std::string, std::uint64_t>{{"thank", 1}}));
+  EXPECT_EQ(other.report.carried.sends_forgotten, 1u);
+  ASSERT_THAT(other.ann.journeys, SizeIs(1));
+  EXPECT_EQ(other.plan.campaigns[other.ann.journeys[0].campaign.index()].symbol.name, "remind");
+  EXPECT_THAT(other.after, SizeIs(2));
+  EXPECT_NE(told(other.report).find("1 journey in thank ended"), std::string::npos)
+      << told(other.report);
+}
+
+TEST(Deploy, ATriggerInPartsWhoseWordsHaveChangedEnds) {
+  const auto other = deployed(replaced(trial_shop(), "within 30 minutes", "within 40 minutes"));
+  EXPECT_EQ(other.report.carried.journeys_ended,
+            (std::map<std::string, std::uint64_t>{{"remind", 1}}));
+}
+
+TEST(Deploy, ACampaignThatIsGoneEndsItsJourneys) {
+  std::string text = trial_shop();
+  const auto from = text.find("campaign remind");
+  text.erase(from, text.find("}", from) + 1 - from);
+  const auto other = deployed(text);
+  EXPECT_EQ(other.report.carried.journeys_ended,
+            (std::map<std::string, std::uint64_t>{{"remind", 1}}));
+  EXPECT_THAT(other.after, SizeIs(1));
+}
+
+TEST(Deploy, WhoIsOverTheLineWhenItIsDrawnIsInsideAndEntersNothing) {
+  const std::string more =
+      "segment anybody when orders >= 1\nsegment nobody when orders >= 2 and not in anybody\n"
+      "content hi { body \"hi\" }\n"
+      "campaign hello { class service  when enters anybody  send hi via app }\n";
+  const auto other = deployed(trial_shop(more));
+  std::map<std::string, bool> inside;
+  for (std::size_t i = 0; i < other.plan.watches.size(); ++i)
+    inside[other.plan.watches[i].symbol.name] = other.ann.watches[i].inside;
+  EXPECT_TRUE(inside["anybody"]);
+  EXPECT_FALSE(inside["nobody"]);
+  EXPECT_EQ(other.after, deployed(trial_shop()).after);
+}
+
+TEST(Deploy, ASegmentThatTimeAloneBringsIsEnteredWhenItsTimeComes) {
+  const std::string more =
+      "segment lapsed when time since last order > 5 hours\n"
+      "segment gone when time since last order > 5 days\ncontent hi { body \"hi\" }\n"
+      "campaign hello { class service  when enters lapsed  send hi via app }\n"
+      "campaign bye { class service  when enters gone  send hi via app }\n";
+  const auto usual = deployed(trial_shop()), other = deployed(trial_shop(more));
+  EXPECT_EQ(other.after.size(), usual.after.size() + 2) << "she enters hello and is sent something";
+}
+
+TEST(Deploy, SchedulesBeginFromNowOn) {
+  Shop place;  // it is eight in the morning
+  {
+    Life life(place, shop);
+    life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
+    place.now = place.now + hours(5);
+    life.settle();
+    life.stop();
+  }
+  const std::size_t before = place.outside.keys().size();
+  place.now = place.now + hours(50);
+  const std::string daily =
+      "content hi { body \"hi\" }\n"
+      "campaign daily { class service  enter always  every day at 09:00\n  send hi via app }\n"
+      "campaign once { class service  enter always  at 2026-03-03 09:00  send hi via mail }\n";
+  Life life(place, trial_bundle(trial_shop(daily)));
+  life.settle();
+  EXPECT_EQ(place.outside.keys().size(), before) << "nothing for the mornings before the deploy";
+  place.now = *parse_instant("2026-03-05T00:59:59Z");
+  life.settle();
+  EXPECT_EQ(place.outside.keys().size(), before);
+  place.now = *parse_instant("2026-03-05T01:00:01Z");
+  life.settle();
+  EXPECT_EQ(place.outside.keys().size(), before + 2) << "in at nine, and sent something";
+  place.now = place.now + days(1);
+  life.settle();
+  EXPECT_EQ(place.outside.keys().size(), before + 4);
+}
+
+// The server was down at nine, and comes up with other rules.
+TEST(Deploy, WhatASchedulesOwedIsNotLostByADeployOfSomethingElse) {
+  const std::string daily =
+      "content hi { body \"hi\" }\n"
+      "campaign daily { class service  enter always  every day at 09:00\n  send hi via app }\n";
+  for (const std::string& more :
+       {std::string("segment rich when orders >= 9\n"),
+        std::string("campaign nightly { class service  enter always  every day at 03:00\n  send hi "
+                    "via app }\n")}) {
+    Shop place;
+    {
+      Life life(place, trial_bundle(trial_shop(daily)));
+      life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
+      life.stop();
+    }
+    const std::size_t before = place.outside.keys().size();
+    place.now = place.now + hours(2);  // ten
+    Life life(place, trial_bundle(trial_shop(daily + more)));
+    EXPECT_EQ(life.reports[0].carried.schedules_missed, 0u);
+    life.settle();
+    EXPECT_EQ(place.outside.keys().size(), before + 2);
+  }
+  Shop place;
+  {
+    Life life(place, trial_bundle(trial_shop(daily)));
+    life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
+    life.stop();
+  }
+  const std::size_t before = place.outside.keys().size();
+  place.now = place.now + hours(2);
+  Life life(place, trial_bundle(trial_shop(
+                       daily + "campaign other { class service  enter always  every day at 09:30\n"
+                               "  send hi via app }\n")));
+  EXPECT_EQ(life.reports[0].carried.schedules_missed, 1u);
+  life.settle();
+  EXPECT_EQ(place.outside.keys().size(), before) << "neither fires for the past";
+}
+
+TEST(Deploy, LeavingByANewConditionHappensWithTheFirstBatch) {
+  const auto usual = deployed(trial_shop());
+  const auto other = deployed(replaced(trial_shop(), "enter always  goal order",
+                                       "enter always  leave when orders >= 1  goal order"));
+  EXPECT_THAT(other.report.carried.journeys_ended, IsEmpty());
+  std::vector<Hash128> only;
+  std::set_difference(usual.after.begin(), usual.after.end(), other.after.begin(),
+                      other.after.end(), std::back_inserter(only));
+  EXPECT_THAT(only, SizeIs(1)) << "the mail after three hours is not sent";
+}
+
+TEST(Deploy, ATextIsChangedWithoutAWalk) {
+  Shop place;
+  {
+    Life life(place, shop);
+    life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
+    life.stop();
+  }
+  const int before = place.store.seen();
+  const auto reports = place.deploy(trial_bundle(replaced(trial_shop(), "welcome", "good day")));
+  ASSERT_TRUE(reports);
+  EXPECT_EQ(reports->front().carried.customers, 0u);
+  EXPECT_EQ(place.store.seen(), before);
+}
+
+// --- Attributes, channels -----------------------------------------------------------------------
+
+TEST(Deploy, AnAttributeOfAnotherTypeBeginsAnew) {
+  std::string text = replaced(trial_shop(), "city: text?  level", "city: int = 3  level");
+  text = replaced(text, "set city = register.city, level", "set level");
+  text = replaced(text, "    set customer.city = \"told\" }", "    set customer.city = 4 }");
+  Shop place;
+  {
+    Life life(place, shop);
+    life.take({{"register", "1", "ann", place.now, {{"city", Value::text("Turpan")}}}});
+  }
+  Life life(place, trial_bundle(text));
+  const core::State ann = life.state("ann");
+  std::map<std::string, Value> values;
+  for (std::size_t i = 0; i < ann.attributes.size(); ++i)
+    values[life.plan().schema.attributes[i].symbol.name] = ann.attributes[i];
+  EXPECT_EQ(values["city"], Value::integer(3));
+}
+
+TEST(Deploy, RefusalsForAChannelThatIsGoneAreCounted) {
+  Shop place;
+  {
+    Life life(place, trial_bundle(trial_shop("channel post { class direct }\n")));
+    Told refusal{"unsubscribed", "1", "ann", place.now, {{"channel", Value::text("post")}}};
+    Told kept{"unsubscribed", "2", "ann", place.now, {{"channel", Value::text("mail")}}};
+    life.take({refusal, kept});
+  }
+  Life life(place, shop);
+  EXPECT_GT(life.reports[0].carried.consents_forgotten, 0u);
+  const core::State ann = life.state("ann");
+  for (const core::Consent& consent : ann.consents)
+    EXPECT_EQ(life.plan().channels[consent.channel.index()].symbol.name, "mail");
+  EXPECT_FALSE(ann.consents.empty());
+}
+
+// --- Back, and killed ---------------------------------------------------------------------------
+
+TEST(Deploy, TheFormerRulesComeBackWithTheirOwn) {
+  Shop there, stayed;
+  History one(5), other(5);
+  {
+    Life life(there, shop);
+    one.live(there, life, 20);
+  }
+  { Life life(there, with_metrics); }
+  {
+    Life life(there, shop);
+    EXPECT_EQ(life.reports[0].former, name_of(with_metrics));
+    one.live(there, life, 20);
+    life.stop();
+  }
+  Life life(stayed, shop);
+  other.live(stayed, life, 40);
+  life.stop();
+  EXPECT_EQ(there.states(life.plan()), stayed.states(life.plan()));
+  EXPECT_EQ(there.outside.keys(), stayed.outside.keys());
+}
+
+const Bundle third =
+    trial_bundle(trial_shop("metric spent = sum order.amount\nsegment rich when spent > "
+                            "¥20.00\ncontent hi { body \"hi\" }\n"
+                            "campaign daily { class service  enter always  every day at 09:00 for "
+                            "rich\n  send hi via app }\n"));
+
+// What comes of a history, a deploy that is killed at a checkpoint, and then these.
+struct Ending {
+  std::map<std::string, std::string> states;
+  std::map<std::string, Timestamp> timers;
+  std::set<Hash128> keys;
+  std::vector<Hash128> turns;
+  Carried carried;  // of the deploy that was killed
+};
+Ending ending(int kill_at, bool after, const Bundle& next, bool* was_killed) {
+  Shop place;
+  History history(11);
+  {
+    Life life(place, shop);
+    history.live(place, life, 15);
+    life.stop();
+    history.live(place, life, 10);
+  }
+  Ending end;
+  place.store.fail_at(kill_at, after);
+  const auto reports = place.deploy(third);
+  *was_killed = !reports;
+  if (!reports) {
+    EXPECT_EQ(reports.error().code, "killed");
+  } else {
+    end.carried = reports->back().carried;
+  }
+  place.store.revive();
+  {
+    Life life(place, next);
+    if (*was_killed && !life.reports.empty()) end.carried = life.reports.front().carried;
+    history.live(place, life, 5);
+    life.stop();
+  }
+  end.states = place.stored();
+  end.timers = place.timers();
+  end.keys = place.outside.keys();
+  const Deployment deployment = **read_deployment(place.directory);
+  for (const Turn& turn : deployment.turns) end.turns.push_back(turn.bundle);
+  return end;
+}
+
+TEST(Deploy, AKillBetweenAnyTwoCheckpointsLeavesTheDataWhole) {
+  bool killed = false;
+  const Ending whole = ending(1'000'000, false, third, &killed);
+  ASSERT_FALSE(killed);
+  int kills = 0;
+  for (int at = 0;; ++at) {
+    for (const bool after : {false, true}) {
+      SCOPED_TRACE(std::to_string(at) + (after ? " after" : " before"));
+      const Ending end = ending(at, after, third, &killed);
+      EXPECT_EQ(end.states, whole.states);
+      EXPECT_EQ(end.timers, whole.timers);
+      EXPECT_EQ(end.keys, whole.keys);
+      EXPECT_EQ(end.turns, whole.turns);
+      EXPECT_EQ(end.carried, whole.carried) << "the report counts what was done before the kill";
+      kills += killed ? 1 : 0;
+    }
+    if (!killed) break;
+  }
+  EXPECT_GT(kills, 10);
+}
+
+TEST(Deploy, AfterAKillTheFormerRulesOrYetOthersMayFollow) {
+  bool killed = false;
+  for (const Bundle* next : {&shop, &with_metrics}) {
+    const Ending whole = ending(1'000'000, false, *next, &killed);
+    for (int at = 0; at < 1000; at += 2) {
+      SCOPED_TRACE(at);
+      const Ending end = ending(at, at % 4 == 0, *next, &killed);
+      if (!killed) break;
+      if (end.turns == whole.turns) {
+        EXPECT_EQ(end.states, whole.states);
+        EXPECT_EQ(end.timers, whole.timers);
+        EXPECT_EQ(end.keys, whole.keys);
+      } else {
+        // Killed before it was decided upon: it has never been.
+        EXPECT_THAT(end.turns, testing::Each(testing::Ne(name_of(third))));
+      }
+    }
+  }
+}
+
+TEST(Deploy, AnUnfinishedBuildIsMadeAgainAndAFinishedOneIsTakenUp) {
+  Shop place;
+  {
+    Life life(place, shop);
+    History(3).live(place, life, 20);
+    life.stop();
+  }
+  std::filesystem::create_directory(place.directory.path() / "build");
+  std::ofstream(place.directory.path() / "build" / "state-0.db") << "half of a file";
+  std::uint64_t rows = 0;
+  Site site = place.site();
+  site.progress = [&](const Progress& progress) {
+    if (progress.stage == Stage::Rebuild) rows = progress.done;
+  };
+  place.store.fail_at(0, false);  // of the walk: behind the build
+  EXPECT_EQ(deploy(site, with_metrics).error().code, "killed");
+  EXPECT_GT(std::exchange(rows, 0), 20u);
+  place.store.revive();
+  const auto reports = deploy(site, with_metrics);
+  ASSERT_TRUE(reports);
+  EXPECT_TRUE(reports->front().was_broken_off);
+  EXPECT_EQ(rows, 0u);
+  EXPECT_FALSE(std::filesystem::exists(place.directory.path() / "build"));
+}
+
+}  // namespace
+}  // namespace koi::deploy

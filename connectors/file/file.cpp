@@ -187,7 +187,7 @@ class Output {
       for (std::size_t end; (end = text.find('\n', begin)) != std::string::npos; begin = end + 1) {
         const auto key = key_of(std::string_view(text).substr(begin, end - begin));
         if (!key) return not_ours();
-        KOI_TRY(keys_.add(*key));
+        KOI_TRY(keys_.add_uncovered(*key));
       }
       at += begin;
       text.erase(0, begin);

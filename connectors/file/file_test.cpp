@@ -207,6 +207,23 @@ TEST_F(FileTest, KilledAndRepeatedEachKeyStandsOnce) {
   EXPECT_GT(count, 0u);
 }
 
+TEST(KeyIndex, GrowsThoughItsProcessesDieBeforeTheyCover) {
+  const Folder folder;
+  std::uint64_t count = 0;
+  const auto key = [](std::uint64_t i) { return Hash128{i, i * 0x9e3779b97f4a7c15}; };
+  for (int life = 0; life < 40; ++life) {
+    KeyIndex index;
+    ASSERT_TRUE(index.open((folder / "keys").string(), 1u << 30));
+    const std::uint64_t covered = index.covers();
+    for (std::uint64_t i = covered; i < count; ++i) ASSERT_TRUE(index.add_uncovered(key(i)));
+    ASSERT_TRUE(index.cover(count));
+    for (std::uint64_t end = count + 300; count < end; ++count) ASSERT_TRUE(index.add(key(count)));
+  }
+  KeyIndex index;
+  ASSERT_TRUE(index.open((folder / "keys").string(), 1u << 30));
+  for (std::uint64_t i = 0; i < count; ++i) ASSERT_TRUE(*index.has(key(i)));
+}
+
 TEST(KeyIndex, ManyKeysAreFoundAgainAndOthersAreNot) {
   Folder folder;
   const std::uint64_t count = 20'000;  // grows several times

@@ -89,7 +89,7 @@ Result<void> KeyIndex::open(std::string path, std::uint64_t most) {
       static_cast<std::uint64_t>(found.st_size) == header_size + header.slots * sizeof(Hash128);
   if (!good) return make(path_, first_slots);
   slots_ = header.slots;
-  // What was added after the last `cover` may be there too, uncounted: it will be added again.
+  // What was added after the last `cover` may be there too, uncounted: add_uncovered() counts it.
   used_ = header.used;
   covers_ = header.covers;
   return {};
@@ -108,8 +108,7 @@ Result<KeyIndex::Place> KeyIndex::place_of(Hash128 key) const {
     }
     slot &= slots_ - 1;
   }
-  errno = ENOSPC;  // no slot is free: damaged
-  return error("is damaged; remove it, it is made anew");
+  return Error{"index", path_ + ": is damaged (no slot is free); remove it, it is made anew"};
 }
 
 Result<bool> KeyIndex::has(Hash128 key) const {
@@ -132,6 +131,14 @@ Result<void> KeyIndex::add(Hash128 key) {
   KOI_TRY(grow());
   KOI_LET(const Place place, place_of(key));
   return put(place.slot, key);
+}
+
+Result<void> KeyIndex::add_uncovered(Hash128 key) {
+  KOI_LET(const Place found, place_of(kept(key)));
+  if (!found.taken) return add(key);
+  ++used_;
+  if (used_ > slots_ / 2) return grow();
+  return {};
 }
 
 // Into a new file twice as large, which then takes the place of the old one.

@@ -29,6 +29,9 @@ class KeyIndex {
   Result<bool> has(Hash128 key) const;
   // Adding a key again changes nothing.
   Result<void> add(Hash128 key);
+  // The same for a key of what is not covered: a process that died may have added it already, and
+  // nobody has counted it. Each such key once after open().
+  Result<void> add_uncovered(Hash128 key);
   // Makes what was added durable, and says that it covers that many bytes.
   Result<void> cover(std::uint64_t bytes);
 

@@ -149,34 +149,39 @@ std::string functions() {
   return out;
 }
 
+// One command under its whole name; of one that has commands of its own, those.
+void describe(std::string& out, const std::string& name, const CLI::App& command) {
+  const auto parts = command.get_subcommands({});
+  for (const CLI::App* const part : parts) describe(out, name + " " + part->get_name(), *part);
+  if (!parts.empty()) return;
+  out += "\n## " + name + "\n\n" + command.get_description() + ".\n";
+  std::string places, table;
+  for (const CLI::Option* const option : command.get_options()) {
+    if (option == command.get_help_ptr()) continue;
+    std::string form = option->get_name(option->get_positional());
+    if (option->get_positional()) {
+      const bool many = option->get_expected_max() > 1;
+      for (char& c : form)
+        if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+      places += " " + std::string(option->get_required() ? "" : "[") + form + (many ? "…" : "") +
+                (option->get_required() ? "" : "]");
+    } else if (option->get_expected_max() > 0) {
+      form += option->get_expected_max() > 1 ? " VALUE…" : " VALUE";
+    }
+    table +=
+        row({code(form), option->get_required() ? "must be given" : code(option->get_default_str()),
+             cell(option->get_description())});
+  }
+  out += "\n```text\n" + name + places + "\n```\n";
+  if (!table.empty()) out += "\n| option | where none is given | |\n| --- | --- | --- |\n" + table;
+}
+
 std::string commands(const CLI::App& app) {
   std::string out =
       heading("Commands",
               "Exit status: 0 done, 1 findings (errors, failed tests, differences), 2 usage or\n"
               "environment. `koi COMMAND --help` tells the same.");
-  for (const CLI::App* const command : app.get_subcommands({})) {
-    out += "\n## koi " + command->get_name() + "\n\n" + command->get_description() + ".\n";
-    std::string places, table;
-    for (const CLI::Option* const option : command->get_options()) {
-      if (option == command->get_help_ptr()) continue;
-      std::string form = option->get_name(option->get_positional());
-      if (option->get_positional()) {
-        const bool many = option->get_expected_max() > 1;
-        for (char& c : form)
-          if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-        places += " " + std::string(option->get_required() ? "" : "[") + form + (many ? "…" : "") +
-                  (option->get_required() ? "" : "]");
-      } else if (option->get_expected_max() > 0) {
-        form += option->get_expected_max() > 1 ? " VALUE…" : " VALUE";
-      }
-      table += row({code(form),
-                    option->get_required() ? "must be given" : code(option->get_default_str()),
-                    cell(option->get_description())});
-    }
-    out += "\n```text\nkoi " + command->get_name() + places + "\n```\n";
-    if (!table.empty())
-      out += "\n| option | where none is given | |\n| --- | --- | --- |\n" + table;
-  }
+  describe(out, "koi", app);
   return out;
 }
 

@@ -1,0 +1,181 @@
+// koi connectors, koi connector: what is built in, one real message, and the checks of a program.
+#include <CLI/CLI.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <memory>
+#include <random>
+
+#include "cli/command.h"
+#include "cli/connector_check.h"
+#include "connectors/list.h"
+#include "runtime/clock.h"
+#include "runtime/environment.h"
+
+namespace koi::cli {
+
+namespace {
+
+using channel::ConnectorType;
+using channel::Outcome;
+
+std::string padded(std::string text, std::size_t width) {
+  text.resize(std::max(text.size(), width), ' ');
+  return text;
+}
+
+std::string told(const ConnectorType& type) {
+  std::string out(type.name);
+  out.append("\n  ").append(type.summary).append("\n");
+  std::size_t width = 0;
+  for (const channel::Setting& setting : type.settings)
+    width = std::max(width, setting.name.size());
+  for (const channel::Setting& setting : type.settings) {
+    out += "    " + padded(std::string(setting.name), width) + "  ";
+    out += padded(std::string(name_of(setting.kind)), 8) + "  ";
+    const bool must = setting.otherwise.empty() && !setting.optional;
+    out.append(setting.help).append(must ? " It must be given." : "");
+    if (!setting.otherwise.empty()) out.append(" Else: ").append(setting.otherwise);
+    out += '\n';
+  }
+  return out + "  After an attempt whose outcome is unknown: " +
+         std::string(name_of(type.capabilities.repeat)) + ".\n";
+}
+
+struct Message {
+  std::string name, config, to, title = "Koi", body = "A message to try the channel.", link;
+};
+
+Result<Address> address_of(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == 0 || equals == std::string::npos || equals + 1 == text.size())
+    return Error{"usage", "`--to` takes KIND=VALUE, such as email=ann@example.com"};
+  return Address{text.substr(0, equals), text.substr(equals + 1)};
+}
+
+// The channel of that name, or the one that the connector of that name serves.
+Result<std::string> channel_named(const runtime::Environment& environment,
+                                  const std::string& name) {
+  if (environment.channels.contains(name)) return name;
+  std::string found, channels;
+  for (const auto& [channel, given] : environment.channels) {
+    channels.append(channels.empty() ? "" : ", ").append(channel);
+    if (given.connector != name) continue;
+    if (!found.empty())
+      return Error{"usage", "several channels have the connector `" + name +
+                                "`; name one: " + found + ", " + channel};
+    found = channel;
+  }
+  if (found.empty())
+    return Error{"usage", environment.file + " names no channel `" + name +
+                              "` and none with that connector; there are: " +
+                              (channels.empty() ? "none" : channels)};
+  return found;
+}
+
+int send(const Message& message) {
+  const auto environment = runtime::read_environment(message.config);
+  if (!environment) return trouble(environment.error().what);
+  const auto name = channel_named(*environment, message.name);
+  if (!name) return trouble(name.error().what);
+  const auto& channel = environment->channels.at(*name);
+  const ConnectorType* const type = channel::find(connectors::all(), channel.connector);
+  if (!type)
+    return trouble("there is no connector `" + channel.connector + "`; `koi connectors` lists all");
+  const auto settings = channel::Settings::read(type->settings, channel.settings);
+  if (!settings) return trouble(settings.error().what);
+
+  Delivery delivery;
+  if (!message.to.empty()) {
+    auto address = address_of(message.to);
+    if (!address) return trouble(address.error().what);
+    delivery.addresses = {*std::move(address)};
+  }
+  std::random_device chance;  // a key that was never there before
+  delivery.key = HashInput().number(chance()).number(chance()).number(chance()).hash128();
+  delivery.customer = "test";
+  delivery.channel = *name;
+  delivery.campaign = "test";
+  delivery.content = "test";
+  delivery.title = message.title;
+  delivery.body = message.body;
+  delivery.link = message.link;
+
+  asio::io_context context;
+  net::Client http(context.get_executor(), environment->http);
+  const runtime::SystemClock clock;
+  auto connector = type->open(
+      *settings, {context.get_executor(), &http, [&] { return clock.now(); },
+                  [](channel::Level, std::string_view line) {
+                    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
+                  }});
+  if (!connector) return trouble(connector.error().what);
+  Outcome outcome;
+  asio::co_spawn(context, (*connector)->deliver(delivery), [&](std::exception_ptr, Outcome got) {
+    outcome = std::move(got);
+    context.stop();
+  });
+  context.run();
+  const bool done = std::holds_alternative<channel::Done>(outcome);
+  return print(*name + " (" + channel.connector + "), key " + to_hex(delivery.key) + ": " +
+                   to_string(outcome) + "\n",
+               done ? Done : Findings);
+}
+
+// As /bin/sh takes it apart again.
+std::string quoted(const std::vector<std::string>& words) {
+  std::string command;
+  for (const std::string& word : words) {
+    command += command.empty() ? "exec '" : " '";
+    for (const char c : word) command += c == '\'' ? "'\\''" : std::string(1, c);
+    command += '\'';
+  }
+  return command;
+}
+
+int check(const std::vector<std::string>& words, const std::string& to) {
+  const auto person = address_of(to);
+  if (!person) return trouble(person.error().what);
+  std::string out;
+  bool fine = true;
+  for (const Check& one : check_program(quoted(words), *person)) {
+    fine = fine && one.wrong.empty();
+    out += (one.wrong.empty() ? "ok    " : "no    ") + one.promise;
+    out += one.wrong.empty() ? "\n" : "\n      " + one.wrong + "\n";
+  }
+  return print(out, fine ? Done : Findings);
+}
+
+}  // namespace
+
+std::function<int()> add_connectors(CLI::App&) {
+  return [] {
+    std::string out;
+    for (const ConnectorType* const type : connectors::all())
+      out += (out.empty() ? "" : "\n") + told(*type);
+    return print(out);
+  };
+}
+
+std::function<int()> add_connector(CLI::App& app) {
+  app.require_subcommand(1);
+  auto message = std::make_shared<Message>();
+  CLI::App* const test =
+      app.add_subcommand("test", "Sends one real message, and says what came of it");
+  test->add_option("name", message->name, "A channel of the environment file, or its connector")
+      ->required();
+  test->add_option("--config", message->config, "The environment file")->required();
+  test->add_option("--to", message->to, "Whom to: KIND=VALUE, such as email=ann@example.com");
+  test->add_option("--title", message->title, "What it says, above")->capture_default_str();
+  test->add_option("--body", message->body, "What it says")->capture_default_str();
+  test->add_option("--link", message->link, "Where it leads");
+
+  auto command = std::make_shared<std::vector<std::string>>();
+  auto person = std::make_shared<std::string>("email=ann@example.com");
+  CLI::App* const checks = app.add_subcommand(
+      "check", "Checks a program that is a connector by handing it some eighty messages");
+  checks->add_option("--to", *person, "Whom the messages are for")->capture_default_str();
+  checks->add_option("command", *command, "The program and its arguments, after --")->required();
+  return [=] { return test->parsed() ? send(*message) : check(*command, *person); };
+}
+
+}  // namespace koi::cli

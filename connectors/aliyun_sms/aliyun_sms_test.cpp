@@ -1,0 +1,310 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <set>
+
+#include "aliyun_sms/acs3.h"
+#include "aliyun_sms/reply.h"
+#include "aliyun_sms/templates.h"
+#include "channel/connector.h"
+#include "connectors/http_provider.h"
+
+namespace koi::connectors {
+const channel::ConnectorType& aliyun_sms();
+namespace {
+
+using namespace channel;
+using testing::HasSubstr;
+
+constexpr const char* id = "testId";
+constexpr const char* secret = "t3stSecret";
+
+std::string file_with(const std::string& name, const std::string& text) {
+  const std::string path = testing::TempDir() + "koi_" + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+// The service: it takes what is signed as its documentation says, under a nonce that is new. How it
+// comes to the signature is its own way: from the request as it came, field by field.
+class Service final : public HttpProvider {
+ public:
+  explicit Service(
+      std::shared_ptr<std::set<std::string>> nonces = std::make_shared<std::set<std::string>>())
+      : HttpProvider(script(std::move(nonces))) {
+    setenv("KOI_TEST_ALIYUN_SECRET", secret, 1);
+  }
+  Given settings() const override {
+    return {{"url", address()},
+            {"access_key_id", id},
+            {"access_key_secret", "env:KOI_TEST_ALIYUN_SECRET"},
+            {"sign", "小店"},
+            {"templates", file_with("sms_templates.json",
+                                    R"({"greeting": {"code": "SMS_1", "text": "${text} ${link}"},
+                                        "plain": {"code": "SMS_2", "text": "Dear ${name}, hello.",
+                                                  "sign": "Shop"}})")},
+            {"answer_within", "400ms"}};
+  }
+  std::vector<std::string> secrets() const override { return {secret}; }
+
+  static std::string field(const net::Asked& asked, const std::string& name) {
+    const net::Headers query = net::query_of(asked.query);
+    const std::string* const value = net::find(query, name);
+    return value ? *value : "";
+  }
+
+ private:
+  static std::string header(const net::Asked& asked, const std::string& name) {
+    const std::string* const value = net::find(asked.headers, name);
+    return value ? *value : "";
+  }
+  static std::string digest(const std::string& bytes, const char* key) {
+    unsigned char out[32];
+    unsigned int size = 0;
+    if (key)
+      HMAC(EVP_sha256(), key, static_cast<int>(std::strlen(key)),
+           reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), out, &size);
+    else
+      EVP_Digest(bytes.data(), bytes.size(), out, &size, EVP_sha256(), nullptr);
+    std::string text;
+    char two[3];
+    for (const unsigned char byte : out) std::snprintf(two, 3, "%02x", byte), text += two;
+    return text;
+  }
+  static bool is_signed(const net::Asked& asked) {
+    const std::string authorization = header(asked, "authorization");
+    const auto part = [&](const std::string& name) {
+      const std::size_t begin = authorization.find(name + "=");
+      if (begin == std::string::npos) return std::string();
+      const std::size_t from = begin + name.size() + 1;
+      return authorization.substr(from, authorization.find(',', from) - from);
+    };
+    if (part("ACS3-HMAC-SHA256 Credential") != id) return false;
+    std::string text = asked.method + "\n" + asked.path + "\n" + asked.query + "\n";
+    std::set<std::string> named;
+    std::istringstream names(part("SignedHeaders"));
+    for (std::string name; std::getline(names, name, ';');) {
+      if (!named.empty() && name <= *named.rbegin()) return false;
+      named.insert(name);
+      text += name + ":" + header(asked, name) + "\n";
+    }
+    for (const char* const must : {"host", "x-acs-action", "x-acs-content-sha256", "x-acs-date",
+                                   "x-acs-signature-nonce", "x-acs-version"})
+      if (!named.contains(must)) return false;
+    text += "\n" + part("SignedHeaders") + "\n" + digest(asked.body, nullptr);
+    return part("Signature") == digest("ACS3-HMAC-SHA256\n" + digest(text, nullptr), secret) &&
+           header(asked, "x-acs-content-sha256") == digest(asked.body, nullptr);
+  }
+  static Script script(std::shared_ptr<std::set<std::string>> nonces) {
+    Script script;
+    script.key_of = [nonces](const net::Asked& asked) -> std::optional<std::string> {
+      if (!is_signed(asked) || header(asked, "x-acs-action") != "SendSms" ||
+          header(asked, "x-acs-version") != "2017-05-25" ||
+          !nonces->insert(header(asked, "x-acs-signature-nonce")).second)
+        return std::nullopt;
+      for (const char* const must : {"PhoneNumbers", "SignName", "TemplateCode"})
+        if (field(asked, must).empty()) return std::nullopt;
+      return field(asked, "OutId");
+    };
+    const auto said = [](int status, const std::string& code) {
+      return net::Answer{
+          .status = status,
+          .body = R"({"Message":"told","RequestId":"F655A8D5-B967-440B-8683","Code":")" + code +
+                  R"(","BizId":"900619746936498440^0"})"};
+    };
+    script.accepted = said(200, "OK");
+    script.refused = said(200, "isv.MOBILE_NUMBER_ILLEGAL");
+    script.busy = said(400, "Throttling.User");
+    script.nonsense = {.status = 200, .body = R"({"Code":)"};
+    script.denied = said(400, "SignatureDoesNotMatch");
+    script.knows_again = false;
+    return script;
+  }
+};
+
+class AliyunSmsTest : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<Connector>> open(Given given) {
+    auto settings = Settings::read(aliyun_sms().settings, given);
+    if (!settings) return std::move(settings).error();
+    Tools tools{context.get_executor(), &http,
+                [] { return *parse_instant("2026-03-02T10:30:00.5Z"); },
+                [](Level, std::string_view) {}};
+    return aliyun_sms().open(*settings, std::move(tools));
+  }
+  std::string deliver(Delivery delivery, Given given = {}) {
+    auto connector = open(given.empty() ? service.settings() : std::move(given));
+    EXPECT_TRUE(connector) << connector.error().what;
+    Outcome outcome;
+    asio::co_spawn(context, (*connector)->deliver(std::move(delivery)),
+                   [&](std::exception_ptr, Outcome got) {
+                     outcome = std::move(got);
+                     context.stop();
+                   });
+    context.restart();
+    context.run_for(std::chrono::seconds(10));
+    return to_string(outcome);
+  }
+  static Delivery greeting() {
+    Delivery delivery;
+    delivery.key = {0xab, 0xcd};
+    delivery.addresses = {{"phone", "+8613800138000"}};
+    delivery.content = "greeting";
+    delivery.body = "亲爱的 \"小安\" ~*+&= 你好";
+    delivery.link = "https://shop.example/?a=1";
+    return delivery;
+  }
+  asio::io_context context;
+  net::Client http{context.get_executor()};
+  Service service;
+};
+
+// https://help.aliyun.com/document_detail/2593177.html
+TEST(Acs3, SignsThePublishedExample) {
+  const std::string query =
+      acs3_query({{"RegionId", "cn-shanghai"},
+                  {"ImageId", "win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd"}});
+  EXPECT_EQ(query,
+            "ImageId=win2019_1809_x64_dtc_zh-cn_40G_alibase_20230811.vhd&RegionId=cn-shanghai");
+  const net::Headers headers{{"host", "ecs.cn-shanghai.aliyuncs.com"},
+                             {"x-acs-action", "RunInstances"},
+                             {"x-acs-content-sha256", sha256_hex("")},
+                             {"x-acs-date", "2023-10-26T10:22:32Z"},
+                             {"x-acs-signature-nonce", "3156853299f313e23d1673dc12e1703d"},
+                             {"x-acs-version", "2014-05-26"}};
+  EXPECT_EQ(acs3_authorization("POST", query, headers, "YourAccessKeyId", "YourAccessKeySecret"),
+            "ACS3-HMAC-SHA256 Credential=YourAccessKeyId,SignedHeaders=host;x-acs-action;"
+            "x-acs-content-sha256;x-acs-date;x-acs-signature-nonce;x-acs-version,"
+            "Signature=06563a9e1b43f5dfe96b81484da74bceab24a1d853912eee15083a6f0f3283c0");
+}
+
+TEST(Acs3, EncodesWhatIsNotUnreserved) {
+  EXPECT_EQ(acs3_query({{"b", "a b*~/包"}, {"a", "+&="}}), "a=%2B%26%3D&b=a%20b%2A~%2F%E5%8C%85");
+}
+
+TEST_F(AliyunSmsTest, TheServiceGetsTheTemplateAndTheValuesThatMakeTheText) {
+  EXPECT_EQ(deliver(greeting()), "done");
+  net::Asked asked = service.last();
+  EXPECT_EQ(asked.method, "POST");
+  EXPECT_EQ(Service::field(asked, "PhoneNumbers"), "13800138000");
+  EXPECT_EQ(Service::field(asked, "SignName"), "小店");
+  EXPECT_EQ(Service::field(asked, "TemplateCode"), "SMS_1");
+  EXPECT_EQ(Service::field(asked, "OutId"), "00000000000000ab00000000000000cd");
+  EXPECT_EQ(Service::field(asked, "TemplateParam"),
+            R"({"text":"亲爱的","link":"\"小安\" ~*+&= 你好 https://shop.example/?a=1"})");
+  EXPECT_EQ(*net::find(asked.headers, "x-acs-date"), "2026-03-02T10:30:00Z");
+  Delivery plain = greeting();
+  plain.content = "plain";
+  plain.body = "Dear Ann, hello.";
+  plain.link.clear();
+  plain.addresses[0].value = "+15551234567";
+  EXPECT_EQ(deliver(plain), "done");
+  asked = service.last();
+  EXPECT_EQ(Service::field(asked, "PhoneNumbers"), "15551234567");
+  EXPECT_EQ(Service::field(asked, "SignName"), "Shop");
+  EXPECT_EQ(Service::field(asked, "TemplateParam"), R"({"name":"Ann"})");
+}
+
+TEST_F(AliyunSmsTest, WhatIsNoTemplatesTextIsNotSent) {
+  Delivery other = greeting();
+  other.content = "unknown";
+  EXPECT_EQ(deliver(other), "refused (bad_content): its content has no template here");
+  other.content = "plain";
+  EXPECT_EQ(deliver(other), "refused (bad_content): its text does not fit its template");
+  other = greeting();
+  for (int i = 0; i < 5; ++i) other.body += other.body;
+  EXPECT_THAT(deliver(other),
+              HasSubstr("refused (bad_content): it would be charged as 9 messages"));
+  other.addresses[0].value = "ann@example.com";
+  EXPECT_THAT(deliver(other), HasSubstr("refused (unreachable)"));
+  EXPECT_EQ(service.accepted().size(), 0u);
+}
+
+TEST_F(AliyunSmsTest, AWrongSecretHoldsTheChannel) {
+  setenv("KOI_TEST_ALIYUN_WRONG", "wrong", 1);
+  Given given = service.settings();
+  given["access_key_secret"] = "env:KOI_TEST_ALIYUN_WRONG";
+  EXPECT_EQ(deliver(greeting(), given), "refused (credentials): it answered SignatureDoesNotMatch");
+}
+
+TEST_F(AliyunSmsTest, AFileOfTemplatesThatIsNoneIsNamed) {
+  const auto wrong = [&](const std::string& text) {
+    Given given = service.settings();
+    given["templates"] = file_with("sms_wrong.json", text);
+    const auto opened = open(given);
+    return opened ? "fine" : opened.error().what;
+  };
+  EXPECT_THAT(wrong("{"), HasSubstr("must be a JSON object"));
+  EXPECT_THAT(wrong("{}"), HasSubstr("must be a JSON object"));
+  EXPECT_THAT(wrong(R"({"a": {"code": "x"}})"), HasSubstr("`a`: needs `code` and `text`"));
+  EXPECT_THAT(wrong(R"({"a": {"code": "x", "text": "y", "cod": "z"}})"), HasSubstr("`cod`"));
+  EXPECT_THAT(wrong(R"({"a": {"code": "x", "text": "${a}${b}"}})"), HasSubstr("touch"));
+  Given given = service.settings();
+  given["templates"] = "/nowhere.json";
+  EXPECT_THAT(open(given).error().what, HasSubstr("does the file exist?"));
+}
+
+TEST(SmsReply, HasTheClassOfItsCode) {
+  struct Row {
+    int status;
+    const char* code;
+    const char* outcome;
+  };
+  for (const Row& row : {
+           Row{200, "OK", "done"},
+           Row{200, "isv.MOBILE_NUMBER_ILLEGAL", "refused (unreachable)"},
+           Row{200, "isv.BUSINESS_LIMIT_CONTROL", "refused (window_closed)"},
+           Row{200, "isv.DAY_LIMIT_CONTROL", "refused (quota)"},
+           Row{200, "isv.AMOUNT_NOT_ENOUGH", "refused (quota)"},
+           Row{200, "isv.SMS_CONTENT_ILLEGAL", "refused (bad_content)"},
+           Row{200, "isv.TEMPLATE_MISSING_PARAMETERS", "refused (bad_content)"},
+           Row{200, "isv.SOMETHING_NEW", "refused (bad_content)"},
+           Row{200, "isp.RAM_PERMISSION_DENY", "refused (credentials)"},
+           Row{200, "isv.ACCOUNT_ABNORMAL", "refused (credentials)"},
+           Row{404, "InvalidAccessKeyId.NotFound", "refused (credentials)"},
+           Row{400, "SignatureDoesNotMatch", "refused (credentials)"},
+           Row{400, "IllegalTimestamp", "refused (credentials)"},
+           Row{400, "Throttling.User", "deferred"},
+           Row{503, "Throttling", "deferred"},
+           Row{429, "", "deferred"},
+           Row{200, "isp.SYSTEM_ERROR", "unknown"},
+           Row{400, "SignatureNonceUsed", "unknown"},
+           Row{503, "ServiceUnavailable", "unknown"},
+           Row{200, "isp.SOMETHING_NEW", "unknown"},
+           Row{200, "", "unknown"},
+           Row{502, "", "unknown"},
+           Row{400, "InvalidParameter", "refused (bad_content)"},
+           Row{500, "OK", "unknown"},
+       })
+    EXPECT_THAT(to_string(sms_outcome(row.status, row.code)), testing::StartsWith(row.outcome))
+        << row.status << ' ' << row.code;
+  EXPECT_EQ(to_string(sms_outcome(400, "+86 138 0013 8000")),
+            "refused (bad_content): it answered with status 400");
+}
+
+TEST(SmsSegments, AreSeventyCharactersOrSixtySevenEach) {
+  const auto of = [](std::size_t count, const std::string& character) {
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) text += character;
+    return sms_segments(text);
+  };
+  EXPECT_EQ(of(0, "x"), 1u);
+  EXPECT_EQ(of(70, "包"), 1u);
+  EXPECT_EQ(of(71, "包"), 2u);
+  EXPECT_EQ(of(134, "x"), 2u);
+  EXPECT_EQ(of(135, "x"), 3u);
+  EXPECT_EQ(of(35, "🎉"), 1u);
+  EXPECT_EQ(of(36, "🎉"), 2u);
+}
+
+}  // namespace
+
+std::unique_ptr<channel::Provider> aliyun_sms_provider() { return std::make_unique<Service>(); }
+
+}  // namespace koi::connectors

@@ -1,7 +1,10 @@
 // How many events a second are journalled, decided and answered, against the plain layout and
 // against memory alone, in one run on one disk. Prints a table of ratios.
 //
-//   koi-bench-durable FOLDER [CUSTOMERS [EVENTS]]     1,000,000 and 4,000,000 where not given
+//   koi-bench-durable FOLDER [CUSTOMERS [EVENTS [PART]]]
+//
+// 1,000,000 and 4,000,000 where not given. PART (zipf, uniform, plain, memory) measures that alone,
+// for a profile.
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -321,6 +324,20 @@ int main(int count, char** given) {
   const plan::Plan plan = load_plan();
   const auto zipf = bench::activity(customers, 0.99, 1u << 22);
   const auto uniform = bench::activity(customers, 0, 1u << 22);
+  if (count > 4) {
+    const std::string part = given[4];
+    if (part == "zipf")
+      print(measure_durable("durable, Zipf", folder / "zipf", plan, customers, zipf, events));
+    else if (part == "uniform")
+      print(measure_durable("durable, uniform", folder / "any", plan, customers, uniform, events));
+    else if (part == "memory")
+      std::printf("memory alone, Zipf: %.0f events/s\n",
+                  measure_memory(plan, customers, zipf, events));
+    else if (part == "plain")
+      std::printf("plain layout, Zipf: %.0f events/s\n",
+                  bench::plain(folder, customers, zipf, group_size, 8).events_per_second);
+    return 0;
+  }
 
   const Row on_zipf =
       measure_durable("durable, Zipf", folder / "zipf", plan, customers, zipf, events);

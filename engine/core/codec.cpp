@@ -389,8 +389,8 @@ void write(ByteWriter& out, const Plan& plan, const State& state) {
   out.text(state.id);
   out.unsigned_(parts);
   write_time(out, state.clock, {0});
-  time(state.created);
   time(state.due);
+  time(state.created);
   if (has(Part::identifiers)) {
     out.unsigned_(state.identifiers.size());
     for (const Identifier& each : state.identifiers) {
@@ -471,16 +471,32 @@ void write(ByteWriter& out, const Plan& plan, const State& state) {
   }
 }
 
+// What every state begins with.
+struct Head {
+  std::string_view id;
+  std::uint64_t parts = 0;
+  Timestamp clock, created, due;
+};
+Head read_head(ByteReader& in) {
+  Head head;
+  head.id = in.text();
+  head.parts = in.unsigned_();
+  if (head.parts >= Part::unknown) in.fault();
+  head.clock = read_time(in, {0});
+  head.due = read_time(in, base_of(head.clock));
+  head.created = read_time(in, base_of(head.clock));
+  return head;
+}
+
 State read(ByteReader& in, const Plan& plan, const Layout& slots) {
-  State state = new_customer(plan, std::string(in.text()));
-  const std::uint64_t parts = in.unsigned_();
-  if (parts >= Part::unknown) in.fault();
-  const auto has = [&](std::uint64_t which) { return (parts & which) != 0; };
-  state.clock = read_time(in, {0});
-  const Timestamp base = base_of(state.clock);
+  const Head head = read_head(in);
+  State state = new_customer(plan, std::string(head.id));
+  const auto has = [&](std::uint64_t which) { return (head.parts & which) != 0; };
+  const Timestamp base = base_of(head.clock);
   const auto time = [&] { return read_time(in, base); };
-  state.created = time();
-  state.due = time();
+  state.clock = head.clock;
+  state.due = head.due;
+  state.created = head.created;
   state.begun = has(Part::begun);
   state.hold_out_never = has(Part::hold_out_never);
   state.hold_out_always = has(Part::hold_out_always);
@@ -633,8 +649,8 @@ std::string Codec::encode(const State& state) const {
   return bytes;
 }
 
-Result<State> Codec::decode(std::string_view bytes) const {
-  ByteReader in(bytes);
+// What stands in front of every state.
+Result<const Layout*> Codec::open(ByteReader& in) const {
   const std::uint8_t version = in.byte();
   if (in.ok() && version != state_version)
     return Error{"version", "the customer's state has version " + std::to_string(version) +
@@ -645,9 +661,23 @@ Result<State> Codec::decode(std::string_view bytes) const {
     return Error{"layout",
                  "the customer's state was written under rules whose layout is not known here; "
                  "restore it together with what stood beside it"};
-  State state = read(in, plan_, *known->second);
+  return known->second.get();
+}
+
+Result<State> Codec::decode(std::string_view bytes) const {
+  ByteReader in(bytes);
+  KOI_LET(const Layout* const layout, open(in));
+  State state = read(in, plan_, *layout);
   if (!in.ok() || !in.at_end()) return corrupt();
   return state;
+}
+
+Result<Timestamp> Codec::next_due(std::string_view bytes) const {
+  ByteReader in(bytes);
+  KOI_TRY(open(in));
+  const Head head = read_head(in);
+  if (!in.ok()) return corrupt();
+  return head.due;
 }
 
 std::string encode(const Plan& plan, const State& state) {

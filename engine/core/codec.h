@@ -16,6 +16,10 @@
 #include "core/state.h"
 #include "plan/plan.h"
 
+namespace koi {
+class ByteReader;
+}
+
 namespace koi::core {
 
 constexpr std::uint8_t state_version = 2;
@@ -42,8 +46,12 @@ class Codec {
   void encode(const State& state, std::string& into) const;
   // Error "corrupt", "version" or "layout" if the bytes are not a state that can be read here.
   Result<State> decode(std::string_view bytes) const;
+  // When the state's next timer is due, without the rest of it. The same errors.
+  Result<Timestamp> next_due(std::string_view bytes) const;
 
  private:
+  Result<const Layout*> open(ByteReader& in) const;
+
   const plan::Plan& plan_;
   std::string layout_;
   std::uint64_t number_ = 0;  // of layout_

@@ -186,6 +186,7 @@ TEST(StateCodec, EveryStateComesBackAsItWas) {
     ASSERT_TRUE(*read == state) << "seed " << seed;
     ASSERT_EQ(codec.encode(*read), bytes) << "seed " << seed;
     ASSERT_TRUE(*decode(made.plan, encode(made.plan, state)) == state) << "seed " << seed;
+    ASSERT_EQ(*codec.next_due(bytes), state.due) << "seed " << seed;
   }
 }
 

@@ -39,7 +39,7 @@ void SeenIds::insert_at_minute(std::uint64_t hash, std::uint32_t minute) {
   const Slot fresh = slot_of(hash, std::min(minute, gap - 1));
   std::size_t at = place_of(hash);
   if (at < slots_.size() && !slots_[at].is_gap() && slots_[at].hash() == hash) return;
-  const std::size_t room = homes_ == 0 ? few : std::size_t{homes_} / 8 * 7;
+  const std::size_t room = homes_ == 0 ? few : std::size_t{homes_} / 4 * 3;
   if (size_ >= room) {
     List<Slot> all;
     all.reserve(size_);
@@ -60,14 +60,14 @@ void SeenIds::insert_at_minute(std::uint64_t hash, std::uint32_t minute) {
   slots_[at] = fresh;
 }
 
-// Gives the ids, which ascend, new places, with room for half as many again.
+// Gives the ids, which ascend, new places, with room for as many again.
 void SeenIds::lay_out(const List<Slot>& all) {
   homes_ = 0;
   if (all.size() < few) {
     slots_ = all;
     return;
   }
-  homes_ = static_cast<std::uint32_t>(all.size() + all.size() / 2);
+  homes_ = static_cast<std::uint32_t>(2 * all.size());
   slots_.clear();
   slots_.resize(homes_);
   std::size_t at = 0;

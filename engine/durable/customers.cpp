@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <tuple>
 #include <utility>
 
 #include "core/decide.h"
@@ -20,10 +21,13 @@ std::uint64_t block_of(const Block& items) {
 std::uint64_t block_of(const std::string& text) {
   return text.capacity() <= std::string().capacity() ? 0 : text.capacity() + block_bytes;
 }
+// Of many values only some are looked at: a busy customer's are counted with each of his events.
 std::uint64_t blocks_in(const List<Value>& values) {
-  std::uint64_t bytes = block_of(values);
-  for (const Value& value : values) bytes += value.heap_bytes();
-  return bytes;
+  constexpr std::size_t some = 16;
+  const std::size_t every = values.size() / some + 1;
+  std::uint64_t bytes = 0;
+  for (std::size_t i = 0; i < values.size(); i += every) bytes += values[i].heap_bytes();
+  return block_of(values) + bytes * every;
 }
 
 // What the state takes in memory, all in all.
@@ -111,6 +115,22 @@ std::uint32_t Customers::find(std::uint64_t place, std::string_view customer) co
   }
 }
 
+void Customers::prefetch(std::uint64_t place, int step) const {
+  place |= in_use;
+  const Pointer& pointer = index_[place & (index_.size() - 1)];
+  if (step == 0) return __builtin_prefetch(&pointer);
+  if (pointer.slot == none || pointer.tag != tag_of(place)) return;
+  const Entry& entry = entries_[pointer.slot];
+  constexpr std::size_t cache_line = 64;
+  const auto lines = [](const void* begin, std::size_t count) {
+    for (std::size_t i = 0; i < count; ++i)
+      __builtin_prefetch(static_cast<const char*>(begin) + i * cache_line);
+  };
+  if (step == 1) return lines(&entry, 2);
+  if (entry.state) return core::prefetch(*entry.state, step - 2);
+  if (step == 2) return lines(entry.bytes.get(), 2);
+}
+
 void Customers::index(std::uint32_t slot) {
   const std::size_t mask = index_.size() - 1;
   std::size_t at = entries_[slot].place & mask;
@@ -165,25 +185,60 @@ void Customers::remove(std::uint32_t slot) {
 Result<std::uint32_t> Customers::bring(Partition partition, std::uint64_t place,
                                        std::string_view customer) {
   if (const std::uint32_t slot = find(place, customer); slot != none) return slot;
-  KOI_LET(auto loaded, store_.load(partition, customer));
+  KOI_LET(const auto loaded, store_.load(partition, customer));
+  return keep(partition, place, customer, loaded);
+}
+
+// Takes in what the store had: bytes that become a value when he is asked for, or nothing, which
+// makes a new customer.
+Result<std::uint32_t> Customers::keep(Partition partition, std::uint64_t place,
+                                      std::string_view customer,
+                                      const std::optional<std::string>& loaded) {
   ++loads_;
-  std::unique_ptr<core::State> state;
+  Timestamp due = Timestamp::never();
   if (loaded) {
-    KOI_LET(auto decoded, codec_.decode(*loaded));
-    state = std::make_unique<core::State>(std::move(decoded));
-  } else {
-    state = std::make_unique<core::State>(core::new_customer(plan_, std::string(customer)));
+    KOI_LET(due, codec_.next_due(*loaded));
   }
   const std::uint32_t slot = add(partition, place, customer);
   Entry& entry = entries_[slot];
-  entry.size = static_cast<std::uint32_t>(loaded ? loaded->size() : usual_size);
-  entry.due = core::next_due(*state);
-  entry.state = std::move(state);
-  entry.state_bytes = static_cast<std::uint32_t>(bytes_of(*entry.state));
+  entry.due = due;
+  entry.recent = true;
+  if (loaded) {
+    entry.size = static_cast<std::uint32_t>(loaded->size());
+    entry.bytes = std::make_unique_for_overwrite<char[]>(loaded->size());
+    std::memcpy(entry.bytes.get(), loaded->data(), loaded->size());
+  } else {
+    entry.size = usual_size;
+    entry.state = std::make_unique<core::State>(core::new_customer(plan_, std::string(customer)));
+    entry.state_bytes = static_cast<std::uint32_t>(bytes_of(*entry.state));
+    value_bytes_ += entry.state_bytes;
+    as_value_.push_back(slot);
+  }
   bytes_ += entry.saved_bytes() + entry.state_bytes;
-  value_bytes_ += entry.state_bytes;
-  as_value_.push_back(slot);
   return slot;
+}
+
+Result<void> Customers::bring_all(std::span<const Wanted> wanted) {
+  const std::size_t mask = index_.size() - 1;
+  for (const Wanted& each : wanted) __builtin_prefetch(&index_[(each.place | in_use) & mask]);
+  missing_.clear();
+  for (const Wanted& each : wanted)
+    if (find(each.place | in_use, each.customer) == none) missing_.push_back(each);
+  if (missing_.empty()) return {};
+  std::sort(missing_.begin(), missing_.end(), [](const Wanted& a, const Wanted& b) {
+    return std::tie(a.place, a.customer) < std::tie(b.place, b.customer);
+  });
+  const auto same = [](const Wanted& a, const Wanted& b) {
+    return a.place == b.place && a.customer == b.customer;
+  };
+  missing_.erase(std::unique(missing_.begin(), missing_.end(), same), missing_.end());
+  keys_.clear();
+  for (const Wanted& each : missing_) keys_.push_back({each.partition, each.customer});
+  KOI_LET(const auto loaded, store_.load_all(keys_));
+  for (std::size_t i = 0; i < missing_.size(); ++i)
+    KOI_TRY(
+        keep(missing_[i].partition, missing_[i].place | in_use, missing_[i].customer, loaded[i]));
+  return {};
 }
 
 // --- Changing -----------------------------------------------------------------------------------
@@ -218,10 +273,13 @@ void Customers::changed() {
   KOI_ASSERT(at_hand_ != none);
   const std::uint32_t slot = std::exchange(at_hand_, none);
   Entry& entry = entries_[slot];
-  const auto now = static_cast<std::uint32_t>(bytes_of(*entry.state));
-  bytes_ += now - std::uint64_t{entry.state_bytes};
-  value_bytes_ += now - std::uint64_t{entry.state_bytes};
-  entry.state_bytes = now;
+  // One input changes little of what a state takes in memory: it is weighed now and then.
+  if (entry.changes++ % 4 == 0) {
+    const auto now = static_cast<std::uint32_t>(bytes_of(*entry.state));
+    bytes_ += now - std::uint64_t{entry.state_bytes};
+    value_bytes_ += now - std::uint64_t{entry.state_bytes};
+    entry.state_bytes = now;
+  }
   const Timestamp due = core::next_due(*entry.state);
   timers_.move(entry.partition, entry.id, entry.due, due);
   entry.due = due;

@@ -23,6 +23,13 @@
 
 namespace koi::durable {
 
+// A customer who will be asked for.
+struct Wanted {
+  std::uint64_t place = 0;  // of store::place_of
+  Partition partition = 0;
+  std::string_view customer;
+};
+
 // A changed customer, as a checkpoint finds him again.
 struct Changed {
   std::uint64_t place = 0;  // of store::place_of: the order in which they are written
@@ -46,6 +53,14 @@ class Customers {
   Result<core::State*> of(Partition partition, std::string_view customer);
   void changed();
   void unchanged();
+
+  // Loads those who are not in memory, all at once, for of() to find them there. Errors as of().
+  Result<void> bring_all(std::span<const Wanted> wanted);
+
+  // Asks the memory for a customer whom of() will be asked for soon, in steps some inputs apart: a
+  // million customers are in no cache. `place` is of store::place_of.
+  static constexpr int prefetch_steps = 5;
+  void prefetch(std::uint64_t place, int step) const;
 
   // The first timer of the group due before that instant, as Timers::next.
   Result<const store::Due*> next_timer(Timestamp before) { return timers_.next(before); }
@@ -83,6 +98,7 @@ class Customers {
     std::uint32_t generation = 0;  // in which it was last changed; 0: as the store has it
     Partition partition = 0;
     bool recent = false;
+    std::uint8_t changes = 0;           // since its value was weighed
     bool taken = false;                 // its frozen form is written or kept aside
     std::uint32_t saved_bytes() const;  // what it takes as bytes, all in all
   };
@@ -90,6 +106,8 @@ class Customers {
 
   std::uint32_t find(std::uint64_t place, std::string_view customer) const;
   Result<std::uint32_t> bring(Partition partition, std::uint64_t place, std::string_view customer);
+  Result<std::uint32_t> keep(Partition partition, std::uint64_t place, std::string_view customer,
+                             const std::optional<std::string>& loaded);
   std::uint32_t add(Partition partition, std::uint64_t place, std::string_view customer);
   void remove(std::uint32_t slot);
   void index(std::uint32_t slot);
@@ -122,6 +140,8 @@ class Customers {
   std::size_t used_ = 0, hand_ = 0;
   std::uint64_t bytes_ = 0, value_bytes_ = 0;
   std::uint64_t loads_ = 0;
+  std::vector<Wanted> missing_;  // room for bring_all()
+  std::vector<store::Key> keys_;
   Timers timers_;
   std::uint32_t at_hand_ = none;  // whose state was handed out
 

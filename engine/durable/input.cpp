@@ -142,6 +142,17 @@ Result<Input> decode_input(const plan::Plan& plan, std::string_view bytes) {
   return Error{"corrupt", "a row of the journal is damaged: its bytes do not make an input"};
 }
 
+std::string_view customer_in(std::string_view bytes) {
+  ByteReader in(bytes);
+  switch (static_cast<Mark>(in.byte())) {
+    case Mark::Event: in.text(), in.unsigned_(), in.time(); return in.text();
+    case Mark::Receipt:
+    case Mark::Attempt: return in.text();
+    case Mark::Opening: break;
+  }
+  return {};
+}
+
 std::optional<Opening> decode_opening(std::string_view bytes) {
   ByteReader in(bytes);
   Opening opening;

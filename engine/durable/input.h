@@ -54,6 +54,9 @@ std::string encode(const Given& given);
 
 // Error "corrupt" where the bytes are no input that the plan's schema allows.
 Result<Input> decode_input(const plan::Plan& plan, std::string_view bytes);
+// Whom an input concerns, without the rest of it; empty for an opening, and where the bytes are no
+// input.
+std::string_view customer_in(std::string_view bytes);
 // The opening alone, which every program can read; nothing where the bytes are none.
 std::optional<Opening> decode_opening(std::string_view bytes);
 

@@ -68,6 +68,8 @@ TEST_F(Inputs, AreReadAsTheyWereWritten) {
     ASSERT_EQ(std::get<Opening>(*opened), opening);
     ASSERT_EQ(decode_opening(encode(opening)), opening);
     ASSERT_EQ(decode_opening(encode(given)), std::nullopt);
+    ASSERT_EQ(customer_in(encode(given)), customer_of(given));
+    ASSERT_EQ(customer_in(encode(opening)), "");
   }
 }
 

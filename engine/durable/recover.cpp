@@ -6,7 +6,7 @@ namespace koi::durable {
 
 namespace {
 
-constexpr std::size_t rows_at_once = 4096;
+constexpr std::size_t rows_at_once = 1024;
 // Of the budget that states changed by the replay may hold before they are written back.
 constexpr std::uint64_t percent_held = 40;
 
@@ -76,6 +76,14 @@ Result<Recovered> recover(Writer& writer, const plan::Plan& plan, std::uint64_t 
   for (;;) {
     KOI_LET(const auto rows, journal.read(group, done.to + 1, rows_at_once));
     if (rows.empty()) break;
+    std::vector<Wanted> wanted;
+    for (const store::Read& read : rows) {
+      const std::string_view customer = customer_in(read.row.bytes);
+      if (customer.empty()) continue;
+      const Partition partition = read.row.partition;
+      wanted.push_back({store::place_of(partition, customer), partition, customer});
+    }
+    KOI_TRY(writer.customers().bring_all(wanted));
     for (const store::Read& read : rows) {
       // An opening of other semantics may be all of its batch that can be read.
       if (const auto opening = decode_opening(read.row.bytes)) {

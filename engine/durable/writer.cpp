@@ -51,8 +51,17 @@ void Batch::fail(const Error& error) const {
 Result<void> Writer::step(const Batch& batch) {
   KOI_TRY(open(batch.first, batch.opening));
   store::Position position = batch.first;
+  wanted_.clear();
+  for (const auto& items : batch.parts)
+    for (const Item& item : items) {
+      const std::string_view customer = customer_of(item.given);
+      wanted_.push_back({store::place_of(item.partition, customer), item.partition, customer});
+    }
+  KOI_TRY(customers_.bring_all(wanted_));
+  std::size_t at = 0;
   for (const auto& items : batch.parts) {
     for (const Item& item : items) {
+      look_ahead(at++);
       KOI_LET(const core::Standing standing, apply(++position, item.partition, item.given));
       if (item.request) item.request->answer(item.number, {standing, position});
     }
@@ -60,6 +69,17 @@ Result<void> Writer::step(const Batch& batch) {
   close();
   for_each_request(batch, [](Request& request, std::size_t inputs) { request.finish(inputs); });
   return {};
+}
+
+// The customers of the next inputs: the nearest is almost there, of the farthest it is only asked
+// where he is.
+void Writer::look_ahead(std::size_t at) const {
+  constexpr std::size_t apart = 3;
+  for (int step = 0; step < Customers::prefetch_steps; ++step) {
+    const std::size_t ahead =
+        at + apart * static_cast<std::size_t>(Customers::prefetch_steps - step);
+    if (ahead < wanted_.size()) customers_.prefetch(wanted_[ahead].place, step);
+  }
 }
 
 Result<void> Writer::open(store::Position position, const Opening& opening) {

@@ -108,6 +108,7 @@ class Writer {
  private:
   Result<void> fire_timers(const Opening& opening);
   void hand_on(core::State& state, store::Position position, Partition partition);
+  void look_ahead(std::size_t at) const;
 
   const plan::Plan& plan_;
   core::Waking waking_;
@@ -116,6 +117,7 @@ class Writer {
   Deeds& deeds_;
   store::Position position_ = 0;
   Timestamp stamp_ = Timestamp::ever();
+  std::vector<Wanted> wanted_;  // the batch's customers
   std::vector<core::Effect> effects_;
   std::vector<Deed> decided_;
 };

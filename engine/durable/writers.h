@@ -33,8 +33,8 @@ struct Settings {
   std::size_t queue_bytes = 32u << 20;
   std::size_t most_batches = 4;           // of one group, committed and not yet stepped
   std::uint32_t timers_at_once = 10'000;  // that fire before one batch
-  // Groups recover side by side; else one after the other, on the caller's thread, so that what they
-  // ask of the disk comes in one order.
+  // Groups recover side by side; else one after the other, on the caller's thread, so that what
+  // they ask of the disk comes in one order.
   bool recovers_at_once = true;
   CheckpointRules checkpoints;
 };

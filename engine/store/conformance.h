@@ -229,6 +229,19 @@ TYPED_TEST_P(StoreConformance, TakesACheckpointInPieces) {
     EXPECT_EQ(*this->store_->load(0, "customer " + std::to_string(i)), std::to_string(i));
 }
 
+TYPED_TEST_P(StoreConformance, LoadsSeveralAtOnceInTheirOrder) {
+  const Epoch epoch = this->take(1);
+  ASSERT_TRUE(this->checkpoint(1, epoch, 1, {{1, "ann", "a"}, {5, "ann", "b"}, {5, "bo", "c"}}));
+  const Key keys[] = {{5, "bo"}, {1, "bo"}, {1, "ann"}, {5, "ann"}, {5, "bo"}};
+  const auto loaded = this->store_->load_all(keys);
+  ASSERT_TRUE(loaded);
+  EXPECT_EQ(*loaded, (std::vector<std::optional<std::string>>{"c", std::nullopt, "a", "b", "c"}));
+  EXPECT_TRUE(this->store_->load_all({})->empty());
+  // Nothing stays open behind it: a checkpoint is found by the next one.
+  ASSERT_TRUE(this->checkpoint(1, epoch, 2, {{1, "ann", "new"}}));
+  EXPECT_EQ(this->store_->load_all(std::span(keys).subspan(2, 1))->front(), "new");
+}
+
 TYPED_TEST_P(StoreConformance, KeepsEveryLayoutThatACheckpointNamed) {
   const Epoch epoch = this->take(0);
   const auto none = []() -> Result<std::span<const Saved>> { return std::span<const Saved>(); };
@@ -327,7 +340,8 @@ TYPED_TEST_P(StoreConformance, ScansAPartitionByIdInPieces) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(StoreConformance, KeepsWhatAGroupKeepsBesideItsCustomers,
-                            TakesACheckpointInPieces, KeepsEveryLayoutThatACheckpointNamed,
+                            TakesACheckpointInPieces, LoadsSeveralAtOnceInTheirOrder,
+                            KeepsEveryLayoutThatACheckpointNamed,
                             WritesNothingWhenTheSourceOfACheckpointFails,
                             KeepsLongStatesAndManyOfThem, MovesATimer, KnowsNobodyAtFirst,
                             LoadsWhatACheckpointHolds, KeepsEqualIdsOfTwoPartitionsApart,

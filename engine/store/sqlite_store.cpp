@@ -90,6 +90,8 @@ class SqliteStore::File {
         reader_(std::move(reader)),
         load_(*reader_, "SELECT customer, bytes FROM customer WHERE place=?"),
         load_twin_(*reader_, "SELECT bytes FROM twin WHERE part=? AND customer=?"),
+        begin_(*reader_, "BEGIN"),
+        end_(*reader_, "COMMIT"),
         same_due_(*writer_,
                   "UPDATE customer SET bytes=?3 WHERE place=?1 AND customer=?2 AND due IS ?4"),
         save_(*writer_,
@@ -119,21 +121,27 @@ class SqliteStore::File {
   }
 
   Result<std::optional<std::string>> load(Partition partition, std::string_view customer) {
-    using Loaded = Result<std::optional<std::string>>;
     const std::lock_guard lock(read_mutex_);
-    return guarded(file_, [&]() -> Loaded {
-      {
-        const Use use(load_);
-        load_.bind(1, place(partition, customer));
-        if (load_.executeStep() && blob(load_.getColumn(0)) == customer)
-          return std::optional(std::string(blob(load_.getColumn(1))));
+    return guarded(file_, [&] { return found(partition, customer); });
+  }
+
+  // One transaction for all of them: to begin one costs more than to find a customer.
+  Result<std::vector<std::optional<std::string>>> load_all(std::span<const Key> customers) {
+    const std::lock_guard lock(read_mutex_);
+    return guarded(file_, [&]() -> Result<std::vector<std::optional<std::string>>> {
+      struct Reading {
+        explicit Reading(File& file) : file_(file) { run(file_.begin_); }
+        ~Reading() { file_.end_.tryExecuteStep(), file_.end_.tryReset(); }
+        Reading(const Reading&) = delete;
+        File& file_;
+      } const reading(*this);
+      std::vector<std::optional<std::string>> all;
+      all.reserve(customers.size());
+      for (const Key& each : customers) {
+        KOI_LET(auto bytes, found(each.partition, each.customer));
+        all.push_back(std::move(bytes));
       }
-      if (!has_twins_) return std::optional<std::string>();
-      const Use use(load_twin_);
-      load_twin_.bind(1, partition);
-      bind_bytes(load_twin_, 2, customer);
-      if (!load_twin_.executeStep()) return std::optional<std::string>();
-      return std::optional(std::string(blob(load_twin_.getColumn(0))));
+      return all;
     });
   }
 
@@ -249,6 +257,21 @@ class SqliteStore::File {
   }
 
  private:
+  Result<std::optional<std::string>> found(Partition partition, std::string_view customer) {
+    {
+      const Use use(load_);
+      load_.bind(1, place(partition, customer));
+      if (load_.executeStep() && blob(load_.getColumn(0)) == customer)
+        return std::optional(std::string(blob(load_.getColumn(1))));
+    }
+    if (!has_twins_) return std::optional<std::string>();
+    const Use use(load_twin_);
+    load_twin_.bind(1, partition);
+    bind_bytes(load_twin_, 2, customer);
+    if (!load_twin_.executeStep()) return std::optional<std::string>();
+    return std::optional(std::string(blob(load_twin_.getColumn(0))));
+  }
+
   std::int64_t place(Partition partition, std::string_view customer) const {
     const std::uint64_t full = place_of(partition, customer);
     const std::uint64_t first = std::uint64_t{partition} << place_bits;
@@ -323,7 +346,7 @@ class SqliteStore::File {
   std::filesystem::path file_;
   detail::Descriptors files_;  // before the connections: it must outlive them
   std::unique_ptr<SQLite::Database> writer_, reader_;
-  SQLite::Statement load_, load_twin_;
+  SQLite::Statement load_, load_twin_, begin_, end_;
   SQLite::Statement same_due_, save_, save_twin_, remove_, remove_twin_, is_twin_;
   std::mutex write_mutex_, read_mutex_;
   std::string last_layout_;  // of the last checkpoint
@@ -363,6 +386,11 @@ Result<Epoch> SqliteStore::take(Group group) { return files_.at(group)->take(); 
 Result<std::optional<std::string>> SqliteStore::load(Partition partition,
                                                      std::string_view customer) const {
   return of(partition).load(partition, customer);
+}
+Result<std::vector<std::optional<std::string>>> SqliteStore::load_all(
+    std::span<const Key> customers) const {
+  if (customers.empty()) return std::vector<std::optional<std::string>>();
+  return of(customers.front().partition).load_all(customers);
 }
 Result<void> SqliteStore::checkpoint(const Checkpoint& what, const Pieces& changed) {
   return files_.at(what.group)->checkpoint(what, changed);

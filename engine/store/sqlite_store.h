@@ -17,6 +17,8 @@ class SqliteStore final : public Store {
   static Result<std::unique_ptr<SqliteStore>> open(const Directory& directory, Groups groups);
   ~SqliteStore() override;
 
+  Result<std::vector<std::optional<std::string>>> load_all(
+      std::span<const Key> customers) const override;
   using Store::checkpoint;
   Result<Epoch> take(Group group) override;
   Result<std::optional<std::string>> load(Partition partition,

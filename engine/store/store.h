@@ -27,6 +27,12 @@ struct Saved {
   friend bool operator==(const Saved&, const Saved&) = default;
 };
 
+// Whose state.
+struct Key {
+  Partition partition = 0;
+  std::string_view customer;
+};
+
 // What a checkpoint stands for.
 struct Checkpoint {
   Group group = 0;
@@ -65,6 +71,17 @@ class Store {
   // The customer's bytes as of the last checkpoint; nothing where there is no such customer.
   virtual Result<std::optional<std::string>> load(Partition partition,
                                                   std::string_view customer) const = 0;
+  // The same for several customers of one group, in their order. Cheaper than one after the other;
+  // most so where they come in the order of place_of.
+  virtual Result<std::vector<std::optional<std::string>>> load_all(
+      std::span<const Key> customers) const {
+    std::vector<std::optional<std::string>> loaded;
+    for (const Key& each : customers) {
+      KOI_LET(auto bytes, load(each.partition, each.customer));
+      loaded.push_back(std::move(bytes));
+    }
+    return loaded;
+  }
 
   // Writes these states, what else the group keeps, and the journal position that they stand for:
   // all or nothing, and durable when it returns. The position never goes back (error "gap"). Every

@@ -3,12 +3,12 @@
 
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 
 #include "cli/command.h"
 #include "cli/program.h"
-#include "compile/compile.h"
 #include "connectors/list.h"
 #include "runtime/environment.h"
 #include "serve/server.h"
@@ -48,6 +48,22 @@ Result<std::string> read_token(const std::string& file) {
   return token;
 }
 
+// The files under the folder that all of them share: where that lies is no part of the program.
+std::vector<deploy::Bundle::File> files_of(const std::vector<Source>& sources) {
+  namespace fs = std::filesystem;
+  std::vector<fs::path> paths;
+  for (const Source& source : sources)
+    paths.push_back(fs::absolute(source.path()).lexically_normal());
+  fs::path common = paths.front().parent_path();
+  for (const fs::path& path : paths)
+    while (path.lexically_relative(common).begin()->string() == "..") common = common.parent_path();
+  std::vector<deploy::Bundle::File> files;
+  for (std::size_t i = 0; i < sources.size(); ++i)
+    files.push_back(
+        {paths[i].lexically_relative(common).generic_string(), std::string(sources[i].text())});
+  return files;
+}
+
 int serve(const Options& options) {
   const Language language = language_of(options.language);
   const auto program = load_program(options.paths, language);
@@ -76,10 +92,8 @@ int serve(const Options& options) {
     if (!read) return trouble(read.error().what);
     environment = *std::move(read);
   }
-  HashInput name;
-  for (const Source& source : program->sources) name.text(source.text());
-  const plan::Plan plan = compile::compile(program->program, 1);
-  const auto served = serve::serve(plan, name.hash64(), environment, connectors::all(), server);
+  const auto served =
+      serve::serve(files_of(program->sources), environment, connectors::all(), server);
   return served ? Done : trouble(served.error().what);
 }
 

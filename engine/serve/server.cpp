@@ -15,6 +15,8 @@
 #include <thread>
 #include <utility>
 
+#include "deploy/deploy.h"
+#include "deploy/deployment.h"
 #include "net/client.h"
 #include "net/server.h"
 #include "serve/api.h"
@@ -156,12 +158,12 @@ class Teller {
 
 class Life {
  public:
-  Life(const plan::Plan& plan, std::uint64_t rules, const ServerOptions& options, Data& data)
+  Life(const plan::Plan& plan, Hash128 bundle, const ServerOptions& options, Data& data)
       : plan_(plan),
-        rules_(rules),
+        rules_(deploy::rules_of(bundle)),
         options_(options),
         data_(data),
-        api_({plan, name_of(rules), options.version, clock_, *data.timeline}, options.token) {}
+        api_({plan, to_hex(bundle), options.version, clock_, *data.timeline}, options.token) {}
   ~Life() {
     // What runs on the network's thread ends there, before what it stands on.
     network_.on_thread([this] { door_.reset(); });
@@ -231,8 +233,6 @@ class Life {
   }
 
  private:
-  static std::string name_of(std::uint64_t rules) { return to_hex({0, rules}).substr(16); }
-
   Result<void> open_door() {
     net::ServerSettings settings;
     settings.address = options_.address;
@@ -313,7 +313,44 @@ class Life {
 
 }  // namespace
 
-Result<void> serve(const plan::Plan& plan, std::uint64_t rules,
+namespace {
+
+// Brings the data to the wanted rules, and says what that took.
+Result<void> deploy_to(Data& data, const deploy::Bundle& wanted, const ServerOptions& options) {
+  const runtime::SystemClock clock;
+  const store::Groups groups = data.journal->groups();
+  std::chrono::steady_clock::time_point last_told = std::chrono::steady_clock::now();
+  const deploy::Site site{
+      data.directory,
+      *data.journal,
+      *data.states,
+      groups,
+      [groups](const plan::Plan& plan) { return std::make_unique<Deliveries>(plan, groups); },
+      [&clock] { return clock.now(); },
+      [&](const deploy::Progress& progress) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_told < std::chrono::seconds(5)) return;
+        last_told = now;
+        info("deploying: " + std::string(name_of(progress.stage)) + ", " +
+             std::to_string(progress.done) + " done");
+      },
+      options.memory,
+      {}};
+  KOI_LET(const auto reports, deploy::deploy(site, wanted));
+  for (const deploy::Report& report : reports) {
+    const std::string told = deploy::told(report);
+    for (std::string_view rest = told; !rest.empty();) {
+      const std::size_t end = std::min(rest.find('\n'), rest.size());
+      info(rest.substr(0, end));
+      rest.remove_prefix(std::min(end + 1, rest.size()));
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<void> serve(std::vector<deploy::Bundle::File> program,
                    const runtime::Environment& environment, channel::ConnectorTypes connectors,
                    const ServerOptions& options) {
   if (options.token.empty() && !is_own(options.address))
@@ -321,7 +358,12 @@ Result<void> serve(const plan::Plan& plan, std::uint64_t rules,
                               " others can reach this server; give it a token (KOI_TOKEN in the "
                               "environment, or --token-file FILE), or listen on 127.0.0.1"};
   KOI_LET(const std::unique_ptr<Data> data, Data::open(options));
-  Life life(plan, rules, options, *data);
+  KOI_LET(const deploy::Deployment deployment,
+          deploy::begin_deployment(data->directory, runtime::SystemClock().now()));
+  const deploy::Bundle bundle{deployment.seed, std::move(program)};
+  KOI_LET(const plan::Plan plan, deploy::compile(bundle));
+  KOI_TRY(deploy_to(*data, bundle, options));
+  Life life(plan, deploy::name_of(bundle), options, *data);
   KOI_TRY(life.begin(environment, connectors));
   info("serving at " + life.url());
   if (options.ready) options.ready(life.url());

@@ -6,10 +6,11 @@
 #include <filesystem>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "channel/connector.h"
-#include "plan/plan.h"
+#include "deploy/bundles.h"
 #include "runtime/environment.h"
 
 namespace koi::serve {
@@ -29,9 +30,11 @@ struct ServerOptions {
 };
 
 // Serves the program until SIGTERM or SIGINT, and then stops cleanly; a second one ends at once.
-// Errors name the thing and the remedy: those of the data directory and its files, "port_in_use",
-// "address", "token", "environment", and whatever stopped the writers while it served.
-Result<void> serve(const plan::Plan& plan, std::uint64_t rules,
+// Where the data directory was served with another program before, this one is deployed first.
+// Errors name the thing and the remedy: those of the data directory and its files and of
+// deploy::deploy, "port_in_use", "address", "token", "environment", and whatever stopped the
+// writers while it served.
+Result<void> serve(std::vector<deploy::Bundle::File> program,
                    const runtime::Environment& environment, channel::ConnectorTypes connectors,
                    const ServerOptions& options);
 

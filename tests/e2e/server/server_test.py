@@ -253,6 +253,29 @@ class ServerTest(unittest.TestCase):
         self.assertGreaterEqual(orders, acknowledged)
         self.assertEqual(server.send(order("after", "c0"))[1]["accepted"], 1)
 
+    def test_other_rules_are_deployed_by_a_start_and_new_metrics_know_the_past(self):
+        program = self.folder / "program.koi"
+        text = RULES.read_text()
+        program.write_text(text)
+        server = self.server(rules=program).start()
+        server.send(*[order(i, "ann", sku="tea" if i % 3 == 0 else "rice") for i in range(10)], order(3, "ann"))
+        server.kill()  # a tail that the old rules must decide
+        program.write_text(text.replace("segment buyer", "metric teas = count order where order.sku == \"tea\"\n"
+                                        "metric last_sku = last order.sku\nsegment tea_friend when teas >= 3\nsegment buyer"))
+        server.start()
+        self.assertIn("teas", server.log.read_text())
+        ann = server.customer("ann")[1]
+        self.assertEqual(ann["metrics"], {"orders": 10, "spend": "99.00", "teas": 4, "last_sku": "tea"})
+        self.assertEqual(sorted(ann["segments"]), ["buyer", "tea_friend"])
+        [thanking] = server.ask("GET", "/v1/campaigns")[1]["campaigns"]
+        self.assertEqual(thanking["entered"], 2)
+        server.send(order(10, "ann", sku="tea"))
+        self.assertEqual(server.customer("ann")[1]["metrics"]["teas"], 5)
+        server.stop()
+        program.write_text(text)  # and back
+        server.start()
+        self.assertEqual(server.customer("ann")[1]["metrics"], {"orders": 11, "spend": "108.90"})
+
     def test_a_bad_environment_names_the_file_and_the_place(self):
         for environment, words in (({"channels": {"app": {"connector": "pigeon"}}}, "pigeon"), ({"channels": {"post": {"connector": "console"}}}, "post"),
                                    ({"channels": {"app": {"connector": "file"}}}, "path")):

@@ -238,7 +238,7 @@ Result<void> Deploying::finish(bool was_broken_off) {
       const History history{site_.journal, site_.groups, before, plans_};
       KOI_LET(const std::unique_ptr<Rebuild> rebuild,
               Rebuild::make(site_.directory, history, *to, live().bundle, turn(), site_.budget,
-                            site_.walk, [&](std::uint64_t rows) { count(Stage::Rebuild, rows); }));
+                            [&](std::uint64_t rows) { count(Stage::Rebuild, rows); }));
       if (progress_.stage == Stage::Rebuild) report.rows_read = progress_.done;
       const Carry carry(rebuild->plan(), *to);
       KOI_TRY(walk_all(*from, *to, carry, rebuild.get()));

@@ -233,7 +233,7 @@ TEST(Deploy, TheRebuildComesToTheStatesAsTheyAreAtRandom) {
     const plan::Plan& live = plans.at(name_of(shop));
     const auto rebuild =
         *Rebuild::make(place.directory, {place.journal, trial_groups, deployment.turns, plans},
-                       wanted, {}, 99, 4u << 20, {}, [](std::uint64_t) {});
+                       wanted, {}, 99, 4u << 20, [](std::uint64_t) {});
     core::Codec codec(live), codec_beside(rebuild->plan());
     for (store::Group group = 0; group < trial_groups.count; ++group) {
       const auto layouts = *place.memory.layouts(group);
@@ -693,7 +693,7 @@ TEST(Deploy, AfterAKillTheFormerRulesOrYetOthersMayFollow) {
   }
 }
 
-TEST(Deploy, AnUnfinishedBuildIsMadeAgainAndAFinishedOneIsTakenUp) {
+TEST(Deploy, ABuildForOthersIsMadeAgainAndItsOwnIsTakenUp) {
   Shop place;
   {
     Life life(place, shop);

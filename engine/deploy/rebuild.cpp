@@ -63,6 +63,7 @@ class Replay {
       KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
       writer_.begin_behind(at, kept.stamp);
     }
+    if (at >= last) return {};
     while (at < last) {
       KOI_LET(const auto rows,
               journal_.read(group_, at + 1, std::min<store::Position>(rows_at_once, last - at)));
@@ -74,8 +75,7 @@ class Replay {
       rows_read(rows.size());
     }
     KOI_TRY(close());
-    if (writer_.position() > 0) KOI_TRY(write_back());
-    return {};
+    return write_back();
   }
 
  private:
@@ -137,7 +137,7 @@ class Replay {
   bool is_open_ = false;
 };
 
-// What stands in the folder when all of it is done: for whom.
+// What stands in the folder: whom it is for.
 std::string note_of(std::uint64_t turn, Hash128 later, std::span<const store::Position> last) {
   std::string note =
       "koi build 1\nturn " + std::to_string(turn) + "\nbundle " + to_hex(later) + "\npositions";
@@ -145,14 +145,52 @@ std::string note_of(std::uint64_t turn, Hash128 later, std::span<const store::Po
   return note + "\n";
 }
 
+// The groups that have not come to those positions.
+Result<std::vector<store::Group>> behind(const store::Store& store,
+                                         const std::vector<store::Position>& ends) {
+  std::vector<store::Group> groups;
+  for (std::size_t group = 0; group < ends.size(); ++group) {
+    KOI_LET(const store::Position position, store.position(static_cast<store::Group>(group)));
+    if (position < ends[group]) groups.push_back(static_cast<store::Group>(group));
+  }
+  return groups;
+}
+
+// The groups whose customers were not carried over to that turn, which begins at these positions.
+Result<std::vector<store::Group>> not_walked(const store::Store& store,
+                                             const std::vector<store::Position>& begins,
+                                             std::uint64_t turn) {
+  std::vector<store::Group> groups;
+  for (std::size_t at = 0; at < begins.size(); ++at) {
+    const auto group = static_cast<store::Group>(at);
+    KOI_LET(const store::Position position, store.position(group));
+    KOI_LET(const std::string bytes, store.kept(group));
+    if (position > begins[at] || bytes.empty()) continue;
+    KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
+    Mark mark;
+    if (!kept.walk.empty()) {
+      KOI_LET(mark, decode_mark(kept.walk));
+    }
+    if (mark.turn < turn || (mark.turn == turn && !mark.is_over)) groups.push_back(group);
+  }
+  return groups;
+}
+
 }  // namespace
 
 Result<void> for_each_group(store::Groups groups,
                             const std::function<Result<void>(store::Group)>& what) {
-  std::vector<Result<void>> results(groups.count);
+  std::vector<store::Group> all;
+  for (store::Group group = 0; group < groups.count; ++group) all.push_back(group);
+  return for_each_group(all, what);
+}
+
+Result<void> for_each_group(const std::vector<store::Group>& groups,
+                            const std::function<Result<void>(store::Group)>& what) {
+  std::vector<Result<void>> results(groups.size());
   std::vector<std::thread> threads;
-  for (store::Group group = 0; group < groups.count; ++group)
-    threads.emplace_back([&, group] { results[group] = what(group); });
+  for (std::size_t i = 0; i < groups.size(); ++i)
+    threads.emplace_back([&, i] { results[i] = what(groups[i]); });
   for (std::thread& thread : threads) thread.join();
   for (Result<void>& result : results) KOI_TRY(std::move(result));
   return {};
@@ -168,67 +206,65 @@ Result<void> Rebuild::clear(const store::Directory& directory) {
 
 Result<std::unique_ptr<Rebuild>> Rebuild::make(
     const store::Directory& directory, const History& history, const plan::Plan& later,
-    Hash128 later_name, std::uint64_t turn, std::uint64_t budget, const WalkRules& rules,
+    Hash128 later_name, std::uint64_t turn, std::uint64_t budget,
     const std::function<void(std::uint64_t)>& rows_read) {
   const store::Groups groups = history.groups;
   std::vector<store::Position> last(groups.count);
   for (store::Group group = 0; group < groups.count; ++group) {
     KOI_LET(last[group], history.journal.last(group));
   }
-  const auto note_file = folder_of(directory) / "done";
+  const auto note_file = folder_of(directory) / "for";
   const std::string note = note_of(turn, later_name, last);
   KOI_LET(const auto known, read_whole(note_file, longest_note));
-  const bool is_done = known && *known == note;
-  if (!is_done) KOI_TRY(clear(directory));
-
+  const bool is_begun = known && *known == note;
+  if (!is_begun) KOI_TRY(clear(directory));
   KOI_LET(store::Directory folder, store::Directory::open(folder_of(directory)));
   KOI_LET(auto states, store::SqliteStore::open(folder, groups));
+  if (!is_begun) KOI_TRY(write_whole(note_file, note));
+  std::vector<store::Epoch> epochs(groups.count);
+  for (store::Group group = 0; group < groups.count; ++group) {
+    KOI_LET(epochs[group], states->take(group));
+  }
+
   // All metrics that any rules have had: what was decided then may have read them.
   std::vector<const plan::Plan*> all;
   for (const Turn& each : history.turns) all.push_back(&history.plans.at(each.bundle));
   all.push_back(&later);
   const plan::Plan& live = *all[history.turns.size() - 1];
   plan::Plan extended = extend(*all.front(), all);
-  if (is_done) {
-    extended = extend(live, all);
-  } else {
-    std::vector<store::Epoch> epochs(groups.count);
-    for (store::Group group = 0; group < groups.count; ++group) {
-      KOI_LET(epochs[group], states->take(group));
-    }
-    for (std::size_t i = 0; i < history.turns.size(); ++i) {
-      const bool is_last = i + 1 == history.turns.size();
-      const match::Index index = match::Index::build(extended);
-      const auto replay_one = [&](store::Group group) {
-        Replay replay(history.journal, *states, group, epochs[group], *all[i], extended, index,
-                      rules_of(history.turns[i].bundle), budget / groups.count);
-        return replay.run(is_last ? last[group] : history.turns[i + 1].positions[group], rows_read);
-      };
-      KOI_TRY(for_each_group(groups, replay_one));
-      if (is_last) break;
-      const plan::Plan next = extend(*all[i + 1], all);
-      const Carry carry(extended, next);
-      const auto walk_one = [&](store::Group group) -> Result<void> {
-        const Walk what{.store = *states,
-                        .groups = groups,
-                        .group = group,
-                        .epoch = epochs[group],
-                        .from = extended,
-                        .to = next,
-                        .carry = carry,
-                        .now = history.turns[i + 1].since,
-                        .rules = rules,
-                        .complete = {},
-                        .walked = {}};
-        const auto walked = walk(what, i + 1);
-        if (!walked) return walked.error();
-        return {};
-      };
-      if (!carry.changes_nothing()) KOI_TRY(for_each_group(groups, walk_one));
-      extended = next;
-      extended.schema.index();
-    }
-    KOI_TRY(write_whole(note_file, note));
+  for (std::size_t i = 0; i < history.turns.size(); ++i) {
+    const bool is_last = i + 1 == history.turns.size();
+    const std::vector<store::Position>& ends = is_last ? last : history.turns[i + 1].positions;
+    KOI_LET(const std::vector<store::Group> to_replay, behind(*states, ends));
+    const match::Index index = to_replay.empty() ? match::Index() : match::Index::build(extended);
+    const auto replay_one = [&](store::Group group) {
+      Replay replay(history.journal, *states, group, epochs[group], *all[i], extended, index,
+                    rules_of(history.turns[i].bundle), budget / groups.count);
+      return replay.run(ends[group], rows_read);
+    };
+    KOI_TRY(for_each_group(to_replay, replay_one));
+    if (is_last) break;
+    plan::Plan next = extend(*all[i + 1], all);
+    const Carry carry(extended, next);
+    KOI_LET(const std::vector<store::Group> to_walk, not_walked(*states, ends, i + 1));
+    const auto walk_one = [&](store::Group group) -> Result<void> {
+      const Walk what{.store = *states,
+                      .groups = groups,
+                      .group = group,
+                      .epoch = epochs[group],
+                      .from = extended,
+                      .to = next,
+                      .carry = carry,
+                      .now = history.turns[i + 1].since,
+                      .rules = {},
+                      .complete = {},
+                      .walked = {}};
+      const auto walked = walk(what, i + 1);
+      if (!walked) return walked.error();
+      return {};
+    };
+    if (!carry.changes_nothing()) KOI_TRY(for_each_group(to_walk, walk_one));
+    extended = std::move(next);
   }
   std::unique_ptr<Rebuild> made(new Rebuild(std::move(folder), std::move(states),
                                             std::move(extended), live.accumulators.size(),

@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "core/codec.h"
@@ -31,15 +32,15 @@ struct History {
 
 class Rebuild {
  public:
-  // Reads the journal from its beginning to its end, or takes up what an earlier run for the same
-  // turn has finished. `later` are the rules with the new metrics, and `turn` the number that they
-  // will have. `budget` is in bytes of memory. Works in the folder `build` of the directory.
+  // Reads the journal from its beginning to its end, or goes on where an earlier run for the same
+  // turn was broken off. `later` are the rules with the new metrics, and `turn` the number that
+  // they will have. `budget` is in bytes of memory. Works in the folder `build` of the directory.
   // Errors: "gap" where the journal's beginning is not kept any more, "corrupt", and those of
   // journal and store.
   static Result<std::unique_ptr<Rebuild>> make(const store::Directory& directory,
                                                const History& history, const plan::Plan& later,
                                                Hash128 later_name, std::uint64_t turn,
-                                               std::uint64_t budget, const WalkRules& rules,
+                                               std::uint64_t budget,
                                                const std::function<void(std::uint64_t)>& rows_read);
   // Takes the folder away, whether anything was finished or not.
   static Result<void> clear(const store::Directory& directory);
@@ -68,8 +69,10 @@ class Rebuild {
   std::size_t accumulators_, logs_;  // of the live rules
 };
 
-// Runs `what` for all groups at the same time, and gives the first group's error.
+// Runs `what` for all these groups at the same time, and gives the first one's error.
 Result<void> for_each_group(store::Groups groups,
+                            const std::function<Result<void>(store::Group)>& what);
+Result<void> for_each_group(const std::vector<store::Group>& groups,
                             const std::function<Result<void>(store::Group)>& what);
 
 }  // namespace koi::deploy

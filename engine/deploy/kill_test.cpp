@@ -1,0 +1,308 @@
+// A child process deploys one set of rules after another over real files, with orders coming in
+// between, and is killed at random moments. Whatever was acknowledged must be counted once, by
+// metrics that were there and by those that came and went, and be thanked for once.
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <random>
+#include <thread>
+
+#include "core/metrics.h"
+#include "deploy/detail/trial.h"
+#include "durable/input.h"
+
+namespace koi::deploy {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int customers = 120;
+
+std::string rules(const std::string& more) {
+  return R"(policy { time zone "Asia/Shanghai"  currency CNY }
+event order { amount: money }
+event visit {}
+channel app { class direct }
+content thanks { body "thank you" }
+metric orders = count order
+campaign thank { class transactional  enter always  when order  send thanks via app }
+)" + more;
+}
+
+const std::vector<Bundle>& all_bundles() {
+  static const std::vector<Bundle> all{
+      trial_bundle(rules("metric spent = sum order.amount\n")),
+      trial_bundle(rules("")),
+      trial_bundle(rules("metric spent = sum order.amount\nmetric most = max order.amount\n"
+                         "segment rich when spent > ¥5.00\n")),
+      trial_bundle(
+          rules("segment many when orders > 3\nmetric month = sum order.amount over 30 days\n"
+                "campaign watch { class service  enter always  when visit\n"
+                "  wait 1 day  send thanks via app }\n")),
+  };
+  return all;
+}
+
+Timestamp now() {
+  return {std::chrono::duration_cast<std::chrono::microseconds>(
+              std::chrono::system_clock::now().time_since_epoch())
+              .count()};
+}
+
+// The world outside: a file that keeps the key of each effect that ever left.
+class KeyFile final : public durable::Deeds {
+ public:
+  explicit KeyFile(const fs::path& path)
+      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
+  ~KeyFile() override { ::close(file_); }
+  void take(store::Group, std::vector<durable::Deed> deeds) override {
+    std::vector<Hash128> keys;
+    for (const durable::Deed& deed : deeds) keys.push_back(deed.effect.key);
+    const auto size = static_cast<ssize_t>(keys.size() * sizeof(Hash128));
+    KOI_ASSERT(::write(file_, keys.data(), keys.size() * sizeof(Hash128)) == size);
+  }
+  std::string freeze(store::Group) override { return "nothing is open"; }
+  Result<void> thaw(store::Group, std::string_view frozen) override {
+    if (frozen == "nothing is open") return {};
+    return Error{"corrupt", "what the deeds had frozen came back as something else"};
+  }
+
+ private:
+  int file_;
+};
+
+std::set<Hash128> keys_in(const fs::path& path) {
+  std::set<Hash128> keys;
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  Hash128 key;
+  while (::read(file, &key, sizeof key) == sizeof key) keys.insert(key);
+  ::close(file);
+  return keys;
+}
+
+// One life of the process under one bundle, from opening the directory on.
+struct Life {
+  Life(const fs::path& path, const Bundle& bundle)
+      : directory(*store::Directory::open(path / "data", {.reserve = 1u << 20})),
+        journal(*store::SqliteJournal::open(directory, trial_groups)),
+        states(*store::SqliteStore::open(directory, trial_groups)),
+        deeds(path / "keys"),
+        plan(*compile(bundle)) {
+    const Site site{.directory = directory,
+                    .journal = *journal,
+                    .store = *states,
+                    .groups = trial_groups,
+                    .deeds = [&](const plan::Plan&) -> std::unique_ptr<durable::Deeds> {
+                      return std::make_unique<KeyFile>(path / "keys");
+                    },
+                    .clock = now,
+                    .progress = {},
+                    .budget = 2u << 20,
+                    .walk = {.customers = 20, .bytes = 100'000, .piece = 50}};
+    auto deployed = deploy(site, bundle);
+    if (!deployed) die(deployed.error());
+    reports = *std::move(deployed);
+    durable::Settings settings;
+    settings.budget = 2u << 20;
+    settings.longest_batch = 20;
+    settings.checkpoints = {std::chrono::milliseconds(5), 40, std::chrono::milliseconds(10)};
+    auto opened = durable::Writers::open(
+        {plan, rules_of(name_of(bundle)), *journal, *states, trial_groups, deeds, now}, settings);
+    if (!opened) die(opened.error());
+    writers = *std::move(opened);
+    writers->start([](const Error& error) {
+      if (error.code != "stopping") die(error);  // a life that ends without a stop is no trouble
+    });
+  }
+
+  [[noreturn]] static void die(const Error& error) {
+    std::fprintf(stderr, "%s: %s\n", error.code.c_str(), error.what.c_str());
+    ::_exit(1);
+  }
+
+  store::Directory directory;
+  std::unique_ptr<store::SqliteJournal> journal;
+  std::unique_ptr<store::SqliteStore> states;
+  KeyFile deeds;
+  plan::Plan plan;
+  std::vector<Report> reports;
+  std::unique_ptr<durable::Writers> writers;
+};
+
+// In the child: one bundle after the other, until it is killed.
+[[noreturn]] void live(const fs::path& path, int number, std::uint64_t seed, int acknowledged,
+                       int deploys) {
+  std::mt19937_64 chance(seed);
+  for (;;) {
+    Life life(path, all_bundles()[chance() % all_bundles().size()]);
+    for (const Report& report : life.reports) {
+      const char mark = report.was_broken_off ? 'b' : 'd';
+      if (::write(deploys, &mark, 1) != 1) ::_exit(2);
+    }
+    for (int batch = static_cast<int>(chance() % 30); batch > 0; --batch) {
+      std::vector<int> numbers;
+      std::vector<durable::Given> inputs;
+      for (std::uint64_t i = 1 + chance() % 4; i > 0; --i) {
+        numbers.push_back(number);
+        inputs.emplace_back(event_of(life.plan, {"order",
+                                                 "e" + std::to_string(number),
+                                                 "c" + std::to_string(number * 7 % customers),
+                                                 now(),
+                                                 {{"amount", Value::money(number % 100)}}}));
+        ++number;
+      }
+      const auto taken = life.writers->submit(std::move(inputs), [=](auto result) {
+        if (!result) return;
+        const auto size = static_cast<ssize_t>(numbers.size() * sizeof(int));
+        if (::write(acknowledged, numbers.data(), numbers.size() * sizeof(int)) != size) ::_exit(2);
+      });
+      if (!taken) Life::die(taken.error());
+      std::this_thread::sleep_for(std::chrono::microseconds(100));
+    }
+    // Sometimes a clean stop, sometimes a tail is left behind.
+    if (chance() % 2 == 0 && !life.writers->stop()) ::_exit(3);
+  }
+}
+
+// What the journal says, by customer: his orders' ids and what they came to.
+struct Counted {
+  std::set<std::string> ids;
+  std::int64_t spent = 0, most = 0;
+};
+std::map<std::string, Counted> counted(const store::Journal& journal) {
+  std::map<std::uint64_t, plan::Plan> plans;
+  for (const Bundle& bundle : all_bundles())
+    plans.emplace(rules_of(name_of(bundle)), *compile(bundle));
+  std::map<std::string, Counted> all;
+  for (store::Group group = 0; group < trial_groups.count; ++group) {
+    const plan::Plan* plan = nullptr;
+    for (store::Position at = 1;;) {
+      const auto rows = *journal.read(group, at, 1000);
+      if (rows.empty()) break;
+      at += rows.size();
+      for (const store::Read& read : rows) {
+        if (const auto opening = durable::decode_opening(read.row.bytes)) {
+          plan = &plans.at(opening->rules);
+          continue;
+        }
+        const auto input = *durable::decode_input(*plan, read.row.bytes);
+        const Event& event = std::get<Event>(input);
+        Counted& customer = all[event.customer];
+        if (!customer.ids.insert(event.id).second) continue;
+        customer.spent += event.fields[0].raw();
+        customer.most = std::max(customer.most, event.fields[0].raw());
+      }
+    }
+  }
+  return all;
+}
+
+class Killed : public ::testing::Test {
+ protected:
+  void one_life() {
+    int ends[2], told[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    ASSERT_EQ(::pipe(told), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::close(ends[0]);
+      ::close(told[0]);
+      live(folder_->path(), first_, chance_(), ends[1], told[1]);
+    }
+    ::close(ends[1]);
+    ::close(told[1]);
+    std::this_thread::sleep_for(std::chrono::microseconds(2000 + chance_() % 250'000));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    EXPECT_TRUE(WIFSIGNALED(status)) << "the child died by itself";
+    for (int number = 0; ::read(ends[0], &number, sizeof number) == sizeof number;) {
+      acknowledged_.insert(number);
+      first_ = std::max(first_, number + 1);
+    }
+    first_ += 200;  // what was not acknowledged may be there too
+    for (char mark = 0; ::read(told[0], &mark, 1) == 1;) ++(mark == 'b' ? broken_off_ : deploys_);
+    ::close(ends[0]);
+    ::close(told[0]);
+  }
+
+  // A build decides the whole journal again, with a walk for each deploy in it: a history that is
+  // long would leave no time for anything else.
+  void begin_again() {
+    folder_ = std::make_unique<Folder>();
+    all_acknowledged_ += acknowledged_.size();
+    acknowledged_.clear();
+    first_ = 0;
+  }
+
+  void look() {
+    // All metrics there are, some of them new to these rules again.
+    const Bundle& bundle = all_bundles()[2];
+    std::map<std::string, Counted> expected;
+    {
+      Life life(folder_->path(), bundle);
+      ASSERT_TRUE(life.writers->stop());
+      expected = counted(*life.journal);
+      std::set<std::string> ids;
+      for (const auto& [customer, each] : expected) ids.insert(each.ids.begin(), each.ids.end());
+      for (const int number : acknowledged_)
+        ASSERT_TRUE(ids.contains("e" + std::to_string(number))) << "order " << number;
+      // He enters and is sent one message, for each order.
+      EXPECT_EQ(keys_in(folder_->path() / "keys").size(), 2 * ids.size());
+      core::Codec codec(life.plan);
+      std::size_t states = 0;
+      for (store::Group group = 0; group < trial_groups.count; ++group) {
+        const auto layouts = *life.states->layouts(group);
+        for (const std::string& layout : layouts) ASSERT_TRUE(codec.learn(layout));
+      }
+      for (std::size_t partition = 0; partition < partition_count; ++partition) {
+        const auto found = *life.states->scan(static_cast<Partition>(partition), "", 1'000'000);
+        for (const store::Saved& saved : found) {
+          const core::State state = *codec.decode(saved.bytes);
+          const Counted& right = expected.at(saved.customer);
+          const auto value = [&](std::string_view name) {
+            for (const plan::Metric& metric : life.plan.metrics)
+              if (metric.symbol.name == name)
+                return core::read(life.plan, metric, state, state.clock).raw();
+            return std::int64_t{-1};
+          };
+          EXPECT_EQ(value("orders"), std::ssize(right.ids)) << saved.customer;
+          EXPECT_EQ(value("spent"), right.spent) << saved.customer;
+          EXPECT_EQ(value("most"), right.most) << saved.customer;
+          EXPECT_EQ(state.watches.front().inside, right.spent > 500) << saved.customer;
+          ++states;
+        }
+      }
+      EXPECT_EQ(states, expected.size());
+    }
+  }
+
+  std::unique_ptr<Folder> folder_ = std::make_unique<Folder>();
+  std::mt19937_64 chance_{std::random_device()()};
+  std::set<int> acknowledged_;
+  std::size_t all_acknowledged_ = 0;
+  int first_ = 0, deploys_ = 0, broken_off_ = 0;
+};
+
+TEST_F(Killed, NothingIsLostOrDoubledBySigkillInADeploy) {
+  const char* many = std::getenv("KOI_CRASHES");
+  const int kills = many ? std::atoi(many) : 50;
+  for (int kill = 1; kill <= kills && !HasFailure(); ++kill) {
+    one_life();
+    if (kill % 10 != 0) continue;
+    look();
+    begin_again();
+  }
+  EXPECT_GT(deploys_, kills / 5);
+  EXPECT_GT(broken_off_, kills / 50) << "kills that met a deploy";
+  std::printf("%zu orders acknowledged, %d deploys, %d of them finished after a kill\n",
+              all_acknowledged_, deploys_ + broken_off_, broken_off_);
+}
+
+}  // namespace
+}  // namespace koi::deploy

@@ -605,11 +605,13 @@ TEST(Deploy, TheFormerRulesComeBackWithTheirOwn) {
   EXPECT_EQ(there.outside.keys(), stayed.outside.keys());
 }
 
-const Bundle third =
-    trial_bundle(trial_shop("metric spent = sum order.amount\nsegment rich when spent > "
-                            "¥20.00\ncontent hi { body \"hi\" }\n"
-                            "campaign daily { class service  enter always  every day at 09:00 for "
-                            "rich\n  send hi via app }\n"));
+// Another metric, segment and schedule, and other steps for a campaign that some are in.
+const Bundle third = trial_bundle(replaced(
+    trial_shop("metric spent = sum order.amount\nsegment rich when spent > ¥20.00\n"
+               "content hi { body \"hi\" }\n"
+               "campaign daily { class service  enter always  every day at 09:00 for rich\n"
+               "  send hi via app }\n"),
+    "wait 3 hours", "wait 2 hours"));
 
 // What comes of a history, a deploy that is killed at a checkpoint, and then these.
 struct Ending {
@@ -656,6 +658,7 @@ TEST(Deploy, AKillBetweenAnyTwoCheckpointsLeavesTheDataWhole) {
   bool killed = false;
   const Ending whole = ending(1'000'000, false, third, &killed);
   ASSERT_FALSE(killed);
+  ASSERT_GT(whole.carried.journeys_ended.at("thank"), 1u);
   int kills = 0;
   for (int at = 0;; ++at) {
     for (const bool after : {false, true}) {

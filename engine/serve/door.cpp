@@ -64,15 +64,13 @@ Came came_of(core::Standing standing) {
 }
 
 void count(Door::Figures& figures, const std::vector<LineResult>& results) {
-  for (const LineResult& result : results) {
-    switch (result.came) {
-      case Came::Accepted: ++figures.accepted; break;
-      case Came::Duplicate: ++figures.duplicate; break;
-      case Came::TooLate: ++figures.too_late; break;
-      case Came::UnknownType: ++figures.unknown_type; break;
-      case Came::Rejected: ++figures.rejected; break;
-    }
-  }
+  std::array<std::uint64_t, names.size()> came{};
+  for (const LineResult& result : results) ++came[static_cast<std::size_t>(result.came)];
+  std::atomic<std::uint64_t>* const into[] = {&figures.accepted, &figures.duplicate,
+                                              &figures.too_late, &figures.unknown_type,
+                                              &figures.rejected};
+  for (std::size_t i = 0; i < came.size(); ++i)
+    if (came[i] > 0) *into[i] += came[i];
 }
 
 }  // namespace
@@ -128,6 +126,8 @@ void Door::take(std::string_view body, bool is_lines, Answer answer) {
   auto results = std::make_shared<std::vector<LineResult>>(events.size());
   std::vector<durable::Given> inputs;
   std::vector<std::size_t> places;  // of the inputs among the events
+  inputs.reserve(events.size());
+  places.reserve(events.size());
   for (std::size_t i = 0; i < events.size(); ++i) {
     LineResult& result = (*results)[i];
     switch (decoder_.decode(events[i], incoming_)) {

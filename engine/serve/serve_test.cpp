@@ -1,0 +1,277 @@
+// The door, the deliveries and the view of a customer, without network or disk where none is meant.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <random>
+
+#include "serve/customer_view.h"
+#include "serve/deliveries.h"
+#include "serve/door.h"
+#include "serve/figures.h"
+
+namespace koi::serve {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+// --- What a body carries ------------------------------------------------------------------------
+
+TEST(EventsOf, ABodyAreOneObjectAnArrayOrLines) {
+  EXPECT_THAT(events_of("", false), IsEmpty());
+  EXPECT_THAT(events_of(" \r\n", true), IsEmpty());
+  EXPECT_THAT(events_of("[]", false), IsEmpty());
+  EXPECT_THAT(events_of(" {\"a\":\n 1} ", false), ElementsAre("{\"a\":\n 1}"));
+  EXPECT_THAT(events_of("[{\"a\":\"],}{\"}, {\"b\":[1,2]} ]", false),
+              ElementsAre("{\"a\":\"],}{\"}", "{\"b\":[1,2]}"));
+  EXPECT_THAT(events_of("{\"a\":1}\r\n\n{\"b\":\"\\\"\"}\n", false),
+              ElementsAre("{\"a\":1}", "{\"b\":\"\\\"\"}"));
+  EXPECT_THAT(events_of("[1]\n{\"b\":2}", true), ElementsAre("[1]", "{\"b\":2}"));
+}
+
+TEST(EventsOf, BrokenPiecesArePiecesAndNothingIsLost) {
+  EXPECT_THAT(events_of("[{\"a\":1} x, {\"b\":2}", false),
+              ElementsAre("{\"a\":1}", "x", "{\"b\":2}"));
+  EXPECT_THAT(events_of("[,{}]", false), ElementsAre("", "{}"));
+  EXPECT_THAT(events_of("[{}] more", false), ElementsAre("{}", "more"));
+  EXPECT_THAT(events_of("[}", false), ElementsAre("}"));
+  EXPECT_THAT(events_of("{\"a\":", false), ElementsAre("{\"a\":"));
+  EXPECT_THAT(events_of("{\"a\":\n{\"b\":1}", true), ElementsAre("{\"a\":", "{\"b\":1}"));
+}
+
+TEST(EventsOf, HostileBytesEndAndStayWithinTheBody) {
+  std::mt19937_64 chance(7);
+  const std::string_view letters = "[]{},:\"\\ \n\ta1";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string body(chance() % 40, ' ');
+    for (char& c : body) c = letters[chance() % letters.size()];
+    for (const bool is_lines : {false, true}) {
+      for (const std::string_view event : events_of(body, is_lines)) {
+        if (event.empty()) continue;
+        EXPECT_GE(event.data(), body.data());
+        EXPECT_LE(event.data() + event.size(), body.data() + body.size());
+      }
+    }
+  }
+}
+
+// --- Deliveries ---------------------------------------------------------------------------------
+
+constexpr store::Groups groups{2};
+
+// Campaign `thanks` writes on `app` and, by phone, on `sms`.
+plan::Plan small_plan() {
+  plan::Plan plan;
+  plan.policy.zone = &utc();
+  plan.schema.identifiers = {"phone"};
+  plan.schema.events = engine_events();
+  plan.schema.index();
+  plan.schema.attributes.push_back({.symbol = {"city", ""}, .type = {.kind = Kind::Text}});
+  plan.channels = {{.symbol = {"app", ""}}, {.symbol = {"sms", ""}}};
+  plan.channels[1].reach_by = IdentifierId::of(0);
+  plan.contents = {{"hello", ""}};
+  plan::Campaign thanks;
+  thanks.symbol = {"thanks", "致谢"};
+  plan.campaigns = {thanks};
+  return plan;
+}
+
+const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
+
+durable::Deed sent(int number, const std::string& customer, int channel) {
+  durable::Deed deed;
+  deed.position = static_cast<store::Position>(number);
+  deed.partition = partition_of(customer);
+  deed.customer = customer;
+  core::Effect& effect = deed.effect;
+  effect.time = noon;
+  effect.campaign = plan::CampaignId::of(0);
+  effect.action = core::Action::Send;
+  effect.content = plan::ContentId::of(0);
+  effect.channel = plan::ChannelId::of(static_cast<std::size_t>(channel));
+  effect.key = {7, static_cast<std::uint64_t>(number)};
+  effect.not_after = noon + hours(number);
+  effect.text = std::make_unique<const core::Text>(
+      core::Text{"title", "body \"" + std::to_string(number) + "\"", "", "+8613800138000"});
+  return deed;
+}
+std::vector<durable::Deed> deeds(auto... each) {
+  std::vector<durable::Deed> all;
+  (all.push_back(std::move(each)), ...);
+  return all;
+}
+std::vector<std::uint64_t> keys(Deliveries& deliveries) {
+  std::vector<std::uint64_t> keys;
+  const auto open = *deliveries.take_open();
+  for (const auto& each : open) keys.push_back(each.send.delivery.key.low);
+  return keys;
+}
+store::Group group_of(const std::string& customer) {
+  return groups.group_of(partition_of(customer));
+}
+
+class DeliveriesTest : public ::testing::Test {
+ protected:
+  plan::Plan plan_ = small_plan();
+  Deliveries deliveries_{plan_, groups};
+  const std::string ann_ = "ann";
+  const store::Group group_ = group_of("ann");
+};
+
+TEST_F(DeliveriesTest, StayOpenUntilTheirReceiptIsAnInput) {
+  std::vector<std::uint64_t> handed;
+  deliveries_.hand_over_to([&](std::vector<runtime::Send> sends) {
+    for (const auto& send : sends) handed.push_back(send.delivery.key.low);
+  });
+  deliveries_.take(group_, deeds(sent(1, ann_, 0), sent(2, ann_, 1)));
+  deliveries_.take(group_, deeds(sent(1, ann_, 0)));  // told again: it is the same
+  EXPECT_THAT(handed, ElementsAre(1u, 2u));
+  EXPECT_EQ(deliveries_.open(), 2u);
+  deliveries_.settled(group_, {ann_, {{7, 1}, noon, Failure::None}});
+  EXPECT_THAT(keys(deliveries_), ElementsAre(2u));
+  deliveries_.settled(group_, {ann_, {{7, 1}, noon, Failure::None}});
+  EXPECT_EQ(deliveries_.open(), 1u);
+  const auto open = *deliveries_.take_open();
+  const Delivery& delivery = open[0].send.delivery;
+  EXPECT_EQ(delivery.addresses, (std::vector<Address>{{"phone", "+8613800138000"}}));
+  EXPECT_EQ(delivery.channel + " " + delivery.campaign + " " + delivery.content,
+            "sms thanks hello");
+  EXPECT_EQ(delivery.not_after, noon + hours(2));
+}
+
+TEST_F(DeliveriesTest, AreFrozenWithTheStatesAndThawedWhole) {
+  deliveries_.take(group_, deeds(sent(9, ann_, 1), sent(3, ann_, 0), sent(5, ann_, 0)));
+  deliveries_.attempted(group_, {7, 5});
+  deliveries_.settled(group_, {ann_, {{7, 3}, noon, Failure::Unreachable}});
+  const std::string frozen = deliveries_.freeze(group_);
+
+  Deliveries again(plan_, groups);
+  ASSERT_TRUE(again.thaw(group_, frozen));
+  EXPECT_EQ(again.open(), 2u);
+  const auto before = *deliveries_.take_open(), after = *again.take_open();
+  ASSERT_EQ(after.size(), 2u);
+  for (std::size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(after[i].send.delivery, before[i].send.delivery);
+    EXPECT_EQ(after[i].send.position, before[i].send.position);
+    EXPECT_EQ(after[i].attempted, i == 0);
+  }
+  EXPECT_EQ(again.figures().at("thanks").sent, 3u);
+  EXPECT_EQ(again.freeze(group_), frozen);
+
+  // What other rules have begun goes on under these, counted under its name.
+  plan::Plan other = small_plan();
+  other.campaigns[0].symbol.name = "others";
+  Deliveries under_other(other, groups);
+  ASSERT_TRUE(under_other.thaw(group_, frozen));
+  EXPECT_EQ(under_other.open(), 2u);
+  EXPECT_EQ(under_other.figures().at("thanks").sent, 3u);
+  EXPECT_EQ(under_other.figures().at("others").sent, 0u);
+}
+
+TEST_F(DeliveriesTest, OfAChannelThatIsGoneHaveFailed) {
+  deliveries_.take(group_, deeds(sent(1, ann_, 0), sent(2, ann_, 1)));
+  plan::Plan other = small_plan();
+  other.channels.pop_back();
+  Deliveries under_other(other, groups);
+  ASSERT_TRUE(under_other.thaw(group_, deliveries_.freeze(group_)));
+  EXPECT_THAT(keys(under_other), ElementsAre(1u));
+  const auto failed = under_other.without_channel(noon);
+  ASSERT_EQ(failed.size(), 1u);
+  EXPECT_EQ(failed[0].receipt.key.low, 2u);
+  EXPECT_EQ(failed[0].receipt.failure, Failure::Failed);
+}
+
+TEST_F(DeliveriesTest, FrozenBytesThatWereDamagedAreRefusedOrHarmless) {
+  deliveries_.take(group_, deeds(sent(1, ann_, 1), sent(2, ann_, 0)));
+  const std::string frozen = deliveries_.freeze(group_);
+  std::mt19937_64 chance(3);
+  int refused = 0;
+  for (int round = 0; round < 3000; ++round) {
+    std::string bytes = frozen.substr(0, round % 3 == 0 ? chance() % frozen.size() : frozen.size());
+    if (round % 3 != 0) bytes[chance() % bytes.size()] = static_cast<char>(chance());
+    Deliveries thawed(plan_, groups);
+    refused += !thawed.thaw(group_, bytes);
+  }
+  EXPECT_GT(refused, 1000);
+}
+
+TEST_F(DeliveriesTest, AttemptsAreInputsBeforeTheyAreMade) {
+  std::vector<durable::Given> inputs;
+  std::function<void(Result<void>)> durable_now;
+  deliveries_.submit_with([&](durable::Given input, std::function<void(Result<void>)> done) {
+    inputs.push_back(std::move(input));
+    durable_now = std::move(done);
+    return Result<void>();
+  });
+  deliveries_.take(group_, deeds(sent(1, ann_, 0)));
+  std::vector<std::string> heard;
+  const auto hear = [&](Result<void> done) { heard.push_back(done ? "go" : done.error().code); };
+  deliveries_.attempting({7, 1}, 1, hear);
+  EXPECT_THAT(heard, IsEmpty());
+  ASSERT_EQ(inputs.size(), 1u);
+  EXPECT_EQ(std::get<durable::AttemptFor>(inputs[0]), (durable::AttemptFor{ann_, {7, 1}}));
+  durable_now({});
+  deliveries_.attempting({7, 99}, 1, hear);
+  EXPECT_THAT(heard, ElementsAre("go", "settled"));
+}
+
+TEST_F(DeliveriesTest, TellTheTimelineOnceWhateverItIsFrozenBetween) {
+  namespace fs = std::filesystem;
+  std::string folder = (fs::temp_directory_path() / "koi-serve-XXXXXX").string();
+  folder = ::mkdtemp(folder.data());
+  {
+    const auto directory = *store::Directory::open(folder);
+    const auto timeline = *store::Timeline::open(directory);
+    deliveries_.take(group_, deeds(sent(1, ann_, 0)));
+    const std::string untold = deliveries_.freeze(group_);
+    ASSERT_TRUE(deliveries_.tell(*timeline));
+    deliveries_.settled(group_, {ann_, {{7, 1}, noon + minutes(1), Failure::Quota}});
+
+    Deliveries after_crash(plan_, groups);
+    ASSERT_TRUE(after_crash.thaw(group_, untold));
+    after_crash.settled(group_, {ann_, {{7, 1}, noon + minutes(1), Failure::Quota}});
+    ASSERT_TRUE(after_crash.tell(*timeline));
+    ASSERT_TRUE(deliveries_.tell(*timeline));
+    const auto lines = *timeline->of(ann_, 10);
+    ASSERT_EQ(lines.size(), 2u);
+    EXPECT_THAT(lines[0], HasSubstr(R"("action":"failed","name":"hello","channel":"app")"));
+    EXPECT_THAT(lines[0], HasSubstr(R"("reason":"quota")"));
+    EXPECT_THAT(lines[1], HasSubstr(R"("action":"send")"));
+  }
+  fs::remove_all(folder);
+}
+
+// --- What is shown ------------------------------------------------------------------------------
+
+TEST(CustomerView, IsJsonWithEverythingUnderTheRulesNames) {
+  const plan::Plan plan = small_plan();
+  core::State state = core::new_customer(plan, "a \"b\"");
+  state.created = noon;
+  state.attributes[0] = Value::text("杭州");
+  state.identifiers = {{IdentifierId::of(0), "+86138"}};
+  state.consents = {{plan::CampaignClass::Marketing, plan::ChannelId::of(1), false, noon}};
+  const std::vector<std::string> timeline = {R"({"action":"send"})"};
+  EXPECT_EQ(
+      customer_view(plan, state, noon, timeline),
+      R"({"id":"a \"b\"","created":"2026-03-02T12:00:00Z","identifiers":[{"kind":"phone","value":"+86138"}],)"
+      R"("attributes":{"city":"杭州"},"consents":[{"purpose":"marketing","channel":"sms","granted":false,"at":"2026-03-02T12:00:00Z"}],)"
+      R"("metrics":{},"segments":[],"journeys":[],"timeline":[{"action":"send"}]})");
+}
+
+TEST(CampaignsJson, HasEveryCampaignOfTheRulesWithItsFigures) {
+  const plan::Plan plan = small_plan();
+  runtime::CampaignFigures figures;
+  figures.entered = 3;
+  figures.refused[static_cast<std::size_t>(core::Reason::Cap)] = 2;
+  EXPECT_EQ(
+      campaigns_json(plan, "abc", {{"thanks", figures}, {"gone", {}}}),
+      R"({"rules":"abc","campaigns":[{"name":"thanks","alias":"致谢","class":"marketing","priority":50,)"
+      R"("entered":3,"left":0,"goals":0,"sent":0,"set":0,"refused":{"cap":2}}]})"
+      "\n");
+}
+
+}  // namespace
+}  // namespace koi::serve

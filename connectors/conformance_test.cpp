@@ -131,10 +131,14 @@ TEST_P(Conformance, WhatTheProviderDidNotTakeNowIsDeferred) {
 }
 
 TEST_P(Conformance, WhatMayHaveBeenTakenIsUnknown) {
-  for (const Act act : {Act::Silent, Act::HangUp, Act::Nonsense}) {
+  for (const Act act : {Act::Silent, Act::HangUp, Act::Nonsense, Act::Slow, Act::Broken}) {
     if (!plays(act)) continue;
+    const std::size_t before = provider->accepted().size();
     const Outcome outcome = attempt_when(act, 1);
     EXPECT_TRUE(std::holds_alternative<Unknown>(outcome)) << to_string(outcome);
+    if (act == Act::Slow || act == Act::Broken) {
+      EXPECT_EQ(provider->accepted().size(), before + 1);
+    }
   }
 }
 
@@ -169,6 +173,17 @@ TEST_P(Conformance, WhatItCanBeAskedItKnows) {
     const auto connector = open();
     EXPECT_EQ(to_string(run(connector->ask(delivery(3).key))), "done");
   }
+}
+
+TEST_P(Conformance, ATokenThatExpiresInMidFlightIsReplaced) {
+  if (!plays(Act::Expired)) GTEST_SKIP() << "its provider lends no tokens";
+  provider->next(Act::Accept);
+  const auto connector = open();
+  ASSERT_TRUE(connector);
+  EXPECT_EQ(to_string(attempt(*connector, 1)), "done");
+  provider->next(Act::Expired);
+  EXPECT_EQ(to_string(attempt(*connector, 2)), "done");
+  EXPECT_EQ(provider->accepted().size(), 2u);
 }
 
 TEST_P(Conformance, AfterTroubleItGoesOn) {

@@ -2,10 +2,20 @@
 
 #include <algorithm>
 #include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
 #include <asio/executor_work_guard.hpp>
+#include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
+#include <asio/ip/tcp.hpp>
+#include <asio/read.hpp>
+#include <asio/read_until.hpp>
+#include <asio/steady_timer.hpp>
+#include <asio/use_awaitable.hpp>
+#include <asio/write.hpp>
+#include <chrono>
 #include <future>
 #include <mutex>
+#include <sstream>
 #include <thread>
 
 #include "net/client.h"
@@ -13,6 +23,10 @@
 namespace koi::connectors {
 
 using channel::Act;
+
+namespace {
+constexpr auto quietly = asio::experimental::as_tuple(asio::use_awaitable);
+}
 
 struct HttpProvider::State {
   explicit State(Script given) : script(std::move(given)) {}
@@ -25,8 +39,85 @@ struct HttpProvider::State {
     server = *std::move(opened);
   }
 
+  // A second door, behind which HTTP is spoken badly.
+  asio::awaitable<void> open_rough() {
+    while (true) {
+      auto [error, socket] = co_await rough.async_accept(quietly);
+      if (error) co_return;
+      asio::co_spawn(context, serve_roughly(std::move(socket)), asio::detached);
+    }
+  }
+
+  asio::awaitable<void> serve_roughly(asio::ip::tcp::socket socket) {
+    std::string heard;
+    while (true) {
+      const auto [error, end] = co_await asio::async_read_until(socket, asio::dynamic_buffer(heard),
+                                                                std::string("\r\n\r\n"), quietly);
+      if (error) co_return;
+      net::Asked asked = parsed(heard.substr(0, end));
+      heard.erase(0, end);
+      const std::string* const length = net::find(asked.headers, "content-length");
+      const std::size_t size = length ? std::stoul(*length) : 0;
+      if (heard.size() < size) {
+        const auto [broken, more] =
+            co_await asio::async_read(socket, asio::dynamic_buffer(heard),
+                                      asio::transfer_exactly(size - heard.size()), quietly);
+        if (broken) co_return;
+      }
+      asked.body = heard.substr(0, size);
+      heard.erase(0, size);
+      const auto answer = take_roughly(asked);
+      if (!answer) {
+        const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+        co_await asio::async_write(socket, asio::buffer(head), quietly);
+        if (act_now() == Act::Broken) co_return;
+        asio::steady_timer timer(context);
+        while (true) {
+          timer.expires_after(std::chrono::milliseconds(30));
+          co_await timer.async_wait(quietly);
+          const auto [gone, written] =
+              co_await asio::async_write(socket, asio::buffer("{", 1), quietly);
+          if (gone) co_return;
+        }
+      }
+      const std::string whole =
+          "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(answer->body.size()) + "\r\n\r\n" +
+          answer->body;
+      co_await asio::async_write(socket, asio::buffer(whole), quietly);
+    }
+  }
+
+  static net::Asked parsed(const std::string& head) {
+    net::Asked asked;
+    std::istringstream lines(head);
+    std::string line, address;
+    std::getline(lines, line);
+    std::istringstream(line) >> asked.method >> address;
+    asked.path = address.substr(0, address.find('?'));
+    if (asked.path.size() < address.size()) asked.query = address.substr(asked.path.size() + 1);
+    while (std::getline(lines, line) && line.size() > 1) {
+      const std::size_t colon = line.find(": ");
+      asked.headers.push_back(
+          {line.substr(0, colon), line.substr(colon + 2, line.size() - colon - 3)});
+    }
+    return asked;
+  }
+
+  std::optional<net::Answer> take_roughly(const net::Asked& asked) {
+    const std::lock_guard guard(mutex);
+    if (auto answer = script.aside ? script.aside(asked) : std::nullopt) return answer;
+    if (const auto key = script.key_of(asked)) accepted.push_back(*key);
+    return std::nullopt;
+  }
+  Act act_now() const {
+    const std::lock_guard guard(mutex);
+    return act;
+  }
+
   void take(net::Asked asked, net::Reply reply) {
     const std::lock_guard guard(mutex);
+    if (auto answer = script.aside ? script.aside(asked) : std::nullopt)
+      return reply.send(*std::move(answer));
     const std::optional<std::string> key = script.key_of(asked);
     last = std::move(asked);
     net::Answer answer = !key                   ? script.denied
@@ -45,6 +136,8 @@ struct HttpProvider::State {
   Script script;
   asio::io_context context;
   std::unique_ptr<net::Server> server;
+  asio::ip::tcp::acceptor rough{context,
+                                asio::ip::tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)};
   std::thread thread;
   mutable std::mutex mutex;
   Act act = Act::Accept;
@@ -57,6 +150,7 @@ struct HttpProvider::State {
 HttpProvider::HttpProvider(Script script) : state_(std::make_unique<State>(std::move(script))) {
   std::promise<void> opened;
   state_->thread = std::thread([&, state = state_.get()] {
+    asio::co_spawn(state->context, state->open_rough(), asio::detached);
     asio::co_spawn(state->context, state->open(), [&](std::exception_ptr) { opened.set_value(); });
     auto work = asio::make_work_guard(state->context);
     state->context.run();
@@ -72,13 +166,17 @@ HttpProvider::~HttpProvider() {
 }
 
 std::vector<Act> HttpProvider::acts() const {
-  return {Act::Accept, Act::Refuse, Act::Busy, Act::Silent, Act::Nonsense, Act::Unreachable};
+  std::vector<Act> acts{Act::Accept, Act::Refuse,   Act::Busy,   Act::Silent,
+                        Act::Slow,   Act::Nonsense, Act::Broken, Act::Unreachable};
+  if (state_->script.forget) acts.push_back(Act::Expired);
+  return acts;
 }
 
 void HttpProvider::next(Act act) {
   const std::lock_guard guard(state_->mutex);
   state_->act = act;
   state_->said.reset();
+  if (act == Act::Expired) state_->script.forget();
 }
 
 std::optional<Duration> HttpProvider::busy_for() const {
@@ -93,7 +191,10 @@ void HttpProvider::say(net::Answer answer) {
 
 std::string HttpProvider::address() const {
   const std::lock_guard guard(state_->mutex);
-  const int port = state_->act == Act::Unreachable ? 1 : state_->server->port();
+  const int port = state_->act == Act::Unreachable ? 1
+                   : state_->act == Act::Slow || state_->act == Act::Broken
+                       ? state_->rough.local_endpoint().port()
+                       : state_->server->port();
   return "http://127.0.0.1:" + std::to_string(port);
 }
 

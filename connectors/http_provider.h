@@ -24,6 +24,10 @@ class HttpProvider : public channel::Provider {
     net::Answer busy{.status = 429, .headers = {{"Retry-After", "7"}}};
     net::Answer nonsense{.status = 500, .body = "<html>"};
     net::Answer denied{.status = 401};
+    // What is no delivery, such as a request for a token; nothing where it is one.
+    std::function<std::optional<net::Answer>(const net::Asked&)> aside;
+    // Forgets the tokens that it lent; none: it lends none.
+    std::function<void()> forget;
     bool knows_again = true;  // a key that it has seen has no second effect
   };
 

@@ -21,7 +21,10 @@ enum class Act : std::uint8_t {
   Silent,       // takes it, and never answers
   HangUp,       // takes it, and is gone before it answers
   Nonsense,     // takes it, and answers what nobody can read
+  Slow,         // takes it, and answers a byte now and then, without an end
+  Broken,       // takes it, and is gone in the middle of its answer
   Unreachable,  // does not take it
+  Expired,      // takes it, but has forgotten the token that it lent
 };
 
 class Provider {

@@ -1,0 +1,43 @@
+// How each content is sent through an official account: a file of JSON, and the bodies of requests.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "channel/template_text.h"
+#include "model/delivery.h"
+
+namespace koi::connectors {
+
+struct WechatMessage {
+  enum class As : std::uint8_t { Template, Subscription, CustomerService };
+  As as = As::CustomerService;
+  std::string id;              // of the template
+  channel::TemplateText text;  // of the template, as approved
+};
+using WechatMessages = std::map<std::string, WechatMessage, std::less<>>;  // by content
+
+// {"CONTENT": {"as": "template", "template": "ID", "text": "{{first.DATA}}…"}}; "as" is template,
+// subscription or customer_service, which takes neither of the others. Errors name the file, the
+// content and the remedy.
+Result<WechatMessages> read_wechat_messages(const std::string& path);
+
+// What is posted, and where to; nothing where the text does not fit its template.
+struct WechatRequest {
+  std::string path, body;
+};
+std::optional<WechatRequest> wechat_request(const WechatMessage& message, const Delivery& delivery,
+                                            const std::string& open_id);
+
+// An answer: errcode, where it is there and a number; and the token, of a request for one.
+struct WechatReply {
+  bool readable = false;  // a JSON object
+  std::optional<std::int64_t> code;
+  std::string token;
+  std::int64_t lasts_s = 0;
+};
+WechatReply wechat_reply(std::string_view body);
+
+}  // namespace koi::connectors

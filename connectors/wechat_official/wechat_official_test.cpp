@@ -1,0 +1,270 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <asio/co_spawn.hpp>
+#include <asio/io_context.hpp>
+#include <cstdlib>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "channel/connector.h"
+#include "connectors/http_provider.h"
+#include "wechat_official/codes.h"
+#include "wechat_official/messages.h"
+
+namespace koi::connectors {
+const channel::ConnectorType& wechat_official();
+namespace {
+
+using namespace channel;
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+constexpr const char* secret = "appsecret-of-the-test";
+
+std::string file_with(const std::string& name, const std::string& text) {
+  const std::string path = testing::TempDir() + "koi_" + name;
+  std::ofstream(path) << text;
+  return path;
+}
+
+// The platform: it lends one token at a time, takes what comes under it, and answers errors with
+// status 200.
+class Platform final : public HttpProvider {
+ public:
+  // What it lends and was asked, shared with the script.
+  struct Books {
+    int lent = 0;
+    bool valid = false;
+    std::string asked_for_token;
+    std::int64_t refuses_tokens = 0;  // the code
+    bool forgets_each = false;
+    std::string token() const { return "42_token-" + std::to_string(lent); }
+  };
+  explicit Platform(std::shared_ptr<Books> kept = std::make_shared<Books>())
+      : HttpProvider(script(kept)), books(std::move(kept)) {
+    setenv("KOI_TEST_WECHAT_SECRET", secret, 1);
+  }
+  Given settings() const override {
+    return {{"url", address()},
+            {"app_id", "wx1234"},
+            {"app_secret", "env:KOI_TEST_WECHAT_SECRET"},
+            {"messages", file_with("wechat.json", R"({
+              "greeting": {"as": "template", "template": "T1", "text": "{{text.DATA}}"},
+              "cart": {"as": "subscription", "template": "T2",
+                       "text": "商品：{{thing1.DATA}}\n价格：{{amount2.DATA}}"},
+              "talk": {"as": "customer_service"}})")},
+            {"answer_within", "400ms"}};
+  }
+  std::vector<std::string> secrets() const override { return {secret, "42_token-"}; }
+  Address person() const override { return {"openid", "oABC-123_xyz"}; }
+
+  std::shared_ptr<Books> books;  // only while nothing is under way
+
+ private:
+  static net::Answer coded(std::int64_t code) {
+    return {.body =
+                R"({"errcode":)" + std::to_string(code) + R"(,"errmsg":"told rid: 1","msgid":7})"};
+  }
+  static Script script(const std::shared_ptr<Books>& books) {
+    Script script;
+    script.aside = [books](const net::Asked& asked) -> std::optional<net::Answer> {
+      if (asked.path != "/cgi-bin/stable_token") return std::nullopt;
+      books->asked_for_token = asked.body;
+      if (books->refuses_tokens) return coded(books->refuses_tokens);
+      const Json body = Json::parse(asked.body, nullptr, false);
+      if (asked.method != "POST" || !body.is_object() || body.value("secret", "") != secret ||
+          body.value("appid", "") != "wx1234" ||
+          body.value("grant_type", "") != "client_credential")
+        return coded(40125);
+      if (!books->valid) ++books->lent;
+      books->valid = !books->forgets_each;
+      return net::Answer{.body =
+                             R"({"access_token":")" + books->token() + R"(","expires_in":7200})"};
+    };
+    script.forget = [books] { books->valid = false; };
+    script.key_of = [books](const net::Asked& asked) -> std::optional<std::string> {
+      const net::Headers query = net::query_of(asked.query);
+      const std::string* const token = net::find(query, "access_token");
+      const Json body = Json::parse(asked.body, nullptr, false);
+      if (!token || *token != books->token() || !books->valid || !body.is_object() ||
+          body.value("touser", "").empty() || asked.method != "POST")
+        return std::nullopt;
+      return body.value("client_msg_id", "none");
+    };
+    script.accepted = coded(0);
+    script.refused = coded(43004);
+    script.busy = coded(45011);
+    script.nonsense = {.status = 200, .body = R"({"errco)"};
+    script.denied = coded(42001);
+    return script;
+  }
+};
+
+class WechatOfficialTest : public ::testing::Test {
+ protected:
+  Result<std::unique_ptr<Connector>> open(Given given) {
+    auto settings = Settings::read(wechat_official().settings, given);
+    if (!settings) return std::move(settings).error();
+    Tools tools{context.get_executor(), &http, [this] { return now; },
+                [](Level, std::string_view) {}};
+    return wechat_official().open(*settings, std::move(tools));
+  }
+  std::string deliver(Connector& connector, Delivery delivery) {
+    Outcome outcome;
+    asio::co_spawn(context, connector.deliver(std::move(delivery)),
+                   [&](std::exception_ptr, Outcome got) {
+                     outcome = std::move(got);
+                     context.stop();
+                   });
+    context.restart();
+    context.run_for(std::chrono::seconds(10));
+    return to_string(outcome);
+  }
+  std::string deliver(Delivery delivery) {
+    auto connector = open(platform.settings());
+    EXPECT_TRUE(connector) << connector.error().what;
+    return connector ? deliver(**connector, std::move(delivery)) : "";
+  }
+  static Delivery greeting(std::string content) {
+    Delivery delivery;
+    delivery.key = {0xab, 0xcd};
+    delivery.addresses = {{"openid", "oABC"}};
+    delivery.content = std::move(content);
+    delivery.title = "标题";
+    delivery.body = "商品：\"鞋\"\n价格：5元";
+    delivery.link = "https://shop.example/?a=1";
+    return delivery;
+  }
+  asio::io_context context;
+  net::Client http{context.get_executor()};
+  Timestamp now = *parse_instant("2026-03-02T10:30:00Z");
+  Platform platform;
+};
+
+TEST_F(WechatOfficialTest, EachKindOfMessageHasItsPlaceAndItsFields) {
+  EXPECT_EQ(deliver(greeting("greeting")), "done");
+  EXPECT_EQ(platform.books->asked_for_token,
+            R"({"grant_type":"client_credential","appid":"wx1234","secret":")" +
+                std::string(secret) + R"(","force_refresh":false})");
+  EXPECT_EQ(platform.last().path, "/cgi-bin/message/template/send");
+  EXPECT_EQ(platform.last().query, "access_token=42_token-1");
+  EXPECT_EQ(platform.last().body,
+            R"({"touser":"oABC","template_id":"T1","url":"https://shop.example/?a=1",)"
+            R"("client_msg_id":"00000000000000ab00000000000000cd",)"
+            R"("data":{"text":{"value":"商品：\"鞋\"\n价格：5元"}}})");
+  EXPECT_EQ(deliver(greeting("cart")), "done");
+  EXPECT_EQ(platform.last().path, "/cgi-bin/message/subscribe/bizsend");
+  EXPECT_EQ(platform.last().body,
+            R"({"touser":"oABC","template_id":"T2","page":"https://shop.example/?a=1",)"
+            R"("data":{"thing1":{"value":"\"鞋\""},"amount2":{"value":"5元"}}})");
+  for (const char* const content : {"talk", "not named"}) {
+    EXPECT_EQ(deliver(greeting(content)), "done");
+    EXPECT_EQ(platform.last().path, "/cgi-bin/message/custom/send");
+    EXPECT_EQ(platform.last().body,
+              R"({"touser":"oABC","msgtype":"text","text":{"content":"标题\n商品：\"鞋\"\n)"
+              R"(价格：5元\nhttps://shop.example/?a=1"}})");
+  }
+  Delivery other = greeting("cart");
+  other.body = "something else";
+  EXPECT_EQ(deliver(other), "refused (bad_content): its text does not fit its template");
+}
+
+TEST_F(WechatOfficialTest, ATokenIsKeptWhileItIsTaken) {
+  auto connector = open(platform.settings());
+  ASSERT_TRUE(connector);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(deliver(**connector, greeting("talk")), "done");
+  EXPECT_EQ(platform.books->lent, 1);
+  platform.next(Act::Expired);
+  EXPECT_EQ(deliver(**connector, greeting("talk")), "done");
+  EXPECT_EQ(platform.books->lent, 2);
+  now = now + hours(2);
+  platform.books->valid = false;
+  EXPECT_EQ(deliver(**connector, greeting("talk")), "done");
+  EXPECT_EQ(platform.books->lent, 3);
+}
+
+TEST_F(WechatOfficialTest, ATokenThatIsNeverTakenIsAskedForOnceMoreAndNoMore) {
+  platform.books->forgets_each = true;
+  EXPECT_EQ(deliver(greeting("talk")), "refused (credentials): it answered 42001 to a new token");
+  EXPECT_EQ(platform.books->lent, 2);
+}
+
+TEST_F(WechatOfficialTest, WithoutATokenNothingIsSent) {
+  const auto refused_with = [&](std::int64_t code) {
+    platform.books->refuses_tokens = code;
+    return deliver(greeting("talk"));
+  };
+  EXPECT_EQ(refused_with(40164), "refused (credentials): asked for a token, it answered 40164");
+  EXPECT_EQ(refused_with(40001), "refused (credentials): asked for a token, it answered 40001");
+  EXPECT_EQ(refused_with(45009), "refused (quota): asked for a token, it answered 45009");
+  EXPECT_EQ(refused_with(-1), "deferred: asked for a token, it answered -1");
+  EXPECT_EQ(refused_with(45011), "deferred: asked for a token, it answered 45011");
+  EXPECT_EQ(platform.accepted().size(), 0u);
+}
+
+TEST_F(WechatOfficialTest, AFileOfMessagesThatIsNoneIsNamed) {
+  const auto wrong = [&](const std::string& text) {
+    Given given = platform.settings();
+    given["messages"] = file_with("wechat_wrong.json", text);
+    const auto opened = open(given);
+    return opened ? "fine" : opened.error().what;
+  };
+  EXPECT_THAT(wrong("["), HasSubstr("must be a JSON object"));
+  EXPECT_THAT(wrong(R"({"a": {"as": "sms"}})"), HasSubstr("`a`: `as` must be"));
+  EXPECT_THAT(wrong(R"({"a": {"as": "template"}})"), HasSubstr("needs `template` and `text`"));
+  EXPECT_THAT(wrong(R"({"a": {"as": "customer_service", "text": "x"}})"),
+              HasSubstr("takes no template"));
+  EXPECT_THAT(wrong(R"({"a": {"as": "template", "template": "T", "text": "{{a}}"}})"),
+              HasSubstr("no `.DATA}}`"));
+  EXPECT_THAT(wrong(R"({"a": {"as": "template", "template": "T", "text": "x", "id": "T"}})"),
+              HasSubstr("`id` is not known here"));
+}
+
+TEST(WechatCodes, HaveTheirClasses) {
+  struct Row {
+    std::int64_t code;
+    const char* outcome;
+  };
+  for (const Row& row : {Row{0, "done"},
+                         Row{45065, "done"},
+                         Row{40003, "refused (unreachable)"},
+                         Row{43004, "refused (unreachable)"},
+                         Row{43101, "refused (unreachable)"},
+                         Row{48002, "refused (unreachable)"},
+                         Row{45015, "refused (window_closed)"},
+                         Row{45047, "refused (window_closed)"},
+                         Row{45009, "refused (quota)"},
+                         Row{45028, "refused (quota)"},
+                         Row{45011, "deferred"},
+                         Row{-1, "deferred"},
+                         Row{40037, "refused (bad_content)"},
+                         Row{47003, "refused (bad_content)"},
+                         Row{45168, "refused (bad_content)"},
+                         Row{48001, "refused (credentials)"},
+                         Row{50002, "refused (credentials)"},
+                         Row{40164, "refused (credentials)"},
+                         Row{42001, "refused (credentials)"},
+                         Row{99999, "refused (bad_content)"}})
+    EXPECT_THAT(to_string(wechat_outcome(row.code)), testing::StartsWith(row.outcome)) << row.code;
+  for (const std::int64_t code : {40001, 40014, 42001, 41001}) EXPECT_TRUE(is_of_token(code));
+  EXPECT_FALSE(is_of_token(0));
+  EXPECT_TRUE(std::get<Deferred>(wechat_outcome(45011)).throttled);
+}
+
+TEST(WechatReply, IsReadOrNone) {
+  EXPECT_FALSE(wechat_reply("").readable);
+  EXPECT_FALSE(wechat_reply("[]").readable);
+  EXPECT_TRUE(wechat_reply("{}").readable);
+  EXPECT_FALSE(wechat_reply(R"({"errcode":"0"})").code);
+  EXPECT_EQ(wechat_reply(R"({"errcode":-1})").code, -1);
+  EXPECT_EQ(wechat_reply(R"({"access_token":7,"expires_in":"x"})").token, "");
+}
+
+}  // namespace
+
+std::unique_ptr<channel::Provider> wechat_official_provider() {
+  return std::make_unique<Platform>();
+}
+
+}  // namespace koi::connectors

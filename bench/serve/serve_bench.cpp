@@ -10,17 +10,13 @@
 #include <condition_variable>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <mutex>
-#include <sstream>
 
 #include "../durable/activity.h"
-#include "check/check.h"
+#include "../rules.h"
 #include "client.h"
-#include "compile/compile.h"
 #include "durable/writers.h"
-#include "lang/parse.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 
@@ -38,16 +34,6 @@ Timestamp now() {
   return {std::chrono::duration_cast<std::chrono::microseconds>(
               std::chrono::system_clock::now().time_since_epoch())
               .count()};
-}
-
-plan::Plan plan_of_rules() {
-  std::ifstream in(KOI_BENCH_RULES);
-  std::ostringstream text;
-  text << in.rdbuf();
-  const Source source("rules.koi", text.str());
-  std::vector<lang::ast::File> trees;
-  trees.push_back(lang::parse(source, 0, Language::English).file);
-  return compile::compile(check::check(trees, Language::English).program, 1);
 }
 
 // One event, typed for the writers or as a line for the network; the same either way.
@@ -185,7 +171,7 @@ double at(const std::vector<double>& sorted, double share) {
 }
 
 int measure(const fs::path& folder, std::size_t events) {
-  const plan::Plan plan = plan_of_rules();
+  const plan::Plan plan = bench::plan_of_rules();
   fs::create_directories(folder);
   Stream stream;
   struct Row {

@@ -79,9 +79,7 @@ void Carried::add(const Carried& other) {
 
 ValueMap::ValueMap(const Schema& from_schema, const Type& from, const Schema& to_schema,
                    const Type& to) {
-  carries_ = from.kind == to.kind && from.element == to.element &&
-             (from.text == to.text || to.text == TextKind::Plain) &&
-             (from.element_text == to.element_text || to.element_text == TextKind::Plain);
+  carries_ = from.kind == to.kind && from.element == to.element;
   if (!carries_ || from.enumeration.is_none() || to.enumeration.is_none()) return;
   const auto& old = from_schema.enumerations[from.enumeration.index()].values;
   const auto& now = to_schema.enumerations[to.enumeration.index()].values;
@@ -130,7 +128,13 @@ void Carry::map_schema() {
       return each.symbol.name == wanted.symbol.name;
     });
     if (found.is_none()) continue;
-    ValueMap values(from_.schema, from_.schema[found].type, to_.schema, wanted.type);
+    const Type& old = from_.schema[found].type;
+    ValueMap values(from_.schema, old, to_.schema, wanted.type);
+    // A phone number is kept in a form of its own, which other texts are not in.
+    const bool same_form = (old.text == wanted.type.text || wanted.type.text == TextKind::Plain) &&
+                           (old.element_text == wanted.type.element_text ||
+                            wanted.type.element_text == TextKind::Plain);
+    if (!same_form) values = {};
     attributes_turn_ =
         attributes_turn_ || !values.is_same() || from_.schema[found].fallback != wanted.fallback;
     if (!values.carries()) continue;
@@ -172,8 +176,8 @@ void Carry::map_metrics() {
         from_.accumulators, [&](const auto& each) { return each.definition == wanted.definition; });
     if (found.is_none()) continue;
     const plan::Accumulator& old = from_.accumulators[found.index()];
-    slot.from = found.value;
     slot.values.push_back(values(old.events.type, old.field, wanted.events.type, wanted.field));
+    if (slot.values.back().carries()) slot.from = found.value;
   }
   for (const plan::Log& wanted : to_.logs) {
     Slot& slot = logs_.emplace_back();
@@ -183,10 +187,13 @@ void Carry::map_metrics() {
     const plan::Log& old = from_.logs[found.index()];
     // Columns are part of the definition.
     KOI_ASSERT(old.columns.size() == wanted.columns.size());
-    slot.from = found.value;
-    for (std::size_t i = 0; i < wanted.columns.size(); ++i)
+    bool all = true;
+    for (std::size_t i = 0; i < wanted.columns.size(); ++i) {
       slot.values.push_back(
           values(old.events.type, old.columns[i], wanted.events.type, wanted.columns[i]));
+      all = all && slot.values.back().carries();
+    }
+    if (all) slot.from = found.value;
   }
 }
 
@@ -208,12 +215,14 @@ void Carry::map_watches() {
 void Carry::map_campaigns() {
   same_leaving_.resize(to_.campaigns.size());
   Meaning old_meaning(from_), meaning(to_);
+  std::map<std::string_view, plan::CampaignId> by_name;
+  for (std::size_t i = 0; i < to_.campaigns.size(); ++i)
+    by_name.emplace(to_.campaigns[i].symbol.name, plan::CampaignId::of(i));
   for (const plan::Campaign& campaign : from_.campaigns) {
     CampaignTo& at = campaigns_.emplace_back();
-    at.campaign = find<plan::CampaignId>(to_.campaigns, [&](const plan::Campaign& each) {
-      return each.symbol.name == campaign.symbol.name;
-    });
-    if (at.campaign.is_none()) continue;
+    const auto found = by_name.find(campaign.symbol.name);
+    if (found == by_name.end()) continue;
+    at.campaign = found->second;
     const plan::Campaign& now = to_.campaigns[at.campaign.index()];
     at.same_frame = campaign.frame_size == now.frame_size &&
                     old_meaning.frame_of(campaign) == meaning.frame_of(now);
@@ -347,8 +356,7 @@ void Carry::carry_metrics(State& state) const {
     if (accumulators_[i].from >= accumulators.size()) continue;
     // By copy: definitions may stand in a plan more than once.
     core::Accumulated kept = accumulators[accumulators_[i].from];
-    if (const ValueMap& values = accumulators_[i].values[0];
-        !values.is_same() && values.carries()) {
+    if (const ValueMap& values = accumulators_[i].values[0]; !values.is_same()) {
       kept.value = values(kept.value);
       keep_if(kept.seen, [&](core::Accumulated::Seen& each) {
         each.value = values(each.value);

@@ -86,7 +86,13 @@ Result<const plan::Plan*> Deploying::plan_of(Hash128 bundle) {
   const auto known = plans_.find(bundle);
   if (known != plans_.end()) return static_cast<const plan::Plan*>(&known->second);
   KOI_LET(const Bundle read, bundles_.read(bundle));
-  KOI_LET(plan::Plan plan, compile(read));
+  auto compiled = compile(read);
+  if (!compiled)
+    return Error{compiled.error().code,
+                 compiled.error().what +
+                     "\nthe data was decided by it and cannot be read without it; deploy with the "
+                     "version of Koi that it was live under"};
+  plan::Plan plan = *std::move(compiled);
   return static_cast<const plan::Plan*>(&plans_.emplace(bundle, std::move(plan)).first->second);
 }
 
@@ -94,7 +100,10 @@ Result<std::vector<Report>> Deploying::run(const Bundle& wanted) {
   KOI_TRY(check_groups());
   KOI_TRY(compile(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
-  if (deployment_.is_under_way) KOI_TRY(finish(true));
+  if (deployment_.is_under_way)
+    KOI_TRY(finish(true));
+  else  // one that was finished may have left it
+    KOI_TRY(Rebuild::clear(site_.directory));
   if (deployment_.turns.empty() || live().bundle != name) {
     began_ = Clock::now();
     KOI_TRY(begin(name));
@@ -245,7 +254,6 @@ Result<void> Deploying::finish(bool was_broken_off) {
     }
     deployment_.is_under_way = false;
     KOI_TRY(write_deployment(site_.directory, deployment_));
-    // No one needs it any more; if it stays because of a stop here, the next one takes it away.
     KOI_TRY(Rebuild::clear(site_.directory));
   }
   report.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);

@@ -607,11 +607,13 @@ TEST(Deploy, TheFormerRulesComeBackWithTheirOwn) {
 
 // Another metric, segment and schedule, and other steps for a campaign that some are in.
 const Bundle third = trial_bundle(replaced(
-    trial_shop("metric spent = sum order.amount\nsegment rich when spent > ¥20.00\n"
-               "content hi { body \"hi\" }\n"
-               "campaign daily { class service  enter always  every day at 09:00 for rich\n"
-               "  send hi via app }\n"),
-    "wait 3 hours", "wait 2 hours"));
+    replaced(
+        trial_shop("metric spent = sum order.amount\nsegment rich when spent > ¥20.00\n"
+                   "content hi { body \"hi\" }\n"
+                   "campaign daily { class service  enter always  every day at 09:00 for rich\n"
+                   "  send hi via app }\n"),
+        "wait 3 hours", "wait 2 hours"),
+    "wait 1 day", "wait 2 days"));
 
 // What comes of a history, a deploy that is killed at a checkpoint, and then these.
 struct Ending {
@@ -658,7 +660,9 @@ TEST(Deploy, AKillBetweenAnyTwoCheckpointsLeavesTheDataWhole) {
   bool killed = false;
   const Ending whole = ending(1'000'000, false, third, &killed);
   ASSERT_FALSE(killed);
-  ASSERT_GT(whole.carried.journeys_ended.at("thank"), 1u);
+  std::uint64_t ended = 0;
+  for (const auto& [campaign, journeys] : whole.carried.journeys_ended) ended += journeys;
+  ASSERT_GT(ended, 3u);
   int kills = 0;
   for (int at = 0;; ++at) {
     for (const bool after : {false, true}) {

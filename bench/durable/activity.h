@@ -1,6 +1,8 @@
 // Activity: who comes next, drawn beforehand so that drawing costs nothing while it is measured.
 #pragma once
 
+#include <time.h>
+
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -44,6 +46,13 @@ inline std::uint64_t written_bytes() {
     std::fclose(io);
   }
   return bytes;
+}
+
+// That all threads of this process have taken.
+inline double processor_seconds() {
+  timespec taken{};
+  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &taken);
+  return static_cast<double>(taken.tv_sec) + static_cast<double>(taken.tv_nsec) / 1e9;
 }
 
 inline std::uint64_t peak_mib() {

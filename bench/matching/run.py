@@ -26,12 +26,14 @@ def make_data(reference, work):
     return data
 
 
-def build_rivals(reference, work):
+def build_rivals(reference, work, only):
     """Command lines by name; each takes DATA and R."""
     peers, commands = reference / "peers/matching", {}
     clock = ["-include", HERE / "cpu_time.h"]
     run(["g++", "-O3", "-march=native", "-std=c++20", *clock, peers / "naive.cpp", "-o", work / "naive"])
     commands["naive"] = ["taskset", "-c", "1", work / "naive"]
+    if not {"clips", "zen", "jre"} & set(only):
+        return commands
     try:
         run(["g++", "-O3", "-march=native", "-std=gnu++20", "-fpermissive", "-w", *clock,
              peers / "clips_driver.cpp", "-lclips", "-lm", "-o", work / "clips"], stderr=subprocess.DEVNULL)
@@ -62,7 +64,7 @@ def main():
     work = given.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     data = make_data(given.reference, work)
-    commands = {"koi": ["taskset", "-c", "1", given.koi.resolve()], **build_rivals(given.reference, work)}
+    commands = {"koi": ["taskset", "-c", "1", given.koi.resolve()], **build_rivals(given.reference, work, given.only)}
     commands = {name: command for name, command in commands.items() if name in given.only}
     expected = json.loads((data / "expected.json").read_text())
 

@@ -50,7 +50,9 @@ std::uint64_t bytes_of(const core::State& state) {
 }
 
 // Of a state that was not encoded yet, until it is.
-constexpr std::size_t usual_size = 256;
+constexpr std::size_t usual_size = 128;
+// How many times its bytes a state takes as a value, besides what every one takes.
+constexpr std::size_t usual_growth = 5;
 
 std::uint64_t aside_bytes(const store::Saved& saved) {
   return saved.bytes.size() + sizeof saved + 4 * block_bytes;
@@ -254,7 +256,9 @@ Result<core::State*> Customers::of(Partition partition, std::string_view custome
     KOI_LET(auto state, codec_.decode(std::string_view(entry.bytes.get(), entry.size)));
     entry.state = std::make_unique<core::State>(std::move(state));
     entry.bytes.reset();
-    entry.state_bytes = static_cast<std::uint32_t>(bytes_of(*entry.state));
+    // About; he is weighed as soon as he changes.
+    entry.changes = 0;
+    entry.state_bytes = static_cast<std::uint32_t>(sizeof(core::State) + usual_growth * entry.size);
     bytes_ += entry.state_bytes;
     value_bytes_ += entry.state_bytes;
     as_value_.push_back(slot);
@@ -274,7 +278,7 @@ void Customers::changed() {
   const std::uint32_t slot = std::exchange(at_hand_, none);
   Entry& entry = entries_[slot];
   // One input changes little of what a state takes in memory: it is weighed now and then.
-  if (entry.changes++ % 4 == 0) {
+  if (entry.changes++ % 8 == 0) {
     const auto now = static_cast<std::uint32_t>(bytes_of(*entry.state));
     bytes_ += now - std::uint64_t{entry.state_bytes};
     value_bytes_ += now - std::uint64_t{entry.state_bytes};

@@ -388,7 +388,8 @@ void Checker::campaign(std::size_t index) {
     of_group.push_back(merge(ways));
     all_ways.insert(all_ways.end(), ways.begin(), ways.end());
   }
-  if (decl.groups.empty()) report(Code::NoTrigger, decl.name.span, {decl.name.text});
+  if (decl.groups.empty() && !decl.is_broken)
+    report(Code::NoTrigger, decl.name.span, {decl.name.text});
 
   const auto visible = merge(all_ways);
   Scope scope;

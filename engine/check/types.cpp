@@ -738,14 +738,42 @@ void Checker::mixes_and_or(const ast::Or& node, SourceSpan span) {
   }
 }
 
+void Checker::missing_is_not_unequal(ExpressionId value, SourceSpan span) {
+  report(Code::MissingIsNotUnequal, span);
+  unequal_.emplace_back(span, program_[value].definition);
+}
+
+// `x != a or x is missing` says that the missing ones are meant: takes back what was found since
+// the diagnostics were `from`.
+void Checker::asked_for_missing(ExpressionId either, std::size_t from) {
+  const Expression& node = program_[either];
+  if (node.op == Op::Or) {
+    asked_for_missing(node.a, from);
+    asked_for_missing(node.b, from);
+  }
+  if (node.op != Op::IsMissing) return;
+  const auto code = lang::entry(Code::MissingIsNotUnequal).text;
+  const Hash128 asked = program_[node.a].definition;
+  const auto is_answered = [&](const Diagnostic& each) {
+    return each.code == code && std::find(unequal_.begin(), unequal_.end(),
+                                          std::pair(each.span, asked)) != unequal_.end();
+  };
+  diagnostics_.erase(std::remove_if(diagnostics_.begin() + static_cast<std::ptrdiff_t>(from),
+                                    diagnostics_.end(), is_answered),
+                     diagnostics_.end());
+}
+
 // `a or b` of conditions, or a value with a default.
 ExpressionId Checker::or_(const ast::Or& node, SourceSpan span, const Scope& scope,
                           const Want& want) {
+  const std::size_t found = diagnostics_.size();
   const ExpressionId first = expression(node.operands.front(), scope, want);
   const Kind kind = type(first).kind;
   if (kind == Kind::Bool || (kind == Kind::Missing && node.operands.size() > 2)) {
     mixes_and_or(node, span);
-    return logical(Op::Or, node.operands, span, scope);
+    const ExpressionId either = logical(Op::Or, node.operands, span, scope);
+    asked_for_missing(either, found);
+    return either;
   }
   if (kind == Kind::Missing) {
     expression(node.operands[1], scope, want);
@@ -816,7 +844,7 @@ ExpressionId Checker::compare(const ast::Compare& node, SourceSpan span, const S
       const ExpressionId id = comparison(Op::NotEqual, left, right, span);
       const auto& of = program_[id];
       if (of.op == Op::NotEqual && (type(left).optional || type(right).optional))
-        report(Code::MissingIsNotUnequal, span);
+        missing_is_not_unequal(type(left).optional ? left : right, span);
       return id;
     }
     case ast::CompareOp::Less: return comparison(Op::Less, left, right, span);
@@ -920,7 +948,7 @@ ExpressionId Checker::in(const ast::In& node, SourceSpan span, const Scope& scop
     // is false.
     const ExpressionId known = unary(Op::IsKnown, element, simple(Kind::Bool), span);
     const ExpressionId outside = unary(Op::Not, asked, simple(Kind::Bool), span);
-    report(Code::MissingIsNotUnequal, span);
+    missing_is_not_unequal(element, span);
     return binary(Op::And, known, outside, simple(Kind::Bool), span);
   }
   return unary(Op::Not, asked, simple(Kind::Bool), span);

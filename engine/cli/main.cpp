@@ -17,6 +17,7 @@ constexpr Command commands[] = {
     {"test", "Runs the tests in a program's files", add_test},
     {"run", "Feeds events from files through a program and says what it did", add_run},
     {"serve", "Takes events as they come, decides and delivers, until it is stopped", add_serve},
+    {"explain", "Tells what a diagnostic means, with a wrong and a right example", add_explain},
     {"fmt", "Brings files into the one canonical form, or translates them", add_fmt},
     {"connectors", "Lists the connectors that are built in, with their settings", add_connectors},
     {"connector", "Sends one real message, or checks a program that is a connector", add_connector},

@@ -6,8 +6,8 @@
 #include "channel/settings.h"
 #include "check/functions.h"
 #include "connectors/list.h"
-#include "lang/diagnostics.h"
 #include "lang/keywords.h"
+#include "lessons/lessons.h"
 #include "model/schema.h"
 
 namespace koi::cli {
@@ -70,33 +70,17 @@ std::string words() {
   return out;
 }
 
-// A template with its places shown as an ellipsis.
-std::string shown(std::string_view words) {
-  std::string out;
-  for (std::size_t at = 0; at < words.size(); ++at) {
-    if (words[at] == '{' && at + 2 < words.size() && words[at + 2] == '}' &&
-        std::string_view("0123456789").find(words[at + 1]) != std::string_view::npos) {
-      out += "…";
-      at += 2;
-    } else {
-      out += words[at];
-    }
-  }
-  return out;
-}
-
 std::string diagnostics() {
-  std::string out = heading(
-      "Diagnostics · 诊断",
-      "Everything that `koi check` can say, by code. An error stops a program from running; a\n"
-      "warning does not. `koi explain K0201` shows the same in a terminal.");
-  for (const lang::CatalogueEntry& each : lang::catalogue()) {
-    const bool error = each.severity == Severity::Error;
-    out += "\n## " + std::string(each.text) + "\n\n";
-    out += std::string(error ? "error" : "warning") + ": " + shown(each.english) + "\n";
-    if (!each.help_english.empty()) out += "help: " + shown(each.help_english) + "\n";
-    out += "\n" + std::string(error ? "错误：" : "警告：") + shown(each.chinese) + "\n";
-    if (!each.help_chinese.empty()) out += "建议：" + shown(each.help_chinese) + "\n";
+  std::string out = heading("Diagnostics · 诊断",
+                            "Everything that `koi check` can say, by code, with an example that is "
+                            "wrong and one that is\n"
+                            "right. The examples speak of a shop whose "
+                            "[declarations](../../engine/lessons/examples/shop.koi)\n"
+                            "are not repeated. `koi explain K0201` shows the same in a terminal.");
+  for (const lessons::Lesson& each : lessons::lessons()) {
+    out += "\n## " + std::string(each.code) + "\n\n```text\n" +
+           lessons::explain(each, Language::English) + "```\n\n```text\n" +
+           lessons::explain(each, Language::Chinese) + "```\n";
   }
   return out;
 }

@@ -933,6 +933,7 @@ struct CampaignDecl {
   Alias alias;
   std::vector<CampaignClause> clauses;
   std::vector<TriggerGroup> groups;
+  bool is_broken = false;  // a part of it could not be read, and was reported
 };
 
 // ----------------------------------------------------------------------------------------- tests

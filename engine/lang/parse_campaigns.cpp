@@ -7,7 +7,7 @@ namespace koi::lang {
 
 // The grammar takes clauses, triggers and steps in any order; here they fall into place.
 ast::CampaignDecl Builder::campaign(Grammar::CampaignDeclarationContext* ctx) {
-  ast::CampaignDecl campaign{span(ctx), name(ctx->name()), alias(ctx->alias()), {}, {}};
+  ast::CampaignDecl campaign{span(ctx), name(ctx->name()), alias(ctx->alias()), {}, {}, false};
   // A broken trigger was reported; what stands after it is not to blame for its absence.
   bool is_broken = std::any_of(broken.begin(), broken.end(), [&](SourceSpan at) {
     return at.begin >= campaign.span.begin && at.end <= campaign.span.end;
@@ -44,6 +44,7 @@ ast::CampaignDecl Builder::campaign(Grammar::CampaignDeclarationContext* ctx) {
   if (!is_broken && !campaign.groups.empty() && campaign.groups.back().steps.empty()) {
     report(Code::TriggerWithoutSteps, campaign.groups.back().span);
   }
+  campaign.is_broken = is_broken;
   return campaign;
 }
 

@@ -205,6 +205,29 @@ class Cli(unittest.TestCase):
                       ("test", program, "--coverage")):
             self.assertIn("not supported yet", self.koi(*words, status=2))
 
+    def test_fmt_writes_the_one_form_and_translates(self):
+        text = "event  visit{page:text}\nsegment s when ever visit  # who came\n"
+        form = "event visit { page: text }\nsegment s when ever visit  # who came\n"
+        path = self.file("a.koi", text)
+        self.assertEqual(self.koi("fmt", "a.koi", "--check", status=1), "a.koi\n")
+        self.assertEqual(path.read_text(), text)
+        self.assertEqual(self.koi("fmt", "a.koi", "--stdout"), form)
+        self.assertEqual(self.koi("fmt"), "")
+        self.assertEqual(path.read_text(), form)
+        self.assertEqual(self.koi("fmt", "--check", "."), "")
+        self.koi("fmt", "a.koi", "--lang", "zh")
+        self.assertEqual(path.read_text(), "事件 visit ｛ page：文本 ｝\n人群 s 当 曾经 visit  # who came\n")
+        self.koi("fmt", "a.koi", "--lang", "en")
+        self.assertEqual(path.read_text(), form)
+        broken = self.file("b.koi", "event { \n")
+        self.assertIn("error[K0101]", self.koi("fmt", ".", status=1))
+        self.assertEqual(broken.read_text(), "event { \n")
+
+    def test_explain_tells_a_code_in_both_languages(self):
+        self.assertIn("Right:", self.koi("explain", "K0201"))
+        self.assertIn("正确的写法：", self.koi("explain", "k0201", "--lang", "zh"))
+        self.assertIn("there is no code `K0299`", self.koi("explain", "K0299", status=2))
+
     def test_a_full_disk_and_a_closed_pipe_are_told(self):
         program = self.program()
         self.assertIn("cannot be written", self.koi("run", program, "--events", "p/events.ndjson", "--effects", "/dev/full", status=2))

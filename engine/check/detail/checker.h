@@ -194,6 +194,8 @@ class Checker {
   bool reads_history(ExpressionId root) const;
   ExpressionId fit_list(ExpressionId id, const Type& element);
   void mixes_and_or(const ast::Or& node, SourceSpan span);
+  void missing_is_not_unequal(ExpressionId value, SourceSpan span);
+  void asked_for_missing(ExpressionId either, std::size_t from);
   bool is_constant(ExpressionId id) const { return facts_[id.index()].constant; }
 
   // Building.
@@ -297,6 +299,8 @@ class Checker {
   Language language_;
   Program program_;
   std::vector<Diagnostic> diagnostics_;
+  // Where K0505 was said, and of what.
+  std::vector<std::pair<SourceSpan, Hash128>> unequal_;
 
   std::vector<Declared> declared_;
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_name_;

@@ -14,7 +14,7 @@ struct Say {
   std::string operator()(const Deferred& o) const {
     return with(o.wait ? "deferred for " + koi::to_string(*o.wait) : "deferred", o.why);
   }
-  static std::string with(std::string what, const std::string& why) {
+  static std::string with(const std::string& what, const std::string& why) {
     return why.empty() ? what : what + ": " + why;
   }
 };

@@ -90,7 +90,7 @@ Result<Secret> secret_of(const std::string& reference) {
       return Error{"secret", "the file " + quoted(path) + " cannot be read; does it exist?"};
     text.resize(static_cast<std::size_t>(file.gcount()));
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    if (text.empty() || text.size() > 64 * 1024)
+    if (text.empty() || text.size() > std::size_t{64} * 1024)
       return Error{"secret", "the file " + quoted(path) + " is empty or longer than 64 KiB"};
     return Secret(std::move(text));
   }

@@ -35,11 +35,11 @@ Given good() {
   setenv("KOI_TEST_SECRET", "hush", 1);
   return {{"url", "https://example.com/hook"}, {"secret", "env:KOI_TEST_SECRET"}};
 }
-std::string error_of(Given given) {
+std::string error_of(const Given& given) {
   const auto settings = Settings::read(all, given);
   return settings ? "no error" : settings.error().what;
 }
-std::string error_with(std::string name, GivenValue value) {
+std::string error_with(const std::string& name, GivenValue value) {
   Given given = good();
   given[name] = std::move(value);
   return error_of(given);

@@ -17,7 +17,6 @@ namespace koi::compile {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 // The plan of a good program, or what is wrong with it.
 struct Outcome {
@@ -79,7 +78,7 @@ TEST(CompileGolden, EachProgramGivesItsPlan) {
     if (write)
       std::ofstream(path, std::ios::binary) << input << ruler << got;
     else
-      EXPECT_EQ(text, input + ruler + got);
+      EXPECT_EQ(text, std::string(input).append(ruler).append(got));
   }
 }
 

@@ -74,7 +74,7 @@ TEST_F(Expressions, MoneyAndNumbersAreExactAndRoundHalfToEven) {
 }
 
 TEST_F(Expressions, RoundGoesToTheNearestWholeAndFloorDown) {
-  const auto round = [&](Value v, Op op) {
+  const auto round = [&](const Value& v, Op op) {
     return value(made.node(op, Kind::Int, 0, made.constant(v)));
   };
   EXPECT_EQ(round(Value::number({2'500'000}), Op::Round), Value::integer(3));

@@ -73,7 +73,7 @@ struct Life {
   // Small enough that states come and go, and checkpoints happen, in the time that a life has.
   static Settings settings() {
     Settings settings;
-    settings.budget = groups.count * 60'000;
+    settings.budget = std::uint64_t{groups.count} * 60'000;
     settings.longest_batch = 50;
     settings.longest_queue = 200;
     settings.timers_at_once = 20;

@@ -478,11 +478,11 @@ Result<void> Writers::checkpoint(store::Group number) {
   Customers& customers = group.writer.customers();
   Frozen frozen = freeze(group.writer, number, group.store_epoch, world_.deeds);
   group.times.begin();
-  const auto written = write(frozen, world_.journal, world_.store,
-                             [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
-                               customers.take(which, into);
-                               return Result<void>();
-                             });
+  auto written = write(frozen, world_.journal, world_.store,
+                       [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
+                         customers.take(which, into);
+                         return Result<void>();
+                       });
   settle(group, {written.has_value(), std::move(frozen.changed)});
   if (written) group.stored = frozen.position;
   return written;

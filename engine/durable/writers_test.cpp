@@ -93,7 +93,7 @@ struct Deployment {
 // So small that hardly anybody stays in memory.
 Settings tight() {
   Settings settings;
-  settings.budget = groups.count * 6000;
+  settings.budget = std::uint64_t{groups.count} * 6000;
   settings.longest_batch = 20;
   settings.timers_at_once = 7;
   return settings;
@@ -530,7 +530,7 @@ TEST(Writers, OfManyThreadsComeToTheSameAsAPlainRun) {
   };
   deployment.now = world.clock();
   Settings settings = tight();
-  settings.budget = groups.count * 40'000;
+  settings.budget = std::uint64_t{groups.count} * 40'000;
   settings.checkpoints = {std::chrono::milliseconds(20), 40, std::chrono::milliseconds(30)};
   const auto writers = *Writers::open(world, settings);
   writers->start([](const Error& error) { ADD_FAILURE() << error.what; });

@@ -38,7 +38,7 @@ Result<void> Deployment::begin_sending() {
   deliveries_.submit_with([this](durable::Given input, std::function<void(Result<void>)> done) {
     return writers_->submit(
         {std::move(input)},
-        [done = std::move(done)](Result<std::vector<durable::Answer>> answers) {
+        [done = std::move(done)](const Result<std::vector<durable::Answer>>& answers) {
           done(answers ? Result<void>() : Result<void>(answers.error()));
         },
         durable::Lane::Inner);

@@ -117,7 +117,7 @@ Door::Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers
       directory_(plan.schema, links),
       figures_(std::make_shared<Figures>()) {}
 
-void Door::take(std::string_view body, bool is_lines, Answer answer) {
+void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
   const auto events = events_of(body, is_lines);
   if (events.size() > most_events)
     return answer(Error{"too_many", "one request carries at most " + std::to_string(most_events) +

@@ -48,7 +48,7 @@ class Door {
   // and whatever stops the writers. Called once, on any thread; what is rejected is not kept
   // whatever is answered for the others.
   using Answer = std::function<void(Result<std::vector<LineResult>>)>;
-  void take(std::string_view body, bool is_lines, Answer answer);
+  void take(std::string_view body, bool is_lines, const Answer& answer);
 
   // The customer that `kind:value` or an id stands for.
   Result<std::string> customer_of(std::string_view subject);

@@ -27,7 +27,7 @@ bool Reception::enqueue(Job job) {
   return true;
 }
 
-void Reception::take(std::string body, bool is_lines, Door::Answer answer) {
+void Reception::take(std::string body, bool is_lines, const Door::Answer& answer) {
   if (bytes_ + body.size() > most_bytes_ && bytes_ > 0)
     return answer(Error{"busy",
                         "more requests wait than can be taken; send this one again a "
@@ -40,7 +40,8 @@ void Reception::take(std::string body, bool is_lines, Door::Answer answer) {
     answer(Error{"stopping", "this server is stopping and takes nothing more"});
 }
 
-void Reception::customer_of(std::string subject, std::function<void(Result<std::string>)> answer) {
+void Reception::customer_of(std::string subject,
+                            const std::function<void(Result<std::string>)>& answer) {
   if (!enqueue({std::move(subject), false, {}, answer}))
     answer(Error{"stopping", "this server is stopping and shows nothing more"});
 }

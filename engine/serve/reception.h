@@ -24,9 +24,9 @@ class Reception {
 
   // As Door::take, later and on another thread. Errors beside the door's: "busy" where too much
   // waits here or to be delivered, "stopping". Thread-safe.
-  void take(std::string body, bool is_lines, Door::Answer answer);
+  void take(std::string body, bool is_lines, const Door::Answer& answer);
   // As Door::customer_of.
-  void customer_of(std::string subject, std::function<void(Result<std::string>)> answer);
+  void customer_of(std::string subject, const std::function<void(Result<std::string>)>& answer);
 
   std::size_t waiting_bytes() const { return bytes_; }  // thread-safe
 

@@ -123,7 +123,7 @@ class DeliveriesTest : public ::testing::Test {
 
 TEST_F(DeliveriesTest, StayOpenUntilTheirReceiptIsAnInput) {
   std::vector<std::uint64_t> handed;
-  deliveries_.hand_over_to([&](std::vector<runtime::Send> sends) {
+  deliveries_.hand_over_to([&](const std::vector<runtime::Send>& sends) {
     for (const auto& send : sends) handed.push_back(send.delivery.key.low);
   });
   deliveries_.take(group_, deeds(sent(1, ann_, 0), sent(2, ann_, 1)));
@@ -208,7 +208,9 @@ TEST_F(DeliveriesTest, AttemptsAreInputsBeforeTheyAreMade) {
   });
   deliveries_.take(group_, deeds(sent(1, ann_, 0)));
   std::vector<std::string> heard;
-  const auto hear = [&](Result<void> done) { heard.push_back(done ? "go" : done.error().code); };
+  const auto hear = [&](const Result<void>& done) {
+    heard.push_back(done ? "go" : done.error().code);
+  };
   deliveries_.attempting({7, 1}, 1, hear);
   EXPECT_THAT(heard, IsEmpty());
   ASSERT_EQ(inputs.size(), 1u);

@@ -34,6 +34,10 @@ class SeenIds {
   void insert_at_minute(std::uint64_t hash, std::uint32_t minute);
   static std::uint32_t minute_of(Timestamp time);
   const void* data() const { return slots_.data(); }
+  // Asks the memory for the place of an id among many.
+  void prefetch(std::uint64_t hash) const {
+    if (homes_ != 0) __builtin_prefetch(slots_.data() + home_of(hash));
+  }
 
   friend bool operator==(const SeenIds& a, const SeenIds& b);
 

@@ -117,8 +117,16 @@ std::uint32_t Customers::find(std::uint64_t place, std::string_view customer) co
   }
 }
 
-void Customers::prefetch(std::uint64_t place, int step) const {
-  place |= in_use;
+// By the index alone: almost never is it another one who is there.
+bool Customers::is_likely_there(std::uint64_t place) const {
+  const std::size_t mask = index_.size() - 1;
+  for (std::size_t at = place & mask; index_[at & mask].slot != none; ++at)
+    if (index_[at & mask].tag == tag_of(place)) return true;
+  return false;
+}
+
+void Customers::prefetch(const Wanted& wanted, int step) const {
+  const std::uint64_t place = wanted.place | in_use;
   const Pointer& pointer = index_[place & (index_.size() - 1)];
   if (step == 0) return __builtin_prefetch(&pointer);
   if (pointer.slot == none || pointer.tag != tag_of(place)) return;
@@ -129,7 +137,10 @@ void Customers::prefetch(std::uint64_t place, int step) const {
       __builtin_prefetch(static_cast<const char*>(begin) + i * cache_line);
   };
   if (step == 1) return lines(&entry, 2);
-  if (entry.state) return core::prefetch(*entry.state, step - 2);
+  if (entry.state) {
+    if (step == 4) entry.state->seen.prefetch(wanted.id);
+    return core::prefetch(*entry.state, step - 2);
+  }
   if (step == 2) return lines(entry.bytes.get(), 2);
 }
 
@@ -225,7 +236,7 @@ Result<void> Customers::bring_all(std::span<const Wanted> wanted) {
   for (const Wanted& each : wanted) __builtin_prefetch(&index_[(each.place | in_use) & mask]);
   missing_.clear();
   for (const Wanted& each : wanted)
-    if (find(each.place | in_use, each.customer) == none) missing_.push_back(each);
+    if (!is_likely_there(each.place | in_use)) missing_.push_back(each);
   if (missing_.empty()) return {};
   std::sort(missing_.begin(), missing_.end(), [](const Wanted& a, const Wanted& b) {
     return std::tie(a.place, a.customer) < std::tie(b.place, b.customer);
@@ -375,7 +386,9 @@ void Customers::cool(Entry& entry) {
 }
 
 void Customers::make_room() {
-  for (int step = 0; value_bytes_ > value_budget_ && step < steps_at_once; ++step) {
+  // Values may fill what bytes leave.
+  for (int step = 0;
+       value_bytes_ > value_budget_ && bytes_ > budget_ / 8 * 7 && step < steps_at_once; ++step) {
     const std::uint32_t slot = as_value_.front();
     as_value_.pop_front();
     Entry& entry = entries_[slot];

@@ -28,6 +28,7 @@ struct Wanted {
   std::uint64_t place = 0;  // of store::place_of
   Partition partition = 0;
   std::string_view customer;
+  std::uint64_t id = 0;  // hash of the event's that he is wanted for
 };
 
 // A changed customer, as a checkpoint finds him again.
@@ -58,9 +59,9 @@ class Customers {
   Result<void> bring_all(std::span<const Wanted> wanted);
 
   // Asks the memory for a customer whom of() will be asked for soon, in steps some inputs apart: a
-  // million customers are in no cache. `place` is of store::place_of.
+  // million customers are in no cache.
   static constexpr int prefetch_steps = 5;
-  void prefetch(std::uint64_t place, int step) const;
+  void prefetch(const Wanted& wanted, int step) const;
 
   // The first timer of the group due before that instant, as Timers::next.
   Result<const store::Due*> next_timer(Timestamp before) { return timers_.next(before); }
@@ -105,6 +106,7 @@ class Customers {
   static constexpr std::uint32_t none = UINT32_MAX;
 
   std::uint32_t find(std::uint64_t place, std::string_view customer) const;
+  bool is_likely_there(std::uint64_t place) const;
   Result<std::uint32_t> bring(Partition partition, std::uint64_t place, std::string_view customer);
   Result<std::uint32_t> keep(Partition partition, std::uint64_t place, std::string_view customer,
                              const std::optional<std::string>& loaded);

@@ -55,7 +55,9 @@ Result<void> Writer::step(const Batch& batch) {
   for (const auto& items : batch.parts)
     for (const Item& item : items) {
       const std::string_view customer = customer_of(item.given);
-      wanted_.push_back({store::place_of(item.partition, customer), item.partition, customer});
+      const auto* event = std::get_if<Event>(&item.given);
+      wanted_.push_back({store::place_of(item.partition, customer), item.partition, customer,
+                         event ? event->id_hash() : 0});
     }
   KOI_TRY(customers_.bring_all(wanted_));
   std::size_t at = 0;
@@ -78,7 +80,7 @@ void Writer::look_ahead(std::size_t at) const {
   for (int step = 0; step < Customers::prefetch_steps; ++step) {
     const std::size_t ahead =
         at + apart * static_cast<std::size_t>(Customers::prefetch_steps - step);
-    if (ahead < wanted_.size()) customers_.prefetch(wanted_[ahead].place, step);
+    if (ahead < wanted_.size()) customers_.prefetch(wanted_[ahead], step);
   }
 }
 

@@ -118,19 +118,20 @@ std::uint32_t Customers::find(std::uint64_t place, std::string_view customer) co
 }
 
 // By the index alone: almost never is it another one who is there.
-bool Customers::is_likely_there(std::uint64_t place) const {
+std::uint32_t Customers::likely_slot(std::uint64_t place) const {
   const std::size_t mask = index_.size() - 1;
-  for (std::size_t at = place & mask; index_[at & mask].slot != none; ++at)
-    if (index_[at & mask].tag == tag_of(place)) return true;
-  return false;
+  for (std::size_t at = place & mask;; ++at) {
+    const Pointer& pointer = index_[at & mask];
+    if (pointer.slot == none || pointer.tag == tag_of(place)) return pointer.slot;
+  }
 }
 
 void Customers::prefetch(const Wanted& wanted, int step) const {
   const std::uint64_t place = wanted.place | in_use;
-  const Pointer& pointer = index_[place & (index_.size() - 1)];
-  if (step == 0) return __builtin_prefetch(&pointer);
-  if (pointer.slot == none || pointer.tag != tag_of(place)) return;
-  const Entry& entry = entries_[pointer.slot];
+  if (step == 0) return __builtin_prefetch(&index_[place & (index_.size() - 1)]);
+  const std::uint32_t slot = likely_slot(place);
+  if (slot == none) return;
+  const Entry& entry = entries_[slot];
   constexpr std::size_t cache_line = 64;
   const auto lines = [](const void* begin, std::size_t count) {
     for (std::size_t i = 0; i < count; ++i)
@@ -236,7 +237,7 @@ Result<void> Customers::bring_all(std::span<const Wanted> wanted) {
   for (const Wanted& each : wanted) __builtin_prefetch(&index_[(each.place | in_use) & mask]);
   missing_.clear();
   for (const Wanted& each : wanted)
-    if (!is_likely_there(each.place | in_use)) missing_.push_back(each);
+    if (likely_slot(each.place | in_use) == none) missing_.push_back(each);
   if (missing_.empty()) return {};
   std::sort(missing_.begin(), missing_.end(), [](const Wanted& a, const Wanted& b) {
     return std::tie(a.place, a.customer) < std::tie(b.place, b.customer);

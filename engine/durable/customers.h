@@ -106,7 +106,7 @@ class Customers {
   static constexpr std::uint32_t none = UINT32_MAX;
 
   std::uint32_t find(std::uint64_t place, std::string_view customer) const;
-  bool is_likely_there(std::uint64_t place) const;
+  std::uint32_t likely_slot(std::uint64_t place) const;
   Result<std::uint32_t> bring(Partition partition, std::uint64_t place, std::string_view customer);
   Result<std::uint32_t> keep(Partition partition, std::uint64_t place, std::string_view customer,
                              const std::optional<std::string>& loaded);

@@ -282,6 +282,14 @@ void Lexer::sign(const Peek& first) {
     case '!':
       if (second.c == '=') return emit(Kind::NOT_EQUAL, begin, second.next);
       break;
+    case 0x201D:
+      // It can only end the text around an insertion that is not closed.
+      if (open_lines_ == 1 && open_.size() > 1 && open_.back().what == Open::What::Insertion &&
+          open_[open_.size() - 2].closing == first.c) {
+        at_ = first.next;
+        return unclosed_line();
+      }
+      break;
     case 0xA5:
     case '$':
     case 0x20AC:

@@ -79,7 +79,13 @@ Identifiers::~Identifiers() = default;
 Result<std::unique_ptr<Identifiers>> Identifiers::open(const Directory& directory) {
   const auto file = directory.path() / "identifiers.db";
   KOI_LET(auto db, detail::open(file, format));
-  return std::unique_ptr<Identifiers>(new Identifiers(std::make_unique<Impl>(file, std::move(db))));
+  return detail::guarded(file, [&]() -> Result<std::unique_ptr<Identifiers>> {
+    // A process that was killed in the middle of a commit leaves a link that is found and not
+    // synced: an event would follow it, and a power cut take it away. Copying syncs the log first.
+    detail::copy_log(*db);
+    return std::unique_ptr<Identifiers>(
+        new Identifiers(std::make_unique<Impl>(file, std::move(db))));
+  });
 }
 
 Result<std::optional<std::string>> Identifiers::find(std::string_view key) {

@@ -1,0 +1,55 @@
+// Clients: those who send events. They know only what was acknowledged, and send again what was
+// not; they also send again what was, in another order, late, ahead of time, and nonsense.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.h"
+#include "chance.h"
+#include "record.h"
+#include "serve/door.h"
+
+namespace koi::simulator {
+
+// One event as its source has it.
+struct Told {
+  std::string id;
+  std::string rest;               // of its JSON, behind its id; all of it where it is no good
+  bool is_good = true;            // the door should take it
+  std::vector<serve::Came> came;  // each answer that reached the client
+  std::uint32_t sendings = 0;
+  bool is_safe() const { return !came.empty(); }
+};
+
+class Clients {
+ public:
+  // With `changes_ids` an event gets another id with each sending: `e1#2`.
+  Clients(Chance chance, Record& record, bool changes_ids);
+
+  // An event that has just happened.
+  void make(Timestamp now);
+  // Some events to send together: new ones, unanswered ones, now and then answered ones.
+  std::vector<std::size_t> choose();
+  // Those that are not answered, at most `limit`.
+  std::vector<std::size_t> unanswered(std::size_t limit) const;
+  std::string body(const std::vector<std::size_t>& which, bool is_lines);
+  void answered(const std::vector<std::size_t>& which, const std::vector<serve::LineResult>& came);
+
+  const std::vector<Told>& told() const { return told_; }
+
+ private:
+  std::string subject();
+  std::string data(std::string& type);
+  std::string phone(std::uint64_t person) const;
+
+  Chance chance_;
+  Record& record_;
+  bool changes_ids_;
+  std::uint64_t people_;
+  std::vector<Told> told_;
+};
+
+}  // namespace koi::simulator

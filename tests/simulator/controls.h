@@ -1,0 +1,67 @@
+// Control: one rule that is left out, to see that the checkers notice.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace koi::simulator {
+
+enum class Control : std::uint8_t {
+  None,
+  // of the journal
+  AnswersBeforeTheSync,   // its syncs do nothing
+  AnswersBeforeTheWrite,  // a batch is written when the next one comes
+  ReceiptsUnwritten,      // they are stepped, and the journal has something else in their place
+  AttemptsUnwritten,
+  // of checkpoints
+  CheckpointAhead,           // they say that they hold what is committed, though not stepped
+  CheckpointWithoutDeeds,    // what is open is not kept
+  CheckpointWithoutStamp,    // the clock of the journal is not kept
+  CheckpointWithoutChanges,  // one customer of each is left out
+  // of the door
+  LinksUnsynced,  // an event is journalled before its links are durable
+  // of sources
+  IdsChanged,  // an event gets a new id with each sending
+  // of the outbox
+  AskFirst,
+  NeverTwice,
+  RecordFirst,
+  NotAfter,
+};
+
+struct NamedControl {
+  Control control;
+  std::string_view name;
+};
+inline constexpr std::array<NamedControl, 15> controls{{
+    {Control::None, "none"},
+    {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
+    {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
+    {Control::ReceiptsUnwritten, "receipts_unwritten"},
+    {Control::AttemptsUnwritten, "attempts_unwritten"},
+    {Control::CheckpointAhead, "checkpoint_ahead"},
+    {Control::CheckpointWithoutDeeds, "checkpoint_without_deeds"},
+    {Control::CheckpointWithoutStamp, "checkpoint_without_stamp"},
+    {Control::CheckpointWithoutChanges, "checkpoint_without_changes"},
+    {Control::LinksUnsynced, "links_unsynced"},
+    {Control::IdsChanged, "ids_changed"},
+    {Control::AskFirst, "ask_first"},
+    {Control::NeverTwice, "never_twice"},
+    {Control::RecordFirst, "record_first"},
+    {Control::NotAfter, "not_after"},
+}};
+
+inline std::optional<Control> control_of(std::string_view name) {
+  for (const NamedControl& each : controls)
+    if (each.name == name) return each.control;
+  return std::nullopt;
+}
+inline std::string_view name_of(Control control) {
+  for (const NamedControl& each : controls)
+    if (each.control == control) return each.name;
+  return {};
+}
+
+}  // namespace koi::simulator

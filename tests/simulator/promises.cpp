@@ -1,0 +1,253 @@
+#include "promises.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "core/codec.h"
+
+namespace koi::simulator {
+
+namespace {
+
+using plan::CampaignClass;
+
+std::string told(const plan::Plan& plan, const Decided& send) {
+  return plan.contents[send.effect.content.index()].name + " to " + send.customer + " at " +
+         koi::to_string(send.effect.time, utc()) + " (group " + std::to_string(send.group) +
+         ", position " + std::to_string(send.position) + ", " + to_hex(send.effect.key) + ")";
+}
+
+CampaignClass class_of(const plan::Plan& plan, const Decided& send) {
+  return plan.campaigns[send.effect.campaign.index()].campaign_class;
+}
+
+// --- What was decided
+// -----------------------------------------------------------------------------
+
+void check_caps(const plan::Plan& plan, const std::vector<const Decided*>& sends,
+                const Replay& replay, Record& record) {
+  const Zone& zone = *plan.policy.zone;
+  for (const plan::Cap& cap : plan.policy.caps) {
+    std::vector<const Decided*> counted;
+    for (const Decided* send : sends) {
+      const bool concerns = cap.campaign_class ? class_of(plan, *send) == *cap.campaign_class
+                                               : send->effect.channel == cap.channel;
+      const auto receipt = replay.receipts.find(send->effect.key);
+      const bool failed =
+          receipt != replay.receipts.end() && receipt->second.failure != Failure::None;
+      if (concerns && !failed) counted.push_back(send);
+    }
+    for (std::size_t i = cap.limit; i < counted.size(); ++i) {
+      const Timestamp first = counted[i - cap.limit]->effect.time, last = counted[i]->effect.time;
+      bool is_over = last < add(first, cap.per, zone);
+      if (cap.calendar == plan::Cap::Calendar::Day)
+        is_over = zone.local(first).date == zone.local(last).date;
+      else if (cap.calendar != plan::Cap::Calendar::None)
+        continue;
+      if (is_over) record.breach("beyond a cap: " + told(plan, *counted[i]));
+    }
+  }
+}
+
+void check_consent(const plan::Plan& plan, const std::vector<const Decided*>& sends,
+                   const std::vector<const SaidOfConsent*>& said, Record& record) {
+  for (const Decided* send : sends) {
+    if (class_of(plan, *send) != CampaignClass::Marketing) continue;
+    const SaidOfConsent* last = nullptr;
+    bool is_here = false;
+    for (const SaidOfConsent* each : said) {
+      is_here = is_here || each->position == send->position;
+      if (each->position < send->position && (!last || last->at <= each->at)) last = each;
+    }
+    if (is_here) continue;  // decided by that very input, or just before it
+    if (last && !last->granted) record.breach("after he unsubscribed: " + told(plan, *send));
+    if (!last && plan.policy.consent_required[static_cast<std::size_t>(CampaignClass::Marketing)])
+      record.breach("without consent: " + told(plan, *send));
+  }
+}
+
+void check_quiet_hours(const plan::Plan& plan, const std::vector<const Decided*>& sends,
+                       Record& record) {
+  if (!plan.policy.quiet) return;
+  const auto [from, to, drop] = *plan.policy.quiet;
+  for (const Decided* send : sends) {
+    if (class_of(plan, *send) == CampaignClass::Transactional) continue;
+    const TimeOfDay time = plan.policy.zone->local(send->effect.time).time;
+    const bool is_quiet = from < to ? from <= time && time < to : from <= time || time < to;
+    if (is_quiet) record.breach("in quiet hours: " + told(plan, *send));
+  }
+}
+
+// --- Where a deployment stands
+// ----------------------------------------------------------------------
+
+void check_states(const plan::Plan& plan, const Replay& replay, durable::Writers& writers,
+                  Record& record) {
+  for (std::size_t group = 0; group < replay.ends.size(); ++group) {
+    const store::Position at = writers.writer(static_cast<store::Group>(group)).position();
+    if (at != replay.ends[group])
+      record.breach("group " + std::to_string(group) + " stands at " + std::to_string(at) +
+                    ", and its journal ends at " + std::to_string(replay.ends[group]));
+  }
+  for (const auto& [id, expected] : replay.customers) {
+    writers.look(id, [&, &id = id, &expected = expected](Result<const core::State*> seen) {
+      if (!seen) return record.breach("customer " + id + " cannot be shown: " + seen.error().what);
+      const bool is_there = *seen != nullptr;
+      if (is_there != expected.begun) {
+        record.breach("customer " + id + (is_there ? " should not be" : " is gone"));
+      } else if (is_there && (**seen != expected ||
+                              core::encode(plan, **seen) != core::encode(plan, expected))) {
+        record.breach("customer " + id + " is not what the journal leads to");
+      }
+    });
+  }
+}
+
+void check_open(const plan::Plan& plan, const Replay& replay, serve::Deliveries& deliveries,
+                Record& record) {
+  const auto open = deliveries.take_open();
+  if (!open) return record.breach("what is open cannot be had: " + open.error().what);
+  std::map<Hash128, bool> is_attempted;
+  for (const auto& each : *open) is_attempted[each.send.delivery.key] = each.attempted;
+  if (is_attempted.size() != open->size() || deliveries.open() != open->size())
+    record.breach("deliveries are open twice");
+  std::size_t expected = 0;
+  for (const auto& [key, send] : replay.sends) {
+    if (replay.receipts.contains(key)) continue;
+    ++expected;
+    const auto found = is_attempted.find(key);
+    if (found == is_attempted.end())
+      record.breach("forgotten: " + told(plan, send));
+    else if (found->second != replay.attempted.contains(key))
+      record.breach("whether it was attempted is not known any more: " + told(plan, send));
+  }
+  if (expected < is_attempted.size())
+    record.breach(std::to_string(is_attempted.size() - expected) +
+                  " deliveries are open that have their receipt, or no cause");
+}
+
+void check_figures(const Replay& replay, const serve::Deliveries& deliveries, Record& record) {
+  const auto same = [](const runtime::CampaignFigures& a, const runtime::CampaignFigures& b) {
+    return a.entered == b.entered && a.left == b.left && a.goals == b.goals && a.sent == b.sent &&
+           a.set == b.set && a.refused == b.refused;
+  };
+  auto expected = replay.figures;
+  for (const auto& [campaign, figures] : deliveries.figures())
+    if (!same(figures, expected[campaign]))
+      record.breach("the figures of " + campaign + " are not the journal's");
+}
+
+void check_links(const Replay& replay, store::Identifiers& identifiers, Record& record) {
+  for (const auto& [key, owner] : replay.owners) {
+    const auto found = identifiers.find(key);
+    if (!found) return record.breach("identifiers cannot be read: " + found.error().what);
+    if (!*found || **found != owner)
+      record.breach("an identifier of " + owner +
+                    (*found ? " is now " + **found + "'s" : std::string(" is forgotten")));
+  }
+}
+
+}  // namespace
+
+void check_decisions(const plan::Plan& plan, const Replay& replay, Record& record) {
+  std::map<std::string, std::vector<const Decided*>> sends;
+  for (const Hash128 key : replay.sends_in_order) {
+    const Decided& send = replay.sends.at(key);
+    sends[send.customer].push_back(&send);
+  }
+  std::map<std::string, std::vector<const SaidOfConsent*>> said;
+  for (const SaidOfConsent& each : replay.consents) said[each.customer].push_back(&each);
+  for (const auto& [customer, of_customer] : sends) {
+    check_caps(plan, of_customer, replay, record);
+    check_consent(plan, of_customer, said[customer], record);
+    check_quiet_hours(plan, of_customer, record);
+  }
+  for (const plan::Campaign& campaign : plan.campaigns) {
+    if (campaign.enter.how != plan::Enter::How::Once || campaign.enter.key) continue;
+    for (const auto& [who, times] : replay.entries)
+      if (who.first == campaign.symbol.name && times > 1)
+        record.breach(who.second + " entered " + who.first + " more than once");
+  }
+}
+
+namespace {
+std::string said(const std::vector<core::Standing>& standings) {
+  static constexpr std::array names{"applied", "late", "too late", "duplicate"};
+  std::string all;
+  for (const core::Standing standing : standings)
+    all += std::string(all.empty() ? "" : ", ") + names[static_cast<std::size_t>(standing)];
+  return all;
+}
+}  // namespace
+
+void check_answers(const Replay& replay, const Clients& clients, Record& record) {
+  const auto is_applied = [](core::Standing standing) {
+    return standing == core::Standing::Applied || standing == core::Standing::Late;
+  };
+  for (const auto& [id, standings] : replay.standings)
+    if (std::count_if(standings.begin(), standings.end(), is_applied) > 1)
+      record.breach("event " + id + " is applied more than once");
+  for (const Told& told : clients.told()) {
+    if (!told.is_good) continue;
+    const auto found = replay.standings.find(told.id);
+    if (told.is_safe() && found == replay.standings.end()) {
+      record.breach("event " + told.id + " was acknowledged and is not in the journal");
+      continue;
+    }
+    const auto has = [&](auto predicate) {
+      return std::any_of(found->second.begin(), found->second.end(), predicate);
+    };
+    for (const serve::Came came : told.came) {
+      const bool is_true = came == serve::Came::Accepted ? has(is_applied)
+                           : came == serve::Came::Duplicate
+                               ? has([](auto s) { return s == core::Standing::Duplicate; })
+                               : has([](auto s) { return s == core::Standing::TooLate; });
+      if (!is_true)
+        record.breach("event " + told.id + " was answered as " + std::string(serve::name_of(came)) +
+                      ", and the journal says " + said(found->second));
+    }
+  }
+}
+
+void check_standing(const plan::Plan& plan, const Replay& replay, serve::Deployment& deployment,
+                    store::Identifiers& identifiers, Record& record) {
+  check_states(plan, replay, deployment.writers(), record);
+  check_open(plan, replay, deployment.deliveries(), record);
+  check_figures(replay, deployment.deliveries(), record);
+  check_links(replay, identifiers, record);
+}
+
+void check_providers(const plan::Plan& plan, const Replay& replay, const Providers& providers,
+                     Record& record) {
+  for (const auto& [key, carried] : providers.carried()) {
+    const auto found = replay.sends.find(key);
+    if (found == replay.sends.end()) {
+      record.breach(to_hex(key) + " reached a provider, and nothing in the journal leads to it");
+      continue;
+    }
+    const Decided& send = found->second;
+    const core::Effect& effect = send.effect;
+    const plan::Channel& channel = plan.channels[effect.channel.index()];
+    if (carried.calls > 0) {
+      const Delivery& had = carried.delivery;
+      const bool is_same = had.customer == send.customer && had.channel == channel.symbol.name &&
+                           had.campaign == plan.campaigns[effect.campaign.index()].symbol.name &&
+                           had.content == plan.contents[effect.content.index()].name &&
+                           had.title == effect.text->title && had.body == effect.text->body &&
+                           had.link == effect.text->link && had.not_after == effect.not_after &&
+                           (!channel.reach_by || (had.addresses.size() == 1 &&
+                                                  had.addresses[0].value == effect.text->address));
+      if (!is_same) record.breach("delivered otherwise than decided: " + told(plan, send));
+    }
+    const auto receipt = replay.receipts.find(key);
+    if (receipt == replay.receipts.end()) continue;
+    if (receipt->second.failure != Failure::None && carried.effects > 0)
+      record.breach("said to have failed, and the person has it: " + told(plan, send));
+    if (receipt->second.failure == Failure::None && carried.effects == 0 && !carried.is_unclear &&
+        carried.calls > 0)
+      record.breach("said to be delivered, and it surely is not: " + told(plan, send));
+  }
+}
+
+}  // namespace koi::simulator

@@ -1,0 +1,89 @@
+#include "seams.h"
+
+#include "durable/checkpoint.h"
+#include "durable/input.h"
+
+namespace koi::simulator {
+
+namespace {
+
+// An input of which nothing follows: an attempt at something that nobody sent.
+std::string blank() { return durable::encode(durable::Given(durable::AttemptFor{"nobody", {}})); }
+
+// The kinds of input by how they begin: what stands behind it is the plan's affair.
+char kind_of(const durable::Given& given) { return durable::encode(given).front(); }
+
+}  // namespace
+
+Result<std::vector<store::Position>> JournalSeam::append(std::span<const store::Appended> batches) {
+  if (control_ == Control::AnswersBeforeTheWrite) return hold(batches);
+  if (control_ != Control::ReceiptsUnwritten && control_ != Control::AttemptsUnwritten)
+    return real_.append(batches);
+  static const char receipt = kind_of(durable::ReceiptFor{"nobody", {}});
+  static const char attempt = kind_of(durable::AttemptFor{"nobody", {}});
+  const char unwritten = control_ == Control::ReceiptsUnwritten ? receipt : attempt;
+  std::vector<std::vector<store::Row>> rows;
+  std::vector<store::Appended> changed;
+  for (const store::Appended& batch : batches) {
+    auto& of_batch = rows.emplace_back(batch.rows.begin(), batch.rows.end());
+    for (store::Row& row : of_batch)
+      if (!row.bytes.empty() && row.bytes.front() == unwritten) row.bytes = blank();
+  }
+  for (std::size_t i = 0; i < batches.size(); ++i)
+    changed.push_back({batches[i].group, batches[i].epoch, rows[i]});
+  return real_.append(changed);
+}
+
+Result<std::vector<store::Position>> JournalSeam::hold(std::span<const store::Appended> batches) {
+  KOI_TRY(write_held());
+  std::vector<store::Position> last;
+  for (const store::Appended& batch : batches) {
+    KOI_LET(const store::Position before, real_.last(batch.group));
+    last.push_back(before + batch.rows.size());
+    held_.push_back({batch.group, batch.epoch, {batch.rows.begin(), batch.rows.end()}});
+  }
+  return last;
+}
+
+Result<void> JournalSeam::write_held() const {
+  std::vector<store::Appended> batches;
+  for (const Held& held : held_) batches.push_back({held.group, held.epoch, held.rows});
+  if (batches.empty()) return {};
+  KOI_TRY(real_.append(batches));
+  held_.clear();
+  return {};
+}
+
+Result<Hash128> JournalSeam::chain(store::Group group, store::Position position) const {
+  KOI_TRY(write_held());
+  return real_.chain(group, position);
+}
+
+Result<void> StoreSeam::checkpoint(const store::Checkpoint& what, const store::Pieces& changed) {
+  store::Checkpoint other = what;
+  KOI_LET(durable::Kept kept, durable::decode_kept(what.kept));
+  bool is_first = true;
+  store::Pieces pieces = changed;
+  switch (control_) {
+    case Control::CheckpointAhead: {
+      KOI_LET(other.position, journal_.last(what.group));
+      KOI_LET(kept.chain, journal_.chain(what.group, other.position));
+      break;
+    }
+    case Control::CheckpointWithoutDeeds: kept.deeds.clear(); break;
+    case Control::CheckpointWithoutStamp: kept.stamp = Timestamp::ever(); break;
+    case Control::CheckpointWithoutChanges:
+      pieces = [&]() -> Result<std::span<const store::Saved>> {
+        KOI_LET(std::span<const store::Saved> piece, changed());
+        if (!piece.empty() && std::exchange(is_first, false)) piece = piece.subspan(1);
+        return piece;
+      };
+      break;
+    default: return real_.checkpoint(what, changed);
+  }
+  const std::string bytes = durable::encode(kept);
+  other.kept = bytes;
+  return real_.checkpoint(other, pieces);
+}
+
+}  // namespace koi::simulator

@@ -1,0 +1,529 @@
+#include "simulation.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <array>
+#include <asio/io_context.hpp>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "chance.h"
+#include "clients.h"
+#include "core/codec.h"
+#include "disk.h"
+#include "program.h"
+#include "promises.h"
+#include "providers.h"
+#include "record.h"
+#include "replay.h"
+#include "runtime/clock.h"
+#include "seams.h"
+#include "serve/deployment.h"
+#include "store/sqlite_journal.h"
+#include "store/sqlite_store.h"
+#include "store/timeline.h"
+
+namespace koi::simulator {
+
+namespace {
+
+bool is_of_states(std::string_view name) { return name.starts_with("state-"); }
+
+// What one seed fixes for good: the program, and how everything is set.
+struct Scene {
+  const Program* program = nullptr;
+  plan::Plan plan;  // the program's, or with a rule left out
+  store::Groups groups;
+  serve::Settings settings;
+  std::uint64_t steps = 0;
+  Timestamp begin;
+  bool has_faults = false;    // reads, writes and syncs may fail
+  bool loses_states = false;  // a crash may bring back an older state of the customers
+
+  Scene(Chance& chance, Control control) : program(&chance.pick(programs())), plan(program->plan) {
+    groups.count = static_cast<std::uint16_t>(chance.between(1, 3));
+    durable::Settings& writers = settings.writers;
+    static constexpr std::array<std::uint64_t, 3> budgets{24u << 10, 100u << 10, 64u << 20};
+    writers.budget = chance.pick(budgets);
+    writers.longest_batch = chance.between(1, 12);
+    writers.longest_queue = chance.between(4, 40);
+    writers.most_batches = chance.between(1, 4);
+    writers.timers_at_once =
+        static_cast<std::uint32_t>(chance.one_in(2) ? chance.between(1, 3) : 1000);
+    writers.recovers_at_once = false;
+    runtime::OutboxSettings& outbox = settings.outbox;
+    outbox.seed = chance.next();
+    outbox.give_up_after = chance.one_in(2) ? days(3) : hours(2);
+    outbox.ask_for = chance.one_in(2) ? days(1) : minutes(30);
+    outbox.failures_to_open = static_cast<std::uint32_t>(chance.between(1, 5));
+    steps = chance.between(60, 360);
+    begin = {1'772'400'000'000'000 +
+             static_cast<std::int64_t>(chance.below(static_cast<std::uint64_t>(days(60).us)))};
+    has_faults = chance.one_in(3);
+    loses_states = chance.one_in(4);
+    using Rule = runtime::OutboxSettings::Rule;
+    switch (control) {
+      case Control::AskFirst: outbox.left_out = Rule::AskFirst; break;
+      case Control::NeverTwice: outbox.left_out = Rule::NeverTwice; break;
+      case Control::RecordFirst: outbox.left_out = Rule::RecordFirst; break;
+      case Control::NotAfter: outbox.left_out = Rule::NotAfter; break;
+      default: break;
+    }
+  }
+};
+
+// One life of the process: from its start to its end by whatever.
+struct Life {
+  store::Directory directory;
+  std::unique_ptr<store::SqliteJournal> journal;
+  std::unique_ptr<store::SqliteStore> states;
+  std::unique_ptr<store::Identifiers> identifiers;
+  std::unique_ptr<store::Timeline> timeline;
+  std::unique_ptr<JournalSeam> journal_seam;
+  std::unique_ptr<StoreSeam> store_seam;
+  std::unique_ptr<asio::io_context> context;
+  std::unique_ptr<serve::Deployment> deployment;
+  bool is_over = false;  // answers that come now reach nobody
+
+  explicit Life(store::Directory d) : directory(std::move(d)) {}
+  ~Life() {
+    is_over = true;
+    deployment.reset();
+    context.reset();
+  }
+};
+
+class Simulation {
+ public:
+  explicit Simulation(const Run& run)
+      : control_(run.control),
+        folder_(run.folder),
+        record_(run.print),
+        chance_(run.seed),
+        scene_(chance_, run.control),
+        disk_(chance_.split()),
+        mount_(folder_, disk_),
+        clock_(scene_.begin),
+        clients_(chance_.split(), record_, run.control == Control::IdsChanged),
+        providers_(chance_.split(), scene_.plan, clock_, record_) {
+    record_.say("program " + scene_.program->name + ", groups " +
+                std::to_string(scene_.groups.count) + ", steps " + std::to_string(scene_.steps));
+    if (control_ == Control::AnswersBeforeTheSync)
+      disk_.ignore_syncs([](std::string_view name) { return name.starts_with("journal.db"); });
+    if (control_ == Control::LinksUnsynced)
+      disk_.ignore_syncs([](std::string_view name) { return name.starts_with("identifiers.db"); });
+  }
+
+  Outcome run() {
+    begin_life();
+    for (std::uint64_t step = 0; step < scene_.steps && !record_.broken(); ++step) {
+      do_something();
+      ++outcome_.steps;
+    }
+    if (!record_.broken()) come_to_rest();
+    if (!record_.broken()) check(true);
+    if (!record_.broken() && stop_cleanly()) {
+      older_.clear();
+      begin_life();
+      if (!record_.broken())
+        for (const durable::Recovered& group : life_->deployment->writers().recovered())
+          if (group.inputs > 0) record_.breach("a clean stop left a tail");
+      if (!record_.broken()) check(true);
+    }
+    end_life();
+    outcome_.broken = record_.broken();
+    outcome_.hash = record_.hash();
+    outcome_.events = clients_.told().size();
+    for (const auto& [key, carried] : providers_.carried()) {
+      outcome_.attempts += carried.calls;
+      outcome_.delivered += carried.effects;
+    }
+    return outcome_;
+  }
+
+ private:
+  // --- Lives ------------------------------------------------------------------------------------
+
+  void begin_life() {
+    for (int tries = 0; !record_.broken(); ++tries) {
+      ++outcome_.lives;
+      if (tries < 4 && outcome_.lives > 1) arm_for_recovery();
+      auto opened = open();
+      if (disk_.is_dead()) {
+        crash();
+        continue;
+      }
+      if (opened) {
+        disk_.heal();
+        disk_.die_in(0);
+        check(false);
+        if (record_.broken()) return;
+        if (const auto sending = life_->deployment->begin_sending(); !sending)
+          record_.breach("nothing can be sent: " + sending.error().what);
+        return;
+      }
+      // A full disk or a fault of it is a reason not to start; nothing else is.
+      const bool is_excused = disk_.has_failed() || disk_.is_full();
+      record_.say("not started: " + opened.error().code);
+      if (!is_excused) return record_.breach("the start was refused: " + opened.error().what);
+      if (tries >= 2) disk_.fill(false);
+      crash(Death::Kill);
+    }
+  }
+
+  // What may befall a start.
+  void arm_for_recovery() {
+    if (chance_.one_in(4)) disk_.die_in(chance_.between(1, 40));
+    if (scene_.has_faults && chance_.one_in(4))
+      disk_.fail(Disk::Act::Read, chance_.between(1, 200));
+    if (scene_.has_faults && chance_.one_in(8)) disk_.fail(Disk::Act::Sync, chance_.between(1, 20));
+  }
+
+  Result<void> open() {
+    KOI_LET(store::Directory directory,
+            store::Directory::open(folder_, {.reserve = 1, .free_bytes = [this](const auto&) {
+                                               return std::uint64_t{disk_.is_full() ? 0u : 1u};
+                                             }}));
+    life_ = std::make_unique<Life>(std::move(directory));
+    Life& life = *life_;
+    KOI_LET(life.journal, store::SqliteJournal::open(life.directory, scene_.groups));
+    KOI_LET(life.states, store::SqliteStore::open(life.directory, life.journal->groups()));
+    KOI_LET(life.identifiers, store::Identifiers::open(life.directory));
+    KOI_LET(life.timeline, store::Timeline::open(life.directory));
+    life.journal_seam = std::make_unique<JournalSeam>(*life.journal, control_);
+    life.store_seam = std::make_unique<StoreSeam>(*life.states, *life.journal, control_);
+    life.context = std::make_unique<asio::io_context>(1);
+    KOI_LET(life.deployment,
+            serve::Deployment::open(
+                {scene_.plan, scene_.program->rules, *life.journal_seam, *life.store_seam,
+                 life.journal->groups(), *life.identifiers, clock_, life.context->get_executor(),
+                 providers_.lanes(life.context->get_executor()),
+                 [](channel::Level, std::string_view) {}},
+                scene_.settings));
+    return {};
+  }
+
+  // The process is gone, with what it had in memory.
+  void end_life() {
+    disk_.die();
+    providers_.end_life();
+    if (life_) life_->is_over = true;
+    life_.reset();
+  }
+
+  void crash() { crash(chance_.one_in(2) ? Death::Kill : Death::PowerCut); }
+  void crash(Death death) {
+    record_.say(death == Death::Kill ? "killed" : "power cut");
+    outcome_.power_cuts += death == Death::PowerCut ? 1 : 0;
+    end_life();
+    disk_.restart(death);
+    if (scene_.loses_states && !older_.empty() && chance_.one_in(3)) {
+      record_.say("the states are those of before");
+      disk_.put_back(is_of_states, older_);
+    }
+  }
+  void crash_and_start(Death death) {
+    crash(death);
+    begin_life();
+  }
+
+  // Everything inside is taken to its end and written back; false where that did not come about.
+  bool stop_cleanly() {
+    if (!step_all()) return false;
+    for (store::Group group = 0; group < scene_.groups.count; ++group)
+      if (const auto written = life_->deployment->writers().checkpoint(group); !written) {
+        record_.say("no clean stop: " + written.error().code);
+        crash();
+        begin_life();
+        return false;
+      }
+    record_.say("stopped");
+    providers_.end_life();
+    life_->is_over = true;
+    life_.reset();
+    disk_.restart(disk_.is_dead() || chance_.one_in(2) ? Death::PowerCut : Death::Kill);
+    return true;
+  }
+
+  // --- What happens
+  // -------------------------------------------------------------------------------
+
+  void do_something() {
+    const std::uint64_t what = chance_.below(1000);
+    if (what < 170) {
+      send();
+    } else if (what < 350) {
+      commit();
+    } else if (what < 540) {
+      step(some_group());
+    } else if (what < 570) {
+      checkpoint(some_group());
+    } else if (what < 640) {
+      life_->deployment->outbox().turn();
+    } else if (what < 780) {
+      if (chance_.one_in(3))
+        life_->context->poll();
+      else
+        life_->context->poll_one();
+      life_->context->restart();
+    } else if (what < 900) {
+      providers_.move();
+    } else if (what < 950) {
+      pass_time();
+    } else if (what < 975) {
+      trouble();
+    } else if (what < 985) {
+      static_cast<void>(life_->deployment->deliveries().tell(*life_->timeline));
+    } else if (what < 993) {
+      copy_log_of_journal();
+    } else if (what < 996) {
+      if (!older_.empty() && chance_.one_in(2))
+        older_.clear();
+      else
+        older_ = disk_.copy(is_of_states);
+    } else if (what < 998) {
+      if (stop_cleanly()) begin_life();
+    } else {
+      crash_and_start(chance_.one_in(2) ? Death::Kill : Death::PowerCut);
+    }
+    if (disk_.is_dead()) crash_and_start(chance_.one_in(2) ? Death::Kill : Death::PowerCut);
+  }
+
+  store::Group some_group() {
+    return static_cast<store::Group>(chance_.below(scene_.groups.count));
+  }
+
+  void send() {
+    if (chance_.percent(60) || clients_.told().empty()) clients_.make(clock_.now());
+    send(clients_.choose());
+  }
+
+  void send(std::vector<std::size_t> which) {
+    if (which.empty()) return;
+    const bool is_lines = chance_.one_in(2);
+    const std::string body = clients_.body(which, is_lines);
+    if (chance_.one_in(30)) return;  // lost on its way
+    const bool is_heard = !chance_.one_in(20);
+    Life* const life = life_.get();
+    life->deployment->door().take(body, is_lines,
+                                  [this, life, is_heard, which = std::move(which)](
+                                      const Result<std::vector<serve::LineResult>>& came) {
+                                    if (life->is_over || disk_.is_dead() || !is_heard) return;
+                                    if (came)
+                                      clients_.answered(which, *came);
+                                    else
+                                      record_.say("not taken: " + came.error().code);
+                                    if (!came) is_busy_ = is_busy_ || came.error().code == "busy";
+                                  });
+  }
+
+  // The process ends itself where it does not know what is on the disk.
+  bool commit() {
+    const auto done = life_->deployment->writers().commit();
+    if (disk_.is_dead()) return false;
+    if (done) {
+      if (*done) record_.say("committed");
+      return *done;
+    }
+    record_.say("not committed: " + done.error().code);
+    if (done.error().code == "full") return false;
+    if (is_excused("a commit failed", done.error())) crash_and_start(Death::Kill);
+    return false;
+  }
+
+  bool step(store::Group group) {
+    const auto done = life_->deployment->writers().step(group);
+    if (disk_.is_dead()) return false;
+    if (done) {
+      if (*done) record_.say("stepped group " + std::to_string(group));
+      return *done;
+    }
+    record_.say("not stepped: " + done.error().code);
+    if (is_excused("a step failed", done.error())) crash_and_start(Death::Kill);
+    return false;
+  }
+
+  void checkpoint(store::Group group) {
+    const auto done = life_->deployment->writers().checkpoint(group);
+    if (disk_.is_dead()) return;
+    record_.say("checkpoint of group " + std::to_string(group) +
+                (done ? "" : ": " + done.error().code));
+    if (!done) static_cast<void>(is_excused("a checkpoint failed", done.error()));
+  }
+
+  // Nothing fails without the disk's doing.
+  bool is_excused(std::string_view what, const Error& error) {
+    if (disk_.has_failed() || disk_.is_full()) return true;
+    record_.breach(std::string(what) + ": " + error.what);
+    return false;
+  }
+
+  void pass_time() {
+    const auto up_to = [&](Duration most) {
+      return microseconds(
+          static_cast<std::int64_t>(chance_.below(static_cast<std::uint64_t>(most.us) + 1)));
+    };
+    Timestamp to = clock_.now();
+    const std::uint64_t how = chance_.below(100);
+    if (how < 40)
+      to = to + up_to(seconds(10));
+    else if (how < 60)
+      to = to + up_to(minutes(10));
+    else if (how < 80)
+      to = to + up_to(hours(3));
+    else if (how < 90)
+      to = std::max(to, std::min(life_->deployment->outbox().next(), to + days(3)));
+    else if (how < 95)
+      to = to + up_to(days(2));
+    else if (how < 97)
+      to = to + up_to(days(10));
+    else
+      to = std::max(to - up_to(hours(6)), scene_.begin);  // it was wrong, and is set right
+    clock_.set(to);
+    record_.say("it is " + koi::to_string(to, utc()));
+  }
+
+  void trouble() {
+    switch (chance_.below(8)) {
+      case 0:
+      case 1:
+      case 2: disk_.die_in(chance_.between(1, 60)); break;
+      case 3:
+      case 4:
+        disk_.fill(!disk_.is_full());
+        record_.say(disk_.is_full() ? "the disk is full" : "the disk has room");
+        break;
+      default:
+        if (!scene_.has_faults) break;
+        disk_.fail(static_cast<Disk::Act>(chance_.below(3)), chance_.between(1, 30));
+        record_.say("the disk will fail");
+    }
+  }
+
+  // The thread beside the journal does this when its log is long.
+  void copy_log_of_journal() {
+    sqlite3* db = nullptr;
+    const std::string file = (folder_ / "journal.db").string();
+    if (sqlite3_open_v2(file.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr) == SQLITE_OK)
+      sqlite3_wal_checkpoint_v2(db, nullptr, SQLITE_CHECKPOINT_PASSIVE, nullptr, nullptr);
+    sqlite3_close(db);
+  }
+
+  // --- The end
+  // --------------------------------------------------------------------------------------
+
+  // Commits and steps until nothing waits; false where the process ended on the way.
+  bool step_all() {
+    const std::uint64_t life = outcome_.lives;
+    for (bool is_moving = true; is_moving && !record_.broken();) {
+      is_moving = false;
+      for (store::Group group = 0; group < scene_.groups.count; ++group)
+        while (life == outcome_.lives && !record_.broken() && step(group)) is_moving = true;
+      if (life == outcome_.lives && !record_.broken() && commit()) is_moving = true;
+      if (disk_.is_dead()) crash_and_start(Death::PowerCut);
+      if (life != outcome_.lives) return false;
+      if (disk_.is_full()) break;
+    }
+    return !record_.broken();
+  }
+
+  // Lets the outbox and the providers do all that they can at this instant; false as step_all().
+  bool carry_all() {
+    for (bool is_moving = true; is_moving;) {
+      serve::Deployment& deployment = *life_->deployment;
+      const std::uint64_t commits = deployment.writers().commits();
+      deployment.outbox().turn();
+      is_moving = life_->context->poll() > 0;
+      while (providers_.move()) {
+        life_->context->restart();
+        life_->context->poll();
+        is_moving = true;
+      }
+      life_->context->restart();
+      if (!step_all()) return false;
+      is_moving = is_moving || deployment.writers().commits() > commits;
+    }
+    return true;
+  }
+
+  // Everything is well again: what was acknowledged is decided, what was not is sent again, and
+  // every delivery gets its receipt.
+  void come_to_rest() {
+    disk_.heal();
+    disk_.die_in(0);
+    disk_.fill(false);
+    scene_.has_faults = false;
+    providers_.behave();
+    for (int round = 0; round < 4000 && !record_.broken(); ++round) {
+      serve::Deployment& deployment = *life_->deployment;
+      is_busy_ = false;
+      send(clients_.unanswered(4));
+      if (!step_all()) continue;
+      if (is_busy_)
+        for (store::Group group = 0; group < scene_.groups.count; ++group) checkpoint(group);
+      if (!carry_all()) continue;
+      if (clients_.unanswered(1).empty() && deployment.deliveries().open() == 0 &&
+          deployment.outbox().open() == 0)
+        return record_.say("at rest after " + std::to_string(round));
+      const Timestamp next = deployment.outbox().next();
+      if (next != Timestamp::never()) clock_.set(std::max(clock_.now(), next));
+      record_.say("it is " + koi::to_string(clock_.now(), utc()) + ", " +
+                  std::to_string(deployment.deliveries().open()) + " deliveries are open");
+    }
+    if (!record_.broken())
+      record_.breach("no rest: " + std::to_string(clients_.unanswered(1000).size()) +
+                     " events are not answered, " +
+                     std::to_string(life_->deployment->deliveries().open()) +
+                     " deliveries are open");
+  }
+
+  // --- Promises
+  // -------------------------------------------------------------------------------------
+
+  void check(bool is_at_rest) {
+    Life& life = *life_;
+    const Replay expected = replay(scene_.plan, *life.journal_seam, scene_.groups, record_);
+    check_decisions(scene_.plan, expected, record_);
+    check_answers(expected, clients_, record_);
+    check_standing(scene_.plan, expected, *life.deployment, *life.identifiers, record_);
+    check_providers(scene_.plan, expected, providers_, record_);
+    std::uint64_t inputs = 0;
+    for (const store::Position end : expected.ends) inputs += end;
+    outcome_.inputs = inputs;
+    outcome_.sends = expected.sends.size();
+    record_.say((is_at_rest ? "at rest: " : "recovered: ") + std::to_string(inputs) + " rows, " +
+                std::to_string(expected.customers.size()) + " customers, " +
+                std::to_string(expected.sends.size()) + " messages, " +
+                std::to_string(expected.receipts.size()) + " receipts, states " +
+                to_hex(bytes_of(expected)));
+  }
+
+  Hash128 bytes_of(const Replay& expected) const {
+    HashInput all;
+    for (const auto& [id, state] : expected.customers) all.text(core::encode(scene_.plan, state));
+    return all.hash128();
+  }
+
+  Control control_;
+  std::filesystem::path folder_;
+  Record record_;
+  Chance chance_;
+  Scene scene_;
+  Disk disk_;
+  Mount mount_;
+  runtime::ManualClock clock_;
+  Clients clients_;
+  Providers providers_;
+  Disk::Copy older_;
+  bool is_busy_ = false;
+  Outcome outcome_;
+  std::unique_ptr<Life> life_;
+};
+
+}  // namespace
+
+Outcome simulate(const Run& run) { return Simulation(run).run(); }
+
+}  // namespace koi::simulator

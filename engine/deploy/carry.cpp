@@ -72,6 +72,7 @@ void Carried::add(const Carried& other) {
   for (const auto& [campaign, ended] : other.journeys_ended) journeys_ended[campaign] += ended;
   sends_forgotten += other.sends_forgotten;
   consents_forgotten += other.consents_forgotten;
+  refusals_widened += other.refusals_widened;
   schedules_missed += other.schedules_missed;
 }
 
@@ -336,12 +337,31 @@ void Carry::carry_profile(State& state, Carried& carried) const {
 
   for (core::Sent& sent : state.sent)
     if (sent.channel) sent.channel = channels_[sent.channel.index()];
+  carry_consents(state, carried);
+}
+
+// A refusal is never dropped: of a channel that is gone (which may be back under another name) it
+// holds for all of them, until he says otherwise later.
+void Carry::carry_consents(core::State& state, Carried& carried) const {
+  std::vector<core::Consent> widened;
   keep_if(state.consents, [&](core::Consent& each) {
     if (each.channel.is_none()) return true;
     each.channel = channels_[each.channel.index()];
-    if (each.channel.is_none()) ++carried.consents_forgotten;
-    return !each.channel.is_none();
+    if (!each.channel.is_none()) return true;
+    if (!each.granted) widened.push_back(each);
+    ++(each.granted ? carried.consents_forgotten : carried.refusals_widened);
+    return false;
   });
+  for (const core::Consent& refusal : widened) {
+    const auto everywhere =
+        std::find_if(state.consents.begin(), state.consents.end(), [&](const core::Consent& each) {
+          return each.channel.is_none() && each.purpose == refusal.purpose;
+        });
+    if (everywhere == state.consents.end())
+      state.consents.push_back(refusal);
+    else if (everywhere->granted || everywhere->at < refusal.at)
+      *everywhere = refusal;
+  }
   std::sort(state.consents.begin(), state.consents.end(),
             [](const core::Consent& a, const core::Consent& b) {
               return std::pair(a.purpose, a.channel) < std::pair(b.purpose, b.channel);

@@ -20,7 +20,8 @@ struct Carried {
   // Journeys that ended, because their campaign is gone or has other steps; by its name.
   std::map<std::string, std::uint64_t> journeys_ended;
   std::uint64_t sends_forgotten = 0;     // whose receipts decide nothing any more
-  std::uint64_t consents_forgotten = 0;  // granted or refused, for channels that are gone
+  std::uint64_t consents_forgotten = 0;  // granted for channels that are gone
+  std::uint64_t refusals_widened = 0;    // for channels that are gone: they hold for all now
   std::uint64_t schedules_missed = 0;    // that were due, and stood behind those of new campaigns
   void add(const Carried& other);
   friend bool operator==(const Carried&, const Carried&) = default;
@@ -81,6 +82,7 @@ class Carry {
   bool find_changes() const;
 
   void carry_profile(core::State& state, Carried& carried) const;
+  void carry_consents(core::State& state, Carried& carried) const;
   void carry_metrics(core::State& state) const;
   void carry_journeys(core::State& state, Carried& carried) const;
   void carry_recent(core::State& state) const;

@@ -307,9 +307,11 @@ std::string told(const Report& report) {
     line("  " + many(report.carried.sends_forgotten, "message", "messages") +
          " of such campaigns had no receipt yet; it will decide nothing more");
   if (report.carried.consents_forgotten > 0)
-    line("  " +
-         many(report.carried.consents_forgotten, "consent or refusal", "consents and refusals") +
+    line("  " + many(report.carried.consents_forgotten, "consent", "consents") +
          " forgotten: for channels that are gone");
+  if (report.carried.refusals_widened > 0)
+    line("  " + many(report.carried.refusals_widened, "refusal", "refusals") +
+         " for channels that are gone hold for all channels now");
   if (report.carried.schedules_missed > 0)
     line("  " + many(report.carried.schedules_missed, "scheduled start", "scheduled starts") +
          " not made up for: due before the deploy, beside those of new campaigns");

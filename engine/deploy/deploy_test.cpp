@@ -5,6 +5,7 @@
 
 #include <fstream>
 #include <random>
+#include <set>
 
 #include "core/metrics.h"
 #include "deploy/detail/trial.h"
@@ -566,7 +567,7 @@ TEST(Deploy, AnAttributeOfAnotherTypeBeginsAnew) {
   EXPECT_EQ(values["city"], Value::integer(3));
 }
 
-TEST(Deploy, RefusalsForAChannelThatIsGoneAreCounted) {
+TEST(Deploy, RefusalsForAChannelThatIsGoneHoldForAll) {
   Shop place;
   {
     Life life(place, trial_bundle(trial_shop("channel post { class direct }\n")));
@@ -575,11 +576,15 @@ TEST(Deploy, RefusalsForAChannelThatIsGoneAreCounted) {
     life.take({refusal, kept});
   }
   Life life(place, shop);
-  EXPECT_GT(life.reports[0].carried.consents_forgotten, 0u);
+  EXPECT_GT(life.reports[0].carried.refusals_widened, 0u);
   const core::State ann = life.state("ann");
-  for (const core::Consent& consent : ann.consents)
-    EXPECT_EQ(life.plan().channels[consent.channel.index()].symbol.name, "mail");
-  EXPECT_FALSE(ann.consents.empty());
+  std::set<std::string> refused;
+  for (const core::Consent& consent : ann.consents) {
+    EXPECT_FALSE(consent.granted);
+    refused.insert(consent.channel ? life.plan().channels[consent.channel.index()].symbol.name
+                                   : "everywhere");
+  }
+  EXPECT_EQ(refused, (std::set<std::string>{"everywhere", "mail"}));
 }
 
 // --- Back, and killed ---------------------------------------------------------------------------

@@ -51,6 +51,7 @@ std::string encode(const Mark& mark) {
   }
   out.unsigned_(mark.carried.sends_forgotten);
   out.unsigned_(mark.carried.consents_forgotten);
+  out.unsigned_(mark.carried.refusals_widened);
   out.unsigned_(mark.carried.schedules_missed);
   return out.take();
 }
@@ -71,6 +72,7 @@ Result<Mark> decode_mark(std::string_view bytes) {
   }
   mark.carried.sends_forgotten = in.unsigned_();
   mark.carried.consents_forgotten = in.unsigned_();
+  mark.carried.refusals_widened = in.unsigned_();
   mark.carried.schedules_missed = in.unsigned_();
   if (known && in.ok() && in.at_end() && partition < partition_count) return mark;
   return Error{"corrupt", "the mark that says how far a deploy has come is damaged"};

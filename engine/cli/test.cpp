@@ -5,6 +5,7 @@
 #include "cli/command.h"
 #include "cli/program.h"
 #include "compile/compile.h"
+#include "runtime/sink.h"
 #include "sim/run_tests.h"
 
 namespace koi::cli {
@@ -13,7 +14,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> paths;
-  std::string filter, format = "text", language;
+  std::string filter, format = "text", junit, language;
   bool coverage = false;
 };
 
@@ -31,6 +32,13 @@ int test(const Options& options) {
     return trouble(options.filter.empty()
                        ? "the program has no tests; write one as `test \"…\" { … }`"
                        : "no test has `" + options.filter + "` in its name");
+  if (!options.junit.empty()) {
+    runtime::Sink file;
+    auto written = file.open(options.junit);
+    if (written) written = file.write(sim::render_junit(results, program->sources));
+    if (written) written = file.close();
+    if (!written) return trouble(written.error().what);
+  }
   std::size_t failed = 0;
   std::string out;
   for (const sim::TestResult& result : results) {
@@ -55,6 +63,8 @@ std::function<int()> add_test(CLI::App& app) {
   app.add_option("--filter", options->filter, "Only tests with this in their name");
   app.add_option("--format", options->format, "text, or json: one object a line")
       ->check(CLI::IsMember({"text", "json"}));
+  app.add_option("--junit", options->junit,
+                 "Writes the results to this file too, as JUnit's XML for build servers");
   app.add_flag("--coverage", options->coverage, "Marks what no test reaches (not supported yet)");
   add_language(app, options->language);
   return [options] { return test(*options); };

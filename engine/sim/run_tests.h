@@ -27,4 +27,9 @@ std::string render(const TestResult& result, const std::vector<Source>& sources)
 // expected, near, done).
 std::string render_json(const TestResult& result, const std::vector<Source>& sources);
 
+// All results as one JUnit file, which build servers show: a suite for each file of the program.
+// Well-formed XML 1.0 whatever the tests are called; what XML cannot hold is shown as U+FFFD.
+std::string render_junit(const std::vector<TestResult>& results,
+                         const std::vector<Source>& sources);
+
 }  // namespace koi::sim

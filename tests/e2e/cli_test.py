@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+import xml.etree.ElementTree
 
 KOI, SOURCE = sys.argv[1], pathlib.Path(sys.argv[2])
 SHOP = SOURCE / "rules-examples" / "shop"
@@ -227,6 +228,20 @@ class Cli(unittest.TestCase):
         self.assertIn("Right:", self.koi("explain", "K0201"))
         self.assertIn("正确的写法：", self.koi("explain", "k0201", "--lang", "zh"))
         self.assertIn("there is no code `K0299`", self.koi("explain", "K0299", status=2))
+
+    def test_junit_is_xml_that_says_what_failed_whatever_the_names(self):
+        self.file("a.koi", 'event visit {}\n'
+                  'test "good & \\"quoted\\" <b>" { at 2026-03-02 10:00  ann visit {} }\n'
+                  'test "坏\x01" { at 2026-03-02 10:00  ann visit {}\n expect set customer.stage for ann }\n')
+        self.koi("test", "a.koi", "--junit", "out.xml", status=1)
+        suites = xml.etree.ElementTree.parse(self.folder / "out.xml").getroot()
+        self.assertEqual((suites.get("tests"), suites.get("failures")), ("2", "1"))
+        good, bad = suites.iter("testcase")
+        self.assertEqual((good.get("name"), good.get("file"), good.get("line")), ('good & "quoted" <b>', "a.koi", "2"))
+        self.assertIsNone(good.find("failure"))
+        self.assertEqual(bad.get("name"), "坏\ufffd")
+        self.assertIn("expected: set customer.stage", bad.find("failure").get("message"))
+        self.assertIn("failed: ", bad.find("failure").text)
 
     def test_a_full_disk_and_a_closed_pipe_are_told(self):
         program = self.program()

@@ -198,6 +198,11 @@ std::string HttpProvider::address() const {
   return "http://127.0.0.1:" + std::to_string(port);
 }
 
+std::string HttpProvider::within() const {
+  const std::lock_guard guard(state_->mutex);
+  return state_->act == Act::Silent || state_->act == Act::Slow ? "500ms" : "20s";
+}
+
 std::vector<std::string> HttpProvider::accepted() const {
   const std::lock_guard guard(state_->mutex);
   return state_->accepted;

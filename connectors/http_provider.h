@@ -42,6 +42,8 @@ class HttpProvider : public channel::Provider {
 
   // "http://127.0.0.1:PORT", or where nobody listens after next(Unreachable).
   std::string address() const;
+  // For `answer_within`: short where it will not answer, so that silence is soon over.
+  std::string within() const;
   // Every later request is answered so.
   void say(net::Answer answer);
   net::Asked last() const;  // the last request

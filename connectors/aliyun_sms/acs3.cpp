@@ -20,20 +20,6 @@ std::string hex_of(const std::array<unsigned char, 32>& bytes) {
   return text;
 }
 
-std::string percent_encoded(std::string_view text) {
-  constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-        c == '.' || c == '_' || c == '~')
-      out += c;
-    else
-      out.append(1, '%').append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string acs3_query(std::vector<net::Header> parameters) {
@@ -42,9 +28,9 @@ std::string acs3_query(std::vector<net::Header> parameters) {
   std::string query;
   for (const auto& [name, value] : parameters)
     query.append(query.empty() ? "" : "&")
-        .append(percent_encoded(name))
+        .append(net::percent_encoded(name))
         .append("=")
-        .append(percent_encoded(value));
+        .append(net::percent_encoded(value));
   return query;
 }
 

@@ -49,7 +49,7 @@ class Service final : public HttpProvider {
                                     R"({"greeting": {"code": "SMS_1", "text": "${text} ${link}"},
                                         "plain": {"code": "SMS_2", "text": "Dear ${name}, hello.",
                                                   "sign": "Shop"}})")},
-            {"answer_within", "400ms"}};
+            {"answer_within", within()}};
   }
   std::vector<std::string> secrets() const override { return {secret}; }
 

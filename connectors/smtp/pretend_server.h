@@ -25,7 +25,7 @@ class PretendServer final : public channel::Provider {
 
   // What it answers to a command ("EHLO", "AUTH", "MAIL", "RCPT", "DATA", or "." after the message)
   // instead of what it would; empty: it hangs up;
-  // "late LINE": after 900 ms.
+  // "late LINE": after 2.5 seconds.
   void answer(std::string command, std::string line);
   void offer(bool starttls, bool auth);
 

@@ -230,7 +230,7 @@ struct PretendServer::State {
         reply = "503 5.5.1 bad sequence of commands";
       }
       if (reply.starts_with("late ")) {
-        asio::steady_timer timer(context, std::chrono::milliseconds(900));
+        asio::steady_timer timer(context, std::chrono::milliseconds(2500));
         co_await timer.async_wait(quietly);
         reply.erase(0, 5);
       }
@@ -270,7 +270,7 @@ struct PretendServer::State {
   std::uint16_t port = 0;
   mutable std::mutex mutex;
   std::map<std::string, std::string> answers;
-  bool starttls = true, auth = true, reachable = true;
+  bool starttls = true, auth = true, reachable = true, soon_over = false;
   std::size_t connections = 0;
   std::vector<Taken> taken;
   std::string wrong;
@@ -299,7 +299,7 @@ channel::Given PretendServer::settings() const {
           {"from_name", "小店 Shop"},
           {"unsubscribe_url", "https://shop.example/leave?c={customer}&t={token}"},
           {"unsubscribe_secret", "env:KOI_TEST_UNSUBSCRIBE"},
-          {"answer_within", "600ms"}};
+          {"answer_within", state_->soon_over ? "1500ms" : "20s"}};
 }
 
 std::vector<std::string> PretendServer::secrets() const {
@@ -310,6 +310,7 @@ void PretendServer::next(Act act) {
   const std::lock_guard guard(state_->mutex);
   state_->answers.clear();
   state_->reachable = act != Act::Unreachable;
+  state_->soon_over = act == Act::Silent || act == Act::Nonsense;
   if (act == Act::Refuse) state_->answers["RCPT"] = "550 5.1.1 no such user here";
   if (act == Act::Busy) state_->answers["RCPT"] = "450 4.3.2 not now";
   if (act == Act::Silent) state_->answers["."] = "silence";

@@ -117,20 +117,6 @@ std::string filled(std::string_view text, const Values& values) {
   return out;
 }
 
-std::string percent_encoded(std::string_view text) {
-  constexpr char digits[] = "0123456789ABCDEF";
-  std::string out;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-        c == '.' || c == '_' || c == '~')
-      out += c;
-    else
-      out.append(1, '%').append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-  }
-  return out;
-}
-
 // The first half of an HMAC-SHA256, in hexadecimal.
 std::string token_of(const Secret& secret, const Delivery& delivery) {
   const std::string bytes =
@@ -198,9 +184,9 @@ class Smtp final : public Connector {
 
   std::string unsubscribe_of(const Delivery& delivery) const {
     if (!given_.has("unsubscribe_url")) return {};
-    Values values{{"{customer}", percent_encoded(delivery.customer)},
-                  {"{channel}", percent_encoded(delivery.channel)},
-                  {"{campaign}", percent_encoded(delivery.campaign)},
+    Values values{{"{customer}", net::percent_encoded(delivery.customer)},
+                  {"{channel}", net::percent_encoded(delivery.channel)},
+                  {"{campaign}", net::percent_encoded(delivery.campaign)},
                   {"{key}", to_hex(delivery.key)}};
     if (given_.has("unsubscribe_secret"))
       values.emplace_back("{token}", token_of(given_.secret("unsubscribe_secret"), delivery));

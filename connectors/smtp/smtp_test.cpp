@@ -126,11 +126,13 @@ TEST_F(SmtpTest, WhatIsSaidToEachCommandHasItsOutcome) {
 }
 
 TEST_F(SmtpTest, AnAnswerThatComesTooLateIsNotTakenForTheNextMessages) {
-  auto connector = open(server.settings());
+  Given given = server.settings();
+  given["answer_within"] = "2s";
+  auto connector = open(given);
   ASSERT_TRUE(connector);
   server.answer(".", "late 250 OK");
   EXPECT_THAT(to_string(deliver(**connector, greeting())), HasSubstr("unknown: "));
-  std::this_thread::sleep_for(std::chrono::milliseconds(500));
+  std::this_thread::sleep_for(std::chrono::milliseconds(900));
   server.next(Act::Refuse);
   EXPECT_THAT(to_string(deliver(**connector, greeting())),
               HasSubstr("refused (unreachable): the server answered 550 5.1.1 to the recipient"));

@@ -26,7 +26,7 @@ class Receiver final : public HttpProvider {
   Given settings() const override {
     return {{"url", address() + "/hook"},
             {"secret", "env:KOI_TEST_WEBHOOK_SECRET"},
-            {"answer_within", "400ms"}};
+            {"answer_within", within()}};
   }
   std::vector<std::string> secrets() const override { return {secret, secret + 6}; }
 

@@ -115,8 +115,8 @@ class WechatOfficial final : public Connector {
     for (bool again = false;; again = true) {
       const auto token = co_await tokens_.get();
       if (!token) co_return without_token(token.error());
-      net::Request request =
-          request_to(reach_, made->path + "?access_token=" + encoded(*token), made->body);
+      net::Request request = request_to(
+          reach_, made->path + "?access_token=" + net::percent_encoded(*token), made->body);
       request.once = true;  // sent twice, it might be two messages
       const auto response = co_await tools_.http->send(std::move(request));
       if (!response && response.error().code == "unsent")
@@ -132,21 +132,6 @@ class WechatOfficial final : public Connector {
   }
 
  private:
-  // A token is of letters, digits, - and _; whatever else comes must not change the address.
-  static std::string encoded(std::string_view token) {
-    constexpr char digits[] = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : token) {
-      const auto byte = static_cast<unsigned char>(c);
-      if ((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-          c == '_')
-        out += c;
-      else
-        out.append(1, '%').append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-    }
-    return out;
-  }
-
   Tools tools_;
   WechatMessages messages_;
   Reach reach_;

@@ -54,7 +54,7 @@ class Platform final : public HttpProvider {
               "cart": {"as": "subscription", "template": "T2",
                        "text": "商品：{{thing1.DATA}}\n价格：{{amount2.DATA}}"},
               "talk": {"as": "customer_service"}})")},
-            {"answer_within", "400ms"}};
+            {"answer_within", within()}};
   }
   std::vector<std::string> secrets() const override { return {secret, "42_token-"}; }
   Address person() const override { return {"openid", "oABC-123_xyz"}; }

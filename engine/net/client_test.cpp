@@ -265,6 +265,11 @@ TEST_F(ClientTest, ManyExchangesRunAtTheSameTime) {
   for (const auto& result : results) EXPECT_TRUE(result && *result && (*result)->status == 200);
 }
 
+TEST(PercentEncoded, IsWhatIsNotUnreserved) {
+  EXPECT_EQ(percent_encoded("aZ09-._~"), "aZ09-._~");
+  EXPECT_EQ(percent_encoded("a b*/?&+%包"), "a%20b%2A%2F%3F%26%2B%25%E5%8C%85");
+}
+
 TEST(RetryAfter, IsSecondsOrADate) {
   const Timestamp now = *parse_instant("2015-10-21T07:28:00Z");
   const auto said = [&](std::string text) { return retry_after({{"Retry-After", text}}, now); };

@@ -82,7 +82,7 @@ def main(folder, deliver):
                 "from=news@shop.example", "from_name=小店 “Shop”", "reply_to=help@shop.example",
                 "bounce_to=bounce+{key}@shop.example", "unsubscribe_url=https://shop.example/leave?c={customer}&t={token}",
                 "unsubscribe_secret=env:KOI_LEAVE"]
-    def send(password):
+    def send(password, settings=settings):
         return subprocess.run([deliver, "smtp", *settings], input="".join(json.dumps(one) + "\n" for one in made), text=True,
                               capture_output=True, timeout=120,
                               env=os.environ | {"KOI_PASSWORD": password, "KOI_LEAVE": "0123456789abcdef"})
@@ -118,6 +118,24 @@ def main(folder, deliver):
     run = send("wrong")
     assert set(run.stdout.splitlines()) == {"refused (credentials): the server answered 535 5.7.8 to the login"}, run.stdout[:300]
     assert len(taken) == before
+    door.stop()
+
+    # TLS from the first byte.
+    sealed = 0
+
+    class Sealed:
+        async def handle_DATA(self, server, session, envelope):
+            nonlocal sealed
+            sealed += 1
+            return "250 2.0.0 OK"
+
+    door = Controller(Sealed(), hostname="127.0.0.1", port=free_port(), ssl_context=tls)
+    door.start()
+    run = send("", ["host=127.0.0.1", f"port={door.port}", "security=tls", f"ca_file={certificate}", "from=news@shop.example"])
+    assert run.stdout.splitlines() == ["done"] * COUNT and sealed == COUNT, (run.stdout[:300], run.stderr)
+    run = send("", ["host=127.0.0.1", f"port={door.port}", "security=tls", "from=news@shop.example"])
+    assert all("SSL peer certificate" in line for line in run.stdout.splitlines()), run.stdout[:300]
+    assert sealed == COUNT
     door.stop()
     print(f"{COUNT} messages over STARTTLS and AUTH into a server of another hand, and read back whole")
 

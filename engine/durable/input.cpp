@@ -83,6 +83,10 @@ bool read(ByteReader& in, AttemptFor& given) {
 
 }  // namespace
 
+bool is_beyond_ids(const Event& event, Timestamp stamp, const plan::Policy& policy) {
+  return event.time < stamp - policy.id_horizon && event.type != type_of(EngineEvent::Unsubscribed);
+}
+
 std::string_view customer_of(const Given& given) {
   return std::visit([](const auto& each) -> std::string_view { return each.customer; }, given);
 }

@@ -47,6 +47,10 @@ struct AttemptFor {
 using Given = std::variant<Event, ReceiptFor, AttemptFor>;
 std::string_view customer_of(const Given& given);
 
+// Older at this stamp than any id that is remembered, so that it could not be told from a
+// duplicate: it is recorded and applied to nothing. A refusal is a refusal however late it comes.
+bool is_beyond_ids(const Event& event, Timestamp stamp, const plan::Policy& policy);
+
 using Input = std::variant<Opening, Event, ReceiptFor, AttemptFor>;
 
 std::string encode(const Opening& opening);

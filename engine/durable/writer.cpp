@@ -112,8 +112,7 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
     return core::Standing::Applied;
   }
   const auto* event = std::get_if<Event>(&given);
-  // Older than any id that is remembered: it could not be told from a duplicate.
-  if (event && event->time < stamp_ - plan_.policy.id_horizon) return core::Standing::TooLate;
+  if (event && is_beyond_ids(*event, stamp_, plan_.policy)) return core::Standing::TooLate;
   KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
   core::Standing standing{};
   if (event) {

@@ -432,6 +432,32 @@ TEST(Writers, CountAnEventOfTheFutureAtTheStamp) {
   deployment.expect_as_run();
 }
 
+TEST(Writers, ApplyNothingOlderThanTheIdsThatAreRememberedButARefusal) {
+  Deployment deployment;
+  const auto writers = *deployment.open({});
+  Event old = std::get<Event>(deployment.order(1, 1)), refusal;
+  old.time = deployment.now - deployment.plan.policy.id_horizon - hours(1);
+  refusal.id = "late refusal";
+  refusal.type = type_of(EngineEvent::Unsubscribed);
+  refusal.time = old.time;
+  refusal.customer = old.customer;
+  refusal.fields.resize(deployment.plan.schema[refusal.type].fields.size());
+  std::vector<core::Standing> standings;
+  ASSERT_TRUE(writers->submit({deployment.order(2, 1), old, refusal}, [&](const auto& answers) {
+    for (const Answer& answer : *answers) standings.push_back(answer.standing);
+  }));
+  run_dry(*writers);
+  using enum core::Standing;
+  EXPECT_THAT(standings, testing::ElementsAre(Applied, TooLate, TooLate));
+  writers->look(old.customer, [](const auto& state) {
+    EXPECT_EQ((*state)->accumulators[0].count, 1);
+    EXPECT_FALSE((*state)->consents.empty());
+    for (const core::Consent& consent : (*state)->consents) EXPECT_FALSE(consent.granted);
+  });
+  store_all(*writers);
+  deployment.expect_as_run();
+}
+
 TEST(Writers, FireTimersOfThoseWhoAreLongOutOfMemory) {
   Deployment deployment;
   const auto writers = *deployment.open(tight());

@@ -76,8 +76,8 @@ bool is_lines(const net::Asked& asked) {
 Api::Api(Shown shown, std::string token)
     : shown_(std::move(shown)), token_(std::move(token)), began_(shown_.clock.now()) {}
 
-void Api::begin(Deployment& deployment, Reception& reception) {
-  deployment_ = &deployment;
+void Api::begin(Engine& engine, Reception& reception) {
+  engine_ = &engine;
   reception_ = &reception;
   why_not_ready_.clear();
 }
@@ -109,7 +109,7 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   };
   if (is("GET", "/healthz")) return say("{\"status\":\"ok\"}\n");
   if (is("GET", "/readyz") && why_not_ready_.empty()) {
-    if (deployment_->is_full())
+    if (engine_->is_full())
       return reply.send(refused(503, "busy", "too many messages wait to be delivered"));
     return say("{\"status\":\"ready\"}\n");
   }
@@ -154,7 +154,7 @@ void Api::show_customer(std::string subject, net::Reply reply) {
     if (!customer) return place->send(failed(customer.error()));
     auto timeline = shown_.timeline.of(*customer, timeline_lines);
     if (!timeline) return place->send(failed(timeline.error()));
-    deployment_->writers().look(
+    engine_->writers().look(
         *customer, [this, place, lines = *std::move(timeline)](Result<const core::State*> state) {
           if (!state) return place->send(failed(state.error()));
           if (!*state) return place->send(refused(404, "customer", "nobody is known by that id"));
@@ -166,13 +166,11 @@ void Api::show_customer(std::string subject, net::Reply reply) {
 }
 
 std::string Api::campaigns() const {
-  return campaigns_json(shown_.plan, shown_.rules, deployment_->deliveries().figures());
+  return campaigns_json(shown_.plan, shown_.rules, engine_->deliveries().figures());
 }
 std::string Api::metrics() const {
-  return metrics_text(shown_, *deployment_, *reception_, shown_.clock.now() - began_);
+  return metrics_text(shown_, *engine_, *reception_, shown_.clock.now() - began_);
 }
-std::string Api::page() const {
-  return status_page(shown_, *deployment_, shown_.clock.now() - began_);
-}
+std::string Api::page() const { return status_page(shown_, *engine_, shown_.clock.now() - began_); }
 
 }  // namespace koi::serve

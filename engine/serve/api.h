@@ -4,7 +4,7 @@
 #include <string>
 
 #include "net/server.h"
-#include "serve/deployment.h"
+#include "serve/engine.h"
 #include "serve/figures.h"
 #include "serve/reception.h"
 
@@ -18,7 +18,7 @@ class Api {
   Api(Shown shown, std::string token);
 
   // Until then everything but /healthz is answered with 503.
-  void begin(Deployment& deployment, Reception& reception);
+  void begin(Engine& engine, Reception& reception);
   // From here on again, with the reason.
   void end(std::string why);
 
@@ -35,7 +35,7 @@ class Api {
   Shown shown_;
   std::string token_;
   Timestamp began_;
-  Deployment* deployment_ = nullptr;
+  Engine* engine_ = nullptr;
   Reception* reception_ = nullptr;
   std::string why_not_ready_ = "the server is starting";
 };

@@ -117,7 +117,7 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
   return out + "]}\n";
 }
 
-std::string metrics_text(const Shown& shown, Deployment& deployment, const Reception& reception,
+std::string metrics_text(const Shown& shown, Engine& engine, const Reception& reception,
                          Duration up) {
   Exposition out;
   out.family("koi_build_info", "gauge", "The version that runs, and the rules.");
@@ -125,7 +125,7 @@ std::string metrics_text(const Shown& shown, Deployment& deployment, const Recep
   out.one("koi_uptime_seconds", "gauge", "Since the process began to serve.",
           static_cast<std::uint64_t>(up.us / 1'000'000));
 
-  const Door::Figures& door = deployment.door().figures();
+  const Door::Figures& door = engine.door().figures();
   out.family("koi_events_total", "counter", "Events by what became of them.");
   for (const auto& [came, count] : {std::pair(Came::Accepted, door.accepted.load()),
                                     std::pair(Came::Duplicate, door.duplicate.load()),
@@ -138,7 +138,7 @@ std::string metrics_text(const Shown& shown, Deployment& deployment, const Recep
   out.one("koi_identifier_conflicts_total", "counter",
           "Identifiers that were another customer's already.", door.conflicts);
 
-  const durable::Writers& writers = deployment.writers();
+  const durable::Writers& writers = engine.writers();
   const durable::Writers::Figures now = writers.figures();
   out.one("koi_inputs_stepped_total", "counter", "Inputs decided since the start.", now.inputs);
   out.one("koi_commits_total", "counter", "Commits of the journal.", writers.commits());
@@ -151,9 +151,9 @@ std::string metrics_text(const Shown& shown, Deployment& deployment, const Recep
           now.customers);
   out.one("koi_state_bytes", "gauge", "What they take.", now.bytes);
 
-  const auto channels = deployment.outbox().counts();
+  const auto channels = engine.outbox().counts();
   out.one("koi_deliveries_open", "gauge", "Deliveries without a final receipt.",
-          deployment.deliveries().open());
+          engine.deliveries().open());
   out.family("koi_delivery_attempts_total", "counter", "Attempts by channel and outcome.");
   for (const auto& [channel, counts] : channels)
     for (const auto& [outcome, count] :
@@ -172,7 +172,7 @@ std::string metrics_text(const Shown& shown, Deployment& deployment, const Recep
 
   out.family("koi_campaign_actions_total", "counter",
              "What campaigns decided since the data began.");
-  for (const auto& [campaign, figures] : deployment.deliveries().figures())
+  for (const auto& [campaign, figures] : engine.deliveries().figures())
     for_each_count(
         figures, [&](std::string_view action, std::string_view reason, std::uint64_t count) {
           std::string labels = label("campaign", campaign) + "," + label("action", action);
@@ -180,13 +180,13 @@ std::string metrics_text(const Shown& shown, Deployment& deployment, const Recep
           out.value(count, labels);
         });
   out.one("koi_timeline_lost_total", "counter", "Lines that the timeline could not keep.",
-          deployment.deliveries().lost_lines());
+          engine.deliveries().lost_lines());
   return out.take();
 }
 
-std::string status_page(const Shown& shown, Deployment& deployment, Duration up) {
-  const Door::Figures& door = deployment.door().figures();
-  const auto figures = deployment.deliveries().figures();
+std::string status_page(const Shown& shown, Engine& engine, Duration up) {
+  const Door::Figures& door = engine.door().figures();
+  const auto figures = engine.deliveries().figures();
   std::string rows;
   for (const plan::Campaign& campaign : shown.plan.campaigns) {
     const auto found = figures.find(campaign.symbol.name);
@@ -198,14 +198,14 @@ std::string status_page(const Shown& shown, Deployment& deployment, Duration up)
     rows += "</td></tr>\n";
   }
   std::string channels;
-  for (const auto& [channel, counts] : deployment.outbox().counts()) {
+  for (const auto& [channel, counts] : engine.outbox().counts()) {
     channels += "<tr><td>" + escaped(channel);
     for (const std::uint64_t n :
          {std::uint64_t{counts.open}, counts.delivered, counts.failed, counts.ended_unknown})
       channels += "</td><td class=n>" + std::to_string(n);
     channels += "</td></tr>\n";
   }
-  const durable::Writers::Figures now = deployment.writers().figures();
+  const durable::Writers::Figures now = engine.writers().figures();
   return R"(<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta http-equiv="refresh" content="3">
 <meta name="viewport" content="width=device-width"><title>Koi</title><style>

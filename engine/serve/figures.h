@@ -1,4 +1,4 @@
-// Figures: what a deployment has done, as JSON for programs, as text for Prometheus, as a page for
+// Figures: what an engine has done, as JSON for programs, as text for Prometheus, as a page for
 // people. On the executor's thread, since the outbox is asked.
 #pragma once
 
@@ -8,7 +8,7 @@
 #include "base/time.h"
 #include "runtime/clock.h"
 #include "runtime/summary.h"
-#include "serve/deployment.h"
+#include "serve/engine.h"
 #include "serve/reception.h"
 #include "store/timeline.h"
 
@@ -28,10 +28,10 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
 
 // Prometheus' text format, version 0.0.4
 // (https://prometheus.io/docs/instrumenting/exposition_formats/).
-std::string metrics_text(const Shown& shown, Deployment& deployment, const Reception& reception,
+std::string metrics_text(const Shown& shown, Engine& engine, const Reception& reception,
                          Duration up);
 
 // A page without scripts that draws itself anew every few seconds.
-std::string status_page(const Shown& shown, Deployment& deployment, Duration up);
+std::string status_page(const Shown& shown, Engine& engine, Duration up);
 
 }  // namespace koi::serve

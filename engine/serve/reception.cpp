@@ -4,8 +4,8 @@
 
 namespace koi::serve {
 
-Reception::Reception(Deployment& deployment, std::size_t most_bytes)
-    : deployment_(deployment), most_bytes_(most_bytes), thread_([this] { run(); }) {}
+Reception::Reception(Engine& engine, std::size_t most_bytes)
+    : engine_(engine), most_bytes_(most_bytes), thread_([this] { run(); }) {}
 
 Reception::~Reception() {
   {
@@ -32,7 +32,7 @@ void Reception::take(std::string body, bool is_lines, const Door::Answer& answer
     return answer(Error{"busy",
                         "more requests wait than can be taken; send this one again a "
                         "little later"});
-  if (deployment_.is_full())
+  if (engine_.is_full())
     return answer(Error{"busy",
                         "more messages wait to be delivered than can be kept; the channels "
                         "are slow or down; send this again later"});
@@ -55,9 +55,9 @@ void Reception::run() {
     jobs_.pop_front();
     lock.unlock();
     if (job.found)
-      job.found(deployment_.door().customer_of(job.text));
+      job.found(engine_.door().customer_of(job.text));
     else
-      deployment_.door().take(job.text, job.is_lines, job.answer);
+      engine_.door().take(job.text, job.is_lines, job.answer);
     bytes_ -= job.text.size();
     lock.lock();
   }

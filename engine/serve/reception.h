@@ -10,14 +10,14 @@
 #include <string>
 #include <thread>
 
-#include "serve/deployment.h"
+#include "serve/engine.h"
 
 namespace koi::serve {
 
 class Reception {
  public:
-  // Starts the thread. The deployment must outlive it.
-  explicit Reception(Deployment& deployment, std::size_t most_bytes = 64u << 20);
+  // Starts the thread. The engine must outlive it.
+  explicit Reception(Engine& engine, std::size_t most_bytes = 64u << 20);
   // Answers what waits, and ends.
   ~Reception();
   Reception(const Reception&) = delete;
@@ -40,7 +40,7 @@ class Reception {
   void run();
   bool enqueue(Job job);
 
-  Deployment& deployment_;
+  Engine& engine_;
   std::size_t most_bytes_;
   std::mutex mutex_;
   std::condition_variable changed_;

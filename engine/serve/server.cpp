@@ -20,7 +20,7 @@
 #include "net/client.h"
 #include "net/server.h"
 #include "serve/api.h"
-#include "serve/deployment.h"
+#include "serve/engine.h"
 #include "serve/log.h"
 #include "serve/reception.h"
 #include "store/sqlite_journal.h"
@@ -170,7 +170,7 @@ class Life {
     network_.stop();
     teller_.reset();
     reception_.reset();
-    deployment_.reset();
+    engine_.reset();
     lanes_.clear();
     client_.reset();
   }
@@ -186,18 +186,18 @@ class Life {
     }));
     Settings settings;
     settings.writers.budget = options_.memory;
-    KOI_LET(deployment_, Deployment::open({plan_, rules_, *data_.journal, *data_.states,
-                                           data_.journal->groups(), *data_.identifiers, clock_,
-                                           network_.context().get_executor(), lanes_, log},
-                                          settings));
+    KOI_LET(engine_, Engine::open({plan_, rules_, *data_.journal, *data_.states,
+                                   data_.journal->groups(), *data_.identifiers, clock_,
+                                   network_.context().get_executor(), lanes_, log},
+                                  settings));
     tell_recovered();
-    KOI_TRY(network_.on_thread([this] { return deployment_->begin_sending(); }));
-    deployment_->start([this](const Error& error) { trouble(error); });
-    teller_ = std::make_unique<Teller>(deployment_->deliveries(), *data_.timeline, clock_);
-    reception_ = std::make_unique<Reception>(*deployment_);
+    KOI_TRY(network_.on_thread([this] { return engine_->begin_sending(); }));
+    engine_->start([this](const Error& error) { trouble(error); });
+    teller_ = std::make_unique<Teller>(engine_->deliveries(), *data_.timeline, clock_);
+    reception_ = std::make_unique<Reception>(*engine_);
     network_.on_thread([this] {
-      asio::co_spawn(network_.context(), deployment_->outbox().run(), asio::detached);
-      api_.begin(*deployment_, *reception_);
+      asio::co_spawn(network_.context(), engine_->outbox().run(), asio::detached);
+      api_.begin(*engine_, *reception_);
     });
     return {};
   }
@@ -222,11 +222,11 @@ class Life {
     reception_.reset();
     network_
         .on_thread([this] {
-          return asio::co_spawn(network_.context(), deployment_->outbox().drain(options_.drain),
+          return asio::co_spawn(network_.context(), engine_->outbox().drain(options_.drain),
                                 asio::use_future);
         })
         .wait();
-    auto done = deployment_->stop();
+    auto done = engine_->stop();
     teller_.reset();
     if (done) info("stopped: everything is stored");
     return done;
@@ -283,12 +283,11 @@ class Life {
 
   void tell_recovered() {
     std::uint64_t inputs = 0;
-    for (const durable::Recovered& group : deployment_->writers().recovered())
-      inputs += group.inputs;
+    for (const durable::Recovered& group : engine_->writers().recovered()) inputs += group.inputs;
     if (inputs > 0)
       info("recovered: " + std::to_string(inputs) +
            " inputs behind the last checkpoint were decided again");
-    if (const std::size_t open = deployment_->deliveries().open(); open > 0)
+    if (const std::size_t open = engine_->deliveries().open(); open > 0)
       info(std::to_string(open) + " deliveries are open from before");
   }
 
@@ -303,7 +302,7 @@ class Life {
   std::optional<asio::signal_set> signals_;
   std::unique_ptr<net::Client> client_;
   std::vector<runtime::Lane> lanes_;
-  std::unique_ptr<Deployment> deployment_;
+  std::unique_ptr<Engine> engine_;
   std::unique_ptr<Reception> reception_;
   std::unique_ptr<Teller> teller_;
   std::optional<Result<std::unique_ptr<net::Server>>> opened_;

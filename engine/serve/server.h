@@ -1,4 +1,4 @@
-// Server: a deployment on the network, from the data directory to the last answer. One call is one
+// Server: an engine on the network, from the data directory to the last answer. One call is one
 // life of it.
 #pragma once
 

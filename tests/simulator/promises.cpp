@@ -210,7 +210,7 @@ void check_answers(const Replay& replay, const Clients& clients, Record& record)
   }
 }
 
-void check_standing(const plan::Plan& plan, const Replay& replay, serve::Deployment& deployment,
+void check_standing(const plan::Plan& plan, const Replay& replay, serve::Engine& deployment,
                     store::Identifiers& identifiers, Record& record) {
   check_states(plan, replay, deployment.writers(), record);
   check_open(plan, replay, deployment.deliveries(), record);

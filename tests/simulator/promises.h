@@ -6,7 +6,7 @@
 #include "providers.h"
 #include "record.h"
 #include "replay.h"
-#include "serve/deployment.h"
+#include "serve/engine.h"
 
 namespace koi::simulator {
 
@@ -19,7 +19,7 @@ void check_answers(const Replay& replay, const Clients& clients, Record& record)
 
 // The deployment, all of whose inputs are stepped, stands where the journal leads to: states,
 // what is open, figures, whose identifiers are.
-void check_standing(const plan::Plan& plan, const Replay& replay, serve::Deployment& deployment,
+void check_standing(const plan::Plan& plan, const Replay& replay, serve::Engine& deployment,
                     store::Identifiers& identifiers, Record& record);
 
 // Nothing reached a provider without a cause or otherwise than it was decided, and receipts say

@@ -65,8 +65,7 @@ class Replaying {
       if (!is_new && owner->second != event.customer)
         record_.breach("an identifier belongs to " + owner->second + " and to " + event.customer);
     }
-    // Older than any id that is remembered: it cannot be told from a duplicate.
-    if (event.time < stamp_ - plan_.policy.id_horizon)
+    if (durable::is_beyond_ids(event, stamp_, plan_.policy))
       return into_.standings[event.id.substr(0, event.id.find('#'))].push_back(
           core::Standing::TooLate);
     const core::Standing standing = core::decide(plan_, customer(event.customer), event, effects_);

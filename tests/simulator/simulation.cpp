@@ -20,7 +20,7 @@
 #include "replay.h"
 #include "runtime/clock.h"
 #include "seams.h"
-#include "serve/deployment.h"
+#include "serve/engine.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 #include "store/timeline.h"
@@ -84,7 +84,7 @@ struct Life {
   std::unique_ptr<JournalSeam> journal_seam;
   std::unique_ptr<StoreSeam> store_seam;
   std::unique_ptr<asio::io_context> context;
-  std::unique_ptr<serve::Deployment> deployment;
+  std::unique_ptr<serve::Engine> deployment;
   bool is_over = false;  // answers that come now reach nobody
 
   explicit Life(store::Directory d) : directory(std::move(d)) {}
@@ -196,7 +196,7 @@ class Simulation {
     life.store_seam = std::make_unique<StoreSeam>(*life.states, *life.journal, control_);
     life.context = std::make_unique<asio::io_context>(1);
     KOI_LET(life.deployment,
-            serve::Deployment::open(
+            serve::Engine::open(
                 {scene_.plan, scene_.program->rules, *life.journal_seam, *life.store_seam,
                  life.journal->groups(), *life.identifiers, clock_, life.context->get_executor(),
                  providers_.lanes(life.context->get_executor()),
@@ -432,7 +432,7 @@ class Simulation {
   // Lets the outbox and the providers do all that they can at this instant; false as step_all().
   bool carry_all() {
     for (bool is_moving = true; is_moving;) {
-      serve::Deployment& deployment = *life_->deployment;
+      serve::Engine& deployment = *life_->deployment;
       const std::uint64_t commits = deployment.writers().commits();
       deployment.outbox().turn();
       is_moving = life_->context->poll() > 0;
@@ -457,7 +457,7 @@ class Simulation {
     scene_.has_faults = false;
     providers_.behave();
     for (int round = 0; round < 4000 && !record_.broken(); ++round) {
-      serve::Deployment& deployment = *life_->deployment;
+      serve::Engine& deployment = *life_->deployment;
       is_busy_ = false;
       send(clients_.unanswered(4));
       if (!step_all()) continue;

@@ -135,7 +135,7 @@ inline Expected expected_of(const plan::Plan& plan, const store::Journal& journa
           }
         } else if (auto* event = std::get_if<Event>(&input)) {
           expected.ids.insert(event->id);
-          if (event->time < stamp - plan.policy.id_horizon) continue;
+          if (is_beyond_ids(*event, stamp, plan.policy)) continue;
           event->time = std::min(event->time, stamp);
           core::decide(plan, customer(event->customer), *event, effects);
         } else if (auto* receipt = std::get_if<ReceiptFor>(&input)) {

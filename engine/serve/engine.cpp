@@ -1,18 +1,18 @@
-#include "serve/deployment.h"
+#include "serve/engine.h"
 
 #include <asio/post.hpp>
 #include <utility>
 
 namespace koi::serve {
 
-Deployment::Deployment(Ground ground, Settings settings)
+Engine::Engine(Ground ground, Settings settings)
     : ground_(std::move(ground)),
       settings_(settings),
       deliveries_(ground_.plan, ground_.groups),
       links_(ground_.identifiers) {}
 
-Result<std::unique_ptr<Deployment>> Deployment::open(Ground ground, Settings settings) {
-  std::unique_ptr<Deployment> made(new Deployment(std::move(ground), settings));
+Result<std::unique_ptr<Engine>> Engine::open(Ground ground, Settings settings) {
+  std::unique_ptr<Engine> made(new Engine(std::move(ground), settings));
   const Ground& given = made->ground_;
   KOI_LET(made->writers_, durable::Writers::open(
                               {given.plan, given.rules, given.journal, given.store, given.groups,
@@ -23,9 +23,9 @@ Result<std::unique_ptr<Deployment>> Deployment::open(Ground ground, Settings set
 }
 
 // The threads that decide must be gone before what they hand their decisions to.
-Deployment::~Deployment() { writers_.reset(); }
+Engine::~Engine() { writers_.reset(); }
 
-Result<void> Deployment::begin_sending() {
+Result<void> Engine::begin_sending() {
   outbox_ = std::make_shared<runtime::Outbox>(
       ground_.executor, ground_.clock, settings_.outbox, ground_.lanes, deliveries_,
       [this](runtime::Ended ended) {
@@ -57,10 +57,10 @@ Result<void> Deployment::begin_sending() {
   return writers_->submit(std::move(failed), {}, durable::Lane::Inner);
 }
 
-void Deployment::start(std::function<void(const Error&)> trouble) {
+void Engine::start(std::function<void(const Error&)> trouble) {
   writers_->start(std::move(trouble));
 }
 
-Result<void> Deployment::stop() { return writers_->stop(); }
+Result<void> Engine::stop() { return writers_->stop(); }
 
 }  // namespace koi::serve

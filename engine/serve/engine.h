@@ -1,4 +1,4 @@
-// Deployment: rules at work on data: the writers, the deliveries that follow from what they decide,
+// Engine: rules at work on data: the writers, the deliveries that follow from what they decide,
 // the outbox that carries them out, and the door. Everything that the network is not; the server
 // and the simulator stand on it.
 #pragma once
@@ -27,7 +27,7 @@ struct Settings {
   runtime::OutboxSettings outbox;
 };
 
-// What a deployment stands on. All that is referred to must outlive it.
+// What a engine stands on. All that is referred to must outlive it.
 struct Ground {
   const plan::Plan& plan;
   std::uint64_t rules;  // names the program that `plan` is
@@ -41,14 +41,14 @@ struct Ground {
   runtime::Outbox::Say say;          // the outbox's words
 };
 
-class Deployment {
+class Engine {
  public:
   // Recovers what was decided since the last stop; nothing is sent yet. Errors are those of
   // Writers::open.
-  static Result<std::unique_ptr<Deployment>> open(Ground ground, Settings settings);
+  static Result<std::unique_ptr<Engine>> open(Ground ground, Settings settings);
   // Without a stop() before it, it is as if the process had died here. On the executor's thread, or
   // when nobody runs it any more.
-  ~Deployment();
+  ~Engine();
 
   // Takes up the deliveries that are open and lets new ones go. On the executor's thread.
   Result<void> begin_sending();
@@ -68,7 +68,7 @@ class Deployment {
   runtime::Outbox& outbox() { return *outbox_; }  // the executor's thread's
 
  private:
-  Deployment(Ground ground, Settings settings);
+  Engine(Ground ground, Settings settings);
 
   Ground ground_;
   Settings settings_;

@@ -9,6 +9,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// Of the budget that states are given: what they ask for takes a fifth to a quarter more of the
+// allocator, in gaps and in blocks that wait to be used again (measured with ten million
+// customers).
+constexpr std::uint64_t percent_of_budget = 78;
 // Of a group's budget that what must stay in memory may take before the door waits, and before the
 // stepping waits too.
 constexpr std::uint64_t percent_slow = 80, percent_stopped = 92;
@@ -28,8 +32,8 @@ Writers::Writers(World world, Settings settings)
       index_(match::Index::build(world_.plan)),
       recovered_(world_.groups.count) {
   for (store::Group number = 0; number < world_.groups.count; ++number) {
-    groups_.push_back(
-        std::make_unique<Group>(world_, index_, number, settings_.budget / world_.groups.count));
+    groups_.push_back(std::make_unique<Group>(
+        world_, index_, number, settings_.budget / world_.groups.count / 100 * percent_of_budget));
     groups_.back()->times = CheckpointTimes(settings_.checkpoints);
   }
 }

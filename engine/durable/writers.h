@@ -26,7 +26,8 @@ enum class Lane : std::uint8_t {
 };
 
 struct Settings {
-  std::uint64_t budget = 256u << 20;    // for states in memory, in bytes, of all groups together
+  std::uint64_t budget = 256u << 20;    // for states in memory, in bytes, of all groups together,
+                                        // with what the allocator loses
   std::size_t longest_batch = 1000;     // inputs of one group in one commit
   std::size_t longest_queue = 20'000;   // outer inputs that wait in one group
   std::size_t batch_bytes = 16u << 20;  // the same two in bytes of the journal

@@ -121,7 +121,8 @@ int usage() {
 
 // Called by what is built with -fsanitize-coverage=trace-pc, so it may call nothing itself.
 extern "C" __attribute__((no_sanitize_coverage)) void __sanitizer_cov_trace_pc() {
-  const auto place = reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)) * 0x9E3779B97F4A7C15u;
+  const auto place =
+      reinterpret_cast<std::uintptr_t>(__builtin_return_address(0)) * 0x9E3779B97F4A7C15u;
   unsigned char* const seen = ways + ((place ^ (last_place >> 1)) >> 20) % ways_kept;
   if (*seen == 0) {
     *seen = 1;

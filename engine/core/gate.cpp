@@ -108,6 +108,10 @@ Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaig
   return {};
 }
 
+bool has_refused(const State& state, CampaignClass purpose, plan::ChannelId channel) {
+  return what_was_said(state, purpose, channel) == Said::No;
+}
+
 void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,
                  plan::ChannelId channel, Timestamp now) {
   const auto& caps = plan.policy.caps;

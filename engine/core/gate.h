@@ -28,6 +28,10 @@ Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaig
 bool is_quiet(const plan::QuietHours& quiet, TimeOfDay time);
 Timestamp quiet_end(const plan::QuietHours& quiet, Timestamp now, const Zone& zone);
 
+// Whether the customer wants no messages of this class on the channel: whatever was decided before
+// he said so must not reach him any more.
+bool has_refused(const State& state, plan::CampaignClass purpose, plan::ChannelId channel);
+
 // Writes down what passed, and drops what no cap can count any more.
 void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,
                  plan::ChannelId channel, Timestamp now);

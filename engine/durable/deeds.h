@@ -8,6 +8,7 @@
 
 #include "base/result.h"
 #include "core/effect.h"
+#include "core/state.h"
 #include "durable/input.h"
 #include "store/groups.h"
 
@@ -35,6 +36,8 @@ class Deeds {
   // keeps no deliveries open need not care.
   virtual void settled(store::Group /*group*/, const ReceiptFor& /*receipt*/) {}
   virtual void attempted(store::Group /*group*/, Hash128 /*key*/) {}
+  // The customer has refused messages; his state says which (core::has_refused).
+  virtual void refused(store::Group /*group*/, const core::State& /*customer*/) {}
 
   // What must be known of all deeds taken so far when a recovery begins behind them (those still
   // open): a checkpoint keeps it, and thaw() gets it back before anything is taken again. Bounded

@@ -123,6 +123,7 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
       now.time = stamp_;
       standing = core::decide(plan_, *state, now, effects_, &waking_);
     }
+    if (event->type == type_of(EngineEvent::Unsubscribed)) deeds_.refused(group_, *state);
   } else {
     ReceiptFor came = std::get<ReceiptFor>(given);
     came.receipt.time = stamp_;

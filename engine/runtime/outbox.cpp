@@ -216,6 +216,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   void start(Item& item, Timestamp now) {
     LaneState& lane = lanes[item.lane];
     unwait(item);
+    if (!item.asks && !open.is_wanted(item.send.delivery.key)) return give_up(item);
     if (lane.open_until != Timestamp::ever()) {
       lane.open_until = Timestamp::ever();
       lane.probing = true;

@@ -51,6 +51,10 @@ class OpenDeliveries {
   virtual void attempting(Hash128 key, std::uint64_t position,
                           std::function<void(Result<void>)> then) = 0;
 
+  // False where the customer has refused such messages since this one was decided: it must not be
+  // handed over any more, and fails. Asked before each attempt, on the executor's thread.
+  virtual bool is_wanted(Hash128 /*key*/) const { return true; }
+
   // What was sent before the last stop and has no receipt, in the order of the journal. To be taken
   // once, before the first send. `attempted` says whether `attempting` was made durable for it.
   struct Open {

@@ -139,8 +139,9 @@ class Memory final : public OpenDeliveries {
         all.push_back({send, attempted.contains(send.delivery.key)});
     return all;
   }
+  bool is_wanted(Hash128 key) const override { return !refused.contains(key); }
   std::vector<Send> sent;
-  std::set<Hash128> attempted, ended;
+  std::set<Hash128> attempted, ended, refused;
   bool fails = false;
 };
 
@@ -315,6 +316,17 @@ TEST(Outbox, AThrottledChannelSlowsDownAsAWhole) {
   ASSERT_EQ(world.connector->attempts.size(), 3u);
   EXPECT_EQ(world.connector->attempts[1].at, start + minutes(3));
   EXPECT_EQ(world.outbox->counts().at("sms").circuit_opened, 0u);
+}
+
+TEST(Outbox, WhatTheCustomerHasRefusedMeanwhileIsNotAttemptedAgain) {
+  World world(Repeat::Recognised,
+              in_turn({says(Deferred{.wait = minutes(7)}), says(Done{}, true)}));
+  world.send(1);
+  world.run_until(start + minutes(1));
+  world.memory.refused.insert(World::key(1));
+  world.run_until(start + hours(1));
+  EXPECT_EQ(world.connector->attempts.size(), 1u);
+  EXPECT_EQ(world.came_of(1), "failed");
 }
 
 TEST(Outbox, NothingIsHandedOverBeforeItsTimeOrAfterIt) {

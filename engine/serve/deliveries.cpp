@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "core/gate.h"
 #include "model/codec.h"
 
 namespace koi::serve {
@@ -198,6 +199,26 @@ void Deliveries::attempted(store::Group number, Hash128 key) {
   if (found != group.open.end()) found->second.attempted = true;
 }
 
+void Deliveries::refused(store::Group number, const core::State& customer) {
+  Group& group = *of_group_[number];
+  const std::lock_guard lock(group.mutex);
+  for (auto& [key, open] : group.open) {
+    const Delivery& delivery = open.send.delivery;
+    if (delivery.customer != customer.id) continue;
+    const auto campaign =
+        std::find_if(plan_.campaigns.begin(), plan_.campaigns.end(),
+                     [&](const auto& each) { return each.symbol.name == delivery.campaign; });
+    // Of a campaign that is gone nobody knows the class any more: it is taken for the one that most
+    // need a permission.
+    const auto purpose = campaign == plan_.campaigns.end() ? plan::CampaignClass::Marketing
+                                                           : campaign->campaign_class;
+    for (std::size_t i = 0; i < plan_.channels.size(); ++i)
+      if (plan_.channels[i].symbol.name == delivery.channel &&
+          core::has_refused(customer, purpose, plan::ChannelId::of(i)))
+        open.wanted = false;
+  }
+}
+
 std::string Deliveries::freeze(store::Group number) {
   Group& group = *of_group_[number];
   const std::lock_guard lock(group.mutex);
@@ -209,6 +230,7 @@ std::string Deliveries::freeze(store::Group number) {
     out.time(open.send.decided);
     out.unsigned_(open.send.position);
     out.boolean(open.attempted);
+    out.boolean(open.wanted);
   }
   out.unsigned_(group.figures.size());
   for (const auto& [campaign, figures] : group.figures) {
@@ -233,6 +255,7 @@ Result<void> Deliveries::thaw(store::Group number, std::string_view frozen) {
     open.send.decided = in.time();
     open.send.position = in.unsigned_();
     open.attempted = in.boolean();
+    open.wanted = in.boolean();
     if (group.open.try_emplace(open.send.delivery.key, std::move(open)).second) ++open_;
   }
   group.figures.clear();
@@ -268,6 +291,15 @@ void Deliveries::attempting(Hash128 key, std::uint64_t, std::function<void(Resul
   if (customer.empty()) return then(Error{"settled", "this delivery has its receipt already"});
   if (auto taken = submit_(durable::AttemptFor{std::move(customer), key}, then); !taken)
     then(std::move(taken).error());
+}
+
+bool Deliveries::is_wanted(Hash128 key) const {
+  for (const auto& group : of_group_) {
+    const std::lock_guard lock(group->mutex);
+    const auto found = group->open.find(key);
+    if (found != group->open.end()) return found->second.wanted;
+  }
+  return true;
 }
 
 Result<std::vector<runtime::OpenDeliveries::Open>> Deliveries::take_open() {

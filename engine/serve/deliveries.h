@@ -47,6 +47,7 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   void take(store::Group group, std::vector<durable::Deed> deeds) override;
   void settled(store::Group group, const durable::ReceiptFor& receipt) override;
   void attempted(store::Group group, Hash128 key) override;
+  void refused(store::Group group, const core::State& customer) override;
   std::string freeze(store::Group group) override;
   Result<void> thaw(store::Group group, std::string_view frozen) override;
 
@@ -54,6 +55,7 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
 
   void attempting(Hash128 key, std::uint64_t position,
                   std::function<void(Result<void>)> then) override;
+  bool is_wanted(Hash128 key) const override;
   Result<std::vector<Open>> take_open() override;
   // Of the open ones, those for a channel that the rules no longer have: nothing can carry them, so
   // they have failed. take_open() leaves them out.
@@ -74,6 +76,7 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   struct OpenDelivery {
     runtime::Send send;
     bool attempted = false;
+    bool wanted = true;  // until its customer refuses such messages
   };
   struct Group {
     mutable std::mutex mutex;

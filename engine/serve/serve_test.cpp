@@ -171,6 +171,28 @@ TEST_F(DeliveriesTest, AreFrozenWithTheStatesAndThawedWhole) {
   EXPECT_EQ(under_other.figures().at("others").sent, 0u);
 }
 
+TEST_F(DeliveriesTest, AreNotWantedOnceTheCustomerHasRefusedThemOverAStart) {
+  deliveries_.take(group_, deeds(sent(1, ann_, 0), sent(2, ann_, 1)));
+  core::State ann = core::new_customer(plan_, ann_), bob = core::new_customer(plan_, "bob");
+  ann.consents = {{plan::CampaignClass::Marketing, plan::ChannelId::of(1), false, noon}};
+  bob.consents = {{plan::CampaignClass::Marketing, plan::ChannelId::none(), false, noon}};
+  deliveries_.refused(group_, bob);
+  EXPECT_TRUE(deliveries_.is_wanted({7, 1}) && deliveries_.is_wanted({7, 2}));
+  deliveries_.refused(group_, ann);
+  Deliveries again(plan_, groups);
+  ASSERT_TRUE(again.thaw(group_, deliveries_.freeze(group_)));
+  for (const Deliveries* each : {&deliveries_, &again}) {
+    EXPECT_TRUE(each->is_wanted({7, 1}));  // on the other channel
+    EXPECT_FALSE(each->is_wanted({7, 2}));
+    EXPECT_EQ(each->open(), 2u);  // until the receipt that says so is an input
+  }
+  plan_.campaigns[0].campaign_class = plan::CampaignClass::Transactional;
+  Deliveries transactional(plan_, groups);
+  transactional.take(group_, deeds(sent(2, ann_, 1)));
+  transactional.refused(group_, ann);
+  EXPECT_TRUE(transactional.is_wanted({7, 2}));
+}
+
 TEST_F(DeliveriesTest, OfAChannelThatIsGoneHaveFailed) {
   deliveries_.take(group_, deeds(sent(1, ann_, 0), sent(2, ann_, 1)));
   plan::Plan other = small_plan();

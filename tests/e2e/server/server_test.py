@@ -276,6 +276,23 @@ class ServerTest(unittest.TestCase):
         server.start()
         self.assertEqual(server.customer("ann")[1]["metrics"], {"orders": 11, "spend": "108.90"})
 
+    def test_what_waits_for_a_provider_does_not_leave_after_an_unsubscribe(self):
+        with socket.socket() as nobody:  # refuses connections: the first provider is down
+            nobody.bind(("127.0.0.1", 0))
+            down = f"http://127.0.0.1:{nobody.getsockname()[1]}/"
+            os.environ["KOI_TEST_WEBHOOK"] = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+            webhook = {"connector": "webhook", "url": down, "secret": "env:KOI_TEST_WEBHOOK"}
+            server = self.server(rules=self.folder / "news.koi", environment={"channels": {"app": webhook}})
+            server.rules.write_text(RULES.read_text().replace("class transactional", "class service").replace(
+                "reach by phone", "").replace("send reminder via sms, else app", "stop").replace("channel sms { class direct  cost ¥0.045   }\n", ""))
+            server.start()
+            server.send(order(1, "ann"), order(2, "bob"))
+            server.until(lambda: "koi_deliveries_open 2\n" in server.ask("GET", "/metrics")[1])
+            server.send({"id": "u1", "type": "unsubscribed", "time": order(0, "")["time"], "subject": "ann", "data": {"channel": "app"}})
+            server.until(lambda: "koi_deliveries_open 1\n" in server.ask("GET", "/metrics")[1])
+            self.assertEqual([x["action"] for x in server.customer("bob")[1]["timeline"]], ["send", "enter"])
+            server.until(lambda: "failed" in [x["action"] for x in server.customer("ann")[1]["timeline"]])
+
     def test_a_bad_environment_names_the_file_and_the_place(self):
         for environment, words in (({"channels": {"app": {"connector": "pigeon"}}}, "pigeon"), ({"channels": {"post": {"connector": "console"}}}, "post"),
                                    ({"channels": {"app": {"connector": "file"}}}, "path")):

@@ -92,7 +92,8 @@ class Checks {
   bool answered(const Outcome& outcome) const {
     const auto* const unknown = std::get_if<Unknown>(&outcome);
     const auto* const deferred = std::get_if<Deferred>(&outcome);
-    const std::string_view why = unknown ? unknown->why : deferred ? deferred->why : "";
+    const std::string none;  // or the condition's value would be a text that is gone at once
+    const std::string& why = unknown ? unknown->why : deferred ? deferred->why : none;
     return !why.starts_with("the program ");
   }
 

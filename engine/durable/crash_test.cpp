@@ -12,6 +12,7 @@
 #include <random>
 #include <thread>
 
+#include "base/scratch.h"
 #include "durable/detail/trial.h"
 #include "durable/writers.h"
 #include "store/sqlite_journal.h"
@@ -115,22 +116,13 @@ struct Life {
 
 class Crash : public ::testing::Test {
  protected:
-  Crash() {
-    const fs::path memory = "/dev/shm";
-    std::string name =
-        ((fs::is_directory(memory) ? memory : fs::temp_directory_path()) / "koi-crash-XXXXXX")
-            .string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Crash() override { fs::remove_all(path_); }
-
   void one_life() {
     int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
     const pid_t child = ::fork();
     if (child == 0) {
       ::close(ends[0]);
-      live(path_, first_, ends[1]);
+      live(scratch_.path(), first_, ends[1]);
     }
     ::close(ends[1]);
     std::this_thread::sleep_for(std::chrono::microseconds(1000 + chance_() % 60'000));
@@ -148,7 +140,7 @@ class Crash : public ::testing::Test {
   }
 
   void look() {
-    Life life(path_);
+    Life life(scratch_.path());
     life.writers->start([](const Error& error) { ADD_FAILURE() << error.what; });
     ASSERT_TRUE(life.writers->stop());
     const Expected expected = expected_of(life.plan, *life.journal, groups);
@@ -163,11 +155,11 @@ class Crash : public ::testing::Test {
     EXPECT_EQ(stored, expected.bytes(life.plan));
     const std::set<Hash128> decided(expected.effects.begin(), expected.effects.end());
     EXPECT_EQ(decided.size(), expected.effects.size());
-    EXPECT_EQ(keys_in(path_ / "keys"), decided);
+    EXPECT_EQ(keys_in(scratch_ / "keys"), decided);
     timers_ = expected.timers;
   }
 
-  fs::path path_;
+  Scratch scratch_;
   std::mt19937_64 chance_{std::random_device()()};
   std::set<int> acknowledged_;  // since the source last began again, and all before that
   std::set<int> ever_acknowledged_;

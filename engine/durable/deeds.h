@@ -20,6 +20,7 @@ struct Deed {
   Partition partition = 0;
   std::string customer;
   core::Effect effect;
+  bool wanted = true;  // a send: false where a later input of its batch has refused such messages
 };
 
 // Called for a group by whoever steps it, one call at a time; different groups at the same time.
@@ -36,7 +37,8 @@ class Deeds {
   // keeps no deliveries open need not care.
   virtual void settled(store::Group /*group*/, const ReceiptFor& /*receipt*/) {}
   virtual void attempted(store::Group /*group*/, Hash128 /*key*/) {}
-  // The customer has refused messages; his state says which (core::has_refused).
+  // The customer has refused messages; his state says which (core::has_refused). Of the deeds that
+  // take() is still to give, the refused ones say so themselves.
   virtual void refused(store::Group /*group*/, const core::State& /*customer*/) {}
 
   // What must be known of all deeds taken so far when a recovery begins behind them (those still

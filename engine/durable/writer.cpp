@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/decide.h"
+#include "core/gate.h"
 
 namespace koi::durable {
 
@@ -123,7 +124,6 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
       now.time = stamp_;
       standing = core::decide(plan_, *state, now, effects_, &waking_);
     }
-    if (event->type == type_of(EngineEvent::Unsubscribed)) deeds_.refused(group_, *state);
   } else {
     ReceiptFor came = std::get<ReceiptFor>(given);
     came.receipt.time = stamp_;
@@ -131,6 +131,8 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
     deeds_.settled(group_, came);
   }
   hand_on(*state, position, partition);
+  // Behind what was due before it and has been decided just now.
+  if (event && event->type == type_of(EngineEvent::Unsubscribed)) withdraw(*state);
   // A receipt that nobody waits for has fired what was due before it.
   if (standing == core::Standing::Duplicate && event)
     customers_.unchanged();
@@ -139,9 +141,19 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
   return standing;
 }
 
+// What was decided for him and must not reach him any more, wherever it has come to.
+void Writer::withdraw(const core::State& state) {
+  for (Deed& deed : decided_) {
+    if (deed.customer != state.id || deed.effect.action != core::Action::Send) continue;
+    const plan::Campaign& campaign = plan_.campaigns[deed.effect.campaign.index()];
+    if (core::has_refused(state, campaign.campaign_class, deed.effect.channel)) deed.wanted = false;
+  }
+  deeds_.refused(group_, state);
+}
+
 void Writer::hand_on(core::State& state, store::Position position, Partition partition) {
   for (core::Effect& effect : effects_)
-    decided_.push_back({position, partition, state.id, std::move(effect)});
+    decided_.push_back({position, partition, state.id, std::move(effect), true});
   effects_.clear();
 }
 

@@ -107,6 +107,7 @@ class Writer {
 
  private:
   Result<void> fire_timers(const Opening& opening);
+  void withdraw(const core::State& state);
   void hand_on(core::State& state, store::Position position, Partition partition);
   void look_ahead(std::size_t at) const;
 

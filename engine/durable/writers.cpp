@@ -424,10 +424,8 @@ void Writers::end_looks(Group& group) {
 
 Writers::Figures Writers::figures() const {
   Figures all;
-  const Timestamp now = world_.clock();
   for (const auto& group : groups_) {
     all.inputs += group->inputs;
-    all.timers_due += group->next_due < now.us ? 1 : 0;
     all.waiting += group->waiting;
     all.customers += group->customers;
     all.bytes += group->bytes;

@@ -92,12 +92,11 @@ class Writers {
   std::uint64_t commits() const { return commits_; }          // thread-safe
   // Of all groups together; thread-safe, and a moment old.
   struct Figures {
-    std::uint64_t inputs = 0;      // stepped since the start, openings not counted
-    std::uint64_t timers_due = 0;  // groups that have one which is due
-    std::uint64_t waiting = 0;     // outer inputs that are not committed yet
-    std::uint64_t customers = 0;   // in memory …
-    std::uint64_t bytes = 0;       // … and what they take
-    std::uint64_t tail = 0;        // rows behind the last checkpoints
+    std::uint64_t inputs = 0;     // stepped since the start, openings not counted
+    std::uint64_t waiting = 0;    // outer inputs that are not committed yet
+    std::uint64_t customers = 0;  // in memory …
+    std::uint64_t bytes = 0;      // … and what they take
+    std::uint64_t tail = 0;       // rows behind the last checkpoints
   };
   Figures figures() const;
 

@@ -458,6 +458,50 @@ TEST(Writers, ApplyNothingOlderThanTheIdsThatAreRememberedButARefusal) {
   deployment.expect_as_run();
 }
 
+TEST(Writers, ARefusalReachesWhatItsOwnBatchHasDecided) {
+  struct Wanted final : Deeds {
+    void take(store::Group, std::vector<Deed> deeds) override {
+      for (const Deed& deed : deeds)
+        if (deed.effect.action == core::Action::Send) wanted[deed.customer] = deed.wanted;
+    }
+    std::string freeze(store::Group) override { return {}; }
+    Result<void> thaw(store::Group, std::string_view) override { return {}; }
+    std::map<std::string, bool> wanted;
+  } deeds;
+  Deployment deployment;
+  for (plan::Campaign& campaign : deployment.plan.campaigns)
+    campaign.campaign_class = plan::CampaignClass::Service;
+  const World world{
+      deployment.plan, rules, deployment.journal, deployment.store, groups, deeds, [&] {
+        return deployment.now;
+      }};
+  Settings settings;
+  settings.timers_at_once = 1;  // the others fire before their customer's next event
+  const auto writers = *Writers::open(world, settings);
+  const auto ordered = [&](const std::string& customer) {
+    return trial_order(deployment.plan, "o" + customer, customer, deployment.now, 1);
+  };
+  Event refusal;
+  refusal.id = "refusal";
+  refusal.type = type_of(EngineEvent::Unsubscribed);
+  refusal.time = deployment.now;
+  refusal.customer = "ann";
+  refusal.fields.resize(deployment.plan.schema[refusal.type].fields.size());
+  ASSERT_TRUE(writers->submit({ordered("ann"), ordered("bob"), refusal}, {}));
+  run_dry(*writers);
+  EXPECT_EQ(deeds.wanted, (std::map<std::string, bool>{{"ann", false}, {"bob", true}}));
+
+  // Bob's second message is due before he refuses, and decided with it.
+  deployment.now = deployment.now + hours(2);
+  deeds.wanted.clear();
+  refusal.id = "refusal of bob";
+  refusal.time = deployment.now;
+  refusal.customer = "bob";
+  ASSERT_TRUE(writers->submit({refusal}, {}));
+  run_dry(*writers);
+  EXPECT_EQ(deeds.wanted, (std::map<std::string, bool>{{"bob", false}}));
+}
+
 TEST(Writers, FireTimersOfThoseWhoAreLongOutOfMemory) {
   Deployment deployment;
   const auto writers = *deployment.open(tight());

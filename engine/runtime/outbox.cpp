@@ -115,6 +115,9 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     turn_soon();
   }
 
+  bool is_wanted(const Item& item) const {
+    return !holds(Rule::Wanted) || open.is_wanted(item.send.delivery.key);
+  }
   // The last instant at which it may be handed over.
   Timestamp last_chance(const Item& item) const {
     if (!holds(Rule::NotAfter)) return item.send.decided + settings.give_up_after;
@@ -216,7 +219,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   void start(Item& item, Timestamp now) {
     LaneState& lane = lanes[item.lane];
     unwait(item);
-    if (!item.asks && !open.is_wanted(item.send.delivery.key)) return give_up(item);
+    if (!item.asks && !is_wanted(item)) return give_up(item);
     if (lane.open_until != Timestamp::ever()) {
       lane.open_until = Timestamp::ever();
       lane.probing = true;
@@ -249,8 +252,8 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     KOI_ASSERT(item.at == Item::At::Recording && item.act == act);
     const Timestamp now = clock.now();
     item.recorded = durable.has_value();
-    // Recording took its time: it may be too late now, or the door be closed.
-    if (durable && !stopped && now <= last_chance(item)) return go(item, now);
+    // Recording took its time: it may be too late now, or refused, or the door be closed.
+    if (durable && !stopped && now <= last_chance(item) && is_wanted(item)) return go(item, now);
     if (!durable)
       say(Level::Problem,
           to_string(item.send.delivery) + ": not attempted: " + durable.error().what);

@@ -86,7 +86,7 @@ struct OutboxSettings {
   std::uint64_t seed = 1;                       // of the jitter
 
   // Only for tests, which leave one rule out to see that their checkers notice.
-  enum class Rule : std::uint8_t { None, AskFirst, NeverTwice, RecordFirst, NotAfter };
+  enum class Rule : std::uint8_t { None, AskFirst, NeverTwice, RecordFirst, NotAfter, Wanted };
   Rule left_out = Rule::None;
 };
 

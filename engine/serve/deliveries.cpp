@@ -149,7 +149,7 @@ void Deliveries::begin(Group& group, const durable::Deed& deed, std::vector<runt
   delivery.body = effect.text->body;
   delivery.link = effect.text->link;
   delivery.not_after = effect.not_after;
-  if (!group.open.try_emplace(effect.key, OpenDelivery{send, false}).second) return;
+  if (!group.open.try_emplace(effect.key, OpenDelivery{send, false, deed.wanted}).second) return;
   ++open_;
   sends.push_back(std::move(send));
 }

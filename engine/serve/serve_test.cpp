@@ -2,10 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <random>
 
+#include "base/scratch.h"
 #include "serve/customer_view.h"
 #include "serve/deliveries.h"
 #include "serve/door.h"
@@ -186,6 +185,10 @@ TEST_F(DeliveriesTest, AreNotWantedOnceTheCustomerHasRefusedThemOverAStart) {
     EXPECT_FALSE(each->is_wanted({7, 2}));
     EXPECT_EQ(each->open(), 2u);  // until the receipt that says so is an input
   }
+  durable::Deed of_the_same_batch = sent(3, ann_, 1);
+  of_the_same_batch.wanted = false;
+  deliveries_.take(group_, deeds(std::move(of_the_same_batch)));
+  EXPECT_FALSE(deliveries_.is_wanted({7, 3}));
   plan_.campaigns[0].campaign_class = plan::CampaignClass::Transactional;
   Deliveries transactional(plan_, groups);
   transactional.take(group_, deeds(sent(2, ann_, 1)));
@@ -243,29 +246,24 @@ TEST_F(DeliveriesTest, AttemptsAreInputsBeforeTheyAreMade) {
 }
 
 TEST_F(DeliveriesTest, TellTheTimelineOnceWhateverItIsFrozenBetween) {
-  namespace fs = std::filesystem;
-  std::string folder = (fs::temp_directory_path() / "koi-serve-XXXXXX").string();
-  folder = ::mkdtemp(folder.data());
-  {
-    const auto directory = *store::Directory::open(folder);
-    const auto timeline = *store::Timeline::open(directory);
-    deliveries_.take(group_, deeds(sent(1, ann_, 0)));
-    const std::string untold = deliveries_.freeze(group_);
-    ASSERT_TRUE(deliveries_.tell(*timeline));
-    deliveries_.settled(group_, {ann_, {{7, 1}, noon + minutes(1), Failure::Quota}});
+  const Scratch scratch;
+  const auto directory = *store::Directory::open(scratch.path());
+  const auto timeline = *store::Timeline::open(directory);
+  deliveries_.take(group_, deeds(sent(1, ann_, 0)));
+  const std::string untold = deliveries_.freeze(group_);
+  ASSERT_TRUE(deliveries_.tell(*timeline));
+  deliveries_.settled(group_, {ann_, {{7, 1}, noon + minutes(1), Failure::Quota}});
 
-    Deliveries after_crash(plan_, groups);
-    ASSERT_TRUE(after_crash.thaw(group_, untold));
-    after_crash.settled(group_, {ann_, {{7, 1}, noon + minutes(1), Failure::Quota}});
-    ASSERT_TRUE(after_crash.tell(*timeline));
-    ASSERT_TRUE(deliveries_.tell(*timeline));
-    const auto lines = *timeline->of(ann_, 10);
-    ASSERT_EQ(lines.size(), 2u);
-    EXPECT_THAT(lines[0], HasSubstr(R"("action":"failed","name":"hello","channel":"app")"));
-    EXPECT_THAT(lines[0], HasSubstr(R"("reason":"quota")"));
-    EXPECT_THAT(lines[1], HasSubstr(R"("action":"send")"));
-  }
-  fs::remove_all(folder);
+  Deliveries after_crash(plan_, groups);
+  ASSERT_TRUE(after_crash.thaw(group_, untold));
+  after_crash.settled(group_, {ann_, {{7, 1}, noon + minutes(1), Failure::Quota}});
+  ASSERT_TRUE(after_crash.tell(*timeline));
+  ASSERT_TRUE(deliveries_.tell(*timeline));
+  const auto lines = *timeline->of(ann_, 10);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines[0], HasSubstr(R"("action":"failed","name":"hello","channel":"app")"));
+  EXPECT_THAT(lines[0], HasSubstr(R"("reason":"quota")"));
+  EXPECT_THAT(lines[1], HasSubstr(R"("action":"send")"));
 }
 
 // --- What is shown ------------------------------------------------------------------------------

@@ -29,13 +29,14 @@ enum class Control : std::uint8_t {
   NeverTwice,
   RecordFirst,
   NotAfter,
+  Wanted,
 };
 
 struct NamedControl {
   Control control;
   std::string_view name;
 };
-inline constexpr std::array<NamedControl, 15> controls{{
+inline constexpr std::array<NamedControl, 16> controls{{
     {Control::None, "none"},
     {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
     {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
@@ -51,6 +52,7 @@ inline constexpr std::array<NamedControl, 15> controls{{
     {Control::NeverTwice, "never_twice"},
     {Control::RecordFirst, "record_first"},
     {Control::NotAfter, "not_after"},
+    {Control::Wanted, "wanted"},
 }};
 
 inline std::optional<Control> control_of(std::string_view name) {

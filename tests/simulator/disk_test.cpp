@@ -5,7 +5,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include "scratch.h"
+#include "base/scratch.h"
 #include "store/identifiers.h"
 
 namespace koi::simulator {

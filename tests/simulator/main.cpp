@@ -9,8 +9,8 @@
 #include <mutex>
 #include <thread>
 
+#include "base/scratch.h"
 #include "program.h"
-#include "scratch.h"
 #include "simulation.h"
 
 namespace {
@@ -72,9 +72,9 @@ Wanted read(int argc, char** argv) {
 }
 
 int tell_one(const Wanted& wanted) {
-  const Scratch scratch;
+  const koi::Scratch scratch;
   const Outcome outcome =
-      simulate({wanted.first, wanted.control, scratch.of(0), [](std::string_view line) {
+      simulate({wanted.first, wanted.control, scratch.path(), [](std::string_view line) {
                   std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
                 }});
   std::printf("seed %" PRIu64 ": %s (%016" PRIx64 ")\n", wanted.first,
@@ -84,7 +84,6 @@ int tell_one(const Wanted& wanted) {
 
 int run_many(const Wanted& wanted) {
   programs();
-  const Scratch scratch;
   const auto begin = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> next = 0;
   std::mutex mutex;
@@ -92,10 +91,11 @@ int run_many(const Wanted& wanted) {
   std::uint64_t broken = 0;
   std::vector<std::thread> threads;
   for (unsigned thread = 0; thread < wanted.threads; ++thread)
-    threads.emplace_back([&, folder = scratch.of(thread)] {
+    threads.emplace_back([&] {
+      const koi::Scratch scratch;
       for (std::uint64_t i = next++; i < wanted.count; i = next++) {
         const std::uint64_t seed = wanted.first + i;
-        const Outcome outcome = simulate({seed, wanted.control, folder, {}});
+        const Outcome outcome = simulate({seed, wanted.control, scratch.path(), {}});
         const std::lock_guard lock(mutex);
         all.hash ^= outcome.hash * (2 * i + 1);  // in whatever order they come
         all.steps += outcome.steps;

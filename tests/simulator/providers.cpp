@@ -139,6 +139,7 @@ void Providers::begin(const std::shared_ptr<Call>& call) {
     return;
   }
   const Delivery& delivery = call->delivery;
+  if (heard_) heard_(delivery);
   const Timestamp now = clock_.now();
   record_.say("deliver " + to_hex(call->key) + " via " + channel + ", attempt " +
               std::to_string(delivery.attempt));

@@ -5,6 +5,7 @@
 
 #include <asio/any_io_executor.hpp>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -43,6 +44,9 @@ class Providers {
   // The process is gone: what was under way arrives or not, and nobody hears of it.
   void end_life();
 
+  // Called as a delivery is handed over to a connector.
+  void on_delivery(std::function<void(const Delivery&)> heard) { heard_ = std::move(heard); }
+
   // Something happens to one of the calls under way; false where there is none.
   bool move();
   // From here on they take everything and answer at once.
@@ -72,6 +76,7 @@ class Providers {
   std::vector<std::uint32_t> moods_;           // percent that go well
   std::map<Hash128, Carried> carried_;
   std::vector<std::shared_ptr<Call>> calls_;
+  std::function<void(const Delivery&)> heard_;
   std::uint64_t last_call_ = 0;
   bool behaves_ = false, is_first_life_ = true;
 };

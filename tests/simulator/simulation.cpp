@@ -12,6 +12,7 @@
 #include "chance.h"
 #include "clients.h"
 #include "core/codec.h"
+#include "core/gate.h"
 #include "disk.h"
 #include "program.h"
 #include "promises.h"
@@ -69,6 +70,7 @@ struct Scene {
       case Control::NeverTwice: outbox.left_out = Rule::NeverTwice; break;
       case Control::RecordFirst: outbox.left_out = Rule::RecordFirst; break;
       case Control::NotAfter: outbox.left_out = Rule::NotAfter; break;
+      case Control::Wanted: outbox.left_out = Rule::Wanted; break;
       default: break;
     }
   }
@@ -84,13 +86,13 @@ struct Life {
   std::unique_ptr<JournalSeam> journal_seam;
   std::unique_ptr<StoreSeam> store_seam;
   std::unique_ptr<asio::io_context> context;
-  std::unique_ptr<serve::Engine> deployment;
+  std::unique_ptr<serve::Engine> engine;
   bool is_over = false;  // answers that come now reach nobody
 
   explicit Life(store::Directory d) : directory(std::move(d)) {}
   ~Life() {
     is_over = true;
-    deployment.reset();
+    engine.reset();
     context.reset();
   }
 };
@@ -108,6 +110,7 @@ class Simulation {
         clock_(scene_.begin),
         clients_(chance_.split(), record_, run.control == Control::IdsChanged),
         providers_(chance_.split(), scene_.plan, clock_, record_) {
+    providers_.on_delivery([this](const Delivery& delivery) { check_wanted(delivery); });
     record_.say("program " + scene_.program->name + ", groups " +
                 std::to_string(scene_.groups.count) + ", steps " + std::to_string(scene_.steps));
     if (control_ == Control::AnswersBeforeTheSync)
@@ -128,7 +131,7 @@ class Simulation {
       older_.clear();
       begin_life();
       if (!record_.broken())
-        for (const durable::Recovered& group : life_->deployment->writers().recovered())
+        for (const durable::Recovered& group : life_->engine->writers().recovered())
           if (group.inputs > 0) record_.breach("a clean stop left a tail");
       if (!record_.broken()) check(true);
     }
@@ -160,7 +163,7 @@ class Simulation {
         disk_.die_in(0);
         check(false);
         if (record_.broken()) return;
-        if (const auto sending = life_->deployment->begin_sending(); !sending)
+        if (const auto sending = life_->engine->begin_sending(); !sending)
           record_.breach("nothing can be sent: " + sending.error().what);
         return;
       }
@@ -195,7 +198,7 @@ class Simulation {
     life.journal_seam = std::make_unique<JournalSeam>(*life.journal, control_);
     life.store_seam = std::make_unique<StoreSeam>(*life.states, *life.journal, control_);
     life.context = std::make_unique<asio::io_context>(1);
-    KOI_LET(life.deployment,
+    KOI_LET(life.engine,
             serve::Engine::open(
                 {scene_.plan, scene_.program->rules, *life.journal_seam, *life.store_seam,
                  life.journal->groups(), *life.identifiers, clock_, life.context->get_executor(),
@@ -203,6 +206,20 @@ class Simulation {
                  [](channel::Level, std::string_view) {}},
                 scene_.settings));
     return {};
+  }
+
+  // Nothing is handed over to who has refused it by now.
+  void check_wanted(const Delivery& delivery) {
+    life_->engine->writers().look(delivery.customer, [&](const Result<const core::State*>& state) {
+      if (!state || !*state) return;  // the disk fails him
+      for (const plan::Campaign& campaign : scene_.plan.campaigns)
+        for (std::size_t i = 0; i < scene_.plan.channels.size(); ++i)
+          if (campaign.symbol.name == delivery.campaign &&
+              scene_.plan.channels[i].symbol.name == delivery.channel &&
+              core::has_refused(**state, campaign.campaign_class, plan::ChannelId::of(i)))
+            record_.breach("a message was handed over to one who has refused it: " +
+                           to_hex(delivery.key));
+    });
   }
 
   // The process is gone, with what it had in memory.
@@ -233,7 +250,7 @@ class Simulation {
   bool stop_cleanly() {
     if (!step_all()) return false;
     for (store::Group group = 0; group < scene_.groups.count; ++group)
-      if (const auto written = life_->deployment->writers().checkpoint(group); !written) {
+      if (const auto written = life_->engine->writers().checkpoint(group); !written) {
         record_.say("no clean stop: " + written.error().code);
         crash();
         begin_life();
@@ -261,7 +278,7 @@ class Simulation {
     } else if (what < 570) {
       checkpoint(some_group());
     } else if (what < 640) {
-      life_->deployment->outbox().turn();
+      life_->engine->outbox().turn();
     } else if (what < 780) {
       if (chance_.one_in(3))
         life_->context->poll();
@@ -275,7 +292,7 @@ class Simulation {
     } else if (what < 975) {
       trouble();
     } else if (what < 985) {
-      static_cast<void>(life_->deployment->deliveries().tell(*life_->timeline));
+      static_cast<void>(life_->engine->deliveries().tell(*life_->timeline));
     } else if (what < 993) {
       copy_log_of_journal();
     } else if (what < 996) {
@@ -307,21 +324,21 @@ class Simulation {
     if (chance_.one_in(30)) return;  // lost on its way
     const bool is_heard = !chance_.one_in(20);
     Life* const life = life_.get();
-    life->deployment->door().take(body, is_lines,
-                                  [this, life, is_heard, which = std::move(which)](
-                                      const Result<std::vector<serve::LineResult>>& came) {
-                                    if (life->is_over || disk_.is_dead() || !is_heard) return;
-                                    if (came)
-                                      clients_.answered(which, *came);
-                                    else
-                                      record_.say("not taken: " + came.error().code);
-                                    if (!came) is_busy_ = is_busy_ || came.error().code == "busy";
-                                  });
+    life->engine->door().take(body, is_lines,
+                              [this, life, is_heard, which = std::move(which)](
+                                  const Result<std::vector<serve::LineResult>>& came) {
+                                if (life->is_over || disk_.is_dead() || !is_heard) return;
+                                if (came)
+                                  clients_.answered(which, *came);
+                                else
+                                  record_.say("not taken: " + came.error().code);
+                                if (!came) is_busy_ = is_busy_ || came.error().code == "busy";
+                              });
   }
 
   // The process ends itself where it does not know what is on the disk.
   bool commit() {
-    const auto done = life_->deployment->writers().commit();
+    const auto done = life_->engine->writers().commit();
     if (disk_.is_dead()) return false;
     if (done) {
       if (*done) record_.say("committed");
@@ -334,7 +351,7 @@ class Simulation {
   }
 
   bool step(store::Group group) {
-    const auto done = life_->deployment->writers().step(group);
+    const auto done = life_->engine->writers().step(group);
     if (disk_.is_dead()) return false;
     if (done) {
       if (*done) record_.say("stepped group " + std::to_string(group));
@@ -346,7 +363,7 @@ class Simulation {
   }
 
   void checkpoint(store::Group group) {
-    const auto done = life_->deployment->writers().checkpoint(group);
+    const auto done = life_->engine->writers().checkpoint(group);
     if (disk_.is_dead()) return;
     record_.say("checkpoint of group " + std::to_string(group) +
                 (done ? "" : ": " + done.error().code));
@@ -374,7 +391,7 @@ class Simulation {
     else if (how < 80)
       to = to + up_to(hours(3));
     else if (how < 90)
-      to = std::max(to, std::min(life_->deployment->outbox().next(), to + days(3)));
+      to = std::max(to, std::min(life_->engine->outbox().next(), to + days(3)));
     else if (how < 95)
       to = to + up_to(days(2));
     else if (how < 97)
@@ -432,9 +449,9 @@ class Simulation {
   // Lets the outbox and the providers do all that they can at this instant; false as step_all().
   bool carry_all() {
     for (bool is_moving = true; is_moving;) {
-      serve::Engine& deployment = *life_->deployment;
-      const std::uint64_t commits = deployment.writers().commits();
-      deployment.outbox().turn();
+      serve::Engine& engine = *life_->engine;
+      const std::uint64_t commits = engine.writers().commits();
+      engine.outbox().turn();
       is_moving = life_->context->poll() > 0;
       while (providers_.move()) {
         life_->context->restart();
@@ -443,7 +460,7 @@ class Simulation {
       }
       life_->context->restart();
       if (!step_all()) return false;
-      is_moving = is_moving || deployment.writers().commits() > commits;
+      is_moving = is_moving || engine.writers().commits() > commits;
     }
     return true;
   }
@@ -457,26 +474,25 @@ class Simulation {
     scene_.has_faults = false;
     providers_.behave();
     for (int round = 0; round < 4000 && !record_.broken(); ++round) {
-      serve::Engine& deployment = *life_->deployment;
+      serve::Engine& engine = *life_->engine;
       is_busy_ = false;
       send(clients_.unanswered(4));
       if (!step_all()) continue;
       if (is_busy_)
         for (store::Group group = 0; group < scene_.groups.count; ++group) checkpoint(group);
       if (!carry_all()) continue;
-      if (clients_.unanswered(1).empty() && deployment.deliveries().open() == 0 &&
-          deployment.outbox().open() == 0)
+      if (clients_.unanswered(1).empty() && engine.deliveries().open() == 0 &&
+          engine.outbox().open() == 0)
         return record_.say("at rest after " + std::to_string(round));
-      const Timestamp next = deployment.outbox().next();
+      const Timestamp next = engine.outbox().next();
       if (next != Timestamp::never()) clock_.set(std::max(clock_.now(), next));
       record_.say("it is " + koi::to_string(clock_.now(), utc()) + ", " +
-                  std::to_string(deployment.deliveries().open()) + " deliveries are open");
+                  std::to_string(engine.deliveries().open()) + " deliveries are open");
     }
     if (!record_.broken())
       record_.breach("no rest: " + std::to_string(clients_.unanswered(1000).size()) +
                      " events are not answered, " +
-                     std::to_string(life_->deployment->deliveries().open()) +
-                     " deliveries are open");
+                     std::to_string(life_->engine->deliveries().open()) + " deliveries are open");
   }
 
   // --- Promises
@@ -487,7 +503,7 @@ class Simulation {
     const Replay expected = replay(scene_.plan, *life.journal_seam, scene_.groups, record_);
     check_decisions(scene_.plan, expected, record_);
     check_answers(expected, clients_, record_);
-    check_standing(scene_.plan, expected, *life.deployment, *life.identifiers, record_);
+    check_standing(scene_.plan, expected, *life.engine, *life.identifiers, record_);
     check_providers(scene_.plan, expected, providers_, record_);
     std::uint64_t inputs = 0;
     for (const store::Position end : expected.ends) inputs += end;

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "base/scratch.h"
 #include "program.h"
-#include "scratch.h"
 
 namespace koi::simulator {
 namespace {

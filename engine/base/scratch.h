@@ -1,5 +1,5 @@
-// Scratch: a folder of its own, gone with it. In memory where that is to be had: simulated
-// deployments write nothing there but a lock.
+// Scratch: for tests: a folder of a test's own, gone with it. In memory where that is to be had:
+// what is tested in it does not hang on a disk.
 #pragma once
 
 #include <cstdlib>
@@ -8,16 +8,15 @@
 
 #include "base/assert.h"
 
-namespace koi::simulator {
+namespace koi {
 
 class Scratch {
  public:
   Scratch() {
     namespace fs = std::filesystem;
     const fs::path memory = "/dev/shm";
-    std::string name =
-        ((fs::is_directory(memory) ? memory : fs::temp_directory_path()) / "koi-sim-XXXXXX")
-            .string();
+    const fs::path where = fs::is_directory(memory) ? memory : fs::temp_directory_path();
+    std::string name = (where / "koi-test-XXXXXX").string();
     KOI_ASSERT(::mkdtemp(name.data()) != nullptr);
     path_ = name;
   }
@@ -26,16 +25,13 @@ class Scratch {
     std::filesystem::remove_all(path_, ignored);
   }
   Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
 
   const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path of(unsigned number) const {
-    const auto folder = path_ / std::to_string(number);
-    std::filesystem::create_directory(folder);
-    return folder;
-  }
+  std::filesystem::path operator/(const std::filesystem::path& name) const { return path_ / name; }
 
  private:
   std::filesystem::path path_;
 };
 
-}  // namespace koi::simulator
+}  // namespace koi

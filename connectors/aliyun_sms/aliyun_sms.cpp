@@ -36,18 +36,8 @@ constexpr std::array settings{
             .kind = Setting::Kind::Url,
             .help = "The service's address; other regions have others.",
             .otherwise = "https://dysmsapi.aliyuncs.com"},
-    Setting{.name = "connect_within",
-            .kind = Setting::Kind::Duration,
-            .help = "How long connecting may take.",
-            .otherwise = "5s",
-            .least = 10'000,
-            .most = 60'000'000},
-    Setting{.name = "answer_within",
-            .kind = Setting::Kind::Duration,
-            .help = "How long the whole request may take.",
-            .otherwise = "20s",
-            .least = 10'000,
-            .most = 110'000'000},
+    connect_within,
+    answer_within,
 };
 
 // As the service wants it: eleven digits in mainland China, else country code and number.

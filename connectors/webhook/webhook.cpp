@@ -25,18 +25,8 @@ constexpr std::array settings{
             .kind = Setting::Kind::Secret,
             .help = "Signs as well, while receivers change from it to `secret`.",
             .optional = true},
-    Setting{.name = "connect_within",
-            .kind = Setting::Kind::Duration,
-            .help = "How long connecting may take.",
-            .otherwise = "5s",
-            .least = 10'000,
-            .most = 60'000'000},
-    Setting{.name = "answer_within",
-            .kind = Setting::Kind::Duration,
-            .help = "How long the whole request may take.",
-            .otherwise = "20s",
-            .least = 10'000,
-            .most = 120'000'000},
+    connect_within,
+    answer_within,
 };
 
 std::string body_of(const Delivery& delivery, Timestamp now) {

@@ -29,6 +29,21 @@ struct Setting {
 };
 std::string_view name_of(Setting::Kind kind);  // "text", "number", …
 
+// What every connector that asks over the network lets be set. Attempts are cancelled after two
+// minutes, so an answer is waited for less long than that.
+inline constexpr Setting connect_within{.name = "connect_within",
+                                        .kind = Setting::Kind::Duration,
+                                        .help = "How long connecting may take.",
+                                        .otherwise = "5s",
+                                        .least = 10'000,
+                                        .most = 60'000'000};
+inline constexpr Setting answer_within{.name = "answer_within",
+                                       .kind = Setting::Kind::Duration,
+                                       .help = "How long the whole request may take.",
+                                       .otherwise = "20s",
+                                       .least = 10'000,
+                                       .most = 110'000'000};
+
 // A text that is not for eyes. There is no way to print it but to ask for it.
 class Secret {
  public:

@@ -13,6 +13,7 @@
 #include <set>
 #include <sstream>
 
+#include "base/scratch.h"
 #include "channel/connector.h"
 #include "channel/provider.h"
 #include "file/key_index.h"
@@ -31,19 +32,6 @@ std::string read(const fs::path& path) {
   text << in.rdbuf();
   return text.str();
 }
-
-class Folder {
- public:
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "koi_file_XXXXXX").string();
-    path_ = mkdtemp(name.data());
-  }
-  ~Folder() { fs::remove_all(path_); }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
-};
 
 // A disk that is full or not.
 class Disk final : public Provider {
@@ -85,7 +73,7 @@ class Disk final : public Provider {
       out << R"({"key":")" << to_hex(key) << R"(","filling":")" << std::string(100, 'x') << "\"}\n";
     }
   }
-  Folder folder;
+  Scratch folder;
   rlimit before_{};
   std::uint64_t filled_ = 0;
 };
@@ -120,7 +108,7 @@ class FileTest : public ::testing::Test {
     return opened ? "no error" : opened.error().what;
   }
   asio::io_context context;
-  Folder folder;
+  Scratch folder;
 };
 
 TEST_F(FileTest, ALineHoldsTheDelivery) {
@@ -208,7 +196,7 @@ TEST_F(FileTest, KilledAndRepeatedEachKeyStandsOnce) {
 }
 
 TEST(KeyIndex, GrowsThoughItsProcessesDieBeforeTheyCover) {
-  const Folder folder;
+  const Scratch folder;
   std::uint64_t count = 0;
   const auto key = [](std::uint64_t i) { return Hash128{i, i * 0x9e3779b97f4a7c15}; };
   for (int life = 0; life < 40; ++life) {
@@ -225,7 +213,7 @@ TEST(KeyIndex, GrowsThoughItsProcessesDieBeforeTheyCover) {
 }
 
 TEST(KeyIndex, ManyKeysAreFoundAgainAndOthersAreNot) {
-  Folder folder;
+  Scratch folder;
   const std::uint64_t count = 20'000;  // grows several times
   {
     KeyIndex index;

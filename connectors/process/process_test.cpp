@@ -14,6 +14,7 @@
 #include <sstream>
 #include <thread>
 
+#include "base/scratch.h"
 #include "channel/connector.h"
 #include "channel/provider.h"
 #include "process/answer.h"
@@ -28,13 +29,8 @@ using testing::HasSubstr;
 
 class Folder {
  public:
-  Folder() {
-    std::string name = testing::TempDir() + "koi-process-XXXXXX";
-    path_ = mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-  const std::string& path() const { return path_; }
+  std::string operator/(const std::string& name) const { return (scratch_ / name).string(); }
+  std::string path() const { return scratch_.path().string(); }
   void write(const std::string& name, const std::string& text) const {
     std::ofstream(*this / name) << text;
   }
@@ -46,7 +42,7 @@ class Folder {
   }
 
  private:
-  std::string path_;
+  Scratch scratch_;
 };
 
 class PretendProgram final : public Provider {

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "base/assert.h"
+#include "base/html.h"
 #include "base/source.h"
 
 namespace koi::connectors {
@@ -192,24 +193,9 @@ std::string header_text(std::string_view text, std::size_t used) {
   return plain ? shown : encoded_words(shown, used);
 }
 
-std::string html_escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 std::string page_of(std::string_view title, std::string_view body, std::string_view link) {
   std::string page = "<!DOCTYPE html>\n<html>\n<head><meta charset=\"utf-8\"><title>";
-  page += html_escaped(title) + "</title></head>\n<body>\n";
+  page += escaped_html(title) + "</title></head>\n<body>\n";
   const std::string lines = clean(body, true);
   std::string_view rest = lines;
   while (!rest.empty()) {
@@ -220,7 +206,7 @@ std::string page_of(std::string_view title, std::string_view body, std::string_v
     page += "<p>";
     while (true) {
       const std::size_t line = std::min(paragraph.find("\r\n"), paragraph.size());
-      page += html_escaped(paragraph.substr(0, line));
+      page += escaped_html(paragraph.substr(0, line));
       if (line == paragraph.size()) break;
       page += "<br>\n";
       paragraph.remove_prefix(line + 2);
@@ -228,7 +214,7 @@ std::string page_of(std::string_view title, std::string_view body, std::string_v
     page += "</p>\n";
   }
   if (link.starts_with("https://") || link.starts_with("http://")) {
-    const std::string address = html_escaped(link);
+    const std::string address = escaped_html(link);
     page += "<p><a href=\"" + address + "\">" + address + "</a></p>\n";
   }
   return page + "</body>\n</html>\n";

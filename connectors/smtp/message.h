@@ -28,9 +28,6 @@ std::string message_of(const Letter& letter);
 // A page with the text in it: paragraphs where blank lines are, and the link below.
 std::string page_of(std::string_view title, std::string_view body, std::string_view link);
 
-// As text in HTML, in an attribute's quotes too.
-std::string html_escaped(std::string_view text);
-
 // `text` as the value of a header that stands behind `used` columns (at most 40), folded; encoded
 // words (RFC 2047) where it must be. A control character becomes a blank.
 std::string header_text(std::string_view text, std::size_t used);

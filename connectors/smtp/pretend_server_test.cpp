@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "base/assert.h"
+#include "base/scratch.h"
 
 namespace koi::connectors {
 
@@ -34,7 +35,8 @@ constexpr const char* password = "s3cret of the test";
 // A key and a certificate that it signed itself, for 127.0.0.1, in PEM; made once.
 struct Identity {
   std::string certificate, key;
-  std::string file;  // with the certificate in it
+  Scratch folder;
+  const std::string file = (folder / "certificate.pem").string();
   Identity() {
     EVP_PKEY* const pair = EVP_EC_gen("P-256");
     X509* const x509 = X509_new();
@@ -70,14 +72,8 @@ struct Identity {
     });
     X509_free(x509);
     EVP_PKEY_free(pair);
-    char name[] = "/tmp/koi-pretend-smtp-XXXXXX";
-    const int fd = mkstemp(name);
-    KOI_ASSERT(fd >= 0);
-    close(fd);
-    file = name;
     std::ofstream(file) << certificate;
   }
-  ~Identity() { std::remove(file.c_str()); }
 };
 const Identity& identity() {
   static const Identity made;

@@ -8,6 +8,7 @@
 #include <array>
 #include <fstream>
 
+#include "base/html.h"
 #include "channel/connector.h"
 #include "net/mail.h"
 #include "smtp/message.h"
@@ -195,10 +196,10 @@ class Smtp final : public Connector {
 
   std::string html_of(const Delivery& delivery, const std::string& unsubscribe) const {
     if (page_.empty()) return page_of(delivery.title, delivery.body, delivery.link);
-    return filled(page_, {{"{title}", html_escaped(delivery.title)},
-                          {"{body}", html_escaped(delivery.body)},
-                          {"{link}", html_escaped(delivery.link)},
-                          {"{unsubscribe}", html_escaped(unsubscribe)}});
+    return filled(page_, {{"{title}", escaped_html(delivery.title)},
+                          {"{body}", escaped_html(delivery.body)},
+                          {"{link}", escaped_html(delivery.link)},
+                          {"{unsubscribe}", escaped_html(unsubscribe)}});
   }
 
   Tools tools_;

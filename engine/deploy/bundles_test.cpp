@@ -16,7 +16,7 @@ class BundlesTest : public ::testing::Test {
     std::ofstream(bundles_.file_of(name), std::ios::binary) << bytes;
   }
 
-  Folder folder_;
+  Scratch folder_;
   store::Directory directory_ = *store::Directory::open(folder_.path() / "data");
   Bundles bundles_{directory_};
   Bundle bundle_{42, {{"a.koi", "event e {}\n"}, {"folder/b.koi", "event f {}\n"}}};
@@ -96,7 +96,7 @@ TEST_F(BundlesTest, AFolderThatCannotBeWrittenIsNamed) {
 }
 
 TEST(Files, AreWrittenWholeOrNotAtAll) {
-  const Folder folder;
+  const Scratch folder;
   const auto file = folder.path() / "file";
   EXPECT_EQ(*read_whole(file, 10), std::nullopt);
   ASSERT_TRUE(write_whole(file, "one"));

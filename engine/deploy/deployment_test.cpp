@@ -54,7 +54,7 @@ TEST(Deployment, PositionsAndInstantsNeverGoBack) {
 }
 
 TEST(Deployment, TheSeedIsMadeOnceByChance) {
-  const Folder one, two;
+  const Scratch one, two;
   const auto first = *store::Directory::open(one.path()),
              second = *store::Directory::open(two.path());
   const Deployment begun = *begin_deployment(first, {5});

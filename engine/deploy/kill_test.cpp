@@ -234,7 +234,7 @@ class Killed : public ::testing::Test {
   // A build decides the whole journal again, with a walk for each deploy in it: a history that is
   // long would leave no time for anything else.
   void begin_again() {
-    folder_ = std::make_unique<Folder>();
+    folder_ = std::make_unique<Scratch>();
     all_acknowledged_ += acknowledged_.size();
     acknowledged_.clear();
     first_ = 0;
@@ -282,7 +282,7 @@ class Killed : public ::testing::Test {
     }
   }
 
-  std::unique_ptr<Folder> folder_ = std::make_unique<Folder>();
+  std::unique_ptr<Scratch> folder_ = std::make_unique<Scratch>();
   std::mt19937_64 chance_{std::random_device()()};
   std::set<int> acknowledged_;
   std::size_t all_acknowledged_ = 0;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/decimal.h"
+#include "base/html.h"
 #include "base/source.h"
 
 namespace koi::runtime {
@@ -213,20 +214,6 @@ std::string render(const plan::Plan& plan, const Summary& summary, Language lang
 
 namespace {
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out.push_back(c);
-    }
-  }
-  return out;
-}
-
 // One bar of what entered, with what was sent and reached its goal inside.
 std::string bars(const CampaignFigures& figures, std::uint64_t most) {
   const auto width = [&](std::uint64_t n) {
@@ -248,7 +235,7 @@ std::string bars(const CampaignFigures& figures, std::uint64_t most) {
 
 std::string render_html(const plan::Plan& plan, const Summary& summary, Language language) {
   const Teller teller(plan, summary, language);
-  const auto cell = [](const std::string& text) { return "<td>" + escaped(text) + "</td>"; };
+  const auto cell = [](const std::string& text) { return "<td>" + escaped_html(text) + "</td>"; };
   const auto number = [](std::uint64_t n) { return "<td class=n>" + grouped(n) + "</td>"; };
   const auto head = [&](std::initializer_list<Words> names) {
     std::string out = "<tr>";
@@ -270,8 +257,8 @@ std::string render_html(const plan::Plan& plan, const Summary& summary, Language
          grouped(summary.events) + " " + teller.say({"events of", "个事件，"}) + " " +
          grouped(summary.customers) + " " + teller.say({"customers", "位顾客"});
   if (summary.events > 0)
-    out += "<br><small>" + escaped(to_string(summary.first, *plan.policy.zone)) + " – " +
-           escaped(to_string(summary.last, *plan.policy.zone)) + "</small>";
+    out += "<br><small>" + escaped_html(to_string(summary.first, *plan.policy.zone)) + " – " +
+           escaped_html(to_string(summary.last, *plan.policy.zone)) + "</small>";
   out += "</p>\n<h2>" + teller.say({"Campaigns", "活动"}) + "</h2>\n<table>" +
          head({{"campaign", "活动"},
                {"entered", "进入"},
@@ -306,16 +293,17 @@ std::string render_html(const plan::Plan& plan, const Summary& summary, Language
     if (summary.sent_by_channel[i] > 0)
       out += "<tr>" + cell(teller.title_of(plan.channels[i].symbol)) +
              number(summary.sent_by_channel[i]) + "<td class=n>" +
-             escaped(teller.money(teller.cost_of(i))) + "</td></tr>\n";
+             escaped_html(teller.money(teller.cost_of(i))) + "</td></tr>\n";
   out += "</table>\n<h2>" + teller.say({"Messages", "消息"}) + "</h2>\n";
   for (const Message& message : summary.messages)
     out +=
-        "<p><small>" + escaped(to_string(message.time, *plan.policy.zone)) + " · " +
-        escaped(message.customer) + " · " +
-        escaped(teller.title_of(plan.channels[message.channel.index()].symbol)) +
-        "</small></p><blockquote><b>" + escaped(message.text.title) + "</b><br>" +
-        escaped(message.text.body) +
-        (message.text.link.empty() ? "" : "<br><small>" + escaped(message.text.link) + "</small>") +
+        "<p><small>" + escaped_html(to_string(message.time, *plan.policy.zone)) + " · " +
+        escaped_html(message.customer) + " · " +
+        escaped_html(teller.title_of(plan.channels[message.channel.index()].symbol)) +
+        "</small></p><blockquote><b>" + escaped_html(message.text.title) + "</b><br>" +
+        escaped_html(message.text.body) +
+        (message.text.link.empty() ? ""
+                                   : "<br><small>" + escaped_html(message.text.link) + "</small>") +
         "</blockquote>\n";
   out += "<h2>" + teller.say({"Records", "记录"}) + "</h2>\n<table><tr>" +
          cell(teller.say({"records read", "读入记录"})) + number(summary.records) + "</tr>\n";

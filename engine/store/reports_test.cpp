@@ -2,32 +2,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <filesystem>
-
+#include "base/scratch.h"
 #include "store/identifiers.h"
 #include "store/timeline.h"
 
 namespace koi::store {
 namespace {
 
-namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 class Beside : public ::testing::Test {
  protected:
-  Beside() {
-    std::string name = (fs::temp_directory_path() / "koi-beside-XXXXXX").string();
-    path_ = ::mkdtemp(name.data());
-    directory_.emplace(*Directory::open(path_));
-  }
-  ~Beside() override {
-    directory_.reset();
-    fs::remove_all(path_);
-  }
-  fs::path path_;
-  std::optional<Directory> directory_;
+  Scratch scratch_;
+  std::optional<Directory> directory_{*Directory::open(scratch_.path())};
 };
 
 TEST_F(Beside, LinksAreFoundAtOnceAndStayWhenTheyAreCommitted) {

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/scratch.h"
 #include "store/conformance.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
@@ -16,25 +17,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::HasSubstr;
-
-// A directory of a test's own, gone with it.
-class Scratch {
- public:
-  Scratch() {
-    // In memory where that is to be had: what is tested here does not hang on a disk.
-    const fs::path memory = "/dev/shm";
-    std::string name =
-        ((fs::is_directory(memory) ? memory : fs::temp_directory_path()) / "koi-store-XXXXXX")
-            .string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Scratch() { fs::remove_all(path_); }
-  Scratch(const Scratch&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 struct SqliteWorld {
   std::unique_ptr<Journal> journal(Groups groups) {

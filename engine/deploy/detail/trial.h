@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/scratch.h"
 #include "core/codec.h"
 #include "deploy/bundles.h"
 #include "deploy/deploy.h"
@@ -71,25 +72,6 @@ inline plan::Plan plan_of(const Bundle& bundle) {
   EXPECT_TRUE(plan) << (plan ? "" : plan.error().what);
   return *std::move(plan);
 }
-
-// A folder that goes with this.
-class Folder {
- public:
-  Folder() {
-    namespace fs = std::filesystem;
-    const fs::path memory = "/dev/shm";
-    std::string name =
-        ((fs::is_directory(memory) ? memory : fs::temp_directory_path()) / "koi-deploy-XXXXXX")
-            .string();
-    path_ = ::mkdtemp(name.data());
-  }
-  ~Folder() { std::filesystem::remove_all(path_); }
-  Folder(const Folder&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 // The world outside: every effect that ever left, and the deliveries whose receipts are open. What
 // is frozen is a number that grows, and must come back as it went.
@@ -192,7 +174,7 @@ class FailingStore final : public store::Store {
 
 // One deployment, its journal and states in memory (the builds are on the disk).
 struct Shop {
-  Folder folder;
+  Scratch folder;
   store::Directory directory = *store::Directory::open(folder.path() / "data", {.reserve = 1});
   store::MemoryJournal journal{trial_groups, 1};
   store::MemoryStore memory{trial_groups};

@@ -111,6 +111,8 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   if (is("GET", "/readyz") && why_not_ready_.empty()) {
     if (engine_->is_full())
       return reply.send(refused(503, "busy", "too many messages wait to be delivered"));
+    if (const auto room = shown_.directory.room_left(); !room)
+      return reply.send(refused(503, room.error().code, room.error().what));
     return say("{\"status\":\"ready\"}\n");
   }
   if (!why_not_ready_.empty()) return reply.send(failed({"not_ready", why_not_ready_}));

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/html.h"
 #include "base/json.h"
 
 namespace koi::serve {
@@ -60,20 +61,6 @@ class Exposition {
   std::string out_;
   std::string_view name_;
 };
-
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
 
 std::uint64_t refused_in_all(const CampaignFigures& figures) {
   std::uint64_t all = 0;
@@ -191,15 +178,16 @@ std::string status_page(const Shown& shown, Engine& engine, Duration up) {
   for (const plan::Campaign& campaign : shown.plan.campaigns) {
     const auto found = figures.find(campaign.symbol.name);
     const CampaignFigures none, &of = found == figures.end() ? none : found->second;
-    rows += "<tr><td>" + escaped(campaign.symbol.name);
-    if (!campaign.symbol.alias.empty()) rows += " <i>" + escaped(campaign.symbol.alias) + "</i>";
+    rows += "<tr><td>" + escaped_html(campaign.symbol.name);
+    if (!campaign.symbol.alias.empty())
+      rows += " <i>" + escaped_html(campaign.symbol.alias) + "</i>";
     for (const std::uint64_t n : {of.entered, of.sent, of.goals, of.left, refused_in_all(of)})
       rows += "</td><td class=n>" + std::to_string(n);
     rows += "</td></tr>\n";
   }
   std::string channels;
   for (const auto& [channel, counts] : engine.outbox().counts()) {
-    channels += "<tr><td>" + escaped(channel);
+    channels += "<tr><td>" + escaped_html(channel);
     for (const std::uint64_t n :
          {std::uint64_t{counts.open}, counts.delivered, counts.failed, counts.ended_unknown})
       channels += "</td><td class=n>" + std::to_string(n);
@@ -216,8 +204,8 @@ code,pre{font:14px/1.5 ui-monospace,monospace;background:#f4f4f4;padding:.1rem .
 </style></head><body>
 <h1>Koi</h1>
 <p>Version )" +
-         escaped(shown.version) + " · rules <code>" + escaped(shown.rules) + "</code> · up " +
-         escaped(to_string(Duration{up.us / 1'000'000 * 1'000'000})) +
+         escaped_html(shown.version) + " · rules <code>" + escaped_html(shown.rules) +
+         "</code> · up " + escaped_html(to_string(Duration{up.us / 1'000'000 * 1'000'000})) +
          "</p>\n<table><tr><th>campaign</th><th>entered</th><th>sent</th><th>goals</th>"
          "<th>left</th><th>refused</th></tr>\n" +
          rows +

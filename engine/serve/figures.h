@@ -10,6 +10,7 @@
 #include "runtime/summary.h"
 #include "serve/engine.h"
 #include "serve/reception.h"
+#include "store/directory.h"
 #include "store/timeline.h"
 
 namespace koi::serve {
@@ -19,7 +20,8 @@ struct Shown {
   std::string rules;    // the bundle's name
   std::string version;  // of Koi
   const runtime::Clock& clock;
-  store::Timeline& timeline;
+  const store::Directory& directory;
+  const store::Timeline& timeline;
 };
 
 // The campaigns of the rules in their order, each with what it did since the data began.

@@ -163,7 +163,8 @@ class Life {
         rules_(deploy::rules_of(bundle)),
         options_(options),
         data_(data),
-        api_({plan, to_hex(bundle), options.version, clock_, *data.timeline}, options.token) {}
+        api_({plan, to_hex(bundle), options.version, clock_, data.directory, *data.timeline},
+             options.token) {}
   ~Life() {
     // What runs on the network's thread ends there, before what it stands on.
     network_.on_thread([this] { door_.reset(); });
@@ -215,6 +216,7 @@ class Life {
   // states.
   Result<void> end() {
     info("stopping: finishing what is under way");
+    network_.on_thread([this] { api_.end("the server is stopping"); });
     const auto stopped = network_.on_thread([this] {
       return asio::co_spawn(network_.context(), door_->stop(options_.drain), asio::use_future);
     });

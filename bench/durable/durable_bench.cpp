@@ -11,16 +11,12 @@
 #include <atomic>
 #include <condition_variable>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <mutex>
-#include <sstream>
 
+#include "../rules.h"
 #include "activity.h"
-#include "check/check.h"
-#include "compile/compile.h"
 #include "durable/writers.h"
-#include "lang/parse.h"
 #include "plain.h"
 #include "store/memory.h"
 #include "store/sqlite_journal.h"
@@ -37,22 +33,6 @@ constexpr std::uint64_t budget = 256u << 20;
 constexpr std::size_t group_size = 100;  // inputs of a group in one commit
 constexpr std::size_t json_bytes = 167;  // of an event of the reference workload, on average
 constexpr Duration between = seconds(1) + Duration{-950'000};  // events of the whole shop
-
-plan::Plan load_plan() {
-  std::ifstream in(KOI_BENCH_RULES);
-  std::stringstream text;
-  text << in.rdbuf();
-  const Source source(KOI_BENCH_RULES, text.str());
-  std::vector<lang::ast::File> trees;
-  trees.push_back(lang::parse(source, 0, Language::English).file);
-  check::Checked checked = check::check(trees, Language::English);
-  for (const Diagnostic& each : checked.diagnostics)
-    if (each.severity == Severity::Error) {
-      std::cerr << render(each, {source}, Language::English);
-      std::exit(2);
-    }
-  return compile::compile(checked.program, 1);
-}
 
 class Nowhere final : public durable::Deeds {
  public:
@@ -330,7 +310,7 @@ int main(int count, char** given) {
   const auto events = static_cast<std::size_t>(count > 3 ? std::atoll(given[3]) : 4'000'000);
   ::mallopt(M_ARENA_MAX, 2);  // as the server does
   fs::create_directories(folder);
-  const plan::Plan plan = load_plan();
+  const plan::Plan plan = bench::plan_of_rules();
   const auto zipf = bench::activity(customers, 0.99, 1u << 22);
   const auto uniform = bench::activity(customers, 0, 1u << 22);
   if (count > 4) {

@@ -1,0 +1,124 @@
+#include "ledger/codes.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "base/assert.h"
+
+namespace koi::ledger {
+
+namespace {
+
+// A prime number of them: weights that differ then notice every wrong character and every exchange
+// of two neighbours.
+constexpr std::string_view letters = "23456789ABCDEFGHJKMNPQRSTUVWXYZ";
+constexpr std::uint64_t base = letters.size();
+static_assert(base == 31);
+
+// Sum of position × value, with the check character's own weight of one.
+std::uint64_t check_of(const std::vector<std::uint64_t>& digits) {
+  std::uint64_t sum = 0;
+  for (std::size_t i = 0; i < digits.size(); ++i) sum += (i + 2) * digits[i];
+  return (base - sum % base) % base;
+}
+
+std::uint64_t round_of(Key key, int round, std::uint64_t half) {
+  std::string bytes(1, static_cast<char>(round));
+  for (int i = 0; i < 8; ++i) bytes.push_back(static_cast<char>(half >> (8 * i)));
+  return siphash(key, bytes);
+}
+constexpr int rounds = 10;
+
+char capital(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
+bool is_filler(char c) { return c == '-' || c == ' '; }
+
+}  // namespace
+
+std::optional<CodePattern> CodePattern::read(std::string_view pattern) {
+  const auto places = std::count(pattern.begin(), pattern.end(), '#');
+  if (places < 4 || places > 13 || pattern.size() > 64) return std::nullopt;
+  CodePattern made;
+  made.pattern_ = pattern;
+  made.capacity_ = 1;
+  for (std::ptrdiff_t i = 1; i < places; ++i) made.capacity_ *= base;
+  // The smallest square that holds them all.
+  std::uint64_t too_small = 0;
+  made.side_ = std::uint64_t{1} << 30;
+  while (made.side_ - too_small > 1) {
+    const std::uint64_t middle = (too_small + made.side_) / 2;
+    (middle * middle < made.capacity_ ? too_small : made.side_) = middle;
+  }
+  return made;
+}
+
+std::uint64_t CodePattern::permute(Key key, std::uint64_t number) const {
+  do {
+    std::uint64_t left = number / side_, right = number % side_;
+    for (int round = 0; round < rounds; ++round) {
+      const std::uint64_t next = (left + round_of(key, round, right) % side_) % side_;
+      left = right;
+      right = next;
+    }
+    number = left * side_ + right;
+  } while (number >= capacity_);
+  return number;
+}
+
+std::uint64_t CodePattern::permute_back(Key key, std::uint64_t number) const {
+  do {
+    std::uint64_t left = number / side_, right = number % side_;
+    for (int round = rounds; round-- > 0;) {
+      const std::uint64_t before = (right + side_ - round_of(key, round, left) % side_) % side_;
+      right = left;
+      left = before;
+    }
+    number = left * side_ + right;
+  } while (number >= capacity_);
+  return number;
+}
+
+std::string CodePattern::code(Key key, std::uint64_t number) const {
+  KOI_ASSERT(number < capacity_);
+  std::uint64_t rest = permute(key, number);
+  std::vector<std::uint64_t> digits(
+      static_cast<std::size_t>(std::count(pattern_.begin(), pattern_.end(), '#') - 1));
+  for (auto digit = digits.rbegin(); digit != digits.rend(); ++digit, rest /= base)
+    *digit = rest % base;
+  digits.push_back(check_of(digits));
+  std::string text = pattern_;
+  std::size_t at = 0;
+  for (char& c : text)
+    if (c == '#') c = letters[digits[at++]];
+  return text;
+}
+
+std::optional<std::uint64_t> CodePattern::number(Key key, std::string_view code) const {
+  std::vector<std::uint64_t> digits;
+  auto c = code.begin();
+  const auto skip = [&] {
+    while (c != code.end() && is_filler(*c)) ++c;
+  };
+  for (const char wanted : pattern_) {
+    if (is_filler(wanted)) continue;
+    skip();
+    if (c == code.end()) return std::nullopt;
+    const char found = capital(*c++);
+    if (wanted != '#') {
+      if (found != capital(wanted)) return std::nullopt;
+      continue;
+    }
+    const auto value = letters.find(found);
+    if (value == std::string_view::npos) return std::nullopt;
+    digits.push_back(value);
+  }
+  skip();
+  if (c != code.end()) return std::nullopt;
+  const std::uint64_t check = digits.back();
+  digits.pop_back();
+  if (check_of(digits) != check) return std::nullopt;
+  std::uint64_t number = 0;
+  for (const std::uint64_t digit : digits) number = number * base + digit;
+  return permute_back(key, number);
+}
+
+}  // namespace koi::ledger

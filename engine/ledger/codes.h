@@ -1,0 +1,44 @@
+// Codes of coupons and invitations: a pattern such as "NEW-########", in which each # is one of 31
+// letters and digits that nobody mistakes for another (no 0 O, 1 I L), the last # a check
+// character.
+//
+// Code number n is n under a keyed permutation of all codes that the pattern has. So no two numbers
+// give the same code, whatever the key and however many are issued, and without the key neither the
+// next code nor a valid one can be told from the ones that are known. The permutation is a Feistel
+// network (M. Luby, C. Rackoff: How to construct pseudorandom permutations from pseudorandom
+// functions, 1988) of ten rounds over SipHash, walked until it is inside (J. Black, P. Rogaway:
+// Ciphers with arbitrary finite domains, 2002).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "ledger/chance.h"
+
+namespace koi::ledger {
+
+class CodePattern {
+ public:
+  // Nothing where the pattern has fewer than 4 or more than 13 of #, or is longer than 64 bytes.
+  static std::optional<CodePattern> read(std::string_view pattern);
+
+  // How many codes there are.
+  std::uint64_t capacity() const { return capacity_; }
+  // Of number < capacity().
+  std::string code(Key key, std::uint64_t number) const;
+  // The number behind a code; nothing where it is none of this pattern, or its check character is
+  // wrong. Small letters are read as capitals, and blanks and hyphens do not matter.
+  std::optional<std::uint64_t> number(Key key, std::string_view code) const;
+
+ private:
+  std::uint64_t permute(Key key, std::uint64_t number) const;
+  std::uint64_t permute_back(Key key, std::uint64_t number) const;
+
+  std::string pattern_;
+  std::uint64_t capacity_ = 0;
+  std::uint64_t side_ = 0;  // the network's square has this side
+};
+
+}  // namespace koi::ledger

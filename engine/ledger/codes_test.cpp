@@ -1,0 +1,83 @@
+#include "ledger/codes.h"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <vector>
+
+namespace koi::ledger {
+namespace {
+
+constexpr Key key{11, 12};
+
+TEST(Codes, AllOfASmallPatternAreDifferentAndReadBack) {
+  const auto pattern = CodePattern::read("A##-##");
+  ASSERT_TRUE(pattern);
+  ASSERT_EQ(pattern->capacity(), 31u * 31 * 31);
+  std::set<std::string> seen;
+  for (std::uint64_t n = 0; n < pattern->capacity(); ++n) {
+    const std::string code = pattern->code(key, n);
+    ASSERT_TRUE(seen.insert(code).second) << code;
+    ASSERT_EQ(pattern->number(key, code), n);
+  }
+}
+
+TEST(Codes, OfALargePatternDifferByConstruction) {
+  const auto pattern = CodePattern::read("NEW-########");
+  ASSERT_TRUE(pattern);
+  EXPECT_GT(pattern->capacity(), 100'000'000u);
+  for (std::uint64_t n = 0; n < 100'000'000; n += 999'983)
+    ASSERT_EQ(pattern->number(key, pattern->code(key, n)), n);  // one to one, so never two the same
+}
+
+TEST(Codes, OneWrongCharacterOrTwoExchangedAreNoticed) {
+  const auto pattern = CodePattern::read("NEW-########");
+  const std::string code = pattern->code(key, 4711);
+  constexpr std::string_view letters = "23456789ABCDEFGHJKMNPQRSTUVWXYZ";
+  for (std::size_t i = 4; i < code.size(); ++i) {
+    for (const char other : letters) {
+      std::string wrong = code;
+      wrong[i] = other;
+      EXPECT_EQ(pattern->number(key, wrong).has_value(), wrong == code) << wrong;
+    }
+    if (i + 1 == code.size()) continue;
+    std::string exchanged = code;
+    std::swap(exchanged[i], exchanged[i + 1]);
+    EXPECT_EQ(pattern->number(key, exchanged).has_value(), exchanged == code) << exchanged;
+  }
+}
+
+TEST(Codes, AreReadAsPeopleTypeThem) {
+  const auto pattern = CodePattern::read("NEW-########");
+  const std::string code = pattern->code(key, 1);
+  std::string typed;
+  for (const char c : code)
+    if (c != '-') typed.push_back(c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c);
+  EXPECT_EQ(pattern->number(key, typed), 1u);
+  EXPECT_EQ(pattern->number(key, " " + code + " "), 1u);
+  EXPECT_FALSE(pattern->number(key, code + "2"));
+  EXPECT_FALSE(pattern->number(key, code.substr(0, 8)));
+  EXPECT_FALSE(pattern->number(key, "OLD" + code.substr(3)));
+  EXPECT_FALSE(pattern->number(key, ""));
+}
+
+TEST(Codes, SayNothingAboutTheirNumbers) {
+  const auto pattern = CodePattern::read("########");
+  // Neighbours have no more characters in common than any two codes: one in 31 of the seven.
+  int common = 0;
+  for (std::uint64_t n = 0; n < 2000; ++n) {
+    const std::string a = pattern->code(key, n), b = pattern->code(key, n + 1);
+    for (std::size_t i = 0; i < 7; ++i) common += a[i] == b[i] ? 1 : 0;
+  }
+  EXPECT_NEAR(common, 2000 * 7 / 31, 85);
+  EXPECT_NE(pattern->code(key, 0), pattern->code({11, 13}, 0));
+}
+
+TEST(Codes, APatternNeedsAFewPlacesAndNotTooMany) {
+  EXPECT_FALSE(CodePattern::read("NEW-###"));
+  EXPECT_FALSE(CodePattern::read("##############"));
+  EXPECT_TRUE(CodePattern::read("#############"));
+}
+
+}  // namespace
+}  // namespace koi::ledger

@@ -22,6 +22,12 @@ std::optional<std::string> text_of(const Json& json, const char* name) {
   return text;
 }
 
+Duration bounded_ms(const Json& number) {
+  constexpr std::uint64_t most_ms = std::uint64_t{366} * 86'400'000;
+  return microseconds(static_cast<std::int64_t>(std::min(number.get<std::uint64_t>(), most_ms)) *
+                      1000);
+}
+
 std::optional<Outcome> outcome_of(const Json& json) {
   const auto outcome = text_of(json, "outcome");
   auto why = text_of(json, "why");
@@ -38,15 +44,26 @@ std::optional<Outcome> outcome_of(const Json& json) {
     Deferred deferred{.why = *std::move(why)};
     if (const auto wait = json.find("wait_ms"); wait != json.end()) {
       if (!wait->is_number_unsigned()) return std::nullopt;
-      constexpr std::uint64_t most_ms = std::uint64_t{366} * 86'400'000;
-      deferred.wait = microseconds(
-          static_cast<std::int64_t>(std::min(wait->get<std::uint64_t>(), most_ms)) * 1000);
+      deferred.wait = bounded_ms(*wait);
     }
-    if (const auto throttled = json.find("throttled"); throttled != json.end()) {
-      if (!throttled->is_boolean()) return std::nullopt;
-      deferred.throttled = throttled->get<bool>();
+    for (const auto& [name, flag] : {std::pair("throttled", &deferred.throttled),
+                                     std::pair("of_person", &deferred.of_person)}) {
+      const auto said = json.find(name);
+      if (said == json.end()) continue;
+      if (!said->is_boolean()) return std::nullopt;
+      *flag = said->get<bool>();
     }
     return deferred;
+  }
+  if (*outcome == "pending") {
+    const auto within = json.find("within_ms");
+    if (within == json.end() || !within->is_number_unsigned()) return std::nullopt;
+    Pending pending{.within = bounded_ms(*within), .why = *std::move(why)};
+    if (const auto again = json.find("ask_again_ms"); again != json.end()) {
+      if (!again->is_number_unsigned()) return std::nullopt;
+      pending.ask_again = bounded_ms(*again);
+    }
+    return pending;
   }
   return std::nullopt;
 }

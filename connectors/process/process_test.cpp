@@ -238,12 +238,19 @@ TEST(ProgramAnswer, IsReadOrNone) {
             "7 deferred for 1.5 seconds");
   EXPECT_EQ(read(R"({"id":7,"outcome":"deferred","wait_ms":18446744073709551615})"),
             "7 deferred for 366 days");
+  EXPECT_EQ(read(R"({"id":7,"outcome":"pending","within_ms":86400000,"why":"he must confirm"})"),
+            "7 pending for 1 day: he must confirm");
+  EXPECT_EQ(read(R"({"id":7,"outcome":"refused","failure":"lapsed"})"), "7 refused (lapsed)");
+  EXPECT_TRUE(
+      std::get<Deferred>(answer_of(R"({"id":7,"outcome":"deferred","of_person":true})")->outcome)
+          .of_person);
   for (const char* const line :
        {"", "{}", "null", "7", R"({"id":-1,"outcome":"done"})", R"({"id":"1","outcome":"done"})",
         R"({"id":1,"outcome":1})", R"({"id":1,"outcome":"refused"})",
         R"({"id":1,"outcome":"refused","failure":"none"})",
         R"({"id":1,"outcome":"refused","failure":"failed"})",
-        R"({"id":1,"outcome":"deferred","wait_ms":-1})",
+        R"({"id":1,"outcome":"deferred","wait_ms":-1})", R"({"id":1,"outcome":"pending"})",
+        R"({"id":1,"outcome":"pending","within_ms":1,"ask_again_ms":"1"})",
         R"({"id":1,"outcome":"deferred","wait_ms":"1"})",
         R"({"id":1,"outcome":"deferred","throttled":1})", R"({"id":1,"outcome":"done","why":3})",
         "{\"id\":1,\"outcome\":\"done\"", "[[[[[["})

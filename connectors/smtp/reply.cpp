@@ -65,13 +65,16 @@ Outcome outcome_of(const net::MailAnswer& answer, std::uint32_t attempt) {
   }
   const std::string_view detail = detail_of(answer);
   if (detail == "2.2") {
-    if (attempt < full_mailbox_attempts) return Deferred{.why = why + ": the mailbox is full"};
+    if (attempt < full_mailbox_attempts)
+      return Deferred{.why = why + ": the mailbox is full", .of_person = true};
     return Refused{Failure::Unreachable, why + ": the mailbox is still full"};
   }
   if (answer.code < 500) {
-    // 421 closes the door on everyone; 450 and 451 4.7.1 are greylisting, of one person.
+    // 421 closes the door on everyone; what is answered to a recipient, such as greylisting (450
+    // and 451 4.7.1), is of one person.
     const bool throttled = answer.code == 421 && detail.starts_with("7.");
-    return Deferred{.throttled = throttled, .why = std::move(why)};
+    const bool of_person = answer.code != 421 && answer.to == To::Recipient;
+    return Deferred{.throttled = throttled, .why = std::move(why), .of_person = of_person};
   }
   const bool of_login = answer.code == 530 || answer.code == 534 || answer.code == 535 ||
                         answer.code == 538 || answer.to == To::Login;

@@ -285,6 +285,11 @@ TEST(SmtpReply, HasTheClassOfItsCodes) {
   EXPECT_THAT(to_string(outcome_of(full, 5)), HasSubstr("refused (unreachable)"));
   net::MailAnswer slow{.to = To::Sender, .code = 421, .enhanced = "4.7.0"};
   EXPECT_TRUE(std::get<Deferred>(outcome_of(slow, 1)).throttled);
+  EXPECT_FALSE(std::get<Deferred>(outcome_of(slow, 1)).of_person);
+  const net::MailAnswer greylisted{.to = To::Recipient, .code = 450, .enhanced = "4.7.1"};
+  const net::MailAnswer no_room{.to = To::Message, .code = 452, .enhanced = "4.2.2"};
+  for (const net::MailAnswer& of_one : {greylisted, no_room})
+    EXPECT_TRUE(std::get<Deferred>(outcome_of(of_one, 1)).of_person);
 }
 
 // Each word is at most 75 long and each line at most 76 (RFC 2047, 2).

@@ -14,6 +14,9 @@ struct Say {
   std::string operator()(const Deferred& o) const {
     return with(o.wait ? "deferred for " + koi::to_string(*o.wait) : "deferred", o.why);
   }
+  std::string operator()(const Pending& o) const {
+    return with("pending for " + koi::to_string(o.within), o.why);
+  }
   static std::string with(const std::string& what, const std::string& why) {
     return why.empty() ? what : what + ": " + why;
   }

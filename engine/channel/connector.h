@@ -42,6 +42,7 @@ struct Deferred {
   std::optional<Duration> wait;  // as it asked for; none: the outbox backs off
   bool throttled = false;        // it asked the whole channel to slow down
   std::string why;
+  bool of_person = false;  // it is this person whom it cannot serve now: the channel itself is well
 };
 
 // It may or may not have it (no answer came, or none that can be read).
@@ -49,7 +50,18 @@ struct Unknown {
   std::string why;
 };
 
-using Outcome = std::variant<Unknown, Done, Refused, Deferred>;
+// It has it, and what becomes of it is not yet said: a carrier will report, a person must confirm a
+// transfer or open a packet, a member of staff must press a button. `receive` will hear it, and who
+// can be asked is asked now and then. Unheard when `within` is over it is unknown.
+struct Pending {
+  Duration within;
+  Duration ask_again = minutes(10);  // where it `CanBeAsked`
+  std::string
+      confirm_with;  // what the person's app needs to confirm it; for him alone, never logged
+  std::string why;   // what it waits for
+};
+
+using Outcome = std::variant<Unknown, Done, Refused, Deferred, Pending>;
 std::string to_string(const Outcome& outcome);  // "refused (bad_content): …", for logs
 
 // What may be done where an attempt's outcome is unknown.

@@ -24,6 +24,12 @@ void append_delivery(std::string& out, const Delivery& delivery) {
   if (!delivery.title.empty()) append_field(out, "title", delivery.title);
   if (!delivery.body.empty()) append_field(out, "body", delivery.body);
   if (!delivery.link.empty()) append_field(out, "link", delivery.link);
+  if (delivery.payout) {
+    out += R"(,"payout":{"amount":)" + std::to_string(delivery.payout->amount);
+    append_field(out, "currency", delivery.payout->currency);
+    if (!delivery.payout->remark.empty()) append_field(out, "remark", delivery.payout->remark);
+    out += '}';
+  }
   if (delivery.not_after != Timestamp::never())
     append_field(out, "not_after", to_string(delivery.not_after, utc()));
   out += '}';

@@ -12,9 +12,9 @@ namespace {
 constexpr std::array reasons{"no_consent",  "unsubscribed",  "hold_out",      "quiet_hours",
                              "cap",         "expired",       "missing_value", "no_variant",
                              "unreachable", "window_closed", "bad_content",   "quota",
-                             "credentials", "failed"};
-constexpr std::array failures{"unreachable", "window_closed", "bad_content",
-                              "quota",       "credentials",   "failed"};
+                             "credentials", "failed",        "lapsed"};
+constexpr std::array failures{"unreachable", "window_closed", "bad_content", "quota",
+                              "credentials", "failed",        "lapsed"};
 
 template <std::size_t n>
 std::vector<std::string> texts(const std::array<const char*, n>& words) {

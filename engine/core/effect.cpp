@@ -7,10 +7,10 @@ namespace koi::core {
 namespace {
 constexpr std::array<std::string_view, 6> action_names{"enter", "leave", "goal",
                                                        "send",  "set",   "refuse"};
-constexpr std::array<std::string_view, 15> reason_names{
-    "none",          "no_consent",  "unsubscribed",  "hold_out",    "quiet_hours",
-    "cap",           "expired",     "missing_value", "no_variant",  "unreachable",
-    "window_closed", "bad_content", "quota",         "credentials", "failed"};
+constexpr std::array<std::string_view, 16> reason_names{
+    "none",    "no_consent",    "unsubscribed", "hold_out",    "quiet_hours",   "cap",
+    "expired", "missing_value", "no_variant",   "unreachable", "window_closed", "bad_content",
+    "quota",   "credentials",   "failed",       "lapsed"};
 }  // namespace
 
 std::string_view name_of(Action action) { return action_names[static_cast<std::size_t>(action)]; }

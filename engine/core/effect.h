@@ -34,6 +34,7 @@ enum class Reason : std::uint8_t {
   Quota,
   Credentials,
   Failed,
+  Lapsed,
 };
 std::string_view name_of(Reason reason);  // "no_consent", …
 Reason reason_of(std::string_view name);  // None where no reason has the name

@@ -72,7 +72,7 @@ bool read(ByteReader& in, ReceiptFor& given) {
   given.receipt.time = in.time();
   const std::uint8_t failure = in.byte();
   given.receipt.failure = static_cast<Failure>(failure);
-  return in.ok() && in.at_end() && failure <= static_cast<std::uint8_t>(Failure::Failed);
+  return in.ok() && in.at_end() && failure <= static_cast<std::uint8_t>(Failure::Lapsed);
 }
 
 bool read(ByteReader& in, AttemptFor& given) {

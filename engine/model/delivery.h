@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,6 +20,14 @@ struct Address {
   friend bool operator==(const Address&, const Address&) = default;
 };
 
+// Money that a delivery pays to the person, where its channel is a payment provider's.
+struct Payout {
+  std::int64_t amount = 0;  // in minor units of `currency`; above 0
+  std::string currency;     // "CNY"
+  std::string remark;       // as he will read it beside the amount
+  friend bool operator==(const Payout&, const Payout&) = default;
+};
+
 struct Delivery {
   Hash128 key;  // of the effect: the same in every replay and every attempt
   std::string customer;
@@ -27,6 +36,7 @@ struct Delivery {
   std::string campaign;
   std::string content;
   std::string title, body, link;             // as he will read them; empty where there is none
+  std::optional<Payout> payout;              // paid to whom the addresses name; most have none
   Timestamp not_before = Timestamp::ever();  // never handed over earlier
   Timestamp not_after = Timestamp::never();  // handed over later it is worth nothing
   std::uint32_t attempt = 1;                 // 1 at the first

@@ -7,8 +7,9 @@
 namespace koi {
 
 namespace {
-constexpr std::array<std::string_view, 7> names{
-    "none", "unreachable", "window_closed", "bad_content", "quota", "credentials", "failed"};
+constexpr std::array<std::string_view, 8> names{"none",        "unreachable", "window_closed",
+                                                "bad_content", "quota",       "credentials",
+                                                "failed",      "lapsed"};
 }
 
 std::string_view name_of(Failure failure) {

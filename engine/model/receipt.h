@@ -18,6 +18,7 @@ enum class Failure : std::uint8_t {
   Quota,
   Credentials,
   Failed,  // given up: its `not after` has come
+  Lapsed,  // the person did not take in time what he was paid; the provider has given it back
 };
 std::string_view name_of(Failure failure);  // "unreachable", "window_closed", …
 // None where the name is no failure's.

@@ -9,6 +9,7 @@
 #include <asio/steady_timer.hpp>
 #include <asio/this_coro.hpp>
 #include <asio/use_awaitable.hpp>
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <set>
@@ -27,13 +28,16 @@ struct Item {
   std::size_t lane = 0;
   std::uint64_t number = 0;  // of its coming, for the order among those that are ready at once
   enum class At : std::uint8_t { Waiting, Recording, UnderWay } at = At::Waiting;
-  Timestamp ready;                  // Waiting: not before
-  Timestamp until;                  // UnderWay: cancelled then
-  bool cancelled = false;           // UnderWay
-  bool may_be_there = false;        // an attempt's outcome is unknown
-  bool asks = false;                // the next act is to ask
-  bool recorded = false;            // that it will be attempted
-  std::uint32_t tries = 0;          // acts that came to nothing, for the back-off
+  Timestamp ready;                       // Waiting: not before
+  Timestamp until;                       // UnderWay: cancelled then
+  bool cancelled = false;                // UnderWay
+  bool may_be_there = false;             // an attempt's outcome is unknown
+  bool asks = false;                     // the next act is to ask
+  bool recorded = false;                 // that it will be attempted
+  Timestamp awaits = Timestamp::ever();  // the provider has it and is to report until then
+  std::optional<Failure> heard;          // what it said while an act was under way
+  std::uint32_t tries = 0;               // acts that came to nothing, for the back-off
+  std::uint64_t asked = 0;               // how often it was pending, for the jitter
   std::uint64_t act = 0;            // the number of the act under way: an older one's end is late
   Failure held_by = Failure::None;  // why the channel did not take it: Credentials or Quota
   std::shared_ptr<asio::cancellation_signal> cancel;
@@ -83,9 +87,10 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   std::set<std::pair<Timestamp, Hash128>> limits;  // of what is under way
   std::uint64_t last_number = 0, last_act = 0;
   bool turning_soon = false;
-  bool stopped = false;         // no more attempts
-  bool destroyed = false;       // nothing at all any more
-  std::function<void()> woken;  // run() sleeps no longer than needed
+  bool stopped = false;                  // no more attempts
+  bool destroyed = false;                // nothing at all any more
+  std::atomic<std::size_t> pending = 0;  // items that await a report
+  std::function<void()> woken;           // run() sleeps no longer than needed
 
   using Rule = OutboxSettings::Rule;
   bool holds(Rule rule) const { return settings.left_out != rule; }
@@ -123,8 +128,10 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     if (!holds(Rule::NotAfter)) return item.send.decided + settings.give_up_after;
     return std::min(item.send.delivery.not_after, item.send.decided + settings.give_up_after);
   }
+  bool is_pending(const Item& item) const { return item.awaits != Timestamp::ever(); }
   // When waiting is over. Asking is no delivering, so it may go on longer.
   Timestamp deadline(const Item& item) const {
+    if (is_pending(item)) return item.asks ? item.awaits + settings.ask_for : item.awaits;
     return item.asks ? last_chance(item) + settings.ask_for : last_chance(item);
   }
 
@@ -132,7 +139,9 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     LaneState& lane = lanes[item.lane];
     item.at = Item::At::Waiting;
     item.ready = ready;
-    lane.waiting.emplace(item.ready, item.number, item.send.delivery.key);
+    // What is only to be heard of has nothing to do until then.
+    if (!is_pending(item) || item.asks)
+      lane.waiting.emplace(item.ready, item.number, item.send.delivery.key);
     lane.deadlines.emplace(deadline(item), item.send.delivery.key);
   }
   void unwait(Item& item) {
@@ -144,6 +153,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   void end(Item& item, Failure failure, bool unknown) {
     OutboxCounts& counts = lanes[item.lane].counts;
     --counts.open;
+    if (is_pending(item)) --pending;
     ++(unknown                    ? counts.ended_unknown
        : failure == Failure::None ? counts.delivered
                                   : counts.failed);
@@ -252,6 +262,12 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     KOI_ASSERT(item.at == Item::At::Recording && item.act == act);
     const Timestamp now = clock.now();
     item.recorded = durable.has_value();
+    if (item.heard) {
+      act_ended(lanes[item.lane]);
+      lanes[item.lane].probing = false;
+      end(item, *item.heard, false);
+      return turn_soon();
+    }
     // Recording took its time: it may be too late now, or refused, or the door be closed.
     if (durable && !stopped && now <= last_chance(item) && is_wanted(item)) return go(item, now);
     if (!durable)
@@ -327,12 +343,27 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
 
   // --- What came of it --------------------------------------------------------------------------
 
+  // What the provider said by itself, whenever that is.
+  void heard(Item& item, Failure failure) {
+    if (item.at != Item::At::Waiting) {
+      item.heard = failure;
+      return;
+    }
+    unwait(item);
+    end(item, failure, false);
+    turn_soon();
+  }
+
   void settle(Item& item, Outcome outcome) {
     LaneState& lane = lanes[item.lane];
+    if (item.heard) {
+      provider_is_well(lane);
+      return end(item, *item.heard, false);
+    }
     if (item.cancelled)
       if (auto* const unknown = std::get_if<Unknown>(&outcome); unknown && unknown->why.empty())
         unknown->why = "cancelled";
-    if (!std::holds_alternative<Done>(outcome))
+    if (!std::holds_alternative<Done>(outcome) && !std::holds_alternative<Pending>(outcome))
       say(Level::Warning, to_string(item.send.delivery) + (item.asks ? ", asked: " : ": ") +
                               channel::to_string(outcome));
     std::visit([&](auto& came) { came_of(item, lane, came); }, outcome);
@@ -367,9 +398,13 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
       provider_is_well(lane);
       item.asks = false;
       item.may_be_there = false;
+      if (is_pending(item)) --pending;
+      item.awaits = Timestamp::ever();
       return again(item, deferred.wait);
     }
-    if (deferred.throttled) {
+    if (deferred.of_person) {
+      provider_is_well(lane);
+    } else if (deferred.throttled) {
       lane.probing = false;
       lane.failures = 0;
       const Timestamp until = clock.now() + deferred.wait.value_or(back_off(item));
@@ -378,6 +413,23 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
       provider_fails(lane);
     }
     again(item, deferred.wait);
+  }
+
+  void came_of(Item& item, LaneState& lane, Pending& came) {
+    ++lane.counts.pending;
+    item.held_by = Failure::None;
+    item.may_be_there = true;
+    item.tries = 0;
+    provider_is_well(lane);
+    if (!is_pending(item)) ++pending;
+    const Timestamp now = clock.now();
+    // Asked again it says how long from now; the first time counts.
+    if (!is_pending(item)) item.awaits = now + came.within;
+    item.asks = lane.lane.type->capabilities.repeat == Repeat::CanBeAsked;
+    open.pending(item.send.delivery.key, came);
+    if (now > deadline(item)) return give_up(item);
+    wait(item, now + jittered(came.ask_again, item.send.delivery.key, ++item.asked));
+    turn_soon();
   }
 
   void came_of(Item& item, LaneState& lane, Unknown&) {
@@ -482,7 +534,14 @@ Result<void> Outbox::recover() {
 
 void Outbox::add(Send send) { state_->add(std::move(send), false); }
 std::size_t Outbox::open() const { return state_->items.size(); }
-bool Outbox::is_full() const { return state_->items.size() >= state_->settings.capacity; }
+std::size_t Outbox::pending() const { return state_->pending; }
+bool Outbox::is_full() const { return open() - pending() >= state_->settings.capacity; }
+bool Outbox::heard(Hash128 key, Failure failure) {
+  const auto found = state_->items.find(key);
+  if (found == state_->items.end()) return false;
+  state_->heard(*found->second, failure);
+  return true;
+}
 void Outbox::turn() { state_->turn(); }
 Timestamp Outbox::next() const { return state_->next(); }
 

@@ -55,6 +55,10 @@ class OpenDeliveries {
   // handed over any more, and fails. Asked before each attempt, on the executor's thread.
   virtual bool is_wanted(Hash128 /*key*/) const { return true; }
 
+  // The provider has it and what becomes of it is not yet said: told each time that it says so, on
+  // the executor's thread. Of use to who shows the person how to confirm.
+  virtual void pending(Hash128 /*key*/, const channel::Pending& /*pending*/) {}
+
   // What was sent before the last stop and has no receipt, in the order of the journal. To be taken
   // once, before the first send. `attempted` says whether `attempting` was made durable for it.
   struct Open {
@@ -93,7 +97,7 @@ struct OutboxSettings {
 struct OutboxCounts {
   std::uint64_t sends = 0, attempts = 0, asked = 0;
   // outcomes of attempts
-  std::uint64_t done = 0, refused = 0, deferred = 0, unknown = 0;
+  std::uint64_t done = 0, refused = 0, deferred = 0, unknown = 0, pending = 0;
   // final receipts
   std::uint64_t delivered = 0, failed = 0, ended_unknown = 0;
   std::uint64_t circuit_opened = 0, timed_out = 0;
@@ -123,8 +127,14 @@ class Outbox {
   // is the same send: nothing happens.
   void add(Send send);
 
+  // What a provider said by itself of a key: that it was delivered (None) or why it never will be.
+  // False where no such send is open: it has its receipt, or was never sent.
+  bool heard(Hash128 key, Failure failure);
+
   std::size_t open() const;  // sends without a final receipt
-  bool is_full() const;      // the door should close until it is not
+  std::size_t pending()
+      const;             // of these, those that a provider has and will report on; thread-safe
+  bool is_full() const;  // the door should close until it is not; pending ones do not count
 
   // Does what is due by the clock. Everything else (sends, outcomes) does it by itself; only the
   // passing of time must be told.

@@ -141,8 +141,10 @@ class Memory final : public OpenDeliveries {
   }
   bool is_wanted(Hash128 key) const override { return !refused.contains(key); }
   std::vector<Send> sent;
+  void pending(Hash128, const Pending&) override { ++pendings; }
   std::set<Hash128> attempted, ended, refused;
   bool fails = false;
+  int pendings = 0;
 };
 
 const Timestamp start = *parse_instant("2026-03-02T10:00:00Z");
@@ -452,6 +454,92 @@ TEST(Outbox, TheCircuitOpensAndOneProbeFindsOutWhetherTheProviderIsBack) {
   back = true;
   world.run_until(start + hours(2));
   for (std::uint64_t i = 1; i <= 100; ++i) EXPECT_EQ(world.came_of(i), "delivered") << i;
+}
+
+TEST(Outbox, WhatOnePersonCannotBeServedNowDoesNotOpenTheCircuitForOthers) {
+  const auto greylists = [](bool of_person) {
+    return [of_person](const Delivery* delivery, Hash128) {
+      return delivery->key.low <= 20 ? says(Deferred{.of_person = of_person}) : says(Done{}, true);
+    };
+  };
+  for (const bool of_person : {true, false}) {
+    World world(Repeat::Neither, greylists(of_person), {}, 0, 1);
+    for (std::uint64_t i = 1; i <= 40; ++i) world.send(i);
+    world.run_until(start + seconds(3));
+    EXPECT_EQ(world.outbox->counts().at("sms").circuit_opened > 0, !of_person);
+    EXPECT_EQ(world.came_of(40), of_person ? "delivered" : "open");
+    EXPECT_EQ(world.came_of(1), "open");
+  }
+}
+
+TEST(Outbox, WhatIsPendingIsAskedNowAndThenAndEndsAsTheProviderSays) {
+  const Outcome pending = Pending{.within = hours(24), .ask_again = hours(1), .why = "confirming"};
+  for (const bool taken : {true, false}) {
+    const Outcome end = taken ? Outcome(Done{}) : Outcome(Refused{Failure::Lapsed, "given back"});
+    World world(Repeat::CanBeAsked,
+                in_turn({says(pending, true), says(pending), says(pending), says(end)}));
+    world.send(1, start + minutes(5));
+    world.run_until(start + minutes(30));
+    EXPECT_EQ(world.came_of(1), "open");
+    EXPECT_EQ(world.outbox->pending(), 1u);
+    EXPECT_EQ(world.memory.pendings, 1);
+    world.run_until(start + hours(4));
+    EXPECT_EQ(world.came_of(1), taken ? "delivered" : "lapsed");
+    EXPECT_EQ(world.connector->attempts.size(), 1u) << "what it has is not handed over again";
+    EXPECT_EQ(world.connector->asked, 3);
+    EXPECT_EQ(world.outbox->pending(), 0u);
+  }
+}
+
+TEST(Outbox, WhatAProviderSaysByItselfEndsWhatIsPending) {
+  World world(Repeat::Neither, in_turn({says(Pending{.within = days(2)}, true)}));
+  for (const std::uint64_t i : {1, 2, 3}) world.send(i);
+  world.run_until(start + hours(1));
+  EXPECT_EQ(world.outbox->next(), start + days(2) + microseconds(1));
+  EXPECT_TRUE(world.outbox->heard(World::key(1), Failure::None));
+  EXPECT_TRUE(world.outbox->heard(World::key(2), Failure::Unreachable));
+  EXPECT_EQ(world.came_of(1), "delivered");
+  EXPECT_EQ(world.came_of(2), "unreachable");
+  EXPECT_FALSE(world.outbox->heard(World::key(2), Failure::None)) << "it says so twice";
+  EXPECT_FALSE(world.outbox->heard(World::key(9), Failure::None));
+  world.run_until(start + days(3));
+  EXPECT_EQ(world.came_of(3), "unknown") << "it was never heard of, and has not failed";
+  EXPECT_EQ(world.connector->attempts.size(), 3u);
+  for (const auto& [key, times] : world.receipts) EXPECT_EQ(times, 1);
+}
+
+TEST(Outbox, AReportThatOvertakesTheAnswerCounts) {
+  Scripted::Answer slow = says(Pending{.within = days(2)}, true);
+  slow.after = seconds(3);
+  World world(Repeat::Neither, in_turn({slow}));
+  world.send(1);
+  world.run_until(start + seconds(1));
+  EXPECT_TRUE(world.outbox->heard(World::key(1), Failure::Unreachable));
+  EXPECT_EQ(world.came_of(1), "open");
+  world.run_until(start + seconds(4));
+  EXPECT_EQ(world.came_of(1), "unreachable");
+}
+
+TEST(Outbox, WhatIsPendingDoesNotCloseTheDoor) {
+  World world(Repeat::Neither, in_turn({says(Pending{.within = days(2)}, true)}), {.capacity = 2});
+  for (const std::uint64_t i : {1, 2, 3}) world.send(i);
+  EXPECT_TRUE(world.outbox->is_full());
+  world.run_until(start + seconds(1));
+  EXPECT_EQ(world.outbox->open(), 3u);
+  EXPECT_FALSE(world.outbox->is_full());
+}
+
+TEST(Outbox, AfterARestartWhatWasPendingIsAskedAndGoesOnPending) {
+  const Outcome pending = Pending{.within = hours(24), .ask_again = hours(1)};
+  World world(Repeat::CanBeAsked, in_turn({says(pending, true), says(pending), says(Done{})}));
+  world.send(1);
+  world.run_until(start + minutes(1));
+  world.crash();
+  world.run_until(start + minutes(2));
+  EXPECT_EQ(world.outbox->pending(), 1u);
+  world.run_until(start + hours(2));
+  EXPECT_EQ(world.came_of(1), "delivered");
+  EXPECT_EQ(world.connector->attempts.size(), 1u);
 }
 
 TEST(Outbox, NoSecondHasMoreAttemptsThanTheRate) {

@@ -14,7 +14,7 @@
 
 namespace koi::runtime {
 
-constexpr std::size_t reason_count = static_cast<std::size_t>(core::Reason::Failed) + 1;
+constexpr std::size_t reason_count = static_cast<std::size_t>(core::Reason::Lapsed) + 1;
 
 struct CampaignFigures {
   std::uint64_t entered = 0, left = 0, goals = 0, sent = 0, set = 0;

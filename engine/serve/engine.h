@@ -59,8 +59,12 @@ class Engine {
   // been drained before. Blocks; never on the executor's thread.
   Result<void> stop();
 
-  // True where so much waits to be delivered that no more events should come.
-  bool is_full() const { return deliveries_.open() >= settings_.outbox.capacity; }
+  // True where so much waits to be delivered that no more events should come; what a provider has
+  // and will report on does not wait.
+  bool is_full() const {
+    const std::size_t pending = outbox_ ? outbox_->pending() : 0;
+    return deliveries_.open() >= settings_.outbox.capacity + pending;
+  }
 
   Door& door() { return *door_; }  // one thread's
   durable::Writers& writers() { return *writers_; }

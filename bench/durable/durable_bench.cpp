@@ -58,6 +58,10 @@ class NoJournal final : public store::Journal {
   }
   Result<store::Position> last(store::Group group) const override { return last_[group]; }
   Result<Hash128> chain(store::Group, store::Position) const override { return Hash128{}; }
+  Result<void> set_aside(store::Group, store::Epoch, store::SetAside) override { return {}; }
+  Result<std::vector<store::SetAside>> set_aside(store::Group) const override {
+    return std::vector<store::SetAside>();
+  }
   Result<void> drop(store::Group, store::Epoch, store::Position) override { return {}; }
 
  private:
@@ -82,6 +86,12 @@ class Timed final : public store::Journal {
   Result<store::Position> last(store::Group group) const override { return inside_.last(group); }
   Result<Hash128> chain(store::Group group, store::Position position) const override {
     return inside_.chain(group, position);
+  }
+  Result<void> set_aside(store::Group group, store::Epoch epoch, store::SetAside what) override {
+    return inside_.set_aside(group, epoch, what);
+  }
+  Result<std::vector<store::SetAside>> set_aside(store::Group group) const override {
+    return inside_.set_aside(group);
   }
   Result<void> drop(store::Group group, store::Epoch epoch, store::Position before) override {
     return inside_.drop(group, epoch, before);

@@ -30,6 +30,24 @@ void prefetch(const State& state, int step) {
   }
 }
 
+void pass_over_due(State& state, Timestamp to) {
+  erase_if(state.journeys,
+           [&](const Journey& journey) { return journey.due <= to || journey.leave_flip <= to; });
+  erase_if(state.open, [&](const OpenSend& open) { return open.due <= to; });
+  for (Watched& watched : state.watches)
+    if (watched.flip <= to) watched.flip = Timestamp::never();
+  if (state.schedule_due <= to) {
+    state.schedules_done = to;
+    state.schedule_due = Timestamp::never();  // until his next event
+  }
+  state.clock = std::max(state.clock, to);
+  state.due = state.schedule_due;
+  for (const Watched& watched : state.watches) state.due = std::min(state.due, watched.flip);
+  for (const Journey& journey : state.journeys)
+    state.due = std::min({state.due, journey.due, journey.leave_flip});
+  for (const OpenSend& open : state.open) state.due = std::min(state.due, open.due);
+}
+
 State new_customer(const plan::Plan& plan, std::string id) {
   State state;
   state.id = std::move(id);

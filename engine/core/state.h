@@ -163,6 +163,10 @@ struct State {
 // without this the core waits for memory most of the time.
 void prefetch(const State& state, int step);
 
+// Lets go, undecided, of all that is due up to `to`: journeys that wait for it end, what time would
+// have made true or false stays as it is until an event tells. For timers that crash the core.
+void pass_over_due(State& state, Timestamp to);
+
 // A customer who has not been seen yet, with the plan's slots and defaults.
 State new_customer(const plan::Plan& plan, std::string id);
 

@@ -57,6 +57,8 @@ class Replay {
   // From behind the store's position up to `last`.
   Result<void> run(store::Position last, const std::function<void(std::uint64_t)>& rows_read) {
     KOI_TRY(writer_.customers().learn());
+    KOI_LET(auto set_aside, journal_.set_aside(group_));
+    writer_.leave_out(std::move(set_aside));
     KOI_LET(store::Position at, store_.position(group_));
     KOI_LET(const std::string bytes, store_.kept(group_));
     if (!bytes.empty()) {

@@ -56,6 +56,8 @@ Result<Recovered> recover(Writer& writer, const plan::Plan& plan, std::uint64_t 
   Recovered done;
   KOI_LET(done.from, store.position(group));
   KOI_TRY(begin(writer, journal, store, group, done.from, deeds));
+  KOI_LET(auto set_aside, journal.set_aside(group));
+  writer.leave_out(std::move(set_aside));
   done.to = done.from;
   bool is_open = false;
   const auto close = [&]() -> Result<void> {

@@ -91,14 +91,64 @@ Result<void> Writer::open(store::Position position, const Opening& opening) {
   return fire_timers(opening);
 }
 
+// --- What crashes -------------------------------------------------------------------------------
+
+namespace {
+
+// Tells the watch, while it lives, what is being stepped.
+class Watched {
+ public:
+  Watched(CrashWatch* watch, store::Group group, store::SetAside what)
+      : watch_(watch), group_(group) {
+    if (watch_) watch_->stepping(group_, what);
+  }
+  ~Watched() {
+    if (watch_) watch_->rests(group_);
+  }
+  Watched(const Watched&) = delete;
+
+ private:
+  CrashWatch* watch_;
+  store::Group group_;
+};
+
+store::SetAside timers_of(const store::Due& timer, store::Position position) {
+  return {position, store::place_of(timer.partition, timer.customer) + 1};
+}
+
+}  // namespace
+
+bool Writer::is_set_aside(store::SetAside what) const {
+  return !set_aside_.empty() && std::binary_search(set_aside_.begin(), set_aside_.end(), what);
+}
+
+// Nothing comes of it, but that it counts as seen: it is acknowledged when it comes again.
+Result<void> Writer::pass_over(Partition partition, const Given& given) {
+  if (const auto* event = std::get_if<Event>(&given)) {
+    KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
+    state->seen.insert(event->id_hash(), std::min(event->time, stamp_));
+    customers_.changed();
+  } else if (const auto* came = std::get_if<ReceiptFor>(&given)) {
+    deeds_.settled(group_, *came);
+  }
+  return {};
+}
+
+// --- Stepping -----------------------------------------------------------------------------------
+
 // INVARIANT: timers fire in the order of (due, customer); a replay depends on it.
 Result<void> Writer::fire_timers(const Opening& opening) {
   for (std::uint32_t fired = 0; fired < opening.timers; ++fired) {
     KOI_LET(const store::Due* next, customers_.next_timer(opening.stamp));
     if (!next) return {};
     const store::Due timer = *next;
+    const store::SetAside name = timers_of(timer, position_);
+    const Watched watched(watch_, group_, name);
     KOI_LET(core::State * state, customers_.of(timer.partition, timer.customer));
-    core::decide(plan_, *state, core::Tick{timer.due, true}, effects_, &waking_);
+    if (is_set_aside(name))
+      core::pass_over_due(*state, opening.stamp);
+    else
+      core::decide(plan_, *state, core::Tick{timer.due, true}, effects_, &waking_);
     hand_on(*state, position_, timer.partition);
     customers_.changed();
   }
@@ -108,6 +158,14 @@ Result<void> Writer::fire_timers(const Opening& opening) {
 Result<core::Standing> Writer::apply(store::Position position, Partition partition,
                                      const Given& given) {
   position_ = position;
+  const Watched watched(watch_, group_, {position, 0});
+  if (!is_set_aside({position, 0})) return take(position, partition, given);
+  KOI_TRY(pass_over(partition, given));
+  return core::Standing::Applied;
+}
+
+Result<core::Standing> Writer::take(store::Position position, Partition partition,
+                                    const Given& given) {
   if (const auto* attempt = std::get_if<AttemptFor>(&given)) {
     deeds_.attempted(group_, attempt->key);
     return core::Standing::Applied;

@@ -10,9 +10,11 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/decide.h"
+#include "durable/crash_watch.h"
 #include "durable/customers.h"
 #include "durable/deeds.h"
 #include "durable/input.h"
@@ -80,6 +82,12 @@ class Writer {
         customers_(plan, store, group, budget),
         deeds_(deeds) {}
 
+  // What is never stepped (of store::Journal::set_aside), and who is told what is being stepped;
+  // before everything else, where wanted. `watch` must outlive the writer.
+  void leave_out(std::vector<store::SetAside> what) { set_aside_ = std::move(what); }
+  std::size_t left_out() const { return set_aside_.size(); }
+  void watch(CrashWatch* watch) { watch_ = watch; }
+
   // Takes a batch through the core, hands on what it decided, answers. After an error (the store
   // could not be read) the state in memory is of no use any more; nobody was answered.
   Result<void> step(const Batch& batch);
@@ -107,6 +115,9 @@ class Writer {
 
  private:
   Result<void> fire_timers(const Opening& opening);
+  bool is_set_aside(store::SetAside what) const;
+  Result<void> pass_over(Partition partition, const Given& given);
+  Result<core::Standing> take(store::Position position, Partition partition, const Given& given);
   void withdraw(const core::State& state);
   void hand_on(core::State& state, store::Position position, Partition partition);
   void look_ahead(std::size_t at) const;
@@ -116,6 +127,8 @@ class Writer {
   store::Group group_;
   Customers customers_;
   Deeds& deeds_;
+  std::vector<store::SetAside> set_aside_;  // ascending; of the past alone
+  CrashWatch* watch_ = nullptr;
   store::Position position_ = 0;
   Timestamp stamp_ = Timestamp::ever();
   std::vector<Wanted> wanted_;  // the batch's customers

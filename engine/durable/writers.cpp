@@ -44,8 +44,24 @@ Result<std::unique_ptr<Writers>> Writers::open(World world, Settings settings) {
   return writers;
 }
 
+// A start that is cut short here does it once more.
+Result<void> Writers::set_aside_suspect(const Group& group) {
+  const auto suspect = world_.watch ? world_.watch->suspect(group.number) : std::nullopt;
+  if (!suspect) return {};
+  KOI_LET(const store::Position last, world_.journal.last(group.number));
+  if (suspect->position <= last) {  // else the marks are another journal's
+    KOI_TRY(world_.journal.set_aside(group.number, group.journal_epoch, *suspect));
+    const std::lock_guard lock(failure_mutex_);
+    set_aside_.emplace_back(group.number, *suspect);
+  }
+  world_.watch->settled(group.number);
+  return {};
+}
+
 Result<void> Writers::recover_group(Group& group) {
   KOI_LET(group.journal_epoch, world_.journal.take(group.number));
+  KOI_TRY(set_aside_suspect(group));
+  group.writer.watch(world_.watch);
   KOI_LET(group.store_epoch, world_.store.take(group.number));
   KOI_LET(recovered_[group.number],
           recover(group.writer, world_.plan, world_.rules, world_.journal, world_.store,
@@ -430,6 +446,7 @@ Writers::Figures Writers::figures() const {
     all.customers += group->customers;
     all.bytes += group->bytes;
     all.tail += group->tail;
+    all.set_aside += group->writer.left_out();
   }
   return all;
 }

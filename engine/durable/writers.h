@@ -49,6 +49,7 @@ struct World {
   store::Groups groups;
   Deeds& deeds;
   std::function<Timestamp()> clock;
+  CrashWatch* watch = nullptr;  // none: what crashes does so again
 };
 
 class Writers {
@@ -90,6 +91,10 @@ class Writers {
   const std::vector<Recovered>& recovered() const { return recovered_; }
   std::uint64_t checkpoints() const { return checkpoints_; }  // thread-safe
   std::uint64_t commits() const { return commits_; }          // thread-safe
+  // What this start has set aside, for it had crashed the two before; by group.
+  const std::vector<std::pair<store::Group, store::SetAside>>& set_aside() const {
+    return set_aside_;
+  }
   // Of all groups together; thread-safe, and a moment old.
   struct Figures {
     std::uint64_t inputs = 0;     // stepped since the start, openings not counted
@@ -97,6 +102,7 @@ class Writers {
     std::uint64_t customers = 0;  // in memory …
     std::uint64_t bytes = 0;      // … and what they take
     std::uint64_t tail = 0;       // rows behind the last checkpoints
+    std::uint64_t set_aside = 0;  // what is never decided, since it crashed the process
   };
   Figures figures() const;
 
@@ -148,6 +154,7 @@ class Writers {
   Writers(World world, Settings settings);
   Result<void> recover_all();
   Result<void> recover_group(Group& group);
+  Result<void> set_aside_suspect(const Group& group);
 
   // The committing thread.
   void commit_on();
@@ -181,6 +188,7 @@ class Writers {
   match::Index index_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::vector<Recovered> recovered_;
+  std::vector<std::pair<store::Group, store::SetAside>> set_aside_;
   Timestamp last_stamp_ = Timestamp::ever();
   std::function<void(const Error&)> trouble_;
 

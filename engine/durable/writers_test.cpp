@@ -224,6 +224,12 @@ class DyingJournal final : public store::Journal {
   Result<Hash128> chain(store::Group group, store::Position position) const override {
     return inside_.chain(group, position);
   }
+  Result<void> set_aside(store::Group group, store::Epoch epoch, store::SetAside what) override {
+    return inside_.set_aside(group, epoch, what);
+  }
+  Result<std::vector<store::SetAside>> set_aside(store::Group group) const override {
+    return inside_.set_aside(group);
+  }
   Result<void> drop(store::Group group, store::Epoch epoch, store::Position before) override {
     return inside_.drop(group, epoch, before);
   }

@@ -14,10 +14,11 @@ Engine::Engine(Ground ground, Settings settings)
 Result<std::unique_ptr<Engine>> Engine::open(Ground ground, Settings settings) {
   std::unique_ptr<Engine> made(new Engine(std::move(ground), settings));
   const Ground& given = made->ground_;
-  KOI_LET(made->writers_, durable::Writers::open(
-                              {given.plan, given.rules, given.journal, given.store, given.groups,
-                               made->deliveries_, [&clock = given.clock] { return clock.now(); }},
-                              made->settings_.writers));
+  KOI_LET(made->writers_,
+          durable::Writers::open(
+              {given.plan, given.rules, given.journal, given.store, given.groups, made->deliveries_,
+               [&clock = given.clock] { return clock.now(); }, given.watch},
+              made->settings_.writers));
   made->door_ = std::make_unique<Door>(given.plan, made->links_, *made->writers_);
   return made;
 }

@@ -39,6 +39,7 @@ struct Ground {
   asio::any_io_executor executor;    // of the one thread on which the outbox and connectors run
   std::vector<runtime::Lane> lanes;  // one for each channel of the plan
   runtime::Outbox::Say say;          // the outbox's words
+  durable::CrashWatch* watch = nullptr;  // none: what crashes does so again
 };
 
 class Engine {

@@ -134,6 +134,8 @@ std::string metrics_text(const Shown& shown, Engine& engine, const Reception& re
   out.one("koi_queue_bytes", "gauge", "Bytes of requests that wait to be decoded.",
           reception.waiting_bytes());
   out.one("koi_journal_tail_rows", "gauge", "Rows behind the last checkpoints.", now.tail);
+  out.one("koi_inputs_set_aside", "gauge",
+          "Inputs that crashed the process twice and are never decided.", now.set_aside);
   out.one("koi_customers_in_memory", "gauge", "Customers whose states are in memory.",
           now.customers);
   out.one("koi_state_bytes", "gauge", "What they take.", now.bytes);

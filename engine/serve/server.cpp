@@ -48,10 +48,11 @@ struct Data {
   std::unique_ptr<store::SqliteStore> states;
   std::unique_ptr<store::Identifiers> identifiers;
   std::unique_ptr<store::Timeline> timeline;
+  std::unique_ptr<durable::CrashWatch> watch;
 
   static Result<std::unique_ptr<Data>> open(const ServerOptions& options) {
     KOI_LET(store::Directory directory, store::Directory::open(options.data));
-    auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}});
+    auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}, {}});
     const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
     const store::Groups groups{options.groups != 0 ? options.groups
                                                    : static_cast<std::uint16_t>(cores)};
@@ -59,6 +60,7 @@ struct Data {
     KOI_LET(data->states, store::SqliteStore::open(data->directory, data->journal->groups()));
     KOI_LET(data->identifiers, store::Identifiers::open(data->directory));
     KOI_LET(data->timeline, store::Timeline::open(data->directory));
+    KOI_LET(data->watch, durable::CrashWatch::open(data->directory, data->journal->groups()));
     return data;
   }
 };
@@ -187,10 +189,11 @@ class Life {
     }));
     Settings settings;
     settings.writers.budget = options_.memory;
-    KOI_LET(engine_, Engine::open({plan_, rules_, *data_.journal, *data_.states,
-                                   data_.journal->groups(), *data_.identifiers, clock_,
-                                   network_.context().get_executor(), lanes_, log},
-                                  settings));
+    KOI_LET(engine_,
+            Engine::open({plan_, rules_, *data_.journal, *data_.states, data_.journal->groups(),
+                          *data_.identifiers, clock_, network_.context().get_executor(), lanes_,
+                          log, data_.watch.get()},
+                         settings));
     tell_recovered();
     KOI_TRY(network_.on_thread([this] { return engine_->begin_sending(); }));
     engine_->start([this](const Error& error) { trouble(error); });
@@ -284,6 +287,12 @@ class Life {
   }
 
   void tell_recovered() {
+    for (const auto& [group, what] : engine_->writers().set_aside())
+      log(channel::Level::Problem,
+          (what.customer == 0 ? "the input" : "a customer's timers") +
+              std::string(" at position ") + std::to_string(what.position) + " of group " +
+              std::to_string(group) +
+              " crashed the process twice: set aside, never to be decided; please report it");
     std::uint64_t inputs = 0;
     for (const durable::Recovered& group : engine_->writers().recovered()) inputs += group.inputs;
     if (inputs > 0)

@@ -123,6 +123,23 @@ TYPED_TEST_P(JournalConformance, DropsWithinABatchToo) {
   EXPECT_EQ(*this->append({{1, epoch, rows}}), std::vector<Position>{9});
 }
 
+TYPED_TEST_P(JournalConformance, KnowsWhatIsSetAsideAsLongAsItHasTheRows) {
+  const Epoch zero = this->take(0), one = this->take(1);
+  const std::vector<Row> a{{0, "a"}, {0, "b"}, {0, "c"}}, b{{1, "a"}};
+  ASSERT_TRUE(this->append({{0, zero, a}, {1, one, b}}));
+  EXPECT_TRUE(this->journal_->set_aside(0)->empty());
+  ASSERT_TRUE(this->journal_->set_aside(0, zero, {3, 0}));
+  ASSERT_TRUE(this->journal_->set_aside(0, zero, {1, 17}));
+  ASSERT_TRUE(this->journal_->set_aside(0, zero, {3, 0}));
+  ASSERT_TRUE(this->journal_->set_aside(1, one, {1, 0}));
+  EXPECT_EQ(*this->journal_->set_aside(0), (std::vector<SetAside>{{1, 17}, {3, 0}}));
+  EXPECT_EQ(*this->journal_->set_aside(1), (std::vector<SetAside>{{1, 0}}));
+  EXPECT_EQ(this->journal_->set_aside(0, zero - 1, {2, 0}).error().code, "fenced");
+  ASSERT_TRUE(this->journal_->drop(0, zero, 3));
+  EXPECT_EQ(*this->journal_->set_aside(0), (std::vector<SetAside>{{3, 0}}));
+  EXPECT_EQ(*this->journal_->set_aside(1), (std::vector<SetAside>{{1, 0}}));
+}
+
 TYPED_TEST_P(JournalConformance, LetsGroupsAppendAtTheSameTime) {
   std::vector<std::thread> writers;
   for (Group group = 0; group < 4; ++group)
@@ -144,7 +161,8 @@ REGISTER_TYPED_TEST_SUITE_P(JournalConformance, BeginsEmpty, GivesBackWhatWasApp
                             ReadsFromAPositionAndNoMoreThanAskedFor, CountsPositionsPerGroup,
                             RefusesAFencedWriterAndThenAppendsNothingOfAnyGroup,
                             KeepsPositionsWhenOldRowsAreDropped, NamesItsHistoryAtTheEndOfEachBatch,
-                            DropsWithinABatchToo, LetsGroupsAppendAtTheSameTime);
+                            DropsWithinABatchToo, KnowsWhatIsSetAsideAsLongAsItHasTheRows,
+                            LetsGroupsAppendAtTheSameTime);
 
 template <class World>
 class StoreConformance : public ::testing::Test {

@@ -32,6 +32,14 @@ struct Read {
   friend bool operator==(const Read&, const Read&) = default;
 };
 
+// What is never stepped again because it crashes whoever steps it: the input at `position`, or,
+// where that is a batch's opening, the timers of one customer that were due there.
+struct SetAside {
+  Position position = 0;
+  std::uint64_t customer = 0;  // whose timers, by place_of and one more; 0: the input
+  friend auto operator<=>(const SetAside&, const SetAside&) = default;
+};
+
 // Thread-safe: groups append and read at the same time.
 class Journal {
  public:
@@ -58,6 +66,12 @@ class Journal {
   // that files which do not belong together are noticed. Error "gap" where no batch is known to end
   // there.
   virtual Result<Hash128> chain(Group group, Position position) const = 0;
+
+  // Writes a skip record: whoever reads the group's rows leaves that out from here on. Durable when
+  // it returns; what was set aside already may be so again. Error "fenced" as append().
+  virtual Result<void> set_aside(Group group, Epoch epoch, SetAside what) = 0;
+  // All that is set aside in the rows that the group has, ascending.
+  virtual Result<std::vector<SetAside>> set_aside(Group group) const = 0;
 
   // Forgets the rows before `before`. Only what a durable checkpoint covers may be dropped.
   virtual Result<void> drop(Group group, Epoch epoch, Position before) = 0;

@@ -77,6 +77,21 @@ Result<Hash128> MemoryJournal::chain(Group group, Position position) const {
                           " is known to end at position " + std::to_string(position)};
 }
 
+Result<void> MemoryJournal::set_aside(Group group, Epoch epoch, SetAside what) {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < logs_.size());
+  if (epoch != logs_[group].epoch) return fenced(group);
+  logs_[group].set_aside.insert(what);
+  return {};
+}
+
+Result<std::vector<SetAside>> MemoryJournal::set_aside(Group group) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < logs_.size());
+  const auto& all = logs_[group].set_aside;
+  return std::vector<SetAside>(all.begin(), all.end());
+}
+
 Result<void> MemoryJournal::drop(Group group, Epoch epoch, Position before) {
   const std::lock_guard lock(mutex_);
   KOI_ASSERT(group < logs_.size());
@@ -89,6 +104,7 @@ Result<void> MemoryJournal::drop(Group group, Epoch epoch, Position before) {
   // The last end among them stays: it is what a checkpoint there has kept.
   while (log.chain.size() > 1 && std::next(log.chain.begin())->first <= log.dropped)
     log.chain.erase(log.chain.begin());
+  std::erase_if(log.set_aside, [&](const SetAside& each) { return each.position <= log.dropped; });
   return {};
 }
 

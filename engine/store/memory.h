@@ -23,6 +23,8 @@ class MemoryJournal final : public Journal {
   Result<std::vector<Read>> read(Group group, Position from, std::size_t limit) const override;
   Result<Position> last(Group group) const override;
   Result<Hash128> chain(Group group, Position position) const override;
+  Result<void> set_aside(Group group, Epoch epoch, SetAside what) override;
+  Result<std::vector<SetAside>> set_aside(Group group) const override;
   Result<void> drop(Group group, Epoch epoch, Position before) override;
 
  private:
@@ -31,6 +33,7 @@ class MemoryJournal final : public Journal {
     Position dropped = 0;  // rows up to here are gone
     std::deque<Row> rows;
     std::map<Position, Hash128> chain;  // by the batch's end, from `dropped` on
+    std::set<SetAside> set_aside;
   };
   Groups groups_;
   mutable std::mutex mutex_;

@@ -36,6 +36,13 @@ constexpr detail::Format format{.application = 0x4b6f694a,  // "KoiJ"
 )sql",
                                 .synchronous = "full"};
 
+// Skip records. Files of before have no such table; a Koi of before that opens one with it does not
+// read it, and crashes once more.
+constexpr const char* skip_table = R"sql(
+  CREATE TABLE IF NOT EXISTS set_aside(key INTEGER NOT NULL, customer INTEGER NOT NULL,
+                                       PRIMARY KEY(key, customer)) WITHOUT ROWID
+)sql";
+
 constexpr int position_bits = 48;
 constexpr Position last_position = (Position{1} << position_bits) - 1;
 constexpr std::size_t longest_batch = 256u << 20;  // of a group, before it is compressed
@@ -244,6 +251,38 @@ class SqliteJournal::Impl {
     });
   }
 
+  Result<void> set_aside(Group group, Epoch epoch, SetAside what) {
+    const std::lock_guard lock(write_mutex_);
+    KOI_ASSERT(group < groups_.count && what.position <= tails_[group].last);
+    return guarded(file_, [&]() -> Result<void> {
+      detail::Transaction transaction(*writer_);
+      if (epoch != epoch_of(group)) return fenced(group);
+      SQLite::Statement skip(*writer_, "INSERT OR IGNORE INTO set_aside VALUES(?,?)");
+      skip.bind(1, key_of(group, what.position));
+      skip.bind(2, static_cast<std::int64_t>(what.customer));
+      skip.exec();
+      transaction.commit();
+      return {};
+    });
+  }
+
+  Result<std::vector<SetAside>> set_aside(Group group) const {
+    const std::lock_guard lock(read_mutex_);
+    KOI_ASSERT(group < groups_.count);
+    return guarded(file_, [&]() -> Result<std::vector<SetAside>> {
+      std::vector<SetAside> all;
+      SQLite::Statement rows(
+          *reader_, "SELECT key, customer FROM set_aside WHERE key>? AND key<=? ORDER BY key");
+      rows.bind(1, key_of(group, 0));
+      rows.bind(2, key_of(group, last_position));
+      while (rows.executeStep())
+        all.push_back({static_cast<std::uint64_t>(rows.getColumn(0).getInt64()) & last_position,
+                       static_cast<std::uint64_t>(rows.getColumn(1).getInt64())});
+      std::sort(all.begin(), all.end());
+      return all;
+    });
+  }
+
   Result<void> drop(Group group, Epoch epoch, Position before) {
     const std::lock_guard lock(write_mutex_);
     KOI_ASSERT(group < groups_.count);
@@ -273,6 +312,10 @@ class SqliteJournal::Impl {
       mark.bind(1, static_cast<std::int64_t>(dropped));
       mark.bind(2, group);
       mark.exec();
+      SQLite::Statement skips(*writer_, "DELETE FROM set_aside WHERE key>? AND key<=?");
+      skips.bind(1, key_of(group, 0));
+      skips.bind(2, key_of(group, dropped));
+      skips.exec();
       transaction.commit();
       return {};
     });
@@ -464,6 +507,7 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& dire
   KOI_LET(auto reader, detail::open_reader(file, 2 << 10));
   KOI_LET(auto copier, detail::open_reader(file, 256));
   return guarded(file, [&]() -> Opened {
+    writer->exec(skip_table);
     if (!SQLite::Statement(*writer, "SELECT 1 FROM journal").executeStep()) {
       detail::Transaction made(*writer);
       std::random_device chance;
@@ -499,6 +543,12 @@ Result<std::vector<Read>> SqliteJournal::read(Group group, Position from, std::s
 Result<Position> SqliteJournal::last(Group group) const { return impl_->last(group); }
 Result<Hash128> SqliteJournal::chain(Group group, Position position) const {
   return impl_->chain(group, position);
+}
+Result<void> SqliteJournal::set_aside(Group group, Epoch epoch, SetAside what) {
+  return impl_->set_aside(group, epoch, what);
+}
+Result<std::vector<SetAside>> SqliteJournal::set_aside(Group group) const {
+  return impl_->set_aside(group);
 }
 Result<void> SqliteJournal::drop(Group group, Epoch epoch, Position before) {
   return impl_->drop(group, epoch, before);

@@ -28,6 +28,8 @@ class SqliteJournal final : public Journal {
   Result<std::vector<Read>> read(Group group, Position from, std::size_t limit) const override;
   Result<Position> last(Group group) const override;
   Result<Hash128> chain(Group group, Position position) const override;
+  Result<void> set_aside(Group group, Epoch epoch, SetAside what) override;
+  Result<std::vector<SetAside>> set_aside(Group group) const override;
   Result<void> drop(Group group, Epoch epoch, Position before) override;
 
  private:

@@ -24,6 +24,12 @@ class JournalSeam final : public store::Journal {
   }
   Result<store::Position> last(store::Group group) const override { return real_.last(group); }
   Result<Hash128> chain(store::Group group, store::Position position) const override;
+  Result<void> set_aside(store::Group group, store::Epoch epoch, store::SetAside what) override {
+    return real_.set_aside(group, epoch, what);
+  }
+  Result<std::vector<store::SetAside>> set_aside(store::Group group) const override {
+    return real_.set_aside(group);
+  }
   Result<void> drop(store::Group group, store::Epoch epoch, store::Position before) override {
     return real_.drop(group, epoch, before);
   }

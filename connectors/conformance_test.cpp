@@ -266,6 +266,29 @@ TEST_P(Conformance, ManyRunAtTheSameTime) {
   EXPECT_EQ(provider->accepted().size(), count);
 }
 
+TEST_P(Conformance, WhoeverIsNotTheProviderTellsNothing) {
+  if (!GetParam().type->capabilities.receives) GTEST_SKIP() << "it has no callback address";
+  provider->next(Act::Accept);
+  const auto connector = open();
+  ASSERT_TRUE(connector);
+  for (const char* const method : {"GET", "POST", "PUT"})
+    for (const char* const query : {"", "token=&signature=&msg_signature=&timestamp=1&nonce=1"})
+      for (const char* const body :
+           {"", "{}", "[]", "<xml><FromUserName>o</FromUserName><MsgType>event</MsgType></xml>"}) {
+        Received received;
+        asio::co_spawn(context, connector->receive({method, "/", query, {}, body}),
+                       [&](std::exception_ptr thrown, Received got) {
+                         EXPECT_FALSE(thrown);
+                         received = std::move(got);
+                         context.stop();
+                       });
+        context.restart();
+        context.run_for(milliseconds(5000));
+        EXPECT_GE(received.answer.status, 400) << method << " " << query << " " << body;
+        EXPECT_TRUE(received.events.empty() && received.reports.empty());
+      }
+}
+
 TEST_P(Conformance, ItsSettingsSayWhatTheyAreFor) {
   const ConnectorType& type = *GetParam().type;
   EXPECT_FALSE(type.summary.empty());

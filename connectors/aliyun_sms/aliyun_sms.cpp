@@ -6,9 +6,11 @@
 #include <array>
 
 #include "aliyun_sms/acs3.h"
+#include "aliyun_sms/push.h"
 #include "aliyun_sms/reply.h"
 #include "aliyun_sms/templates.h"
 #include "channel/connector.h"
+#include "channel/push_crypt.h"
 
 namespace koi::connectors {
 
@@ -16,6 +18,7 @@ using namespace channel;
 
 namespace {
 
+constexpr std::array<std::string_view, 2> number_forms{"international", "national"};
 constexpr std::array settings{
     Setting{.name = "access_key_id", .kind = Setting::Kind::Text, .help = "Says who we are."},
     Setting{
@@ -32,6 +35,22 @@ constexpr std::array settings{
             .otherwise = "5",
             .least = 1,
             .most = 20},
+    Setting{
+        .name = "callback_token",
+        .kind = Setting::Kind::Secret,
+        .help = "Must stand in the callback address as `?token=`; without it nothing is received.",
+        .optional = true},
+    Setting{.name = "report_within",
+            .kind = Setting::Kind::Duration,
+            .help = "How long the carrier's report is waited for; else sent is delivered.",
+            .optional = true,
+            .least = 60'000'000,
+            .most = 259'200'000'000},
+    Setting{.name = "numbers",
+            .kind = Setting::Kind::Text,
+            .help = "How the customers' numbers are kept: `+8613800138000`, or `13800138000`.",
+            .otherwise = "international",
+            .choices = number_forms},
     Setting{.name = "url",
             .kind = Setting::Kind::Url,
             .help = "The service's address; other regions have others.",
@@ -82,9 +101,28 @@ class AliyunSms final : public Connector {
     if (!values->empty()) parameters.push_back({"TemplateParam", json_of(*values)});
     net::Request request = signed_request(acs3_query(std::move(parameters)));
     const auto response = co_await tools_.http->send(std::move(request));
-    if (response) co_return sms_outcome(response->status, code_of_reply(response->body));
+    if (response) {
+      const Outcome outcome = sms_outcome(response->status, code_of_reply(response->body));
+      if (std::holds_alternative<Done>(outcome) && given_.has("report_within"))
+        co_return Pending{.within = given_.duration("report_within"),
+                          .why = "the carrier reports on it"};
+      co_return outcome;
+    }
     if (response.error().code == "unsent") co_return Deferred{.why = response.error().what};
     co_return Unknown{response.error().what};
+  }
+
+  asio::awaitable<Received> receive(net::Asked asked) override {
+    const net::Headers query = net::query_of(asked.query);
+    const std::string* const token = net::find(query, "token");
+    if (!given_.has("callback_token")) co_return answered(404, "there is no `callback_token`");
+    if (!token || !is_same_secret(*token, given_.secret("callback_token").reveal()))
+      co_return answered(403, "the token is wrong");
+    auto pushed = sms_push(asked.body, given_.text("numbers") == "international", tools_.now());
+    if (!pushed) co_return answered(400, pushed.error().what);
+    Received received = *std::move(pushed);
+    received.answer.body = R"({"code":0,"msg":"ok"})";
+    co_return received;
   }
 
  private:
@@ -140,7 +178,7 @@ const ConnectorType& aliyun_sms() {
       .name = "aliyun_sms",
       .summary = "Sends text messages through Alibaba Cloud's short message service.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Neither, .at_once = 32},
+      .capabilities = {.repeat = Repeat::Neither, .at_once = 32, .receives = true},
       .open = open};
   return type;
 }

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "aliyun_sms/acs3.h"
+#include "aliyun_sms/push.h"
 #include "aliyun_sms/reply.h"
 #include "aliyun_sms/templates.h"
 #include "channel/connector.h"
@@ -24,6 +25,7 @@ using testing::HasSubstr;
 
 constexpr const char* id = "testId";
 constexpr const char* secret = "t3stSecret";
+constexpr const char* callback_token = "c4llback-token";
 
 std::string file_with(const std::string& name, const std::string& text) {
   const std::string path = testing::TempDir() + "koi_" + name;
@@ -39,11 +41,13 @@ class Service final : public HttpProvider {
       std::shared_ptr<std::set<std::string>> nonces = std::make_shared<std::set<std::string>>())
       : HttpProvider(script(std::move(nonces))) {
     setenv("KOI_TEST_ALIYUN_SECRET", secret, 1);
+    setenv("KOI_TEST_ALIYUN_CALLBACK", callback_token, 1);
   }
   Given settings() const override {
     return {{"url", address()},
             {"access_key_id", id},
             {"access_key_secret", "env:KOI_TEST_ALIYUN_SECRET"},
+            {"callback_token", "env:KOI_TEST_ALIYUN_CALLBACK"},
             {"sign", "小店"},
             {"templates", file_with("sms_templates.json",
                                     R"({"greeting": {"code": "SMS_1", "text": "${text} ${link}"},
@@ -51,7 +55,7 @@ class Service final : public HttpProvider {
                                                   "sign": "Shop"}})")},
             {"answer_within", within()}};
   }
-  std::vector<std::string> secrets() const override { return {secret}; }
+  std::vector<std::string> secrets() const override { return {secret, callback_token}; }
 
   static std::string field(const net::Asked& asked, const std::string& name) {
     const net::Headers query = net::query_of(asked.query);
@@ -301,6 +305,78 @@ TEST(SmsSegments, AreSeventyCharactersOrSixtySevenEach) {
   EXPECT_EQ(of(135, "x"), 3u);
   EXPECT_EQ(of(35, "🎉"), 1u);
   EXPECT_EQ(of(36, "🎉"), 2u);
+}
+
+// --- What is pushed back
+
+TEST(SmsPush, ReportsNameTheDeliveryAndSayWhetherItArrived) {
+  const auto pushed = sms_push(
+      R"([{"phone_number":"13900000001","send_time":"2017-01-01 00:00:00","report_time":)"
+      R"("2017-01-01 00:00:05","success":true,"err_code":"DELIVERED","err_msg":"用户接收成功",)"
+      R"("sms_size":"1","biz_id":"12345","out_id":"00000000000000ab00000000000000cd"},)"
+      R"({"phone_number":"13900000002","success":false,"err_code":"MOBILE_NOT_ON_SERVICE",)"
+      R"("out_id":"00000000000000ab00000000000000ce"},{"success":true,"out_id":"67890"}])",
+      true, {});
+  ASSERT_TRUE(pushed);
+  ASSERT_EQ(pushed->reports.size(), 2u);
+  EXPECT_EQ(pushed->reports[0].key, (Hash128{0xab, 0xcd}));
+  EXPECT_EQ(pushed->reports[0].failure, Failure::None);
+  EXPECT_EQ(pushed->reports[1].failure, Failure::Unreachable);
+  EXPECT_TRUE(pushed->events.empty());
+}
+
+TEST(SmsPush, RepliesAreEventsAndOptingOutIsARefusal) {
+  const std::string replies =
+      R"([{"phone_number":"13900000001","send_time":"2026-03-02 18:30:00","content":"TD",)"
+      R"("sign_name":"小店","dest_code":"1069","sequence_id":1234567},)"
+      R"({"phone_number":"85291234567","send_time":"x","content":"谢谢","sequence_id":"8"}])";
+  const Timestamp now = *parse_instant("2026-03-02T10:31:00Z");
+  const auto pushed = sms_push(replies, true, now);
+  ASSERT_TRUE(pushed);
+  ASSERT_EQ(pushed->events.size(), 3u);
+  EXPECT_EQ(pushed->events[0].type, "replied");
+  EXPECT_EQ(pushed->events[1].type, "unsubscribed");
+  EXPECT_EQ(pushed->events[1].id, "sms:1234567:unsubscribed");
+  EXPECT_EQ(pushed->events[1].person, "+8613900000001");
+  EXPECT_EQ(pushed->events[1].time, *parse_instant("2026-03-02T10:30:00Z"));
+  EXPECT_EQ(pushed->events[2].person, "+85291234567");
+  EXPECT_EQ(pushed->events[2].time, now);
+  EXPECT_EQ(sms_push(replies, false, now)->events[0].person, "13900000001");
+}
+
+TEST_F(AliyunSmsTest, WhoKnowsTheTokenReports) {
+  auto connector = open(service.settings());
+  ASSERT_TRUE(connector);
+  const auto receive = [&](const std::string& query) {
+    Received received;
+    net::Asked asked{.method = "POST", .path = "/", .query = query, .headers = {}};
+    asked.body = R"([{"success":true,"out_id":"00000000000000ab00000000000000cd"}])";
+    asio::co_spawn(context, (*connector)->receive(std::move(asked)),
+                   [&](std::exception_ptr, Received got) {
+                     received = std::move(got);
+                     context.stop();
+                   });
+    context.restart();
+    context.run_for(std::chrono::seconds(10));
+    return received;
+  };
+  const Received right = receive(std::string("token=") + callback_token);
+  EXPECT_EQ(right.answer.body, R"({"code":0,"msg":"ok"})");
+  EXPECT_EQ(right.reports.size(), 1u);
+  for (const char* const query : {"", "token=", "token=other"}) {
+    EXPECT_EQ(receive(query).answer.status, 403);
+    EXPECT_TRUE(receive(query).reports.empty());
+  }
+}
+
+TEST(SmsPush, WhatIsNeitherIsRefused) {
+  for (const char* const body : {"", "{}", "7", "[7]", "[{}]", R"([{"success":true},{}])"})
+    EXPECT_FALSE(sms_push(body, true, {})) << body;
+  const auto odd = sms_push(R"([{"success":"yes","out_id":"00000000000000ab00000000000000cd"},)"
+                            R"({"content":"TD","phone_number":"+86 139"}])",
+                            true, {});
+  ASSERT_TRUE(odd);
+  EXPECT_TRUE(odd->reports.empty() && odd->events.empty());
 }
 
 }  // namespace

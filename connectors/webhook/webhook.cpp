@@ -8,7 +8,9 @@
 
 #include "channel/connector.h"
 #include "channel/delivery_json.h"
+#include "channel/push_crypt.h"
 #include "webhook/sign.h"
+#include "webhook/told.h"
 
 namespace koi::connectors {
 
@@ -25,6 +27,12 @@ constexpr std::array settings{
             .kind = Setting::Kind::Secret,
             .help = "Signs as well, while receivers change from it to `secret`.",
             .optional = true},
+    Setting{.name = "report_within",
+            .kind = Setting::Kind::Duration,
+            .help = "How long a report is waited for where the answer is 202; else 202 is done.",
+            .optional = true,
+            .least = 1'000'000,
+            .most = 2'592'000'000'000},
     connect_within,
     answer_within,
 };
@@ -59,7 +67,9 @@ class Webhook final : public Connector {
         keys_(std::move(keys)),
         url_(given.text("url")),
         connect_within_(given.duration("connect_within")),
-        answer_within_(given.duration("answer_within")) {}
+        answer_within_(given.duration("answer_within")) {
+    if (given.has("report_within")) report_within_ = given.duration("report_within");
+  }
 
   asio::awaitable<Outcome> deliver(Delivery delivery) override {
     const Timestamp now = tools_.now();
@@ -77,16 +87,49 @@ class Webhook final : public Connector {
     request.answer_within = answer_within_;
     request.max_body = 4096;  // only the status counts
     const auto response = co_await tools_.http->send(std::move(request));
+    if (response && response->status == 202 && report_within_)
+      co_return Pending{.within = *report_within_, .why = "it reports on it"};
     if (response) co_return outcome_of(*response, tools_.now());
     if (response.error().code == "unsent") co_return Deferred{.why = response.error().what};
     co_return Unknown{response.error().what};
   }
 
+  asio::awaitable<Received> receive(net::Asked asked) override {
+    if (!is_signed(asked)) co_return answered(401, "the signature is missing, wrong or old");
+    auto told = webhook_told(asked.body);
+    if (!told) co_return answered(400, told.error().what);
+    Received received = *std::move(told);
+    received.answer.status = 204;
+    co_return received;
+  }
+
  private:
+  // By the same secrets, and not older or newer than five minutes.
+  bool is_signed(const net::Asked& asked) const {
+    const std::string* const id = net::find(asked.headers, "webhook-id");
+    const std::string* const second = net::find(asked.headers, "webhook-timestamp");
+    const std::string* const given = net::find(asked.headers, "webhook-signature");
+    if (!id || !second || !given || second->empty() || second->size() > 11 ||
+        second->find_first_not_of("0123456789") != std::string::npos)
+      return false;
+    const Duration age = tools_.now() - Timestamp{std::stoll(*second) * 1'000'000};
+    if (age > minutes(5) || age < microseconds(0) - minutes(5)) return false;
+    for (const std::string& key : keys_) {
+      const std::string wanted = webhook_signatures({key}, *id, *second, asked.body);
+      for (std::string_view rest = *given; !rest.empty();) {
+        const std::size_t end = std::min(rest.find(' '), rest.size());
+        if (is_same_secret(rest.substr(0, end), wanted)) return true;
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+      }
+    }
+    return false;
+  }
+
   Tools tools_;
   std::vector<std::string> keys_;  // the newest first
   std::string url_;
   Duration connect_within_, answer_within_;
+  std::optional<Duration> report_within_;
 };
 
 Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
@@ -149,7 +192,7 @@ const ConnectorType& webhook() {
       .name = "webhook",
       .summary = "Posts each delivery as JSON to one address, signed by Standard Webhooks.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Recognised, .at_once = 64},
+      .capabilities = {.repeat = Repeat::Recognised, .at_once = 64, .receives = true},
       .open = open};
   return type;
 }

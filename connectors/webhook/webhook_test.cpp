@@ -151,6 +151,81 @@ TEST_F(WebhookTest, AWrongSecretIsNamedAndNotShown) {
   EXPECT_THAT(opened.error().what, testing::Not(HasSubstr("dG9vc2hvcnQ")));
 }
 
+// --- What it tells back
+
+class WebhookToldTest : public WebhookTest {
+ protected:
+  Received receive(std::string body, std::string second = "1772447400", std::string spoil = "") {
+    auto connector = open(receiver.settings());
+    EXPECT_TRUE(connector);
+    net::Asked asked{.method = "POST", .path = "/", .headers = {}, .body = body + spoil};
+    asked.headers = {{"Webhook-Id", "msg_1"},
+                     {"Webhook-Timestamp", second},
+                     {"Webhook-Signature", "v1a,x " + webhook_signatures({*webhook_key(secret)},
+                                                                         "msg_1", second, body)}};
+    Received received;
+    asio::co_spawn(context, (*connector)->receive(std::move(asked)),
+                   [&](std::exception_ptr, Received got) {
+                     received = std::move(got);
+                     context.stop();
+                   });
+    context.restart();
+    context.run_for(std::chrono::seconds(10));
+    return received;
+  }
+};
+
+constexpr const char* telling =
+    R"({"events":[{"id":"e1","type":"unsubscribed","time":"2026-03-02T10:29:00Z",)"
+    R"("person":"+8613800138000","fields":{"purpose":"marketing"}}],)"
+    R"("reports":[{"key":"00000000000000ab00000000000000CD","failure":"unreachable"},)"
+    R"({"key":"00000000000000ab00000000000000ce"}]})";
+
+TEST_F(WebhookToldTest, WhatIsSignedIsRead) {
+  const Received received = receive(telling);
+  EXPECT_EQ(received.answer.status, 204);
+  ASSERT_EQ(received.events.size(), 1u);
+  EXPECT_EQ(received.events[0].type, "unsubscribed");
+  EXPECT_EQ(received.events[0].person, "+8613800138000");
+  EXPECT_EQ(received.events[0].time, *parse_instant("2026-03-02T10:29:00Z"));
+  ASSERT_EQ(received.reports.size(), 2u);
+  EXPECT_EQ(received.reports[0].key, (Hash128{0xab, 0xcd}));
+  EXPECT_EQ(received.reports[0].failure, Failure::Unreachable);
+  EXPECT_EQ(received.reports[1].failure, Failure::None);
+}
+
+TEST_F(WebhookToldTest, WhatIsSpoiltOrOldIsNot) {
+  for (const Received& received : {receive(telling, "1772447400", " "),
+                                   receive(telling, "1772447000"), receive(telling, "1772447800"),
+                                   receive(telling, "x"), receive(telling, "99999999999999")}) {
+    EXPECT_EQ(received.answer.status, 401);
+    EXPECT_TRUE(received.events.empty() && received.reports.empty());
+  }
+  for (const char* const body :
+       {"", "[]", R"({"events":{}})", R"({"events":[{"id":"a"}]})", R"({"events":[7]})",
+        R"({"events":[{"id":"a","type":"b","time":"c","person":"d"}]})",
+        R"({"reports":[{"key":"abc"}]})",
+        R"({"reports":[{"key":"00000000000000ab00000000000000cd","failure":"none"}]})"})
+    EXPECT_EQ(receive(body).answer.status, 400) << body;
+}
+
+TEST_F(WebhookTest, WhatWillBeReportedOnIsPendingWhereItIsWaitedFor) {
+  receiver.say({.status = 202});
+  EXPECT_EQ(to_string(deliver(greeting())), "done");
+  Given given = receiver.settings();
+  given["report_within"] = "2h";
+  auto connector = open(given);
+  ASSERT_TRUE(connector);
+  Outcome outcome;
+  asio::co_spawn(context, (*connector)->deliver(greeting()), [&](std::exception_ptr, Outcome got) {
+    outcome = std::move(got);
+    context.stop();
+  });
+  context.restart();
+  context.run_for(std::chrono::seconds(10));
+  EXPECT_EQ(to_string(outcome), "pending for 2 hours: it reports on it");
+}
+
 }  // namespace
 
 std::unique_ptr<channel::Provider> webhook_provider() { return std::make_unique<Receiver>(); }

@@ -102,6 +102,8 @@ WechatReply wechat_reply(std::string_view body) {
     reply.code = code->get<std::int64_t>();
   if (const auto token = json.find("access_token"); token != json.end() && token->is_string())
     reply.token = token->get<std::string>();
+  if (const auto number = json.find("msgid"); number != json.end() && number->is_number_integer())
+    reply.message = std::to_string(number->get<std::int64_t>());
   if (const auto lasts = json.find("expires_in"); lasts != json.end() && lasts->is_number_integer())
     reply.lasts_s = lasts->get<std::int64_t>();
   return reply;

@@ -37,6 +37,7 @@ struct WechatReply {
   std::optional<std::int64_t> code;
   std::string token;
   std::int64_t lasts_s = 0;
+  std::string message;  // the number of what was sent; empty where it says none
 };
 WechatReply wechat_reply(std::string_view body);
 

@@ -6,10 +6,13 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "channel/connector.h"
+#include "channel/push_crypt.h"
 #include "connectors/http_provider.h"
 #include "wechat_official/codes.h"
+#include "wechat_official/inbound.h"
 #include "wechat_official/messages.h"
 
 namespace koi::connectors {
@@ -21,6 +24,8 @@ using testing::HasSubstr;
 using Json = nlohmann::json;
 
 constexpr const char* secret = "appsecret-of-the-test";
+constexpr const char* push_token = "pushtoken-of-the-test";
+constexpr const char* push_key = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
 
 std::string file_with(const std::string& name, const std::string& text) {
   const std::string path = testing::TempDir() + "koi_" + name;
@@ -44,11 +49,14 @@ class Platform final : public HttpProvider {
   explicit Platform(std::shared_ptr<Books> kept = std::make_shared<Books>())
       : HttpProvider(script(kept)), books(std::move(kept)) {
     setenv("KOI_TEST_WECHAT_SECRET", secret, 1);
+    setenv("KOI_TEST_WECHAT_TOKEN", push_token, 1);
+    setenv("KOI_TEST_WECHAT_KEY", push_key, 1);
   }
   Given settings() const override {
     return {{"url", address()},
             {"app_id", "wx1234"},
             {"app_secret", "env:KOI_TEST_WECHAT_SECRET"},
+            {"token", "env:KOI_TEST_WECHAT_TOKEN"},
             {"messages", file_with("wechat.json", R"({
               "greeting": {"as": "template", "template": "T1", "text": "{{text.DATA}}"},
               "cart": {"as": "subscription", "template": "T2",
@@ -56,7 +64,7 @@ class Platform final : public HttpProvider {
               "talk": {"as": "customer_service"}})")},
             {"answer_within", within()}};
   }
-  std::vector<std::string> secrets() const override { return {secret, "42_token-"}; }
+  std::vector<std::string> secrets() const override { return {secret, "42_token-", push_token}; }
   Address person() const override { return {"openid", "oABC-123_xyz"}; }
 
   std::shared_ptr<Books> books;  // only while nothing is under way
@@ -219,6 +227,201 @@ TEST_F(WechatOfficialTest, AFileOfMessagesThatIsNoneIsNamed) {
               HasSubstr("no `.DATA}}`"));
   EXPECT_THAT(wrong(R"({"a": {"as": "template", "template": "T", "text": "x", "id": "T"}})"),
               HasSubstr("`id` is not known here"));
+}
+
+// --- What is pushed
+
+std::string pushed(const std::string& inner) {
+  return "<xml><ToUserName><![CDATA[gh_1]]></ToUserName><FromUserName><![CDATA[oABC]]>"
+         "</FromUserName><CreateTime>1772447000</CreateTime>" +
+         inner + "</xml>";
+}
+std::string event(const std::string& name, const std::string& more = "") {
+  return pushed("<MsgType><![CDATA[event]]></MsgType><Event><![CDATA[" + name + "]]></Event>" +
+                more);
+}
+// "TYPE name=value …" for each that a push tells of.
+std::vector<std::string> told(const std::string& xml, bool follow_consents = true) {
+  std::vector<std::string> all;
+  for (const Told& each : told_by_wechat(*parse_xml(xml), follow_consents, {})) {
+    EXPECT_EQ(each.person, "oABC");
+    EXPECT_EQ(each.time, Timestamp{1'772'447'000'000'000});
+    std::string text = each.type;
+    for (const auto& [name, value] : each.fields) text += " " + name + "=" + value;
+    all.push_back(text);
+  }
+  return all;
+}
+
+TEST(WechatPush, TellsOfFollowersAndTheirConsent) {
+  using testing::ElementsAre;
+  EXPECT_THAT(told(event("subscribe", "<EventKey><![CDATA[qrscene_expo]]></EventKey>")),
+              ElementsAre("follow scene=expo", "scan scene=expo", "consented"));
+  EXPECT_THAT(told(event("subscribe"), false), ElementsAre("follow scene="));
+  EXPECT_THAT(told(event("unsubscribe")), ElementsAre("unfollow", "unsubscribed"));
+  EXPECT_THAT(told(event("SCAN", "<EventKey>expo</EventKey>")), ElementsAre("scan scene=expo"));
+  EXPECT_THAT(told(event("CLICK", "<EventKey>deals</EventKey>")), ElementsAre("menu key=deals"));
+  EXPECT_THAT(told(event("LOCATION")), ElementsAre());
+  EXPECT_THAT(told(event("subscribe_msg_popup_event",
+                         "<SubscribeMsgPopupEvent><List><TemplateId>T</TemplateId>"
+                         "<SubscribeStatusString>reject</SubscribeStatusString></List>"
+                         "</SubscribeMsgPopupEvent>")),
+              ElementsAre("notice_choice template=T choice=reject"));
+  const auto text = [](const std::string& content) {
+    return pushed("<MsgType>text</MsgType><Content>" + content + "</Content><MsgId>77</MsgId>");
+  };
+  EXPECT_THAT(told(text("hello")), ElementsAre("replied kind=text"));
+  EXPECT_THAT(told(text("退订")), ElementsAre("replied kind=text", "unsubscribed"));
+  EXPECT_THAT(told_by_wechat(*parse_xml("<xml/>"), true, {}), ElementsAre());
+}
+
+TEST(WechatPush, ComesAgainUnderTheSameIds) {
+  const auto ids = [](const std::string& xml) {
+    std::set<std::string> all;
+    for (const Told& each : told_by_wechat(*parse_xml(xml), true, Timestamp{5}))
+      all.insert(each.id);
+    return all;
+  };
+  const std::string follow = event("subscribe", "<EventKey>qrscene_1</EventKey>");
+  EXPECT_EQ(ids(follow).size(), 3u);
+  EXPECT_EQ(ids(follow), ids(follow));
+  EXPECT_NE(ids(event("CLICK", "<EventKey>a</EventKey>")),
+            ids(event("CLICK", "<EventKey>b</EventKey>")));
+}
+
+// The platform's side of the callback address.
+class WechatCallbackTest : public WechatOfficialTest {
+ protected:
+  Received receive(Given given, net::Asked asked) {
+    auto connector = open(std::move(given));
+    EXPECT_TRUE(connector) << connector.error().what;
+    Received received;
+    if (!connector) return received;
+    asio::co_spawn(context, (*connector)->receive(std::move(asked)),
+                   [&](std::exception_ptr, Received got) {
+                     received = std::move(got);
+                     context.stop();
+                   });
+    context.restart();
+    context.run_for(std::chrono::seconds(10));
+    return received;
+  }
+  static net::Asked plain(std::string method, std::string body, std::string more = "") {
+    return {.method = std::move(method),
+            .path = "/",
+            .query = "signature=" + push_signature({push_token, "1772447001", "n1"}) +
+                     "&timestamp=1772447001&nonce=n1" + more,
+            .headers = {},
+            .body = std::move(body)};
+  }
+  Given encrypted() {
+    Given given = platform.settings();
+    given["encoding_key"] = "env:KOI_TEST_WECHAT_KEY";
+    return given;
+  }
+  PushCrypt crypt = *PushCrypt::open(push_token, push_key, "wx1234");
+};
+
+TEST_F(WechatCallbackTest, TheAddressIsProvenByTheEcho) {
+  const Received received =
+      receive(platform.settings(), plain("GET", "", "&echostr=5927782489442352469"));
+  EXPECT_EQ(received.answer.status, 200);
+  EXPECT_EQ(received.answer.body, "5927782489442352469");
+  net::Asked wrong = plain("GET", "", "&echostr=5");
+  wrong.query.replace(wrong.query.find("n1"), 2, "n2");
+  EXPECT_EQ(receive(platform.settings(), wrong).answer.status, 403);
+}
+
+TEST_F(WechatCallbackTest, PlainPushesAreTakenWhereNoKeyIsSet) {
+  const Received received = receive(platform.settings(), plain("POST", event("unsubscribe")));
+  EXPECT_EQ(received.answer.body, "success");
+  ASSERT_EQ(received.events.size(), 2u);
+  EXPECT_EQ(received.events[1].type, "unsubscribed");
+  EXPECT_EQ(receive(platform.settings(), plain("POST", "<xml>")).answer.status, 400);
+  // With a key, what is not encrypted is not the platform's.
+  EXPECT_EQ(receive(encrypted(), plain("POST", event("unsubscribe"))).answer.status, 403);
+}
+
+TEST_F(WechatCallbackTest, EncryptedPushesAreOpenedAndAnsweredEncrypted) {
+  Given given = encrypted();
+  given["replies"] = file_with("wechat_replies.json", R"({"follow": "欢迎 <你>", "menu:a": "A"})");
+  const std::string sealed = crypt.encrypt(event("subscribe"), "0123456789abcdef");
+  std::string body = "<xml>";
+  append_xml(body, "ToUserName", "gh_1");
+  append_xml(body, "Encrypt", sealed);
+  body += "</xml>";
+  const std::string signature = crypt.signature("1772447001", "n1", sealed);
+  const Received received = receive(
+      given, plain("POST", body, "&openid=oABC&encrypt_type=aes&msg_signature=" + signature));
+  EXPECT_EQ(received.answer.status, 200);
+  EXPECT_EQ(received.events.size(), 2u);
+  const auto outer = parse_xml(received.answer.body);
+  ASSERT_TRUE(outer) << received.answer.body;
+  EXPECT_TRUE(crypt.is_signed(outer->text_of("MsgSignature"), outer->text_of("TimeStamp"),
+                              outer->text_of("Nonce"), outer->text_of("Encrypt")));
+  const auto inner = parse_xml(*crypt.decrypt(outer->text_of("Encrypt")));
+  ASSERT_TRUE(inner);
+  EXPECT_EQ(inner->text_of("ToUserName"), "oABC");
+  EXPECT_EQ(inner->text_of("FromUserName"), "gh_1");
+  EXPECT_EQ(inner->text_of("Content"), "欢迎 <你>");
+
+  for (const std::string& wrong : {std::string(40, '0'), crypt.signature("1", "n1", sealed)}) {
+    const Received refused =
+        receive(given, plain("POST", body, "&encrypt_type=aes&msg_signature=" + wrong));
+    EXPECT_EQ(refused.answer.status, 403);
+    EXPECT_TRUE(refused.events.empty());
+  }
+}
+
+TEST_F(WechatCallbackTest, TheFateOfATemplateMessageEndsItsDelivery) {
+  struct Row {
+    const char* status;
+    Failure failure;
+  };
+  Given given = platform.settings();
+  given["report_within"] = "3h";
+  for (const Row& row :
+       {Row{"success", Failure::None}, Row{"failed:user block", Failure::Unreachable},
+        Row{"failed: system failed", Failure::Failed},
+        Row{"failed:freq limit", Failure::WindowClosed}}) {
+    auto connector = open(given);
+    ASSERT_TRUE(connector) << connector.error().what;
+    EXPECT_EQ(deliver(**connector, greeting("greeting")),
+              "pending for 3 hours: the platform reports on it");
+    Received received;
+    const auto report = [&](const char* number) {
+      const std::string body = event("TEMPLATESENDJOBFINISH", "<MsgID>" + std::string(number) +
+                                                                  "</MsgID><Status><![CDATA[" +
+                                                                  row.status + "]]></Status>");
+      asio::co_spawn(context, (*connector)->receive(plain("POST", body)),
+                     [&](std::exception_ptr, Received got) {
+                       received = std::move(got);
+                       context.stop();
+                     });
+      context.restart();
+      context.run_for(std::chrono::seconds(10));
+    };
+    report("7");
+    ASSERT_EQ(received.reports.size(), 1u);
+    EXPECT_EQ(received.reports[0].key, (Hash128{0xab, 0xcd}));
+    EXPECT_EQ(received.reports[0].failure, row.failure) << row.status;
+    report("8");
+    EXPECT_TRUE(received.reports.empty()) << "it is somebody else's";
+    EXPECT_EQ(deliver(**connector, greeting("talk")), "done") << "nobody reports on these";
+  }
+}
+
+TEST_F(WechatCallbackTest, WrongSettingsAreNamed) {
+  const auto wrong = [&](const char* name, const std::string& value) {
+    Given given = platform.settings();
+    given[name] = value;
+    const auto opened = open(given);
+    return opened ? "fine" : opened.error().what;
+  };
+  EXPECT_THAT(wrong("encoding_key", "env:KOI_TEST_WECHAT_SECRET"), HasSubstr("43 letters"));
+  EXPECT_THAT(wrong("replies", file_with("wechat_replies_2.json", R"({"hello": "x"})")),
+              HasSubstr("`hello` is not known here"));
+  EXPECT_THAT(wrong("replies", file_with("wechat_replies_3.json", "[")), HasSubstr("JSON object"));
 }
 
 TEST(WechatCodes, HaveTheirClasses) {

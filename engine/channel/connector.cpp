@@ -39,6 +39,20 @@ asio::awaitable<Outcome> Connector::ask(Hash128) {
   co_return Unknown{};
 }
 
+asio::awaitable<Received> Connector::receive(net::Asked) {
+  co_return answered(404, "this channel has no callback");
+}
+
+asio::awaitable<Received> Connector::look() { co_return Received{}; }
+
+Received answered(int status, std::string text) {
+  Received received;
+  received.answer.status = status;
+  received.answer.content_type = "text/plain; charset=utf-8";
+  received.answer.body = std::move(text);
+  return received;
+}
+
 const ConnectorType* find(ConnectorTypes types, std::string_view name) {
   for (const ConnectorType* type : types)
     if (type->name == name) return type;

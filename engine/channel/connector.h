@@ -12,7 +12,9 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/result.h"
@@ -21,6 +23,7 @@
 #include "model/delivery.h"
 #include "model/receipt.h"
 #include "net/client.h"
+#include "net/server.h"
 
 namespace koi::channel {
 
@@ -75,6 +78,7 @@ std::string_view name_of(Repeat repeat);  // "recognises a key again", …
 struct Capabilities {
   Repeat repeat = Repeat::Neither;
   std::uint32_t at_once = 64;  // deliveries under way at the same time
+  bool receives = false;       // it has a callback address
 };
 
 enum class Level : std::uint8_t { Info, Warning, Problem };
@@ -87,6 +91,32 @@ struct Tools {
   std::function<void(Level, std::string_view)> log;
 };
 
+// --- What a provider tells by itself: at a callback address, or where it can be looked up
+
+// What somebody did on the channel: an event of his.
+struct Told {
+  std::string id;    // made of the provider's own ids, so that what is told twice is one event
+  std::string type;  // one of the engine's, such as "unsubscribed", or one that rules may declare
+  Timestamp time;
+  std::string person;  // as the channel's addresses name him
+  std::vector<std::pair<std::string, std::string>> fields;
+};
+
+// What became of a delivery.
+struct Report {
+  Hash128 key;
+  Failure failure = Failure::None;  // None: delivered
+};
+
+struct Received {
+  net::Answer answer;  // of a callback, once the events are durable; until then the provider waits
+  std::vector<Told> events;
+  std::vector<Report> reports;
+  std::function<void()> kept;  // called once the events are durable; may be empty
+};
+// An answer in plain text, and nothing else.
+Received answered(int status, std::string text);
+
 class Connector {
  public:
   virtual ~Connector() = default;
@@ -98,6 +128,16 @@ class Connector {
   // What became of the delivery of that key; Deferred where the provider does not know it, which
   // must be sure. Only where `CanBeAsked` is declared.
   virtual asio::awaitable<Outcome> ask(Hash128 key);
+
+  // A request to the channel's callback address. Anybody can send one: nothing is believed before
+  // its signature, or whatever the provider has instead, is verified. Quick: providers wait a few
+  // seconds, and then it is cancelled. Only where the type `receives`.
+  virtual asio::awaitable<Received> receive(net::Asked asked);
+
+  // Looks up what the provider has to tell, every so often; zero: there is nothing to look up.
+  // Where `kept` is not called, the same is to be told again.
+  virtual Duration look_every() const { return {}; }
+  virtual asio::awaitable<Received> look();
 };
 
 struct ConnectorType {

@@ -35,4 +35,19 @@ void append_delivery(std::string& out, const Delivery& delivery) {
   out += '}';
 }
 
+std::optional<Hash128> key_from_hex(std::string_view text) {
+  if (text.size() != 32) return std::nullopt;
+  std::uint64_t halves[2] = {};
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    const int digit = c >= '0' && c <= '9'   ? c - '0'
+                      : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                      : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                             : -1;
+    if (digit < 0) return std::nullopt;
+    halves[i / 16] = halves[i / 16] << 4 | static_cast<std::uint64_t>(digit);
+  }
+  return Hash128{halves[0], halves[1]};
+}
+
 }  // namespace koi::channel

@@ -15,6 +15,7 @@ namespace {
 
 constexpr std::size_t timeline_lines = 100;
 constexpr std::string_view v1_customers = "/v1/customers/";
+constexpr std::string_view v1_callbacks = "/v1/callbacks/";
 
 std::string problem(std::string_view code, std::string_view what) {
   std::string out = R"({"error":)";
@@ -76,9 +77,10 @@ bool is_lines(const net::Asked& asked) {
 Api::Api(Shown shown, std::string token)
     : shown_(std::move(shown)), token_(std::move(token)), began_(shown_.clock.now()) {}
 
-void Api::begin(Engine& engine, Reception& reception) {
+void Api::begin(Engine& engine, Reception& reception, Callbacks& callbacks) {
   engine_ = &engine;
   reception_ = &reception;
+  callbacks_ = &callbacks;
   why_not_ready_.clear();
 }
 
@@ -116,6 +118,10 @@ void Api::handle(net::Asked asked, net::Reply reply) {
     return say("{\"status\":\"ready\"}\n");
   }
   if (!why_not_ready_.empty()) return reply.send(failed({"not_ready", why_not_ready_}));
+  if (asked.path.starts_with(v1_callbacks)) {
+    const std::string channel = asked.path.substr(v1_callbacks.size());
+    return callbacks_->take(channel, std::move(asked), std::move(reply));
+  }
   if (!is_allowed(asked))
     return reply.send(token_.empty()
                           ? refused(403, "origin", "requests from pages of other sites are refused")
@@ -171,7 +177,7 @@ std::string Api::campaigns() const {
   return campaigns_json(shown_.plan, shown_.rules, engine_->deliveries().figures());
 }
 std::string Api::metrics() const {
-  return metrics_text(shown_, *engine_, *reception_, shown_.clock.now() - began_);
+  return metrics_text(shown_, *engine_, *reception_, *callbacks_, shown_.clock.now() - began_);
 }
 std::string Api::page() const { return status_page(shown_, *engine_, shown_.clock.now() - began_); }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "net/server.h"
+#include "serve/callbacks.h"
 #include "serve/engine.h"
 #include "serve/figures.h"
 #include "serve/reception.h"
@@ -13,12 +14,12 @@ namespace koi::serve {
 // On the thread that runs the io_context, as its handler; what it is given must outlive it.
 class Api {
  public:
-  // Requests want `Authorization: Bearer TOKEN`, but for /healthz and /readyz; an empty token:
-  // none.
+  // Requests want `Authorization: Bearer TOKEN`, but for /healthz and /readyz, and for callbacks,
+  // which their connectors verify; an empty token: none.
   Api(Shown shown, std::string token);
 
   // Until then everything but /healthz is answered with 503.
-  void begin(Engine& engine, Reception& reception);
+  void begin(Engine& engine, Reception& reception, Callbacks& callbacks);
   // From here on again, with the reason.
   void end(std::string why);
 
@@ -37,6 +38,7 @@ class Api {
   Timestamp began_;
   Engine* engine_ = nullptr;
   Reception* reception_ = nullptr;
+  Callbacks* callbacks_ = nullptr;
   std::string why_not_ready_ = "the server is starting";
 };
 

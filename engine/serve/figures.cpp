@@ -105,7 +105,7 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
 }
 
 std::string metrics_text(const Shown& shown, Engine& engine, const Reception& reception,
-                         Duration up) {
+                         const Callbacks& callbacks, Duration up) {
   Exposition out;
   out.family("koi_build_info", "gauge", "The version that runs, and the rules.");
   out.value(1, label("version", shown.version) + "," + label("rules", shown.rules));
@@ -147,7 +147,8 @@ std::string metrics_text(const Shown& shown, Engine& engine, const Reception& re
   for (const auto& [channel, counts] : channels)
     for (const auto& [outcome, count] :
          {std::pair("done", counts.done), std::pair("refused", counts.refused),
-          std::pair("deferred", counts.deferred), std::pair("unknown", counts.unknown)})
+          std::pair("deferred", counts.deferred), std::pair("unknown", counts.unknown),
+          std::pair("pending", counts.pending)})
       out.value(count, label("channel", channel) + "," + label("outcome", outcome));
   out.family("koi_deliveries_total", "counter", "Final receipts by channel and result.");
   for (const auto& [channel, counts] : channels)
@@ -155,6 +156,19 @@ std::string metrics_text(const Shown& shown, Engine& engine, const Reception& re
          {std::pair("delivered", counts.delivered), std::pair("failed", counts.failed),
           std::pair("unknown", counts.ended_unknown)})
       out.value(count, label("channel", channel) + "," + label("result", result));
+  out.one("koi_deliveries_pending", "gauge",
+          "Deliveries that a provider has and will report on; some of the open ones.",
+          engine.outbox().pending());
+  const Callbacks::Figures& told = callbacks.figures();
+  out.family("koi_callbacks_total", "counter", "Requests to callback addresses by result.");
+  out.value(told.taken, label("result", "taken"));
+  out.value(told.refused, label("result", "refused"));
+  out.family("koi_callback_events_total", "counter", "Events that providers told by result.");
+  out.value(told.events, label("result", "kept"));
+  out.value(told.rejected, label("result", "rejected"));
+  out.family("koi_callback_reports_total", "counter", "Reports on deliveries by result.");
+  out.value(told.reports, label("result", "ended"));
+  out.value(told.unknown_reports, label("result", "unknown"));
   out.family("koi_circuit_opened_total", "counter", "Times that a channel was given a rest.");
   for (const auto& [channel, counts] : channels)
     out.value(counts.circuit_opened, label("channel", channel));

@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "runtime/clock.h"
 #include "runtime/summary.h"
+#include "serve/callbacks.h"
 #include "serve/engine.h"
 #include "serve/reception.h"
 #include "store/directory.h"
@@ -31,7 +32,7 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
 // Prometheus' text format, version 0.0.4
 // (https://prometheus.io/docs/instrumenting/exposition_formats/).
 std::string metrics_text(const Shown& shown, Engine& engine, const Reception& reception,
-                         Duration up);
+                         const Callbacks& callbacks, Duration up);
 
 // A page without scripts that draws itself anew every few seconds.
 std::string status_page(const Shown& shown, Engine& engine, Duration up);

@@ -20,6 +20,7 @@
 #include "net/client.h"
 #include "net/server.h"
 #include "serve/api.h"
+#include "serve/callbacks.h"
 #include "serve/engine.h"
 #include "serve/log.h"
 #include "serve/reception.h"
@@ -170,6 +171,7 @@ class Life {
   ~Life() {
     // What runs on the network's thread ends there, before what it stands on.
     network_.on_thread([this] { door_.reset(); });
+    stop_callbacks();
     network_.stop();
     teller_.reset();
     reception_.reset();
@@ -201,7 +203,17 @@ class Life {
     reception_ = std::make_unique<Reception>(*engine_);
     network_.on_thread([this] {
       asio::co_spawn(network_.context(), engine_->outbox().run(), asio::detached);
-      api_.begin(*engine_, *reception_);
+      callbacks_ = std::make_unique<Callbacks>(
+          network_.context().get_executor(), plan_, lanes_,
+          Callbacks::Ways{[this](std::string lines, const Door::Answer& answer) {
+                            reception_->take(std::move(lines), true, answer);
+                          },
+                          [this](Hash128 key, Failure failure) {
+                            return engine_->outbox().heard(key, failure);
+                          },
+                          log});
+      callbacks_->begin_looking();
+      api_.begin(*engine_, *reception_, *callbacks_);
     });
     return {};
   }
@@ -224,6 +236,7 @@ class Life {
       return asio::co_spawn(network_.context(), door_->stop(options_.drain), asio::use_future);
     });
     stopped.wait();
+    stop_callbacks();
     reception_.reset();
     network_
         .on_thread([this] {
@@ -263,6 +276,16 @@ class Life {
       port_ = door_->port();
       return {};
     }
+  }
+
+  void stop_callbacks() {
+    if (!callbacks_) return;
+    network_
+        .on_thread([this] {
+          return asio::co_spawn(network_.context(), callbacks_->stop(), asio::use_future);
+        })
+        .wait();
+    network_.on_thread([this] { callbacks_.reset(); });
   }
 
   void listen_to_signals() {
@@ -316,6 +339,7 @@ class Life {
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Reception> reception_;
   std::unique_ptr<Teller> teller_;
+  std::unique_ptr<Callbacks> callbacks_;
   std::optional<Result<std::unique_ptr<net::Server>>> opened_;
   std::unique_ptr<net::Server> door_;
   std::uint16_t port_ = 0;

@@ -542,11 +542,10 @@ State read(ByteReader& in, const Plan& plan, const Layout& slots) {
   if (has(Part::seen)) {
     state.seen_pruned = time();
     const std::uint32_t now = SeenIds::minute_of(base);
-    for (std::size_t n = in.count(9); n > 0; --n) {
+    state.seen.assign(in.count(9), [&] {
       const std::uint64_t hash = in.fixed64();
-      state.seen.insert_at_minute(hash, now - static_cast<std::uint32_t>(in.unsigned_()));
-    }
-    state.seen.shrink_to_fit();
+      return std::pair(hash, now - static_cast<std::uint32_t>(in.unsigned_()));
+    });
   }
   if (has(Part::journeys)) {
     for (std::size_t n = in.count(8); n > 0; --n)

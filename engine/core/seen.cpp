@@ -32,11 +32,7 @@ bool SeenIds::contains(std::uint64_t hash) const {
 }
 
 void SeenIds::insert(std::uint64_t hash, Timestamp time) {
-  insert_at_minute(hash, minute_of(time));
-}
-
-void SeenIds::insert_at_minute(std::uint64_t hash, std::uint32_t minute) {
-  const Slot fresh = slot_of(hash, std::min(minute, gap - 1));
+  const Slot fresh = slot_of(hash, minute_of(time));
   std::size_t at = place_of(hash);
   if (at < slots_.size() && !slots_[at].is_gap() && slots_[at].hash() == hash) return;
   const std::size_t room = homes_ == 0 ? few : std::size_t{homes_} / 4 * 3;
@@ -58,6 +54,20 @@ void SeenIds::insert_at_minute(std::uint64_t hash, std::uint32_t minute) {
   if (end == slots_.size()) slots_.push_back({});
   std::move_backward(slots_.begin() + at, slots_.begin() + end, slots_.begin() + end + 1);
   slots_[at] = fresh;
+}
+
+// Bytes from outside may hold what nobody wrote: ids in another order, or twice.
+void SeenIds::take(List<Slot> all) {
+  const auto before = [](const Slot& a, const Slot& b) { return a.hash() < b.hash(); };
+  const auto does_not_ascend = [](const Slot& a, const Slot& b) { return a.hash() >= b.hash(); };
+  if (std::adjacent_find(all.begin(), all.end(), does_not_ascend) != all.end()) {
+    std::stable_sort(all.begin(), all.end(), before);
+    const auto same = [](const Slot& a, const Slot& b) { return a.hash() == b.hash(); };
+    all.erase(std::unique(all.begin(), all.end(), same), all.end());
+  }
+  size_ = static_cast<std::uint32_t>(all.size());
+  all.shrink_to_fit();
+  lay_out(all);
 }
 
 // Gives the ids, which ascend, new places, with room for as many again.

@@ -3,7 +3,9 @@
 // hash says, with gaps between, so that one more moves only its neighbours and is found at once.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <utility>
 
 #include "base/list.h"
 #include "base/time.h"
@@ -31,7 +33,19 @@ class SeenIds {
     for (const Slot& slot : slots_)
       if (!slot.is_gap()) each(slot.hash(), slot.minute);
   }
-  void insert_at_minute(std::uint64_t hash, std::uint32_t minute);
+  // Holds `count` ids in place of what was there: next() gives each as {hash, minute}, as
+  // for_each() has told them. In time that grows with their number; one by one, ascending ids would
+  // each find the others in their way.
+  template <class Next>
+  void assign(std::size_t count, Next next) {
+    List<Slot> all;
+    all.reserve(count);
+    for (; count > 0; --count) {
+      const auto [hash, minute] = next();
+      all.push_back(slot_of(hash, minute));
+    }
+    take(std::move(all));
+  }
   static std::uint32_t minute_of(Timestamp time);
   const void* data() const { return slots_.data(); }
   // Asks the memory for the place of an id among many.
@@ -50,13 +64,15 @@ class SeenIds {
   };
   static constexpr std::uint32_t gap = UINT32_MAX;
   static Slot slot_of(std::uint64_t hash, std::uint32_t minute) {
-    return {static_cast<std::uint32_t>(hash >> 32), static_cast<std::uint32_t>(hash), minute};
+    return {static_cast<std::uint32_t>(hash >> 32), static_cast<std::uint32_t>(hash),
+            std::min(minute, gap - 1)};
   }
 
   std::size_t home_of(std::uint64_t hash) const {
     return static_cast<std::size_t>((hash >> 32) * homes_ >> 32);
   }
   std::size_t place_of(std::uint64_t hash) const;
+  void take(List<Slot> all);
   void lay_out(const List<Slot>& all);
 
   // INVARIANT: without gaps, hashes ascend; an id stands at its home or behind it, and there is no

@@ -2,9 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 #include <string>
+#include <vector>
 
 #include "base/hash.h"
 
@@ -72,6 +74,31 @@ TEST(SeenIds, AreEqualHoweverTheyCameTogether) {
   EXPECT_TRUE(one == other);
   other.insert(1, minute(5));
   EXPECT_FALSE(one == other);
+}
+
+TEST(SeenIds, AreTheSameWhenTheyAreReadAgainInOrderOrInNone) {
+  for (const std::size_t count : {0u, 1u, 31u, 32u, 33u, 1000u, 100'000u}) {
+    SeenIds ids;
+    for (std::size_t i = 0; i < count; ++i)
+      ids.insert(hash64(std::to_string(i)), minute(static_cast<std::int64_t>(i % 50)));
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> told;
+    ids.for_each([&](std::uint64_t hash, std::uint32_t at) { told.emplace_back(hash, at); });
+    const auto assigned = [&] {
+      SeenIds again;
+      again.insert(7, minute(7));
+      auto each = told.begin();
+      again.assign(told.size(), [&] { return *each++; });
+      return again;
+    };
+    EXPECT_TRUE(assigned() == ids) << count;
+    told.insert(told.end(), told.begin(), told.end());
+    std::reverse(told.begin(), told.end());
+    SeenIds again = assigned();
+    EXPECT_TRUE(again == ids) << count << ", hostile";
+    again.insert(hash64("one more"), minute(1));
+    EXPECT_TRUE(again.contains(hash64("one more")));
+    EXPECT_EQ(again.size(), count + 1);
+  }
 }
 
 TEST(SeenIds, HoldWhatHappenedBefore1970AndAtTheEndOfTime) {

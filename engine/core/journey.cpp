@@ -185,15 +185,26 @@ std::uint64_t Turn::key_of(const plan::Campaign& from, std::span<const Value> fr
 }
 
 bool Turn::is_in(plan::CampaignId id, std::uint64_t key) const {
-  for (auto place = place_of(state_.journeys, id, key);
-       place != state_.journeys.end() && place->campaign == id && place->key == key; ++place)
-    if (place->phase != Journey::Phase::Ended) return true;
-  return false;
+  const auto is_in_version = [&](plan::CampaignId version) {
+    for (auto place = place_of(state_.journeys, version, key);
+         place != state_.journeys.end() && place->campaign == version && place->key == key; ++place)
+      if (place->phase != Journey::Phase::Ended) return true;
+    return false;
+  };
+  const auto& others = campaign(id).others;
+  return is_in_version(id) || std::any_of(others.begin(), others.end(), is_in_version);
 }
 
-bool Turn::may_enter_again(const plan::Campaign& from, plan::CampaignId id,
+// Under which campaign entries into this one are noted.
+plan::CampaignId Turn::noted_under(plan::CampaignId id) const {
+  const plan::CampaignId elsewhere = campaign(id).entries;
+  return elsewhere ? elsewhere : id;
+}
+
+bool Turn::may_enter_again(const plan::Campaign& from, plan::CampaignId into,
                            std::uint64_t key) const {
   if (from.enter.how == plan::Enter::How::Always) return true;
+  const plan::CampaignId id = noted_under(into);
   const auto place = place_of(state_.entries, id, key);
   if (place == state_.entries.end() || place->campaign != id || place->key != key) return true;
   return from.enter.how == plan::Enter::How::Every &&
@@ -279,16 +290,17 @@ void Turn::enter(plan::CampaignId id, std::uint16_t trigger, List<Value> frame, 
   const std::uint64_t key = key_of(into, frame);
   if (is_in(id, key) || !holds(facts(frame), into.audience) || !may_enter_again(into, id, key))
     return;
-  const std::pair once{id, key};
+  const plan::CampaignId noted = noted_under(id);
+  const std::pair once{noted, key};
   if (std::find(let_in_.begin(), let_in_.end(), once) != let_in_.end()) return;
   let_in_.push_back(once);
 
   if (into.enter.how != plan::Enter::How::Always) {
-    const auto place = place_of(state_.entries, id, key);
-    if (place != state_.entries.end() && place->campaign == id && place->key == key)
+    const auto place = place_of(state_.entries, noted, key);
+    if (place != state_.entries.end() && place->campaign == noted && place->key == key)
       place->at = now_;
     else
-      state_.entries.insert(place, {id, key, now_});
+      state_.entries.insert(place, {noted, key, now_});
   }
   Journey entered;
   entered.campaign = id;
@@ -490,7 +502,9 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
     const Timestamp until = std::min({free, patience, last});
     if (until > now_) return {true, until};
   }
-  Effect& refusal = effect(Action::Refuse, send.channels.front());
+  if (first == Reason::None) first = Reason::Unreachable;  // no channel of it is there any more
+  Effect& refusal = effect(Action::Refuse,
+                           send.channels.empty() ? plan::ChannelId::none() : send.channels.front());
   refusal.of = Action::Send;
   refusal.reason = first;
   return {};

@@ -68,7 +68,7 @@ std::string layout_of(const Plan& plan) {
   out.unsigned_(plan.channels.size());
   for (const plan::Channel& each : plan.channels) out.text(each.symbol.name);
   out.unsigned_(plan.campaigns.size());
-  for (const plan::Campaign& each : plan.campaigns) out.text(each.symbol.name);
+  for (const plan::Campaign& each : plan.campaigns) out.text(plan::full_name_of(each));
   return out.take();
 }
 
@@ -109,9 +109,10 @@ Result<Layout> read_layout(const Plan& plan, std::string_view layout) {
   }
   const auto channels = by_name<plan::ChannelId>(plan.channels);
   for (std::size_t n = in.count(); n > 0; --n) slots.channels.push_back(find(channels, in.text()));
-  const auto campaigns = by_name<plan::CampaignId>(plan.campaigns);
+  const auto campaigns = positions<plan::CampaignId, std::string>(
+      plan.campaigns, [](const auto& each) { return plan::full_name_of(each); });
   for (std::size_t n = in.count(); n > 0; --n)
-    slots.campaigns.push_back(find(campaigns, in.text()));
+    slots.campaigns.push_back(find(campaigns, std::string(in.text())));
   if (!in.ok() || !in.at_end())
     return Error{"corrupt", "what says how customers' states are laid out is damaged"};
   return slots;

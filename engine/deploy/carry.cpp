@@ -70,6 +70,7 @@ void carry_values(List& values, const std::vector<ValueMap>& maps) {
 void Carried::add(const Carried& other) {
   customers += other.customers;
   for (const auto& [campaign, ended] : other.journeys_ended) journeys_ended[campaign] += ended;
+  for (const auto& [campaign, kept] : other.journeys_kept) journeys_kept[campaign] += kept;
   sends_forgotten += other.sends_forgotten;
   consents_forgotten += other.consents_forgotten;
   refusals_widened += other.refusals_widened;
@@ -216,19 +217,37 @@ void Carry::map_watches() {
 void Carry::map_campaigns() {
   same_leaving_.resize(to_.campaigns.size());
   Meaning old_meaning(from_), meaning(to_);
-  std::map<std::string_view, plan::CampaignId> by_name;
-  for (std::size_t i = 0; i < to_.campaigns.size(); ++i)
-    by_name.emplace(to_.campaigns[i].symbol.name, plan::CampaignId::of(i));
+  using Version = std::pair<std::string_view, std::uint64_t>;
+  std::map<Version, plan::CampaignId> by_version;
+  std::map<std::string_view, plan::CampaignId> open, books;
+  for (std::size_t i = 0; i < to_.campaigns.size(); ++i) {
+    const plan::Campaign& campaign = to_.campaigns[i];
+    const auto id = plan::CampaignId::of(i);
+    by_version.emplace(Version(campaign.symbol.name, meaning.version_of(campaign)), id);
+    if (!campaign.closed) open.emplace(campaign.symbol.name, id);
+    books.emplace(campaign.symbol.name, campaign.entries ? campaign.entries : id);
+  }
   for (const plan::Campaign& campaign : from_.campaigns) {
     CampaignTo& at = campaigns_.emplace_back();
-    const auto found = by_name.find(campaign.symbol.name);
-    if (found == by_name.end()) continue;
-    at.campaign = found->second;
+    if (const auto book = books.find(campaign.symbol.name); book != books.end())
+      at.entries = book->second;
+    const auto version =
+        by_version.find(Version(campaign.symbol.name, old_meaning.version_of(campaign)));
+    const auto found = open.find(campaign.symbol.name);
+    at.same_version = version != by_version.end();
+    if (at.same_version)
+      at.campaign = version->second;
+    else if (found != open.end())
+      at.campaign = found->second;
+    else
+      continue;
     const plan::Campaign& now = to_.campaigns[at.campaign.index()];
-    at.same_frame = campaign.frame_size == now.frame_size &&
-                    old_meaning.frame_of(campaign) == meaning.frame_of(now);
-    at.same_code = at.same_frame && old_meaning.code_of(campaign) == meaning.code_of(now);
-    at.same_leaving = at.same_frame && old_meaning.leaving_of(campaign) == meaning.leaving_of(now);
+    at.same_frame = at.same_version || (campaign.frame_size == now.frame_size &&
+                                        old_meaning.frame_of(campaign) == meaning.frame_of(now));
+    at.same_code =
+        at.same_version || (at.same_frame && old_meaning.code_of(campaign) == meaning.code_of(now));
+    at.same_leaving = at.same_frame && !campaign.closed && !now.closed &&
+                      old_meaning.leaving_of(campaign) == meaning.leaving_of(now);
     same_leaving_[at.campaign.index()] = at.same_leaving;
     if (!at.same_frame) continue;
     const auto old_slots = slots_of(campaign), slots = slots_of(now);
@@ -275,7 +294,7 @@ bool Carry::find_changes() const {
       definitions_of(from_.logs) != definitions_of(to_.logs) ||
       definitions_of(from_.watches) != definitions_of(to_.watches) ||
       !same_names(symbols_of(from_.channels), symbols_of(to_.channels)) ||
-      !same_names(symbols_of(from_.campaigns), symbols_of(to_.campaigns)) || !same_schedules_)
+      from_.campaigns.size() != to_.campaigns.size() || !same_schedules_)
     return true;
   for (std::size_t i = 0; i < now.attributes.size(); ++i)
     if (attributes_[i].from != i || !attributes_[i].values[0].is_same() ||
@@ -291,7 +310,7 @@ bool Carry::find_changes() const {
   }
   for (std::size_t i = 0; i < campaigns_.size(); ++i)
     if (campaigns_[i].campaign != plan::CampaignId::of(i) || !campaigns_[i].same_code ||
-        !campaigns_[i].same_leaving)
+        !campaigns_[i].same_leaving || to_.campaigns[i].closed || from_.campaigns[i].closed)
       return true;
   return false;
 }
@@ -416,21 +435,46 @@ void Carry::carry_journeys(State& state, Carried& carried) const {
     if (!goes_on) return ended(journey);
     journey.campaign = at.campaign;
     carry_values(journey.frame, at.frame);
+    const plan::Campaign& now = to_.campaigns[at.campaign.index()];
+    if (now.closed && journey.phase != core::Journey::Phase::Ended)
+      ++carried.journeys_kept[plan::full_name_of(now)];
     return true;
   });
   sort_by_campaign(state.journeys);
   keep_if(state.entries, [&](core::Entered& each) {
-    each.campaign = campaigns_[each.campaign.index()].campaign;
+    each.campaign = campaigns_[each.campaign.index()].entries;
     return !each.campaign.is_none();
   });
   sort_by_campaign(state.entries);
   keep_if(state.open, [&](core::OpenSend& each) {
-    const CampaignTo& at = campaigns_[each.campaign.index()];
-    if (!at.same_code) ++carried.sends_forgotten;
-    each.campaign = at.campaign;
-    carry_values(each.frame, at.frame);
-    return at.same_code;
+    const bool goes_on = carry_open(each);
+    if (!goes_on) ++carried.sends_forgotten;
+    return goes_on;
   });
+}
+
+// By the name of its channel: of a closed campaign's those that are gone are left out.
+bool Carry::carry_open(core::OpenSend& open) const {
+  const CampaignTo& at = campaigns_[open.campaign.index()];
+  if (!at.same_code) return false;
+  const auto channels_of = [&](const plan::Plan& plan,
+                               plan::CampaignId campaign) -> const std::vector<plan::ChannelId>& {
+    return std::get<plan::Send>(plan.campaigns[campaign.index()].steps[open.step]).channels;
+  };
+  const auto& old = channels_of(from_, open.campaign);
+  const auto& now = channels_of(to_, at.campaign);
+  // Waiting for a channel that comes after the last one, there is none to be told by name.
+  if (open.channel < old.size()) {
+    const plan::ChannelId wanted = channels_[old[open.channel].index()];
+    const auto place = std::find(now.begin(), now.end(), wanted);
+    if (wanted.is_none() || place == now.end()) return false;
+    open.channel = static_cast<std::uint16_t>(place - now.begin());
+  } else {
+    open.channel = static_cast<std::uint16_t>(now.size());
+  }
+  open.campaign = at.campaign;
+  carry_values(open.frame, at.frame);
+  return true;
 }
 
 void Carry::carry_recent(State& state) const {

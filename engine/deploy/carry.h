@@ -17,8 +17,10 @@ namespace koi::deploy {
 // What carrying has come across.
 struct Carried {
   std::uint64_t customers = 0;
-  // Journeys that ended, because their campaign is gone or has other steps; by its name.
+  // Journeys that ended, because what they stood in is not there any more; by their campaign.
   std::map<std::string, std::uint64_t> journeys_ended;
+  // Those that go on in a version which is not the rules' own; by its full name.
+  std::map<std::string, std::uint64_t> journeys_kept;
   std::uint64_t sends_forgotten = 0;     // whose receipts decide nothing any more
   std::uint64_t consents_forgotten = 0;  // granted for channels that are gone
   std::uint64_t refusals_widened = 0;    // for channels that are gone: they hold for all now
@@ -70,7 +72,8 @@ class Carry {
   };
   struct CampaignTo {
     plan::CampaignId campaign;
-    bool same_code = false, same_frame = false, same_leaving = false;
+    plan::CampaignId entries;  // where entries into it are noted
+    bool same_version = false, same_code = false, same_frame = false, same_leaving = false;
     std::vector<ValueMap> frame;
   };
 
@@ -85,6 +88,7 @@ class Carry {
   void carry_consents(core::State& state, Carried& carried) const;
   void carry_metrics(core::State& state) const;
   void carry_journeys(core::State& state, Carried& carried) const;
+  bool carry_open(core::OpenSend& open) const;
   void carry_recent(core::State& state) const;
   void carry_watches(core::State& state, Timestamp now) const;
   void begin_schedules(core::State& state, Timestamp now, Carried& carried) const;

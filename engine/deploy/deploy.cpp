@@ -5,7 +5,10 @@
 #include <mutex>
 #include <utility>
 
+#include "deploy/census.h"
 #include "deploy/extend.h"
+#include "deploy/link.h"
+#include "deploy/meaning.h"
 #include "deploy/rebuild.h"
 #include "durable/checkpoint.h"
 #include "durable/recover.h"
@@ -30,7 +33,7 @@ class Deploying {
   Result<void> finish(bool was_broken_off);
   Result<void> walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
                         const Rebuild* rebuild);
-  Result<const plan::Plan*> plan_of(Hash128 bundle);
+  Result<std::vector<Kept>> to_keep(Hash128 bundle, Timestamp now);
   void count(Stage stage, std::uint64_t done);
 
   const Turn& live() const { return deployment_.turns.back(); }
@@ -38,8 +41,8 @@ class Deploying {
 
   const Site& site_;
   const Bundles bundles_;
+  Plans plans_{bundles_};
   Deployment deployment_;
-  std::map<Hash128, plan::Plan> plans_;
   std::vector<store::Epoch> epochs_;  // of the store's groups
   std::vector<Report> reports_;
   std::uint64_t tail_inputs_ = 0;
@@ -82,20 +85,6 @@ void Deploying::count(Stage stage, std::uint64_t done) {
   if (site_.progress) site_.progress(progress_);
 }
 
-Result<const plan::Plan*> Deploying::plan_of(Hash128 bundle) {
-  const auto known = plans_.find(bundle);
-  if (known != plans_.end()) return static_cast<const plan::Plan*>(&known->second);
-  KOI_LET(const Bundle read, bundles_.read(bundle));
-  auto compiled = compile(read);
-  if (!compiled)
-    return Error{compiled.error().code,
-                 compiled.error().what +
-                     "\nthe data was decided by it and cannot be read without it; deploy with the "
-                     "version of Koi that it was live under"};
-  plan::Plan plan = *std::move(compiled);
-  return static_cast<const plan::Plan*>(&plans_.emplace(bundle, std::move(plan)).first->second);
-}
-
 Result<std::vector<Report>> Deploying::run(const Bundle& wanted) {
   KOI_TRY(check_groups());
   KOI_TRY(compile(wanted));
@@ -135,7 +124,7 @@ Result<void> Deploying::check_groups() const {
 
 // What was accepted under the live rules and not written back yet is decided by them, to its end.
 Result<void> Deploying::recover_tails() {
-  const std::uint64_t rules = rules_of(live().bundle);
+  const std::uint64_t rules = rules_of(name_of(live()));
   std::vector<store::Group> tails;
   for (store::Group group = 0; group < site_.groups.count; ++group) {
     KOI_LET(const store::Position last, site_.journal.last(group));
@@ -143,7 +132,7 @@ Result<void> Deploying::recover_tails() {
     if (last != stored) tails.push_back(group);
   }
   if (tails.empty()) return {};
-  KOI_LET(const plan::Plan* plan, plan_of(live().bundle));
+  KOI_LET(const plan::Plan* plan, plans_.of(live()));
   const match::Index index = match::Index::build(*plan);
   const std::unique_ptr<durable::Deeds> deeds = site_.deeds(*plan);
   std::vector<std::uint64_t> inputs(site_.groups.count);
@@ -190,9 +179,40 @@ Result<void> Deploying::begin(Hash128 bundle) {
     KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
     turn.since = std::max(turn.since, kept.stamp);
   }
+  if (!is_first) {
+    KOI_LET(turn.kept, to_keep(bundle, turn.since));
+  }
   deployment_.turns.push_back(std::move(turn));
   deployment_.is_under_way = !is_first;
   return write_deployment(site_.directory, deployment_);
+}
+
+// The campaigns that the bundle has otherwise or not at all, as far as somebody is under way in
+// them.
+Result<std::vector<Kept>> Deploying::to_keep(Hash128 bundle, Timestamp now) {
+  KOI_LET(const plan::Plan* from, plans_.of(live()));
+  KOI_LET(const plan::Plan* to, plans_.of(bundle));
+  Meaning old_meaning(*from), meaning(*to);
+  std::map<std::string_view, std::uint64_t> versions;
+  for (const plan::Campaign& campaign : to->campaigns)
+    versions.emplace(campaign.symbol.name, meaning.version_of(campaign));
+  std::map<plan::CampaignId, Kept> candidates;
+  for (std::size_t i = 0; i < from->campaigns.size(); ++i) {
+    const plan::Campaign& campaign = from->campaigns[i];
+    Kept kept{live().bundle, campaign.symbol.name, old_meaning.version_of(campaign)};
+    const auto now_called = versions.find(campaign.symbol.name);
+    if (now_called != versions.end() && now_called->second == kept.version) continue;
+    for (const Kept& each : live().kept)
+      if (campaign.closed && each.campaign == kept.campaign && each.version == kept.version)
+        kept.bundle = each.bundle;
+    candidates.emplace(plan::CampaignId::of(i), std::move(kept));
+  }
+  if (candidates.empty()) return std::vector<Kept>();
+  KOI_LET(const Census census, take_census(site_.store, site_.groups, *from, now));
+  std::vector<Kept> keep;
+  for (auto& [campaign, kept] : candidates)
+    if (census[campaign.index()].is_needed()) keep.push_back(std::move(kept));
+  return keep;
 }
 
 Result<void> Deploying::walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
@@ -235,18 +255,18 @@ Result<void> Deploying::finish(bool was_broken_off) {
     const std::span<const Turn> turns(deployment_.turns);
     const std::span<const Turn> before = turns.first(turns.size() - 1);
     report.former = before.back().bundle;
-    KOI_LET(const plan::Plan* to, plan_of(live().bundle));
-    KOI_LET(const plan::Plan* from, plan_of(before.back().bundle));
+    KOI_LET(const plan::Plan* to, plans_.of(live()));
+    KOI_LET(const plan::Plan* from, plans_.of(before.back()));
     const Lacking wanted = lacking(*to, *from);
     if (wanted.empty()) {
       const Carry carry(*from, *to);
       if (!carry.changes_nothing()) KOI_TRY(walk_all(*from, *to, carry, nullptr));
     } else {
       report.metrics_built = names_of(*to, wanted);
-      for (const Turn& each : before) KOI_TRY(plan_of(each.bundle));
-      const History history{site_.journal, site_.groups, before, plans_};
+      for (const Turn& each : before) KOI_TRY(plans_.of(each));
+      const History history{site_.journal, site_.groups, before, plans_.all()};
       KOI_LET(const std::unique_ptr<Rebuild> rebuild,
-              Rebuild::make(site_.directory, history, *to, live().bundle, turn(), site_.budget,
+              Rebuild::make(site_.directory, history, *to, name_of(live()), turn(), site_.budget,
                             [&](std::uint64_t rows) { count(Stage::Rebuild, rows); }));
       if (progress_.stage == Stage::Rebuild) report.rows_read = progress_.done;
       const Carry carry(rebuild->plan(), *to);
@@ -270,6 +290,20 @@ std::string_view name_of(Stage stage) {
     case Stage::Walk: return "walk";
   }
   KOI_ASSERT(false);
+}
+
+Result<Live> live(const store::Directory& directory) {
+  KOI_LET(auto deployment, read_deployment(directory));
+  if (!deployment || deployment->turns.empty())
+    return Error{"missing", "no rules were deployed in " + directory.path().string() + " yet"};
+  const Bundles bundles(directory);
+  Plans plans(bundles);
+  Turn turn = std::move(deployment->turns.back());
+  KOI_LET(const plan::Plan* plan, plans.of(turn));
+  const std::uint64_t rules = rules_of(name_of(turn));
+  Live found{std::move(turn), *plan, rules};
+  found.plan.schema.index();  // it was copied
+  return found;
 }
 
 Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted) {
@@ -300,9 +334,10 @@ std::string told(const Report& report) {
   }
   line("  " + many(report.carried.customers, "customer", "customers") + " carried over in " +
        std::to_string(report.took.count()) + " ms");
+  for (const auto& [campaign, kept] : report.carried.journeys_kept)
+    line("  " + many(kept, "journey goes on in ", "journeys go on in ") + campaign);
   for (const auto& [campaign, ended] : report.carried.journeys_ended)
-    line("  " + many(ended, "journey", "journeys") + " in " + campaign +
-         " ended: the campaign is gone or has other steps");
+    line("  " + many(ended, "journey", "journeys") + " in " + campaign + " ended");
   if (report.carried.sends_forgotten > 0)
     line("  " + many(report.carried.sends_forgotten, "message", "messages") +
          " of such campaigns had no receipt yet; it will decide nothing more");

@@ -64,17 +64,26 @@ struct Report {
   bool was_broken_off = false;  // an earlier start had begun it
 };
 
-// Brings the directory to the wanted bundle, so that durable::Writers::open(plan of the bundle,
-// rules_of(its name)) goes well. Gives what was deployed on the way, in order: nothing where the
-// bundle is live already, two where an earlier deploy was broken off and this is for a third. The
-// groups are taken over (their epochs move on); nothing else may work on journal and store
-// meanwhile.
+// Brings the directory to the wanted bundle, so that durable::Writers::open() with what live()
+// gives goes well. Gives what was deployed on the way, in order: nothing where the bundle is live
+// already, two where an earlier deploy was broken off and this is for a third. The groups are taken
+// over (their epochs move on); nothing else may work on journal and store meanwhile.
 //
 // Errors: "foreign" where the files do not belong together, "rules" where this version of Koi
 // cannot read a bundle, "missing" and "corrupt" of bundles and deployment.json, "semantics"
 // (another Koi's tail), "full", "unwritable", and those of journal and store. After an error, as
 // after a kill, what was accepted is whole, and the next call goes on.
 Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted);
+
+// What decides now: the rules that are live with what is linked to them.
+struct Live {
+  Turn turn;
+  plan::Plan plan;
+  std::uint64_t rules = 0;  // what openings name them by
+};
+// Reads only. Errors: "missing" where nothing was deployed yet, "rules", "corrupt", and those of
+// bundles and deployment.json.
+Result<Live> live(const store::Directory& directory);
 
 // The report as lines for people, each with its end.
 std::string told(const Report& report);

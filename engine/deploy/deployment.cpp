@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int version = 1;
+constexpr int version = 2;  // 1: nothing was linked
 constexpr std::size_t longest = std::size_t{64} << 20;
 
 std::filesystem::path file_of(const store::Directory& directory) {
@@ -66,6 +66,11 @@ class Reader {
     }
     return all;
   }
+  // As list(), where a file of an earlier version has none.
+  Json list_if_any(const char* name) {
+    return member(name) == nullptr ? Json::array() : list(name);
+  }
+  std::string text_if_any(const char* name) { return member(name) == nullptr ? "" : text(name); }
   Json list(const char* name) {
     const Json* found = member(name);
     return found != nullptr && found->is_array() ? *found : fail<Json>();
@@ -93,12 +98,30 @@ class Reader {
 
 }  // namespace
 
+Hash128 name_of(const Turn& turn) {
+  if (turn.kept.empty()) return turn.bundle;
+  HashInput hash;
+  hash.text("linked").number(turn.bundle.high).number(turn.bundle.low);
+  for (const Kept& each : turn.kept)
+    hash.number(each.bundle.high).number(each.bundle.low).text(each.campaign).number(each.version);
+  return hash.hash128();
+}
+
 std::string to_json(const Deployment& deployment) {
   Json turns = Json::array();
-  for (const Turn& turn : deployment.turns)
+  for (const Turn& turn : deployment.turns) {
+    Json kept = Json::array();
+    for (const Kept& each : turn.kept)
+      kept.push_back({{"campaign", each.campaign},
+                      {"version", hex(each.version)},
+                      {"bundle", to_hex(each.bundle)}});
     turns.push_back({{"bundle", to_hex(turn.bundle)},
                      {"since", to_string(turn.since, utc())},
                      {"positions", turn.positions}});
+    if (!kept.empty()) turns.back()["kept"] = std::move(kept);
+    if (!turn.by.empty()) turns.back()["by"] = turn.by;
+    if (!turn.why.empty()) turns.back()["why"] = turn.why;
+  }
   const Json all = {{"koi", "deployment"},
                     {"version", version},
                     {"seed", hex(deployment.seed)},
@@ -129,6 +152,14 @@ Result<Deployment> deployment_of(std::string_view json, std::string_view file) {
     Reader turn(each);
     deployment.turns.push_back(
         {turn.hash("bundle"), turn.instant("since"), turn.positions("positions")});
+    for (const Json& each_kept : turn.list_if_any("kept")) {
+      Reader kept(each_kept);
+      deployment.turns.back().kept.push_back(
+          {kept.hash("bundle"), kept.text("campaign"), kept.seed("version")});
+      good = good && kept.ok();
+    }
+    deployment.turns.back().by = turn.text_if_any("by");
+    deployment.turns.back().why = turn.text_if_any("why");
     const Turn& before =
         deployment.turns[deployment.turns.size() > 1 ? deployment.turns.size() - 2 : 0];
     const Turn& now = deployment.turns.back();

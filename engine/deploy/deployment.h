@@ -17,12 +17,22 @@
 
 namespace koi::deploy {
 
+// A campaign as an earlier bundle had it, for those who are under way in it (link.h).
+struct Kept {
+  Hash128 bundle;  // its own
+  std::string campaign;
+  std::uint64_t version = 0;
+  friend bool operator==(const Kept&, const Kept&) = default;
+};
+
 // One bundle's turn, up to the next one's.
 struct Turn {
   Hash128 bundle;
   Timestamp since;
   // By group: its journal's last position under the rules before.
   std::vector<store::Position> positions;
+  std::vector<Kept> kept{};  // linked to the bundle's own, in this order
+  std::string by{}, why{};   // as whoever deployed it has said
   friend bool operator==(const Turn&, const Turn&) = default;
 };
 
@@ -34,6 +44,10 @@ struct Deployment {
   bool is_under_way = false;
   friend bool operator==(const Deployment&, const Deployment&) = default;
 };
+
+// What the turn's openings name its rules by, and its states' layouts: the bundle's name, or where
+// something is linked to it one of its own.
+Hash128 name_of(const Turn& turn);
 
 std::string to_json(const Deployment& deployment);
 // Errors "corrupt" and "newer", in a sentence about that file.

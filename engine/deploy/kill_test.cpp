@@ -14,6 +14,7 @@
 
 #include "core/metrics.h"
 #include "deploy/detail/trial.h"
+#include "deploy/link.h"
 #include "durable/input.h"
 
 namespace koi::deploy {
@@ -91,8 +92,7 @@ struct Life {
       : directory(*store::Directory::open(path / "data", {.reserve = 1u << 20})),
         journal(*store::SqliteJournal::open(directory, trial_groups)),
         states(*store::SqliteStore::open(directory, trial_groups)),
-        deeds(path / "keys"),
-        plan(*compile(bundle)) {
+        deeds(path / "keys") {
     const Site site{.directory = directory,
                     .journal = *journal,
                     .store = *states,
@@ -111,8 +111,10 @@ struct Life {
     settings.budget = 2u << 20;
     settings.longest_batch = 20;
     settings.checkpoints = {std::chrono::milliseconds(5), 40, std::chrono::milliseconds(10)};
+    Live decides = *deploy::live(directory);
+    plan = std::move(decides.plan);
     auto opened = durable::Writers::open(
-        {plan, rules_of(name_of(bundle)), *journal, *states, trial_groups, deeds, now}, settings);
+        {plan, decides.rules, *journal, *states, trial_groups, deeds, now}, settings);
     if (!opened) die(opened.error());
     writers = *std::move(opened);
     writers->start([](const Error& error) {
@@ -174,10 +176,14 @@ struct Counted {
   std::set<std::string> ids;
   std::int64_t spent = 0, most = 0;
 };
-std::map<std::string, Counted> counted(const store::Journal& journal) {
-  std::map<std::uint64_t, plan::Plan> plans;
-  for (const Bundle& bundle : all_bundles())
-    plans.emplace(rules_of(name_of(bundle)), *compile(bundle));
+std::map<std::string, Counted> counted(const store::Directory& directory,
+                                       const store::Journal& journal) {
+  const Bundles bundles(directory);
+  Plans compiled(bundles);
+  std::map<std::uint64_t, const plan::Plan*> plans;
+  const Deployment deployment = **read_deployment(directory);
+  for (const Turn& turn : deployment.turns)
+    plans.emplace(rules_of(name_of(turn)), *compiled.of(turn));
   std::map<std::string, Counted> all;
   for (store::Group group = 0; group < trial_groups.count; ++group) {
     const plan::Plan* plan = nullptr;
@@ -187,7 +193,7 @@ std::map<std::string, Counted> counted(const store::Journal& journal) {
       at += rows.size();
       for (const store::Read& read : rows) {
         if (const auto opening = durable::decode_opening(read.row.bytes)) {
-          plan = &plans.at(opening->rules);
+          plan = plans.at(opening->rules);
           continue;
         }
         const auto input = *durable::decode_input(*plan, read.row.bytes);
@@ -247,7 +253,7 @@ class Killed : public ::testing::Test {
     {
       Life life(folder_->path(), bundle);
       ASSERT_TRUE(life.writers->stop());
-      expected = counted(*life.journal);
+      expected = counted(life.directory, *life.journal);
       std::set<std::string> ids;
       for (const auto& [customer, each] : expected) ids.insert(each.ids.begin(), each.ids.end());
       for (const int number : acknowledged_)

@@ -262,6 +262,50 @@ Hash128 Meaning::code_of(const plan::Campaign& campaign) {
   return hash.hash128();
 }
 
+void Meaning::add(HashInput& hash, plan::TemplateId text) {
+  hash.number(text ? 1 : 0);
+  if (text.is_none()) return;
+  const plan::Template& pieces = plan_.templates[text.index()];
+  hash.number(pieces.parts.size());
+  for (const auto& part : pieces.parts) {
+    hash.text(part.literal);
+    add(hash, part.node, {});
+  }
+}
+
+// Who may enter, when, at what he aims, and what he is told, with all that code_of() has.
+std::uint64_t Meaning::version_of(const plan::Campaign& campaign) {
+  if (campaign.closed) return campaign.version;
+  HashInput hash;
+  put(hash, code_of(campaign));
+  put(hash, leaving_of(campaign));
+  hash.text(campaign.symbol.name).number(static_cast<std::uint64_t>(campaign.campaign_class));
+  hash.number(static_cast<std::uint64_t>(campaign.priority));
+  add(hash, campaign.audience, {});
+  hash.number(static_cast<std::uint64_t>(campaign.enter.how));
+  put(hash, campaign.enter.every);
+  add(hash, campaign.enter.key, {});
+  hash.number(static_cast<std::uint64_t>(campaign.hold_out.millionths));
+  hash.number(campaign.goal ? 1 : 0);
+  if (campaign.goal) {
+    add(hash, campaign.goal->match);
+    put(hash, campaign.goal->within);
+  }
+  hash.number(campaign.leave_events.size());
+  for (const plan::EventMatch& event : campaign.leave_events) add(hash, event);
+  for (const plan::Step& step : campaign.steps) {
+    const auto* send = std::get_if<plan::Send>(&step);
+    if (!send) continue;
+    for (const auto& variant : plan_.messages[send->message].variants) {
+      hash.text(variant.channel ? plan_.channels[variant.channel.index()].symbol.name
+                                : std::string());
+      for (const plan::TemplateId text : {variant.title, variant.body, variant.link})
+        add(hash, text);
+    }
+  }
+  return hash.hash64();
+}
+
 Hash128 Meaning::leaving_of(const plan::Campaign& campaign) {
   frame_ = slots_of(campaign);
   known_.clear();

@@ -38,7 +38,11 @@ class Meaning {
   // Of an expression whose fields are those of that event (none: it reads no event).
   Hash128 of(plan::NodeId node, EventTypeId event);
 
+  // All that the campaign says, its texts too; a closed one's is what it was when it was live.
+  std::uint64_t version_of(const plan::Campaign& campaign);
+
  private:
+  void add(HashInput& hash, plan::TemplateId text);
   Hash128 of_node(plan::NodeId node, EventTypeId event);
   void add(HashInput& hash, plan::NodeId node, EventTypeId event);
   void add(HashInput& hash, const plan::EventMatch& match);

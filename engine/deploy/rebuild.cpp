@@ -230,7 +230,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
 
   // All metrics that any rules have had: what was decided then may have read them.
   std::vector<const plan::Plan*> all;
-  for (const Turn& each : history.turns) all.push_back(&history.plans.at(each.bundle));
+  for (const Turn& each : history.turns) all.push_back(&history.plans.at(name_of(each)));
   all.push_back(&later);
   const plan::Plan& live = *all[history.turns.size() - 1];
   plan::Plan extended = extend(*all.front(), all);
@@ -241,7 +241,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
     const match::Index index = to_replay.empty() ? match::Index() : match::Index::build(extended);
     const auto replay_one = [&](store::Group group) {
       Replay replay(history.journal, *states, group, epochs[group], *all[i], extended, index,
-                    rules_of(history.turns[i].bundle), budget / groups.count);
+                    rules_of(name_of(history.turns[i])), budget / groups.count);
       return replay.run(ends[group], rows_read);
     };
     KOI_TRY(for_each_group(to_replay, replay_one));

@@ -27,7 +27,7 @@ struct History {
   const store::Journal& journal;
   store::Groups groups;
   std::span<const Turn> turns;                 // up to the live one
-  const std::map<Hash128, plan::Plan>& plans;  // of them all
+  const std::map<Hash128, plan::Plan>& plans;  // of them all, by name_of(turn)
 };
 
 class Rebuild {

@@ -13,7 +13,7 @@ namespace koi::deploy {
 
 namespace {
 
-constexpr std::uint8_t version = 1;
+constexpr std::uint8_t version = 2;
 
 // How states are read and written.
 struct Codecs {
@@ -44,10 +44,12 @@ std::string encode(const Mark& mark) {
   out.unsigned_(mark.partition);
   out.text(mark.customer);
   out.unsigned_(mark.carried.customers);
-  out.unsigned_(mark.carried.journeys_ended.size());
-  for (const auto& [campaign, ended] : mark.carried.journeys_ended) {
-    out.text(campaign);
-    out.unsigned_(ended);
+  for (const auto* journeys : {&mark.carried.journeys_ended, &mark.carried.journeys_kept}) {
+    out.unsigned_(journeys->size());
+    for (const auto& [campaign, number] : *journeys) {
+      out.text(campaign);
+      out.unsigned_(number);
+    }
   }
   out.unsigned_(mark.carried.sends_forgotten);
   out.unsigned_(mark.carried.consents_forgotten);
@@ -59,22 +61,26 @@ std::string encode(const Mark& mark) {
 Result<Mark> decode_mark(std::string_view bytes) {
   ByteReader in(bytes);
   Mark mark;
-  const bool known = in.byte() == version;
+  const std::uint8_t written = in.byte();
   mark.turn = in.unsigned_();
   mark.is_over = in.boolean();
   const std::uint64_t partition = in.unsigned_();
   mark.partition = static_cast<Partition>(partition);
   mark.customer = in.text();
   mark.carried.customers = in.unsigned_();
-  for (std::size_t left = in.count(2); left > 0; --left) {
-    std::string campaign(in.text());
-    mark.carried.journeys_ended[std::move(campaign)] = in.unsigned_();
+  for (auto* journeys : {&mark.carried.journeys_ended, &mark.carried.journeys_kept}) {
+    if (written == 1 && journeys == &mark.carried.journeys_kept) break;
+    for (std::size_t left = in.count(2); left > 0; --left) {
+      std::string campaign(in.text());
+      (*journeys)[std::move(campaign)] = in.unsigned_();
+    }
   }
   mark.carried.sends_forgotten = in.unsigned_();
   mark.carried.consents_forgotten = in.unsigned_();
   mark.carried.refusals_widened = in.unsigned_();
   mark.carried.schedules_missed = in.unsigned_();
-  if (known && in.ok() && in.at_end() && partition < partition_count) return mark;
+  if (written >= 1 && written <= version && in.ok() && in.at_end() && partition < partition_count)
+    return mark;
   return Error{"corrupt", "the mark that says how far a deploy has come is damaged"};
 }
 

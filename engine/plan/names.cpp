@@ -20,4 +20,9 @@ std::string_view name_of(ChannelClass channel_class) {
   KOI_ASSERT(false);
 }
 
+std::string full_name_of(const Campaign& campaign) {
+  if (!campaign.closed) return campaign.symbol.name;
+  return campaign.symbol.name + "@" + to_hex(Hash128{campaign.version, 0}).substr(0, 16);
+}
+
 }  // namespace koi::plan

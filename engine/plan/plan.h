@@ -241,7 +241,8 @@ struct Goal {
 
 struct Send {
   std::uint32_t message = 0;         // plan.messages
-  std::vector<ChannelId> channels;   // tried in this order
+  std::vector<ChannelId> channels;   // tried in this order; none: only where all of a closed
+                                     // campaign's are gone
   std::optional<Span> within;        // not delivered later than this after the step was reached
   std::optional<Span> wait_for_cap;  // `or wait up to D`
   std::uint16_t ordinal = 0;  // of the step in its campaign's text: part of its effects' keys
@@ -293,7 +294,15 @@ struct Campaign {
   std::vector<Trigger> triggers;
   std::vector<Step> steps;
   std::uint16_t frame_size = 0;
+  // A version that earlier rules had and these have not: nobody enters it, and who is under way in
+  // it goes on by it. Compiling makes none; a deploy puts them beside the rules' own.
+  bool closed = false;
+  std::uint64_t version = 0;       // closed: of what it says
+  std::vector<CampaignId> others;  // its other versions: who is in one of them is in this one
+  CampaignId entries = CampaignId::none();  // where entries into any of them are noted; none: here
 };
+// What tells versions of a campaign apart: its name, and behind `@` a closed one's version.
+std::string full_name_of(const Campaign& campaign);
 
 // What is said, as one campaign says it: content's texts with the campaign's names in them.
 struct Message {

@@ -83,6 +83,9 @@ void EffectLines::append(std::string& out, std::string_view customer, const core
     out += R"(,"value":)";
     append_value(out, plan_.schema, plan_.schema[effect.attribute].type, effect.value);
   }
+  const plan::Campaign& campaign = plan_.campaigns[effect.campaign.index()];
+  if (campaign.closed)
+    member(R"(,"version":)", plan::full_name_of(campaign).substr(campaign.symbol.name.size() + 1));
   out += "}\n";
 }
 

@@ -83,7 +83,7 @@ std::string_view name_of(core::Journey::Phase phase) {
 void write_journey(Writer& out, const plan::Plan& plan, const core::Journey& journey) {
   const plan::Campaign& campaign = plan.campaigns[journey.campaign.index()];
   out.open('{');
-  out.key("campaign"), out.text(campaign.symbol.name);
+  out.key("campaign"), out.text(plan::full_name_of(campaign));
   out.key("entry"), out.text(to_hex(journey.id));
   out.key("phase"), out.text(name_of(journey.phase));
   out.key("entered"), out.time(journey.entered);

@@ -119,7 +119,7 @@ Deliveries::Deliveries(const plan::Plan& plan, store::Groups groups)
 void Deliveries::find_figures(Group& group) const {
   group.of_campaign.clear();
   for (const plan::Campaign& campaign : plan_.campaigns)
-    group.of_campaign.push_back(&group.figures[campaign.symbol.name]);
+    group.of_campaign.push_back(&group.figures[plan::full_name_of(campaign)]);
 }
 
 void Deliveries::hand_over_to(HandOver hand_over) { hand_over_ = std::move(hand_over); }

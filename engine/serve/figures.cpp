@@ -62,6 +62,10 @@ class Exposition {
   std::string_view name_;
 };
 
+std::string version_of(const plan::Campaign& campaign) {
+  return plan::full_name_of(campaign).substr(campaign.symbol.name.size() + 1);
+}
+
 std::uint64_t refused_in_all(const CampaignFigures& figures) {
   std::uint64_t all = 0;
   for (const std::uint64_t n : figures.refused) all += n;
@@ -87,7 +91,8 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
     out += R"(,"class":)";
     append_json_string(out, plan::name_of(campaign.campaign_class));
     out += R"(,"priority":)" + std::to_string(campaign.priority);
-    const auto found = figures.find(campaign.symbol.name);
+    if (campaign.closed) out += R"(,"closed":true,"version":")" + version_of(campaign) + '"';
+    const auto found = figures.find(plan::full_name_of(campaign));
     const CampaignFigures none, &of = found == figures.end() ? none : found->second;
     out += R"(,"entered":)" + std::to_string(of.entered) + R"(,"left":)" + std::to_string(of.left) +
            R"(,"goals":)" + std::to_string(of.goals) + R"(,"sent":)" + std::to_string(of.sent) +
@@ -192,9 +197,9 @@ std::string status_page(const Shown& shown, Engine& engine, Duration up) {
   const auto figures = engine.deliveries().figures();
   std::string rows;
   for (const plan::Campaign& campaign : shown.plan.campaigns) {
-    const auto found = figures.find(campaign.symbol.name);
+    const auto found = figures.find(plan::full_name_of(campaign));
     const CampaignFigures none, &of = found == figures.end() ? none : found->second;
-    rows += "<tr><td>" + escaped_html(campaign.symbol.name);
+    rows += "<tr><td>" + escaped_html(plan::full_name_of(campaign));
     if (!campaign.symbol.alias.empty())
       rows += " <i>" + escaped_html(campaign.symbol.alias) + "</i>";
     for (const std::uint64_t n : {of.entered, of.sent, of.goals, of.left, refused_in_all(of)})

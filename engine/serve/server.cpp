@@ -161,12 +161,13 @@ class Teller {
 
 class Life {
  public:
-  Life(const plan::Plan& plan, Hash128 bundle, const ServerOptions& options, Data& data)
-      : plan_(plan),
-        rules_(deploy::rules_of(bundle)),
+  Life(const deploy::Live& live, const ServerOptions& options, Data& data)
+      : plan_(live.plan),
+        rules_(live.rules),
         options_(options),
         data_(data),
-        api_({plan, to_hex(bundle), options.version, clock_, data.directory, *data.timeline},
+        api_({live.plan, to_hex(live.turn.bundle), options.version, clock_, data.directory,
+              *data.timeline},
              options.token) {}
   ~Life() {
     // What runs on the network's thread ends there, before what it stands on.
@@ -394,10 +395,16 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
   KOI_LET(const std::unique_ptr<Data> data, Data::open(options));
   KOI_LET(const deploy::Deployment deployment,
           deploy::begin_deployment(data->directory, runtime::SystemClock().now()));
-  const deploy::Bundle bundle{deployment.seed, std::move(program)};
-  KOI_LET(const plan::Plan plan, deploy::compile(bundle));
+  deploy::Bundle bundle{deployment.seed, std::move(program)};
+  if (bundle.files.empty()) {
+    if (deployment.turns.empty())
+      return Error{"rules", "nothing was put live in " + options.data.string() +
+                                " yet; say which rules to serve"};
+    KOI_LET(bundle, deploy::Bundles(data->directory).read(deployment.turns.back().bundle));
+  }
   KOI_TRY(deploy_to(*data, bundle, options));
-  Life life(plan, deploy::name_of(bundle), options, *data);
+  KOI_LET(const deploy::Live live, deploy::live(data->directory));
+  Life life(live, options, *data);
   KOI_TRY(life.begin(environment, connectors));
   info("serving at " + life.url());
   if (options.ready) options.ready(life.url());

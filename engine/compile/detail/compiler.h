@@ -49,10 +49,6 @@ class Compiler {
 
   // index.cpp
   void index();
-  void index_watches();
-  void index_campaigns();
-  template <class Visit>
-  void for_each_reaction(EventTypeId type, Visit visit);
 
   const check::Program& program_;
   plan::Plan plan_;

@@ -94,6 +94,7 @@ class Turn {
   void look_back(Journey& journey, Timestamp since);
   void enter(plan::CampaignId id, std::uint16_t trigger, List<Value> frame, Hash128 cause);
   bool is_in(plan::CampaignId campaign, std::uint64_t key) const;
+  plan::CampaignId noted_under(plan::CampaignId campaign) const;
   bool may_enter_again(const plan::Campaign& campaign, plan::CampaignId id,
                        std::uint64_t key) const;
   void run(Journey& journey);

@@ -84,6 +84,7 @@ class Outside {
       const std::lock_guard lock(outside_.mutex_);
       for (const durable::Deed& deed : deeds) {
         outside_.keys_.insert(deed.effect.key);
+        if (deed.effect.text) outside_.texts_[deed.effect.key] = deed.effect.text->body;
         if (deed.effect.action == core::Action::Send)
           outside_.open_[deed.effect.key] = deed.customer;
         ++count_[group];
@@ -106,13 +107,14 @@ class Outside {
   };
 
   const std::set<Hash128>& keys() const { return keys_; }
+  const std::map<Hash128, std::string>& texts() const { return texts_; }  // of messages, by key
   // The deliveries that have no receipt yet; they count as answered from here on.
   std::map<Hash128, std::string> answer() { return std::exchange(open_, {}); }
 
  private:
   std::mutex mutex_;
   std::set<Hash128> keys_;
-  std::map<Hash128, std::string> open_;
+  std::map<Hash128, std::string> texts_, open_;
 };
 
 // Fails at a checkpoint, before or after it is written, as a process that is killed there.
@@ -258,18 +260,18 @@ inline Event event_of(const plan::Plan& plan, const Told& told) {
 // A server over a shop, from the deploy on. Destroyed without stop(), it was killed.
 class Life {
  public:
-  Life(Shop& shop, const Bundle& bundle)
-      : shop_(shop), handed_(shop.outside), plan_(plan_of(bundle)) {
+  Life(Shop& shop, const Bundle& bundle) : shop_(shop), handed_(shop.outside) {
     auto deployed = shop.deploy(bundle);
     EXPECT_TRUE(deployed) << (deployed ? "" : deployed.error().what);
     if (!deployed) return;
     reports = *std::move(deployed);
+    Live decides = *deploy::live(shop.directory);
+    plan_ = std::move(decides.plan);
     durable::Settings settings;
     settings.budget = 4u << 20;
-    auto opened =
-        durable::Writers::open({plan_, rules_of(name_of(bundle)), shop.journal, shop.store,
-                                trial_groups, handed_, [this] { return shop_.now; }},
-                               settings);
+    auto opened = durable::Writers::open({plan_, decides.rules, shop.journal, shop.store,
+                                          trial_groups, handed_, [this] { return shop_.now; }},
+                                         settings);
     EXPECT_TRUE(opened) << (opened ? "" : opened.error().what);
     if (opened) writers_ = *std::move(opened);
   }

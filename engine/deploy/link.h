@@ -1,0 +1,45 @@
+// Link: the rules of a bundle with the campaigns that earlier bundles had otherwise and that
+// customers are still under way in, as closed campaigns beside their own. One plan decides for all.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "deploy/bundles.h"
+#include "deploy/deployment.h"
+#include "plan/plan.h"
+
+namespace koi::deploy {
+
+// A campaign as an earlier bundle had it.
+struct Former {
+  const plan::Plan& rules;  // of that bundle, nothing linked to them
+  std::string campaign;     // by its name
+  std::uint64_t version;    // Meaning::version_of
+};
+
+// `rules` with these. Closed campaigns stand where their priority and name say, behind the open one
+// of that name; consent, caps and quiet hours are those of `rules`. Error "corrupt" where `former`
+// names a campaign that its rules have not, or have otherwise.
+Result<plan::Plan> link(plan::Plan rules, std::span<const Former> former);
+
+// The plans of a deployment's turns, each compiled and linked once.
+class Plans {
+ public:
+  explicit Plans(const Bundles& bundles) : bundles_(bundles) {}  // must outlive it
+  // What it gives stays where it is. Errors: "rules" where this version of Koi cannot read a bundle
+  // any more, and those of Bundles::read and link().
+  Result<const plan::Plan*> of(Hash128 bundle);  // nothing linked
+  Result<const plan::Plan*> of(const Turn& turn);
+  const std::map<Hash128, plan::Plan>& all() const { return plans_; }  // by name_of(turn)
+
+ private:
+  const Bundles& bundles_;
+  std::map<Hash128, plan::Plan> plans_;
+};
+
+}  // namespace koi::deploy

@@ -69,7 +69,11 @@ Checker::Pattern Checker::pattern(const ast::EventPattern& pattern,
   Scope scope;
   scope.has_event = true;
   scope.visible = &visible;
-  if (pattern.as) scope.event_names.push_back(pattern.as->text);
+  if (pattern.as) {
+    scope.event_names.push_back(pattern.as->text);
+    scope.event_as = pattern.as->span;
+    used(*pattern.as, pattern.as->span);
+  }
   if (!pattern.any) {
     const auto* declared = expect_event(pattern.event);
     if (declared == nullptr) {
@@ -94,6 +98,7 @@ BindingId Checker::bind(const ast::EventPattern& pattern, const Pattern& checked
   Visible kept;
   kept.type = checked.pattern.match.type;
   kept.poisoned = !checked.ok;
+  kept.by_as = pattern.as.has_value();
   kept.span = pattern.as ? pattern.as->span : pattern.event.span;
   if (pattern.as) {
     kept.name = pattern.as->text;

@@ -1,5 +1,7 @@
 #include "check/check.h"
 
+#include <algorithm>
+
 #include "check/detail/checker.h"
 
 namespace koi::check {
@@ -74,6 +76,7 @@ Checked Checker::run() {
   contents();
   tests();
   refuse_declarations();
+  declared_names();
   if (program_.metrics.size() > most_metrics)
     report(Code::TooMany, program_.metrics.back().span,
            {say("metrics", "指标"), std::to_string(most_metrics)});
@@ -82,8 +85,14 @@ Checked Checker::run() {
   return {std::move(program_), std::move(diagnostics_)};
 }
 
-Checked check(const std::vector<lang::ast::File>& files, Language language) {
-  return Checker(files, language).run();
+Checked check(const std::vector<lang::ast::File>& files, Language language,
+              std::vector<Use>* uses) {
+  Checked checked = Checker(files, language, uses).run();
+  if (uses != nullptr) {
+    std::sort(uses->begin(), uses->end());
+    uses->erase(std::unique(uses->begin(), uses->end()), uses->end());
+  }
+  return checked;
 }
 
 }  // namespace koi::check

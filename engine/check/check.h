@@ -22,7 +22,18 @@ struct Checked {
   }
 };
 
-// Never fails otherwise than by diagnostics, whose sentences are in `language`.
-Checked check(const std::vector<lang::ast::File>& files, Language language = Language::English);
+// A name as it was written, and where what it stands for got that name: in a declaration, a field,
+// a value of an `enum`, or behind `as`. A name with two meanings (in a content that two campaigns
+// say) is here once for each; what the engine makes itself has no place.
+struct Use {
+  SourceSpan written;
+  SourceSpan named;
+  friend auto operator<=>(const Use&, const Use&) = default;
+};
+
+// Never fails otherwise than by diagnostics, whose sentences are in `language`. Where `uses` is
+// given it gets the uses of all names that could be resolved, sorted, each once.
+Checked check(const std::vector<lang::ast::File>& files, Language language = Language::English,
+              std::vector<Use>* uses = nullptr);
 
 }  // namespace koi::check

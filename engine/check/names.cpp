@@ -113,8 +113,11 @@ const Declared* Checker::find(const ast::Name& name, std::uint32_t kinds) const 
   const auto among = [&](std::string_view spelling) -> const Declared* {
     const auto found = by_name_.find(spelling);
     if (found == by_name_.end()) return nullptr;
-    for (const std::size_t index : found->second)
-      if (only(declared_[index].kind) & kinds) return &declared_[index];
+    for (const std::size_t index : found->second) {
+      if (!(only(declared_[index].kind) & kinds)) continue;
+      if (!declared_[index].by_engine) used(name, declared_[index].span);
+      return &declared_[index];
+    }
     return nullptr;
   };
   if (const auto* declared = among(name.text)) return declared;

@@ -57,7 +57,9 @@ std::optional<std::uint32_t> Checker::enum_value(EnumId enumeration, const ast::
   const auto& values = program_.schema.enumerations[enumeration.index()].values;
   const auto found = position_of(values, name, [](const Symbol& symbol) { return symbol; });
   if (!found) return std::nullopt;
-  return static_cast<std::uint32_t>(*found);
+  const auto value = static_cast<std::uint32_t>(*found);
+  used_value(name, enumeration, value);
+  return value;
 }
 
 std::vector<std::string> Checker::enum_names(EnumId enumeration) const {
@@ -72,14 +74,18 @@ std::vector<std::string> Checker::enum_names(EnumId enumeration) const {
 FieldId Checker::find_field(EventTypeId event, const ast::Name& name) const {
   const auto& fields = program_.schema.events[event.index()].fields;
   const auto found = position_of(fields, name, [](const Field& field) { return field.symbol; });
-  return found ? FieldId::of(*found) : FieldId::none();
+  if (!found) return FieldId::none();
+  used_field(name, event, FieldId::of(*found));
+  return FieldId::of(*found);
 }
 
 AttributeId Checker::find_attribute(const ast::Name& name) const {
   const auto& attributes = program_.schema.attributes;
   const auto found =
       position_of(attributes, name, [](const Attribute& attribute) { return attribute.symbol; });
-  return found ? AttributeId::of(*found) : AttributeId::none();
+  if (!found) return AttributeId::none();
+  used_attribute(name, AttributeId::of(*found));
+  return AttributeId::of(*found);
 }
 
 std::vector<std::string> Checker::field_names(EventTypeId event) const {
@@ -159,6 +165,11 @@ Type Checker::type_of(const ast::Type& type) {
     }
     out.enumeration = EnumId::of(static_cast<std::size_t>(same - all.begin()));
     if (same == all.end()) all.push_back(std::move(enumeration));
+    if (uses_ != nullptr) {
+      enum_places_.resize(all.size());
+      for (std::size_t i = 0; i < type.values.size(); ++i)
+        enum_places_[out.enumeration.index()].emplace_back(i, type.values[i].name.span);
+    }
   }
   out.kind = type.list ? Kind::List : kind;
   (type.list ? out.element_text : out.text) = text;
@@ -289,6 +300,7 @@ void Checker::customer_sets() {
     scope.event_poisoned = !checked.ok;
     scope.event = checked.pattern.match.type;
     scope.event_names = {on->event.as ? on->event.as->text : on->event.event.text};
+    if (on->event.as) scope.event_as = on->event.as->span;
     if (checked.ok && !on->event.any) {
       const auto& symbol = program_.schema.events[scope.event.index()].symbol;
       scope.event_names.push_back(symbol.name);

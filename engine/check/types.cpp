@@ -460,8 +460,13 @@ ExpressionId Checker::path(const ast::Path& path, const Scope& scope, const Want
     return false;
   };
   const auto says = [&](std::string_view spelling) { return spelling == head.text; };
-  if (scope.has_event && std::any_of(scope.event_names.begin(), scope.event_names.end(), says))
+  if (scope.has_event && std::any_of(scope.event_names.begin(), scope.event_names.end(), says)) {
+    if (scope.event_as.end != 0 && head.text == scope.event_names.front())
+      used(head, scope.event_as);
+    else if (!scope.event.is_none())
+      used_event(head, scope.event);
     return no_more(2) ? event_field(scope, path.names[1], path.span) : poison(path.span);
+  }
   if (scope.visible != nullptr) {
     // The innermost one of that name.
     for (auto visible = scope.visible->rbegin(); visible != scope.visible->rend(); ++visible) {
@@ -470,6 +475,10 @@ ExpressionId Checker::path(const ast::Path& path, const Scope& scope, const Want
         report(Code::MetricReadsOther, path.span, {head.text});
         return poison(path.span);
       }
+      if (visible->by_as)
+        used(head, visible->span);
+      else if (!visible->type.is_none())
+        used_event(head, visible->type);
       return no_more(2) ? binding_field(*visible, path.names[1], path.span) : poison(path.span);
     }
   }

@@ -71,6 +71,7 @@ struct Visible {
   EventTypeId type;
   bool always = true;     // false: some ways here do not have it, so that its fields are optional
   bool poisoned = false;  // its event is not known, which was told already
+  bool by_as = false;     // the campaign gave it the name, at `span`
   SourceSpan span;
 };
 
@@ -83,6 +84,7 @@ struct Scope {
   bool event_poisoned = false;
   EventTypeId event;                     // none: any event
   std::vector<std::string> event_names;  // under which it can be read as well: `c.sentiment`
+  SourceSpan event_as;                   // where the first of these names was given with `as`
   const std::vector<Visible>* visible = nullptr;
   std::string_view campaign;  // that says the content
   SourceSpan said_at;         // where it does
@@ -96,12 +98,22 @@ struct Want {
 
 class Checker {
  public:
-  Checker(const std::vector<ast::File>& files, Language language)
-      : files_(files), language_(language) {}
+  Checker(const std::vector<ast::File>& files, Language language, std::vector<Use>* uses)
+      : files_(files), language_(language), uses_(uses) {}
   Checked run();
 
  private:
   bool within_limits();
+
+  // uses.cpp: told wherever a name is looked up; nothing is kept where nobody asked.
+  void used(const ast::Name& written, SourceSpan named) const {
+    if (uses_ != nullptr) uses_->push_back({written.span, named});
+  }
+  void declared_names() const;
+  void used_event(const ast::Name& written, EventTypeId event) const;
+  void used_field(const ast::Name& written, EventTypeId event, FieldId field) const;
+  void used_attribute(const ast::Name& written, AttributeId attribute) const;
+  void used_value(const ast::Name& written, EnumId enumeration, std::uint32_t value) const;
 
   // names.cpp
   void collect();
@@ -297,6 +309,7 @@ class Checker {
 
   const std::vector<ast::File>& files_;
   Language language_;
+  std::vector<Use>* uses_;  // where asked for
   Program program_;
   std::vector<Diagnostic> diagnostics_;
   // Where K0505 was said, and of what.
@@ -304,6 +317,8 @@ class Checker {
 
   std::vector<Declared> declared_;
   std::map<std::string, std::vector<std::size_t>, std::less<>> by_name_;
+  // Where the values of each enumeration are named; more than once, where two are one type.
+  std::vector<std::vector<std::pair<std::uint32_t, SourceSpan>>> enum_places_;
   const ast::CustomerDecl* customer_ = nullptr;
   const ast::PolicyDecl* policy_ = nullptr;
   std::vector<const ast::EventDecl*> events_;

@@ -30,6 +30,7 @@ std::function<int()> add_docs(CLI::App& app);
 std::function<int()> add_explain(CLI::App& app);
 std::function<int()> add_fmt(CLI::App& app);
 std::function<int()> add_init(CLI::App& app);
+std::function<int()> add_lsp(CLI::App& app);
 std::function<int()> add_run(CLI::App& app);
 std::function<int()> add_serve(CLI::App& app);
 std::function<int()> add_test(CLI::App& app);

@@ -21,6 +21,7 @@ constexpr Command commands[] = {
     {"fmt", "Brings files into the one canonical form, or translates them", add_fmt},
     {"connectors", "Lists the connectors that are built in, with their settings", add_connectors},
     {"connector", "Sends one real message, or checks a program that is a connector", add_connector},
+    {"lsp", "Serves an editor: the language server, over standard input and output", add_lsp},
     {"docs", "Writes the reference pages that are derived from the code", add_docs},
     {"version", "Prints the version", add_version},
 };

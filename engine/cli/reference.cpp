@@ -5,6 +5,7 @@
 
 #include "channel/settings.h"
 #include "check/functions.h"
+#include "cli/textmate.h"
 #include "connectors/list.h"
 #include "lang/keywords.h"
 #include "lessons/lessons.h"
@@ -187,9 +188,13 @@ std::string connectors() {
 }  // namespace
 
 std::vector<Page> reference(const CLI::App& app) {
-  return {{"words.md", words()},          {"diagnostics.md", diagnostics()},
-          {"events.md", events()},        {"functions.md", functions()},
-          {"commands.md", commands(app)}, {"connectors.md", connectors()}};
+  return {{"words.md", words()},
+          {"diagnostics.md", diagnostics()},
+          {"events.md", events()},
+          {"functions.md", functions()},
+          {"commands.md", commands(app)},
+          {"connectors.md", connectors()},
+          {"koi.tmLanguage.json", textmate_grammar()}};
 }
 
 }  // namespace koi::cli

@@ -1,5 +1,6 @@
 // The reference pages that are derived from code: words, diagnostics, events, functions, commands,
-// connectors.
+// connectors; and the
+// grammar by which editors colour files.
 #pragma once
 
 #include <string>

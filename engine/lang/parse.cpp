@@ -67,16 +67,6 @@ bool any_error(const std::vector<Diagnostic>& diagnostics) {
                      [](const Diagnostic& each) { return each.severity == Severity::Error; });
 }
 
-Rule rule_of(std::size_t index) {
-  switch (index) {
-#define KOI_RULE(name) \
-  case Grammar::Rule##name: return Rule::name;
-    KOI_RULES(KOI_RULE)
-#undef KOI_RULE
-    default: return Rule::Other;
-  }
-}
-
 // The depth is that of the rules, which is bounded.
 void add_stretch(antlr4::ParserRuleContext* ctx, std::uint32_t parent, std::uint32_t& token,
                  Outline& outline) {
@@ -154,6 +144,16 @@ Parsed parse(const Source& source, const Lexed& lexed, std::uint32_t source_numb
 }
 
 }  // namespace
+
+Rule rule_of(std::size_t index) {
+  switch (index) {
+#define KOI_RULE(name) \
+  case Grammar::Rule##name: return Rule::name;
+    KOI_RULES(KOI_RULE)
+#undef KOI_RULE
+    default: return Rule::Other;
+  }
+}
 
 Parsed parse(const Source& source, std::uint32_t source_number, Language language) {
   return parse(source, lex(source, source_number, language), source_number, language, nullptr);

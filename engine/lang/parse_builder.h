@@ -9,11 +9,15 @@
 #include "lang/ast.h"
 #include "lang/diagnostics.h"
 #include "lang/lexer.h"
+#include "lang/outline.h"
 #include "lang/parse.h"
 
 namespace koi::lang {
 
 using Grammar = grammar::Koi;
+
+// A rule of the grammar by its number there.
+Rule rule_of(std::size_t index);
 
 // One function for each rule of the grammar. A rule in which the parser met an error is left out
 // by whoever lists it (see `whole`), so every other one has all its parts.

@@ -119,13 +119,14 @@ struct HttpProvider::State {
     if (auto answer = script.aside ? script.aside(asked) : std::nullopt)
       return reply.send(*std::move(answer));
     const std::optional<std::string> key = script.key_of(asked);
+    const net::Answer accepting = key && script.answer ? script.answer(asked) : script.accepted;
     last = std::move(asked);
     net::Answer answer = !key                   ? script.denied
                          : said                 ? *said
                          : act == Act::Refuse   ? script.refused
                          : act == Act::Busy     ? script.busy
                          : act == Act::Nonsense ? script.nonsense
-                                                : script.accepted;
+                                                : accepting;
     if (key && !said && act != Act::Refuse && act != Act::Busy) accepted.push_back(*key);
     if (act == Act::Silent)
       held.push_back(std::move(reply));

@@ -20,6 +20,8 @@ class HttpProvider : public channel::Provider {
     // signature or token, a field that is missing): then the answer is `denied`.
     std::function<std::optional<std::string>(const net::Asked&)> key_of;
     net::Answer accepted{.status = 200};
+    // Instead of `accepted`, where an answer repeats what was asked.
+    std::function<net::Answer(const net::Asked&)> answer;
     net::Answer refused{.status = 400};
     net::Answer busy{.status = 429, .headers = {{"Retry-After", "7"}}};
     net::Answer nonsense{.status = 500, .body = "<html>"};

@@ -6,11 +6,15 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <fstream>
 
 #include "base/html.h"
 #include "channel/connector.h"
+#include "channel/delivery_json.h"
+#include "channel/push_crypt.h"
 #include "net/mail.h"
+#include "smtp/bounce.h"
 #include "smtp/message.h"
 #include "smtp/reply.h"
 
@@ -66,10 +70,29 @@ constexpr std::array settings{
             .help = "Where what cannot be delivered goes back to, such as "
                     "`bounce+{key}@example.com`; else to `from`.",
             .optional = true},
+    Setting{.name = "bounce_secret",
+            .kind = Setting::Kind::Secret,
+            .help = "Marks each message, so that what comes back is believed; 16 bytes or more.",
+            .optional = true},
+    Setting{.name = "bounces",
+            .kind = Setting::Kind::Path,
+            .help = "The Maildir in which what comes back arrives; needs `bounce_secret`.",
+            .optional = true},
+    Setting{.name = "look_every",
+            .kind = Setting::Kind::Duration,
+            .help = "How often `bounces` is looked into.",
+            .otherwise = "30s",
+            .least = 100'000,
+            .most = 3'600'000'000},
+    Setting{.name = "callback_token",
+            .kind = Setting::Kind::Secret,
+            .help = "Lets who knows it post what comes back, as `?token=`; needs `bounce_secret`.",
+            .optional = true},
     Setting{.name = "unsubscribe_url",
             .kind = Setting::Kind::Url,
             .help = "Where a reader leaves by one click (RFC 8058), with `{token}`, `{customer}`, "
-                    "`{channel}`, `{campaign}` or `{key}` in it.",
+                    "`{channel}`, `{campaign}` or `{key}` in it; else Koi's own, where it has a "
+                    "`public_url`.",
             .optional = true},
     Setting{.name = "unsubscribe_secret",
             .kind = Setting::Kind::Secret,
@@ -95,6 +118,7 @@ constexpr std::array settings{
 };
 
 constexpr std::uint32_t connections = 8;
+constexpr std::size_t most_mails = 100, longest_bounce = std::size_t{256} << 10;  // at a look
 
 // `text` with each `{name}` replaced; what is put in is not looked at again.
 using Values = std::vector<std::pair<std::string_view, std::string>>;
@@ -118,10 +142,8 @@ std::string filled(std::string_view text, const Values& values) {
   return out;
 }
 
-// The first half of an HMAC-SHA256, in hexadecimal.
-std::string token_of(const Secret& secret, const Delivery& delivery) {
-  const std::string bytes =
-      HashInput().text("unsubscribe").text(delivery.customer).text(delivery.channel).bytes();
+// The beginning of an HMAC-SHA256, in hexadecimal.
+std::string hmac_of(const Secret& secret, const std::string& bytes, std::size_t count) {
   std::array<unsigned char, 32> mac{};
   unsigned int length = 0;
   const std::string& key = secret.reveal();
@@ -130,8 +152,20 @@ std::string token_of(const Secret& secret, const Delivery& delivery) {
                   &length) &&
              length == mac.size());
   std::string text;
-  for (std::size_t i = 0; i < 16; ++i)
+  for (std::size_t i = 0; i < count; ++i)
     for (const int half : {mac[i] >> 4, mac[i] & 15}) text += "0123456789abcdef"[half];
+  return text;
+}
+
+std::string token_of(const Secret& secret, const Delivery& delivery) {
+  return hmac_of(
+      secret,
+      HashInput().text("unsubscribe").text(delivery.customer).text(delivery.channel).bytes(), 16);
+}
+
+std::string in_small_letters(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
   return text;
 }
 
@@ -157,7 +191,7 @@ class Smtp final : public Connector {
     mail.to = delivery.addresses[0].value;
     if (!is_mail_address(mail.to))
       co_return Refused{Failure::Unreachable, "its address is none that plain SMTP carries"};
-    const std::string key = to_hex(delivery.key);
+    const std::string key = marked(to_hex(delivery.key), mail.to);
     mail.from = filled(text_or("bounce_to", given_.text("from")), {{"{key}", key}});
 
     Letter letter;
@@ -173,18 +207,88 @@ class Smtp final : public Connector {
     letter.unsubscribe = unsubscribe_of(delivery);
     if (letter.unsubscribe.size() > 900)
       co_return Refused{Failure::BadContent, "the address to unsubscribe is longer than 900 bytes"};
-    letter.html = html_of(delivery, letter.unsubscribe);
+    letter.html = with_mark(html_of(delivery, letter.unsubscribe), delivery.opened_mark);
     mail.message = message_of(letter);
     co_return came_of(co_await mailer_.send(std::move(mail)), delivery.attempt);
   }
 
+  asio::awaitable<Received> receive(net::Asked asked) override {
+    if (!given_.has("callback_token")) co_return answered(404, "there is no `callback_token`");
+    const net::Headers query = net::query_of(asked.query);
+    const std::string* const token = net::find(query, "token");
+    if (!token || !is_same_secret(*token, given_.secret("callback_token").reveal()))
+      co_return answered(403, "the token is wrong");
+    Received received = answered(200, "taken\n");
+    take(asked.body, received);
+    co_return received;
+  }
+
+  Duration look_every() const override {
+    return given_.has("bounces") ? given_.duration("look_every") : Duration{};
+  }
+
+  // New mail of the Maildir; what was kept moves to those that are seen
+  // (https://cr.yp.to/proto/maildir.html).
+  asio::awaitable<Received> look() override {
+    namespace fs = std::filesystem;
+    const fs::path folder = given_.text("bounces");
+    std::vector<std::string> names;
+    std::error_code fault;
+    for (fs::directory_iterator each(folder / "new", fault), end; !fault && each != end;
+         each.increment(fault))
+      if (each->is_regular_file(fault)) names.push_back(each->path().filename().string());
+    if (fault) tools_.log(Level::Warning, "smtp: `bounces` cannot be read: " + fault.message());
+    std::sort(names.begin(), names.end());
+    if (names.size() > most_mails) names.resize(most_mails);
+    Received received;
+    for (const std::string& name : names) {
+      std::ifstream file(folder / "new" / name, std::ios::binary);
+      std::string mail(longest_bounce, '\0');
+      file.read(mail.data(), static_cast<std::streamsize>(mail.size()));
+      mail.resize(static_cast<std::size_t>(file.gcount()));
+      take(mail, received);
+    }
+    received.kept = [folder, names] {
+      std::error_code ignored;  // what cannot be moved is told again, and changes nothing
+      for (const std::string& name : names)
+        fs::rename(folder / "new" / name,
+                   folder / "cur" / (name.substr(0, name.find(":2,")) + ":2,S"), ignored);
+    };
+    co_return received;
+  }
+
  private:
+  // The key and, where there is a secret, what proves that it was we who wrote to that person.
+  std::string marked(const std::string& key, const std::string& person) const {
+    if (!given_.has("bounce_secret")) return key;
+    const std::string bytes =
+        HashInput().text("bounce").text(key).text(in_small_letters(person)).bytes();
+    return key + "." + hmac_of(given_.secret("bounce_secret"), bytes, 8);
+  }
+
+  // What a mail that came back tells, where it is about one of ours.
+  void take(std::string_view mail, Received& into) const {
+    for (const Bounce& bounce : bounces_in(mail)) {
+      const std::string hex = bounce.mark.substr(0, bounce.mark.find('.'));
+      const auto key = key_from_hex(hex);
+      if (!key || !is_same_secret(bounce.mark, marked(hex, bounce.person))) continue;
+      const std::string id = "mail:" + hex;
+      if (bounce.what == Bounce::What::Complaint)
+        into.events.push_back(
+            {id + ":complained", "unsubscribed", tools_.now(), bounce.person, {}});
+      if (bounce.what != Bounce::What::Failed) continue;
+      into.events.push_back(
+          {id + ":bounced", "bounced", tools_.now(), bounce.person, {{"status", bounce.status}}});
+      into.reports.push_back({*key, Failure::Unreachable});
+    }
+  }
+
   std::string text_or(std::string_view name, const std::string& otherwise) const {
     return given_.has(name) ? given_.text(name) : otherwise;
   }
 
   std::string unsubscribe_of(const Delivery& delivery) const {
-    if (!given_.has("unsubscribe_url")) return {};
+    if (!given_.has("unsubscribe_url")) return delivery.unsubscribe;
     Values values{{"{customer}", net::percent_encoded(delivery.customer)},
                   {"{channel}", net::percent_encoded(delivery.channel)},
                   {"{campaign}", net::percent_encoded(delivery.campaign)},
@@ -200,6 +304,15 @@ class Smtp final : public Connector {
                           {"{body}", escaped_html(delivery.body)},
                           {"{link}", escaped_html(delivery.link)},
                           {"{unsubscribe}", escaped_html(unsubscribe)}});
+  }
+
+  // The picture that says that the page was looked at stands at its end.
+  static std::string with_mark(std::string html, const std::string& mark) {
+    if (mark.empty()) return html;
+    const std::string picture =
+        "<img src=\"" + escaped_html(mark) + "\" width=\"1\" height=\"1\" alt=\"\">";
+    const std::size_t end = html.rfind("</body>");
+    return html.insert(end == std::string::npos ? html.size() : end, picture);
   }
 
   Tools tools_;
@@ -244,7 +357,7 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
   for (const std::string_view name : {"from", "reply_to", "bounce_to"}) {
     if (!given.has(name)) continue;
     const std::string address = name == "bounce_to"
-                                    ? filled(given.text(name), {{"{key}", std::string(32, '0')}})
+                                    ? filled(given.text(name), {{"{key}", std::string(49, '0')}})
                                     : given.text(name);
     if (!is_mail_address(address))
       say("`" + std::string(name) +
@@ -253,6 +366,12 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
   for (const std::string_view name : {"host", "hello"})
     if (given.has(name) && !is_host(given.text(name)))
       say("`" + std::string(name) + "` must be a name such as mail.example.com, or an address");
+  for (const std::string_view name : {"bounces", "callback_token"})
+    if (given.has(name) && !given.has("bounce_secret"))
+      say("`" + std::string(name) +
+          "` needs `bounce_secret`: without it anybody could write that somebody has bounced");
+  if (given.has("bounce_secret") && given.secret("bounce_secret").reveal().size() < 16)
+    say("`bounce_secret` must have 16 bytes or more; `openssl rand -hex 32` makes such");
   if (given.has("user") != given.has("password"))
     say("`user` and `password` belong together; give both or none");
   if (given.text("security") == "none" && given.has("user") && !is_here(given.text("host")))
@@ -306,7 +425,7 @@ const ConnectorType& smtp() {
       .name = "smtp",
       .summary = "Sends each delivery as an e-mail through a submission server.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Neither, .at_once = connections},
+      .capabilities = {.repeat = Repeat::Neither, .at_once = connections, .receives = true},
       .open = open};
   return type;
 }

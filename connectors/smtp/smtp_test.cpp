@@ -4,9 +4,14 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <thread>
 
+#include "base/scratch.h"
 #include "channel/connector.h"
+#include "smtp/bounce.h"
 #include "smtp/message.h"
 #include "smtp/pretend_server.h"
 #include "smtp/reply.h"
@@ -320,6 +325,186 @@ TEST(SmtpPage, IsMadeOfTheTextAlone) {
       "<body>\n<p>one<br>\ntwo</p>\n<p>three &amp; &lt;b&gt;</p>\n"
       "<p><a href=\"https://x.example/?a&amp;b&quot;\">https://x.example/?a&amp;b&quot;</a></p>\n"
       "</body>\n</html>\n");
+}
+
+// --- What comes back
+
+// As Postfix writes them (RFC 3464), `id` being the Message-ID of what came back.
+std::string postfix_bounce(const std::string& id, const std::string& action = "failed") {
+  return "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example (Mail Delivery System)\r\n"
+         "Subject: Undelivered Mail Returned to Sender\r\nTo: news@shop.example\r\n"
+         "MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status;\r\n"
+         "\tboundary=\"9B095B5ADSN.1/mx.example\"\r\n\r\nThis is a MIME-encapsulated "
+         "message.\r\n\r\n"
+         "--9B095B5ADSN.1/mx.example\r\nContent-Description: Notification\r\n"
+         "Content-Type: text/plain; charset=us-ascii\r\n\r\nI'm sorry\r\n\r\n"
+         "--9B095B5ADSN.1/mx.example\r\nContent-Description: Delivery report\r\n"
+         "Content-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n"
+         "Arrival-Date: Mon,  2 Mar 2026 10:30:01 +0000 (UTC)\r\n\r\n"
+         "Final-Recipient: rfc822; ann.real@elsewhere.example\r\n"
+         "Original-Recipient: rfc822;ann@example.com\r\nAction: " +
+         action +
+         "\r\n"
+         "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1\r\n    User unknown\r\n\r\n"
+         "--9B095B5ADSN.1/mx.example\r\nContent-Type: text/rfc822-headers\r\n\r\n"
+         "From: news@shop.example\r\nTo: ann@example.com\r\nMessage-ID: <" +
+         id + "@shop.example>\r\n\r\n--9B095B5ADSN.1/mx.example--\r\n";
+}
+
+// The example of RFC 5965 (B.2), with ours inside, and line feeds alone as mailboxes keep them.
+std::string complaint(const std::string& id, const std::string& type = "abuse") {
+  return "From: <abusedesk@example.com>\nSubject: FW: Earn money\nTo: <abuse@example.net>\n"
+         "MIME-Version: 1.0\nContent-Type: multipart/report; report-type=feedback-report;\n"
+         "     boundary=\"part1_13d.2e68ed54_boundary\"\n\n"
+         "--part1_13d.2e68ed54_boundary\nContent-Type: text/plain; charset=\"US-ASCII\"\n\n"
+         "This is an email abuse report.\n--part1_13d.2e68ed54_boundary\n"
+         "Content-Type: message/feedback-report\n\nFeedback-Type: " +
+         type +
+         "\n"
+         "User-Agent: SomeGenerator/1.0\nVersion: 1\nOriginal-Mail-From: <news@shop.example>\n"
+         "Original-Rcpt-To: <ann@example.com>\n\n--part1_13d.2e68ed54_boundary\n"
+         "Content-Type: message/rfc822\n\nFrom: <news@shop.example>\nMessage-ID: <" +
+         id +
+         "@shop.example>\nTo: Ann <Ann@Example.com>\n\nSpam\n--part1_13d.2e68ed54_boundary--\n";
+}
+
+TEST(Bounces, AreReadAsServersWriteThem) {
+  const auto bounces = bounces_in(postfix_bounce("abc.def"));
+  ASSERT_EQ(bounces.size(), 1u);
+  EXPECT_EQ(bounces[0].what, Bounce::What::Failed);
+  EXPECT_EQ(bounces[0].person, "ann@example.com");
+  EXPECT_EQ(bounces[0].status, "5.1.1");
+  EXPECT_EQ(bounces[0].mark, "abc.def");
+  const auto complaints = bounces_in(complaint("abc"));
+  ASSERT_EQ(complaints.size(), 1u);
+  EXPECT_EQ(complaints[0].what, Bounce::What::Complaint);
+  EXPECT_EQ(complaints[0].person, "Ann@Example.com");
+  EXPECT_EQ(complaints[0].mark, "abc");
+}
+
+TEST(Bounces, OtherMailIsNone) {
+  for (const std::string& mail :
+       {std::string(), std::string("\n"), std::string("From: ann@example.com\n\nHello"),
+        postfix_bounce("a", "delayed"), complaint("a", "not-spam"),
+        std::string("Content-Type: multipart/mixed; boundary=\n\n--\n--\n")})
+    EXPECT_TRUE(bounces_in(mail).empty()) << mail.substr(0, 60);
+  // Cut anywhere, it ends, and never makes more of it than there is.
+  const std::string whole = postfix_bounce("a");
+  for (std::size_t size = 0; size < whole.size(); ++size)
+    EXPECT_LE(bounces_in(whole.substr(0, size)).size(), 1u);
+  std::string deep = "x";
+  for (int i = 0; i < 50; ++i)
+    deep = "Content-Type: multipart/x; boundary=b\n\n--b\n" + deep + "\n--b--\n";
+  EXPECT_TRUE(bounces_in(deep).empty());
+}
+
+class SmtpBounceTest : public SmtpTest {
+ protected:
+  SmtpBounceTest() {
+    setenv("KOI_TEST_BOUNCE_SECRET", "bounce-secret-of-the-test", 1);
+    setenv("KOI_TEST_BOUNCE_TOKEN", "bounce-token", 1);
+  }
+  Given given() {
+    Given given = server.settings();
+    given["bounce_secret"] = "env:KOI_TEST_BOUNCE_SECRET";
+    given["callback_token"] = "env:KOI_TEST_BOUNCE_TOKEN";
+    return given;
+  }
+  Received wait_for(asio::awaitable<Received> work) {
+    Received received;
+    asio::co_spawn(context, std::move(work), [&](std::exception_ptr, Received got) {
+      received = std::move(got);
+      context.stop();
+    });
+    context.restart();
+    context.run_for(std::chrono::seconds(10));
+    return received;
+  }
+  Received post(Connector& connector, std::string mail, std::string query = "token=bounce-token") {
+    net::Asked asked{.method = "POST", .path = "/", .query = std::move(query), .headers = {}};
+    asked.body = std::move(mail);
+    return wait_for(connector.receive(std::move(asked)));
+  }
+  // What stands before the @ in the Message-ID of the mail that the server took.
+  std::string mark_of_taken() {
+    const std::string mail = server.taken().back().message;
+    const std::size_t at = mail.find("Message-ID: <") + 13;
+    return mail.substr(at, mail.find('@', at) - at);
+  }
+};
+
+TEST_F(SmtpBounceTest, WhatComesBackToWhomWeWroteIsBelieved) {
+  auto connector = open(given());
+  ASSERT_TRUE(connector);
+  ASSERT_EQ(to_string(deliver(**connector, greeting())), "done");
+  const std::string mark = mark_of_taken();
+  EXPECT_EQ(mark.size(), 49u);
+  const Received bounced = post(**connector, postfix_bounce(mark));
+  EXPECT_EQ(bounced.answer.status, 200);
+  ASSERT_EQ(bounced.events.size(), 1u);
+  EXPECT_EQ(bounced.events[0].type, "bounced");
+  EXPECT_EQ(bounced.events[0].person, "ann@example.com");
+  ASSERT_EQ(bounced.reports.size(), 1u);
+  EXPECT_EQ(bounced.reports[0].key, (Hash128{0xab, 0xcd}));
+  const Received complained = post(**connector, complaint(mark));
+  ASSERT_EQ(complained.events.size(), 1u);
+  EXPECT_EQ(complained.events[0].type, "unsubscribed");
+
+  // Who knows the key of his own mail cannot speak of others.
+  for (const std::string& wrong :
+       {mark.substr(0, 32), mark.substr(0, 48) + (mark[48] == '0' ? "1" : "0"), std::string("x")})
+    EXPECT_TRUE(post(**connector, postfix_bounce(wrong)).events.empty());
+  std::string of_another = postfix_bounce(mark);
+  while (of_another.find("ann@example.com") != std::string::npos)
+    of_another.replace(of_another.find("ann@example.com"), 3, "bob");
+  EXPECT_TRUE(post(**connector, of_another).events.empty());
+  EXPECT_EQ(post(**connector, postfix_bounce(mark), "token=x").answer.status, 403);
+}
+
+TEST_F(SmtpBounceTest, AMailboxIsReadAndWhatIsKeptIsSeen) {
+  const Scratch folder;
+  for (const char* const name : {"new", "cur", "tmp"})
+    std::filesystem::create_directory(folder / name);
+  Given with = given();
+  with["bounces"] = folder.path().string();
+  with["look_every"] = "5s";
+  auto connector = open(with);
+  ASSERT_TRUE(connector);
+  EXPECT_EQ((*connector)->look_every(), seconds(5));
+  ASSERT_EQ(to_string(deliver(**connector, greeting())), "done");
+  std::ofstream(folder / "new/1.host") << postfix_bounce(mark_of_taken());
+  std::ofstream(folder / "new/2.host") << "Subject: hello\n\nHow are you?\n";
+  for (int times = 0; times < 2; ++times) {  // until it is kept it is told again
+    const Received told = wait_for((*connector)->look());
+    ASSERT_EQ(told.events.size(), 1u);
+    if (times == 1) told.kept();
+  }
+  EXPECT_TRUE(wait_for((*connector)->look()).events.empty());
+  EXPECT_TRUE(std::filesystem::exists(folder / "cur/1.host:2,S"));
+  EXPECT_TRUE(std::filesystem::is_empty(folder / "new"));
+}
+
+TEST_F(SmtpBounceTest, WithoutTheSecretNothingThatComesBackIsTaken) {
+  Given with = server.settings();
+  with["callback_token"] = "env:KOI_TEST_BOUNCE_TOKEN";
+  const auto opened = open(with);
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().what, HasSubstr("needs `bounce_secret`"));
+}
+
+TEST_F(SmtpTest, AddressesOfThisDeploymentStandInTheMessage) {
+  Given given = server.settings();
+  given.erase("unsubscribe_url");
+  given.erase("unsubscribe_secret");
+  auto connector = open(given);
+  ASSERT_TRUE(connector) << connector.error().what;
+  Delivery delivery = greeting();
+  delivery.opened_mark = "https://m.example.com/o/TOKEN";
+  delivery.unsubscribe = "https://m.example.com/u/TOKEN";
+  ASSERT_EQ(to_string(deliver(**connector, delivery)), "done");
+  const std::string mail = server.taken().back().message;
+  EXPECT_THAT(mail, HasSubstr("List-Unsubscribe: \r\n <https://m.example.com/u/TOKEN>"));
+  EXPECT_THAT(mail, HasSubstr("List-Unsubscribe-Post: List-Unsubscribe=One-Click"));
 }
 
 }  // namespace

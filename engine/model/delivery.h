@@ -35,8 +35,11 @@ struct Delivery {
   std::string channel;             // as the program names it
   std::string campaign;
   std::string content;
-  std::string title, body, link;             // as he will read them; empty where there is none
-  std::optional<Payout> payout;              // paid to whom the addresses name; most have none
+  std::string title, body, link;  // as he will read them; empty where there is none
+  std::optional<Payout> payout;   // paid to whom the addresses name; most have none
+  // Addresses of this deployment, put in on the way out where it has a public one; empty: none.
+  std::string opened_mark;  // a picture: fetching it says that the message was looked at
+  std::string unsubscribe;  // where the person leaves, by one POST (RFC 8058) or a page
   Timestamp not_before = Timestamp::ever();  // never handed over earlier
   Timestamp not_after = Timestamp::never();  // handed over later it is worth nothing
   std::uint32_t attempt = 1;                 // 1 at the first

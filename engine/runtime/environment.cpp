@@ -76,6 +76,23 @@ void take_http(Environment& environment, const Json& given, Wrongs& wrong) {
   }
 }
 
+void take_public_url(Environment& environment, const Json& given, Wrongs& wrong) {
+  std::string url = given.is_string() ? given.get<std::string>() : std::string();
+  while (url.ends_with('/')) url.pop_back();
+  const std::size_t scheme = url.starts_with("https://")  ? 8
+                             : url.starts_with("http://") ? 7
+                                                          : std::string::npos;
+  const bool is_plain = std::all_of(url.begin(), url.end(), [](char c) {
+    return c > 0x20 && c < 0x7f && std::string_view("?#\"<>").find(c) == std::string_view::npos;
+  });
+  if (scheme == std::string::npos || url.size() <= scheme || url[scheme] == '/' || !is_plain ||
+      url.size() > 200)
+    return wrong(
+        "`public_url` must be the address at which people reach this server, such as "
+        "https://m.example.com");
+  environment.public_url = std::move(url);
+}
+
 }  // namespace
 
 Result<Environment> parse_environment(std::string_view text, std::string file) {
@@ -115,8 +132,10 @@ Result<Environment> parse_environment(std::string_view text, std::string file) {
       wrong(R"(`channels` must be an object: {"sms": {"connector": "console"}})");
     } else if (name == "http") {
       take_http(environment, value, wrong);
+    } else if (name == "public_url") {
+      take_public_url(environment, value, wrong);
     } else {
-      wrong(in_marks(name) + " is not known here; there are channels and http");
+      wrong(in_marks(name) + " is not known here; there are channels, http and public_url");
     }
   }
   if (!wrong.text.empty()) return Error{"environment", wrong.text};

@@ -24,6 +24,9 @@ struct Environment {
   std::string file;  // its name, for messages; empty without one
   std::map<std::string, Channel> channels;
   net::ClientSettings http;  // proxy and authorities
+  // Where people reach this deployment, https://host[/path] without a slash at its end; empty: they
+  // do not, and links in messages stay as they are.
+  std::string public_url;
 };
 
 // Errors name the file, the place and the remedy. A path that cannot be read is error "unreadable".

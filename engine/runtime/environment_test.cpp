@@ -137,5 +137,17 @@ TEST(Environment, AFileThatCannotBeReadIsNamed) {
   EXPECT_THAT(read.error().what, HasSubstr("/no/such/file.json: cannot be read"));
 }
 
+TEST(Environment, ThePublicAddressIsAnAddressOfTheWeb) {
+  const auto read = [](const std::string& value) {
+    const auto environment = parse_environment(R"({"public_url":)" + value + "}", "env.json");
+    return environment ? environment->public_url : "none";
+  };
+  EXPECT_EQ(read(R"("https://m.example.com/k/")"), "https://m.example.com/k");
+  EXPECT_EQ(read(R"("http://127.0.0.1:8700")"), "http://127.0.0.1:8700");
+  for (const char* const wrong : {R"("")", "7", R"("m.example.com")", R"("https:///x")",
+                                  R"("https://m.example.com/?a")", R"("https://m example.com")"})
+    EXPECT_EQ(read(wrong), "none") << wrong;
+}
+
 }  // namespace
 }  // namespace koi::runtime

@@ -77,10 +77,11 @@ bool is_lines(const net::Asked& asked) {
 Api::Api(Shown shown, std::string token)
     : shown_(std::move(shown)), token_(std::move(token)), began_(shown_.clock.now()) {}
 
-void Api::begin(Engine& engine, Reception& reception, Callbacks& callbacks) {
+void Api::begin(Engine& engine, Reception& reception, Callbacks& callbacks, Touches* touches) {
   engine_ = &engine;
   reception_ = &reception;
   callbacks_ = &callbacks;
+  touches_ = touches;
   why_not_ready_.clear();
 }
 
@@ -122,6 +123,7 @@ void Api::handle(net::Asked asked, net::Reply reply) {
     const std::string channel = asked.path.substr(v1_callbacks.size());
     return callbacks_->take(channel, std::move(asked), std::move(reply));
   }
+  if (touches_ && Touches::is_of(asked)) return touches_->take(std::move(asked), std::move(reply));
   if (!is_allowed(asked))
     return reply.send(token_.empty()
                           ? refused(403, "origin", "requests from pages of other sites are refused")
@@ -177,7 +179,8 @@ std::string Api::campaigns() const {
   return campaigns_json(shown_.plan, shown_.rules, engine_->deliveries().figures());
 }
 std::string Api::metrics() const {
-  return metrics_text(shown_, *engine_, *reception_, *callbacks_, shown_.clock.now() - began_);
+  return metrics_text(shown_, *engine_, *reception_, *callbacks_, touches_,
+                      shown_.clock.now() - began_);
 }
 std::string Api::page() const { return status_page(shown_, *engine_, shown_.clock.now() - began_); }
 

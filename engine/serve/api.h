@@ -8,18 +8,20 @@
 #include "serve/engine.h"
 #include "serve/figures.h"
 #include "serve/reception.h"
+#include "serve/touches.h"
 
 namespace koi::serve {
 
 // On the thread that runs the io_context, as its handler; what it is given must outlive it.
 class Api {
  public:
-  // Requests want `Authorization: Bearer TOKEN`, but for /healthz and /readyz, and for callbacks,
-  // which their connectors verify; an empty token: none.
+  // Requests want `Authorization: Bearer TOKEN`, but for /healthz and /readyz, for callbacks,
+  // which their connectors verify, and for the links of messages; an empty token: none.
   Api(Shown shown, std::string token);
 
-  // Until then everything but /healthz is answered with 503.
-  void begin(Engine& engine, Reception& reception, Callbacks& callbacks);
+  // `touches` is null where this deployment has no public address. Until then everything but
+  // /healthz is answered with 503.
+  void begin(Engine& engine, Reception& reception, Callbacks& callbacks, Touches* touches);
   // From here on again, with the reason.
   void end(std::string why);
 
@@ -39,6 +41,7 @@ class Api {
   Engine* engine_ = nullptr;
   Reception* reception_ = nullptr;
   Callbacks* callbacks_ = nullptr;
+  Touches* touches_ = nullptr;  // null: this deployment has no public address
   std::string why_not_ready_ = "the server is starting";
 };
 

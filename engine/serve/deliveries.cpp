@@ -11,7 +11,7 @@ namespace koi::serve {
 
 namespace {
 
-constexpr std::uint8_t frozen_version = 1;
+constexpr std::uint8_t frozen_version = 2;  // 1 had no payouts and no sent messages
 constexpr std::size_t most_untold =
     200'000;  // lines of a group, while the timeline cannot be written
 
@@ -30,9 +30,14 @@ void write(ByteWriter& out, const Delivery& delivery) {
     out.text(*text);
   out.time(delivery.not_before);
   out.time(delivery.not_after);
+  out.boolean(delivery.payout.has_value());
+  if (!delivery.payout) return;
+  out.signed_(delivery.payout->amount);
+  out.text(delivery.payout->currency);
+  out.text(delivery.payout->remark);
 }
 
-Delivery read_delivery(ByteReader& in) {
+Delivery read_delivery(ByteReader& in, std::uint8_t version) {
   Delivery delivery;
   delivery.key = in.hash();
   delivery.customer = in.text();
@@ -45,6 +50,11 @@ Delivery read_delivery(ByteReader& in) {
     *text = in.text();
   delivery.not_before = in.time();
   delivery.not_after = in.time();
+  if (version < 2 || !in.boolean()) return delivery;
+  Payout& payout = delivery.payout.emplace();
+  payout.amount = in.signed_();
+  payout.currency = in.text();
+  payout.remark = in.text();
   return delivery;
 }
 
@@ -78,6 +88,26 @@ void write(ByteWriter& out, const std::vector<store::TimelineEntry>& entries) {
   }
 }
 
+void write(ByteWriter& out, const std::vector<store::SentMessage>& messages) {
+  for (const store::SentMessage& message : messages) {
+    out.time(message.time);
+    out.hash(message.key);
+    for (const std::string* text :
+         {&message.customer, &message.channel, &message.campaign, &message.content, &message.link})
+      out.text(*text);
+  }
+}
+
+store::SentMessage read_sent(ByteReader& in) {
+  store::SentMessage message;
+  message.time = in.time();
+  message.key = in.hash();
+  for (std::string* text :
+       {&message.customer, &message.channel, &message.campaign, &message.content, &message.link})
+    *text = in.text();
+  return message;
+}
+
 // --- Lines --------------------------------------------------------------------------------------
 
 // What became of a delivery, as a line beside the decisions.
@@ -101,8 +131,8 @@ std::string line_of(const runtime::Send& send, const Receipt& receipt, const Zon
 
 }  // namespace
 
-Deliveries::Deliveries(const plan::Plan& plan, store::Groups groups)
-    : plan_(plan), groups_(groups) {
+Deliveries::Deliveries(const plan::Plan& plan, store::Groups groups, bool keeps_sent)
+    : plan_(plan), groups_(groups), keeps_sent_(keeps_sent) {
   for (store::Group group = 0; group < groups.count; ++group) {
     of_group_.push_back(std::unique_ptr<Group>(new Group{.mutex = {},
                                                          .open = {},
@@ -110,6 +140,8 @@ Deliveries::Deliveries(const plan::Plan& plan, store::Groups groups)
                                                          .of_campaign = {},
                                                          .untold = {},
                                                          .at_hand = {},
+                                                         .unsaved = {},
+                                                         .being_saved = {},
                                                          .lines = runtime::EffectLines(plan),
                                                          .line = {}}));
     find_figures(*of_group_.back());
@@ -123,6 +155,7 @@ void Deliveries::find_figures(Group& group) const {
 }
 
 void Deliveries::hand_over_to(HandOver hand_over) { hand_over_ = std::move(hand_over); }
+void Deliveries::dress_with(Dress dress) { dress_ = std::move(dress); }
 void Deliveries::submit_with(Submit submit) { submit_ = std::move(submit); }
 
 bool Deliveries::has_channel(const Delivery& delivery) const {
@@ -151,6 +184,10 @@ void Deliveries::begin(Group& group, const durable::Deed& deed, std::vector<runt
   delivery.not_after = effect.not_after;
   if (!group.open.try_emplace(effect.key, OpenDelivery{send, false, deed.wanted}).second) return;
   ++open_;
+  if (keeps_sent_ && group.unsaved.size() < most_untold)
+    group.unsaved.push_back({effect.time, effect.key, delivery.customer, delivery.channel,
+                             delivery.campaign, delivery.content, delivery.link});
+  if (dress_) dress_(delivery, effect.time);
   sends.push_back(std::move(send));
 }
 
@@ -240,6 +277,9 @@ std::string Deliveries::freeze(store::Group number) {
   out.unsigned_(group.at_hand.size() + group.untold.size());
   write(out, group.at_hand);
   write(out, group.untold);
+  out.unsigned_(group.being_saved.size() + group.unsaved.size());
+  write(out, group.being_saved);
+  write(out, group.unsaved);
   return out.take();
 }
 
@@ -251,7 +291,7 @@ Result<void> Deliveries::thaw(store::Group number, std::string_view frozen) {
   const std::uint8_t version = in.byte();
   for (std::size_t left = in.count(30); left > 0; --left) {
     OpenDelivery open;
-    open.send.delivery = read_delivery(in);
+    open.send.delivery = read_delivery(in, version);
     open.send.decided = in.time();
     open.send.position = in.unsigned_();
     open.attempted = in.boolean();
@@ -272,8 +312,10 @@ Result<void> Deliveries::thaw(store::Group number, std::string_view frozen) {
     entry.line = in.text();
     group.untold.push_back(std::move(entry));
   }
+  for (std::size_t left = version < 2 ? 0 : in.count(20); left > 0; --left)
+    group.unsaved.push_back(read_sent(in));
   find_figures(group);
-  if (version == frozen_version && in.ok() && in.at_end()) return {};
+  if (version >= 1 && version <= frozen_version && in.ok() && in.at_end()) return {};
   return Error{"corrupt", "what group " + std::to_string(number) +
                               "'s checkpoint keeps of its deliveries is damaged; restore the data "
                               "directory from a backup"};
@@ -309,6 +351,9 @@ Result<std::vector<runtime::OpenDeliveries::Open>> Deliveries::take_open() {
     const auto begin = static_cast<std::ptrdiff_t>(all.size());
     for (const auto& [key, open] : group->open)
       if (has_channel(open.send.delivery)) all.push_back({open.send, open.attempted});
+    if (dress_)
+      for (auto each = all.begin() + begin; each != all.end(); ++each)
+        dress_(each->send.delivery, each->send.decided);
     std::stable_sort(all.begin() + begin, all.end(), [](const Open& a, const Open& b) {
       return a.send.position < b.send.position;
     });
@@ -350,6 +395,30 @@ Result<void> Deliveries::tell(store::Timeline& timeline) {
     group->at_hand.clear();
   }
   return {};
+}
+
+Result<void> Deliveries::save(store::Sent& sent) {
+  for (const auto& group : of_group_) {
+    {
+      const std::lock_guard lock(group->mutex);
+      if (group->being_saved.empty()) group->being_saved.swap(group->unsaved);
+    }
+    // As in tell(): nobody else changes what is being saved.
+    KOI_TRY(sent.add(group->being_saved));
+    const std::lock_guard lock(group->mutex);
+    group->being_saved.clear();
+  }
+  return {};
+}
+
+std::optional<store::SentMessage> Deliveries::unsaved(store::SentName name) const {
+  for (const auto& group : of_group_) {
+    const std::lock_guard lock(group->mutex);
+    for (const auto* const list : {&group->unsaved, &group->being_saved})
+      for (const store::SentMessage& message : *list)
+        if (message.name() == name) return message;
+  }
+  return std::nullopt;
 }
 
 }  // namespace koi::serve

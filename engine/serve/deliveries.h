@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "runtime/outbox.h"
 #include "runtime/summary.h"
 #include "store/groups.h"
+#include "store/sent.h"
 #include "store/timeline.h"
 
 namespace koi::serve {
@@ -28,8 +30,8 @@ namespace koi::serve {
 // Thread-safe.
 class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
  public:
-  // The plan must outlive it.
-  Deliveries(const plan::Plan& plan, store::Groups groups);
+  // The plan must outlive it. `keeps_sent`: what is sent is kept for links that lead back to it.
+  Deliveries(const plan::Plan& plan, store::Groups groups, bool keeps_sent = false);
 
   // --- Where things go. Set before the writers start; what is decided before that, in a recovery,
   // is given out by take_open().
@@ -37,6 +39,10 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   // New deliveries, on the thread of their group.
   using HandOver = std::function<void(std::vector<runtime::Send>)>;
   void hand_over_to(HandOver hand_over);
+  // What is put into deliveries on their way out; `decided` is when. Only addresses of ours: what
+  // was decided stays as it is.
+  using Dress = std::function<void(Delivery& delivery, Timestamp decided)>;
+  void dress_with(Dress dress);
   // Makes an input durable, as Writers::submit does, past any queue.
   using Submit =
       std::function<Result<void>(durable::Given, std::function<void(Result<void>)> done)>;
@@ -69,6 +75,10 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   // Writes what happened since the last call into the timeline. After an error the next call tries
   // the same again; a checkpoint until then keeps it. One call at a time.
   Result<void> tell(store::Timeline& timeline);
+  // Writes what was sent since the last call, as tell() does; another thread may tell meanwhile.
+  Result<void> save(store::Sent& sent);
+  // A message that save() has not written yet.
+  std::optional<store::SentMessage> unsaved(store::SentName name) const;
   // Lines that the timeline will never have, because it could not be written for too long.
   std::uint64_t lost_lines() const { return lost_lines_; }
 
@@ -85,6 +95,8 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
     std::vector<runtime::CampaignFigures*> of_campaign;  // into `figures`
     // Lines for the timeline: those to come, and those that tell() has at hand.
     std::vector<store::TimelineEntry> untold, at_hand;
+    // The same of messages for save().
+    std::vector<store::SentMessage> unsaved, being_saved;
     runtime::EffectLines lines;
     std::string line;
   };
@@ -95,8 +107,10 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
 
   const plan::Plan& plan_;
   store::Groups groups_;
+  const bool keeps_sent_;
   std::vector<std::unique_ptr<Group>> of_group_;
   HandOver hand_over_;
+  Dress dress_;
   Submit submit_;
   std::atomic<std::size_t> open_ = 0;
   std::atomic<std::uint64_t> lost_lines_ = 0;

@@ -8,7 +8,7 @@ namespace koi::serve {
 Engine::Engine(Ground ground, Settings settings)
     : ground_(std::move(ground)),
       settings_(settings),
-      deliveries_(ground_.plan, ground_.groups),
+      deliveries_(ground_.plan, ground_.groups, settings.keeps_sent),
       links_(ground_.identifiers) {}
 
 Result<std::unique_ptr<Engine>> Engine::open(Ground ground, Settings settings) {

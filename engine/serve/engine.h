@@ -25,6 +25,7 @@ namespace koi::serve {
 struct Settings {
   durable::Settings writers;
   runtime::OutboxSettings outbox;
+  bool keeps_sent = false;  // as Deliveries
 };
 
 // What a engine stands on. All that is referred to must outlive it.
@@ -35,10 +36,10 @@ struct Ground {
   store::Store& store;
   store::Groups groups;
   store::Identifiers& identifiers;
-  const runtime::Clock& clock;       // read on several threads
-  asio::any_io_executor executor;    // of the one thread on which the outbox and connectors run
-  std::vector<runtime::Lane> lanes;  // one for each channel of the plan
-  runtime::Outbox::Say say;          // the outbox's words
+  const runtime::Clock& clock;           // read on several threads
+  asio::any_io_executor executor;        // of the one thread on which the outbox and connectors run
+  std::vector<runtime::Lane> lanes;      // one for each channel of the plan
+  runtime::Outbox::Say say;              // the outbox's words
   durable::CrashWatch* watch = nullptr;  // none: what crashes does so again
 };
 

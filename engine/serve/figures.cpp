@@ -110,7 +110,7 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
 }
 
 std::string metrics_text(const Shown& shown, Engine& engine, const Reception& reception,
-                         const Callbacks& callbacks, Duration up) {
+                         const Callbacks& callbacks, const Touches* touches, Duration up) {
   Exposition out;
   out.family("koi_build_info", "gauge", "The version that runs, and the rules.");
   out.value(1, label("version", shown.version) + "," + label("rules", shown.rules));
@@ -174,6 +174,17 @@ std::string metrics_text(const Shown& shown, Engine& engine, const Reception& re
   out.family("koi_callback_reports_total", "counter", "Reports on deliveries by result.");
   out.value(told.reports, label("result", "ended"));
   out.value(told.unknown_reports, label("result", "unknown"));
+  if (touches) {
+    const Touches::Figures& seen = touches->figures();
+    out.family("koi_touches_total", "counter",
+               "Visits to the addresses in messages, by what came of them.");
+    for (const auto& [kind, count] :
+         {std::pair("clicked", seen.clicks), std::pair("opened", seen.opens),
+          std::pair("unsubscribed", seen.unsubscribes), std::pair("preview", seen.previews),
+          std::pair("scanner", seen.scanners), std::pair("unknown", seen.unknown),
+          std::pair("lost", seen.lost)})
+      out.value(count, label("result", kind));
+  }
   out.family("koi_circuit_opened_total", "counter", "Times that a channel was given a rest.");
   for (const auto& [channel, counts] : channels)
     out.value(counts.circuit_opened, label("channel", channel));

@@ -11,6 +11,7 @@
 #include "serve/callbacks.h"
 #include "serve/engine.h"
 #include "serve/reception.h"
+#include "serve/touches.h"
 #include "store/directory.h"
 #include "store/timeline.h"
 
@@ -32,7 +33,7 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
 // Prometheus' text format, version 0.0.4
 // (https://prometheus.io/docs/instrumenting/exposition_formats/).
 std::string metrics_text(const Shown& shown, Engine& engine, const Reception& reception,
-                         const Callbacks& callbacks, Duration up);
+                         const Callbacks& callbacks, const Touches* touches, Duration up);
 
 // A page without scripts that draws itself anew every few seconds.
 std::string status_page(const Shown& shown, Engine& engine, Duration up);

@@ -36,15 +36,17 @@ void Reception::take(std::string body, bool is_lines, const Door::Answer& answer
     return answer(Error{"busy",
                         "more messages wait to be delivered than can be kept; the channels "
                         "are slow or down; send this again later"});
-  if (!enqueue({std::move(body), is_lines, answer, {}}))
+  if (!enqueue({std::move(body), is_lines, answer, {}, {}}))
     answer(Error{"stopping", "this server is stopping and takes nothing more"});
 }
 
 void Reception::customer_of(std::string subject,
                             const std::function<void(Result<std::string>)>& answer) {
-  if (!enqueue({std::move(subject), false, {}, answer}))
+  if (!enqueue({std::move(subject), false, {}, answer, {}}))
     answer(Error{"stopping", "this server is stopping and shows nothing more"});
 }
+
+void Reception::later(std::function<void()> work) { enqueue({{}, false, {}, {}, std::move(work)}); }
 
 void Reception::run() {
   std::unique_lock lock(mutex_);
@@ -54,7 +56,9 @@ void Reception::run() {
     const Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    if (job.found)
+    if (job.work)
+      job.work();
+    else if (job.found)
       job.found(engine_.door().customer_of(job.text));
     else
       engine_.door().take(job.text, job.is_lines, job.answer);

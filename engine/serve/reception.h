@@ -28,6 +28,9 @@ class Reception {
   // As Door::customer_of.
   void customer_of(std::string subject, const std::function<void(Result<std::string>)>& answer);
 
+  // Does the work later, on that thread; never where this server stops before. Thread-safe.
+  void later(std::function<void()> work);
+
   std::size_t waiting_bytes() const { return bytes_; }  // thread-safe
 
  private:
@@ -36,6 +39,7 @@ class Reception {
     bool is_lines = false;
     Door::Answer answer;
     std::function<void(Result<std::string>)> found;  // set: the text is a subject
+    std::function<void()> work;                      // set: there is no text
   };
   void run();
   bool enqueue(Job job);

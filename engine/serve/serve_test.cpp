@@ -170,6 +170,33 @@ TEST_F(DeliveriesTest, AreFrozenWithTheStatesAndThawedWhole) {
   EXPECT_EQ(under_other.figures().at("others").sent, 0u);
 }
 
+TEST_F(DeliveriesTest, WhatWasSentIsSavedOnceWhateverItIsFrozenBetween) {
+  const Scratch folder;
+  auto directory = store::Directory::open(folder.path());
+  auto stored = store::Sent::open(*directory);
+  ASSERT_TRUE(stored);
+  Deliveries keeping(plan_, groups, true);
+  std::string linked;
+  keeping.dress_with([](Delivery& delivery, Timestamp) { delivery.link = "dressed"; });
+  keeping.hand_over_to([&](std::vector<runtime::Send> sends) { linked = sends[0].delivery.link; });
+  keeping.take(group_, deeds(sent(1, ann_, 0)));
+  EXPECT_EQ(linked, "dressed");
+  const store::SentName name = store::SentMessage{noon, {7, 1}, {}, {}, {}, {}, {}}.name();
+  ASSERT_TRUE(keeping.unsaved(name));
+  EXPECT_EQ(keeping.unsaved(name)->link, "") << "what was decided stays as it is";
+
+  Deliveries again(plan_, groups, true);  // a kill before it was saved
+  ASSERT_TRUE(again.thaw(group_, keeping.freeze(group_)));
+  ASSERT_TRUE(again.save(**stored));
+  EXPECT_FALSE(again.unsaved(name));
+  const auto found = (*stored)->find(name);
+  ASSERT_TRUE(found && *found);
+  EXPECT_EQ((*found)->customer, ann_);
+  EXPECT_EQ((*found)->content, "hello");
+  ASSERT_TRUE(deliveries_.thaw(group_, again.freeze(group_)));
+  EXPECT_FALSE(deliveries_.unsaved(name)) << "it is saved already";
+}
+
 TEST_F(DeliveriesTest, AreNotWantedOnceTheCustomerHasRefusedThemOverAStart) {
   deliveries_.take(group_, deeds(sent(1, ann_, 0), sent(2, ann_, 1)));
   core::State ann = core::new_customer(plan_, ann_), bob = core::new_customer(plan_, "bob");

@@ -24,6 +24,8 @@
 #include "serve/engine.h"
 #include "serve/log.h"
 #include "serve/reception.h"
+#include "serve/touches.h"
+#include "store/sent.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 
@@ -33,6 +35,7 @@ namespace {
 
 constexpr auto between_tellings = std::chrono::milliseconds(100);
 constexpr Duration kept_in_timeline = days(90);
+constexpr Duration links_lead = days(400);  // for so long after their message
 
 void info(std::string_view what) { log(channel::Level::Info, what); }
 
@@ -49,11 +52,12 @@ struct Data {
   std::unique_ptr<store::SqliteStore> states;
   std::unique_ptr<store::Identifiers> identifiers;
   std::unique_ptr<store::Timeline> timeline;
+  std::unique_ptr<store::Sent> sent;
   std::unique_ptr<durable::CrashWatch> watch;
 
   static Result<std::unique_ptr<Data>> open(const ServerOptions& options) {
     KOI_LET(store::Directory directory, store::Directory::open(options.data));
-    auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}, {}});
+    auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}, {}, {}});
     const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
     const store::Groups groups{options.groups != 0 ? options.groups
                                                    : static_cast<std::uint16_t>(cores)};
@@ -61,6 +65,7 @@ struct Data {
     KOI_LET(data->states, store::SqliteStore::open(data->directory, data->journal->groups()));
     KOI_LET(data->identifiers, store::Identifiers::open(data->directory));
     KOI_LET(data->timeline, store::Timeline::open(data->directory));
+    KOI_LET(data->sent, store::Sent::open(data->directory));
     KOI_LET(data->watch, durable::CrashWatch::open(data->directory, data->journal->groups()));
     return data;
   }
@@ -123,11 +128,15 @@ class Ending {
   std::optional<Error> error_;
 };
 
-// Writes what was decided into the timeline, a few times a second, on a thread of its own.
+// Writes what was decided into the timeline and what was sent beside it, a few times a second, on
+// a thread of its own.
 class Teller {
  public:
-  Teller(Deliveries& deliveries, store::Timeline& timeline, const runtime::Clock& clock)
-      : deliveries_(deliveries), timeline_(timeline), clock_(clock), thread_([this] { run(); }) {}
+  Teller(Deliveries& deliveries, store::Timeline& timeline, store::Sent& sent,
+         const runtime::Clock& clock)
+      : deliveries_(deliveries), timeline_(timeline), sent_(sent), clock_(clock), thread_([this] {
+          run();
+        }) {}
   ~Teller() {
     over_.because(std::nullopt);
     thread_.join();
@@ -139,18 +148,21 @@ class Teller {
   void run() {
     for (int turns = 0; !over_.wait_for(between_tellings); ++turns) {
       tell();
-      if (turns % 6000 == 0)
-        if (const auto dropped = timeline_.drop(clock_.now() - kept_in_timeline); !dropped)
-          log(channel::Level::Warning, dropped.error().what);
+      if (turns % 6000 != 0) continue;
+      for (const auto& dropped :
+           {timeline_.drop(clock_.now() - kept_in_timeline), sent_.drop(clock_.now() - links_lead)})
+        if (!dropped) log(channel::Level::Warning, dropped.error().what);
     }
   }
   void tell() {
-    const auto told = deliveries_.tell(timeline_);
-    if (!told && !is_failing_) log(channel::Level::Warning, told.error().what);
-    is_failing_ = !told;
+    const auto told = deliveries_.tell(timeline_), saved = deliveries_.save(sent_);
+    const auto& came = told ? saved : told;
+    if (!came && !is_failing_) log(channel::Level::Warning, came.error().what);
+    is_failing_ = !came;
   }
   Deliveries& deliveries_;
   store::Timeline& timeline_;
+  store::Sent& sent_;
   const runtime::Clock& clock_;
   bool is_failing_ = false;
   Ending over_;
@@ -192,15 +204,21 @@ class Life {
     }));
     Settings settings;
     settings.writers.budget = options_.memory;
+    settings.keeps_sent = !environment.public_url.empty();
     KOI_LET(engine_,
             Engine::open({plan_, rules_, *data_.journal, *data_.states, data_.journal->groups(),
                           *data_.identifiers, clock_, network_.context().get_executor(), lanes_,
                           log, data_.watch.get()},
                          settings));
     tell_recovered();
+    if (settings.keeps_sent) {
+      links_.emplace(environment.public_url, data_.sent->secret());
+      engine_->deliveries().dress_with(
+          [this](Delivery& delivery, Timestamp decided) { links_->dress(delivery, decided); });
+    }
     KOI_TRY(network_.on_thread([this] { return engine_->begin_sending(); }));
     engine_->start([this](const Error& error) { trouble(error); });
-    teller_ = std::make_unique<Teller>(engine_->deliveries(), *data_.timeline, clock_);
+    teller_ = std::make_unique<Teller>(engine_->deliveries(), *data_.timeline, *data_.sent, clock_);
     reception_ = std::make_unique<Reception>(*engine_);
     network_.on_thread([this] {
       asio::co_spawn(network_.context(), engine_->outbox().run(), asio::detached);
@@ -214,7 +232,8 @@ class Life {
                           },
                           log});
       callbacks_->begin_looking();
-      api_.begin(*engine_, *reception_, *callbacks_);
+      if (links_) open_touches();
+      api_.begin(*engine_, *reception_, *callbacks_, touches_.get());
     });
     return {};
   }
@@ -279,6 +298,20 @@ class Life {
     }
   }
 
+  void open_touches() {
+    touches_ = std::make_unique<Touches>(
+        network_.context().get_executor(), *links_, clock_,
+        Touches::Ways{[this](std::function<void()> work) { reception_->later(std::move(work)); },
+                      [this](store::SentName name) -> Result<std::optional<store::SentMessage>> {
+                        if (auto fresh = engine_->deliveries().unsaved(name)) return fresh;
+                        return data_.sent->find(name);
+                      },
+                      [this](std::string lines, const Door::Answer& answer) {
+                        reception_->take(std::move(lines), true, answer);
+                      }});
+  }
+
+  // Who comes from outside without being a source of events: providers, and people by their links.
   void stop_callbacks() {
     if (!callbacks_) return;
     network_
@@ -286,7 +319,10 @@ class Life {
           return asio::co_spawn(network_.context(), callbacks_->stop(), asio::use_future);
         })
         .wait();
-    network_.on_thread([this] { callbacks_.reset(); });
+    network_.on_thread([this] {
+      callbacks_.reset();
+      touches_.reset();
+    });
   }
 
   void listen_to_signals() {
@@ -341,6 +377,8 @@ class Life {
   std::unique_ptr<Reception> reception_;
   std::unique_ptr<Teller> teller_;
   std::unique_ptr<Callbacks> callbacks_;
+  std::optional<MessageLinks> links_;
+  std::unique_ptr<Touches> touches_;
   std::optional<Result<std::unique_ptr<net::Server>>> opened_;
   std::unique_ptr<net::Server> door_;
   std::uint16_t port_ = 0;
@@ -351,26 +389,28 @@ class Life {
 namespace {
 
 // Brings the data to the wanted rules, and says what that took.
-Result<void> deploy_to(Data& data, const deploy::Bundle& wanted, const ServerOptions& options) {
+Result<void> deploy_to(Data& data, const deploy::Bundle& wanted, bool keeps_sent,
+                       const ServerOptions& options) {
   const runtime::SystemClock clock;
   const store::Groups groups = data.journal->groups();
   std::chrono::steady_clock::time_point last_told = std::chrono::steady_clock::now();
-  const deploy::Site site{
-      data.directory,
-      *data.journal,
-      *data.states,
-      groups,
-      [groups](const plan::Plan& plan) { return std::make_unique<Deliveries>(plan, groups); },
-      [&clock] { return clock.now(); },
-      [&](const deploy::Progress& progress) {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_told < std::chrono::seconds(5)) return;
-        last_told = now;
-        info("deploying: " + std::string(name_of(progress.stage)) + ", " +
-             std::to_string(progress.done) + " done");
-      },
-      options.memory,
-      {}};
+  const deploy::Site site{data.directory,
+                          *data.journal,
+                          *data.states,
+                          groups,
+                          [groups, keeps_sent](const plan::Plan& plan) {
+                            return std::make_unique<Deliveries>(plan, groups, keeps_sent);
+                          },
+                          [&clock] { return clock.now(); },
+                          [&](const deploy::Progress& progress) {
+                            const auto now = std::chrono::steady_clock::now();
+                            if (now - last_told < std::chrono::seconds(5)) return;
+                            last_told = now;
+                            info("deploying: " + std::string(name_of(progress.stage)) + ", " +
+                                 std::to_string(progress.done) + " done");
+                          },
+                          options.memory,
+                          {}};
   KOI_LET(const auto reports, deploy::deploy(site, wanted));
   for (const deploy::Report& report : reports) {
     const std::string told = deploy::told(report);
@@ -402,7 +442,7 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
                                 " yet; say which rules to serve"};
     KOI_LET(bundle, deploy::Bundles(data->directory).read(deployment.turns.back().bundle));
   }
-  KOI_TRY(deploy_to(*data, bundle, options));
+  KOI_TRY(deploy_to(*data, bundle, !environment.public_url.empty(), options));
   KOI_LET(const deploy::Live live, deploy::live(data->directory));
   Life life(live, options, *data);
   KOI_TRY(life.begin(environment, connectors));

@@ -133,4 +133,5 @@ def main():
     print("callbacks became events and receipts; the refusal was honoured by the next decision")
 
 
-main()
+if __name__ == "__main__":
+    main()

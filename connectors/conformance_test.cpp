@@ -118,6 +118,7 @@ TEST_P(Conformance, WhatTheProviderTookIsDoneAndTheKeyWasPassedOn) {
   EXPECT_EQ(came(attempt_when(Act::Accept, 1)), "done");
   const auto accepted = provider->accepted();
   ASSERT_EQ(accepted.size(), 1u);
+  if (!provider->takes_keys()) return;
   EXPECT_GE(accepted[0].size(), 8u);
   EXPECT_THAT(to_hex(delivery(1).key), testing::StartsWith(accepted[0]));
 }

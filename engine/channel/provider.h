@@ -48,7 +48,8 @@ class Provider {
   // Somebody whom it reaches.
   virtual Address person() const { return {"phone", "+8613800138000"}; }
 
-  // The keys that it has accepted, as it was told them, each time.
+  // Whether it takes a key at all; the keys that it has accepted, as it was told them, each time.
+  virtual bool takes_keys() const { return true; }
   virtual std::vector<std::string> accepted() const = 0;
 
   // How many effects that key had with it: at most one where the provider recognises a key again.

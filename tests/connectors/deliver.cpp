@@ -1,5 +1,6 @@
 // Delivers messages through a connector, for the reference tests beside this.
 //   koi_deliver CONNECTOR NAME=VALUE…    settings; deliveries as JSON on standard input, one a line
+// KOI_CA_FILE in the environment: the authorities to trust.
 // Prints the outcomes, one a line, in the order of the deliveries.
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
@@ -26,6 +27,9 @@ Delivery delivery_of(const std::string& line) {
   delivery.title = json.value("title", "");
   delivery.body = json.value("body", "");
   delivery.link = json.value("link", "");
+  if (const auto payout = json.find("payout"); payout != json.end())
+    delivery.payout = Payout{payout->at("amount").get<std::int64_t>(), payout->at("currency"),
+                             payout->value("remark", "")};
   return delivery;
 }
 
@@ -45,7 +49,9 @@ int main(int count_of_arguments, char** arguments) {
   if (!settings) return std::cerr << settings.error().what << '\n', 2;
 
   asio::io_context context;
-  net::Client http(context.get_executor());
+  net::ClientSettings trusting;
+  if (const char* const authorities = std::getenv("KOI_CA_FILE")) trusting.ca_file = authorities;
+  net::Client http(context.get_executor(), trusting);
   const auto now = [] {
     return Timestamp{static_cast<std::int64_t>(std::time(nullptr)) * 1'000'000};
   };

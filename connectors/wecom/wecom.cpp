@@ -1,0 +1,464 @@
+// Wecom: messages of an enterprise account: to customers, as group-send tasks that a member of
+// staff taps, and to staff, as messages of an application. The platform lends a token for each
+// secret, which is kept and renewed. It knows no key.
+#include <array>
+#include <asio/bind_cancellation_slot.hpp>
+#include <asio/cancellation_signal.hpp>
+#include <asio/co_spawn.hpp>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "base/json.h"
+#include "channel/connector.h"
+#include "channel/delivery_json.h"
+#include "channel/push_crypt.h"
+#include "channel/token_cache.h"
+#include "channel/xml.h"
+#include "wecom/codes.h"
+#include "wecom/gather.h"
+#include "wecom/inbound.h"
+#include "wecom/tasks.h"
+
+namespace koi::connectors {
+
+using namespace channel;
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::array<std::string_view, 2> kinds{"customers", "staff"};
+constexpr std::array settings{
+    Setting{.name = "to",
+            .kind = Setting::Kind::Text,
+            .help = "Who is written to: customers of the staff, or the staff itself.",
+            .choices = kinds},
+    Setting{.name = "corp_id", .kind = Setting::Kind::Text, .help = "The enterprise's CorpID."},
+    Setting{.name = "secret",
+            .kind = Setting::Kind::Secret,
+            .help = "The secret of the application that may do so."},
+    Setting{.name = "agent_id",
+            .kind = Setting::Kind::Number,
+            .help = "Staff: the application's AgentId.",
+            .optional = true,
+            .least = 1,
+            .most = 2'000'000'000},
+    Setting{.name = "sender",
+            .kind = Setting::Kind::Text,
+            .help = "Customers: the userid of the member of staff who sends; else whoever knows "
+                    "the customer.",
+            .optional = true},
+    Setting{.name = "gather_within",
+            .kind = Setting::Kind::Duration,
+            .help = "Customers: like messages that come within it make one task.",
+            .otherwise = "5s",
+            .least = 1'000,
+            .most = 30'000'000},
+    Setting{.name = "sent_within",
+            .kind = Setting::Kind::Duration,
+            .help = "Customers: how long the staff has to send; then the task is called off.",
+            .otherwise = "1d",
+            .least = 60'000'000,
+            .most = 604'800'000'000},
+    Setting{.name = "look_every",
+            .kind = Setting::Kind::Duration,
+            .help = "Customers: how often it is looked up who has got the message.",
+            .otherwise = "5m",
+            .least = 10'000,
+            .most = 3'600'000'000},
+    Setting{.name = "token",
+            .kind = Setting::Kind::Secret,
+            .help = "The Token of the callback address; without it nothing is received.",
+            .optional = true},
+    Setting{.name = "encoding_key",
+            .kind = Setting::Kind::Secret,
+            .help = "Its EncodingAESKey.",
+            .optional = true},
+    Setting{.name = "follow_consents",
+            .kind = Setting::Kind::Flag,
+            .help = "Whether who adds a member of staff has consented to messages.",
+            .otherwise = "true"},
+    Setting{.name = "welcome",
+            .kind = Setting::Kind::Text,
+            .help = "The text that welcomes a new customer; needs `token`.",
+            .optional = true},
+    Setting{.name = "url",
+            .kind = Setting::Kind::Url,
+            .help = "The platform's address.",
+            .otherwise = "https://qyapi.weixin.qq.com"},
+    connect_within,
+    // An attempt may be three requests: it is not to be cut off in the last.
+    Setting{.name = "answer_within",
+            .kind = Setting::Kind::Duration,
+            .help = "How long a request may take.",
+            .otherwise = "15s",
+            .least = 10'000,
+            .most = 30'000'000},
+};
+
+constexpr std::size_t most_in_task = 10'000, most_looks = 200;
+constexpr std::size_t longest_customer_text = 4000, longest_staff_text = 2048;  // bytes
+
+std::string text_of(const Json& json, const char* name) {
+  if (!json.is_object()) return {};
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+std::optional<std::int64_t> number_of(const Json& json, const char* name) {
+  if (!json.is_object()) return std::nullopt;
+  const auto found = json.find(name);
+  if (found == json.end() || !found->is_number_integer()) return std::nullopt;
+  return found->get<std::int64_t>();
+}
+// The list of that name; empty where there is none.
+const Json& list_of(const Json& json, const char* name) {
+  static const Json none = Json::array();
+  if (!json.is_object()) return none;
+  const auto found = json.find(name);
+  return found != json.end() && found->is_array() ? *found : none;
+}
+
+std::string text_of_delivery(const Delivery& delivery) {
+  std::string text = delivery.title;
+  for (const std::string* part : {&delivery.body, &delivery.link})
+    if (!part->empty()) text += (text.empty() ? "" : "\n") + *part;
+  return text;
+}
+
+struct Reach {
+  std::string url;
+  Duration connect_within, answer_within;
+  net::Request request(std::string method, const std::string& path, std::string body) const {
+    net::Request made;
+    made.method = std::move(method);
+    made.url = url + path;
+    if (!body.empty()) made.headers = {{"Content-Type", "application/json; charset=utf-8"}};
+    made.body = std::move(body);
+    made.connect_within = connect_within;
+    made.answer_within = answer_within;
+    return made;
+  }
+};
+
+// Errors hold an outcome for what needs the token: a failure's name, "throttled" or "later".
+asio::awaitable<Result<LentToken>> lent_token(net::Client* http, Reach reach, std::string corp,
+                                              Secret secret) {
+  net::Request request = reach.request("GET",
+                                       "/cgi-bin/gettoken?corpid=" + net::percent_encoded(corp) +
+                                           "&corpsecret=" + net::percent_encoded(secret.reveal()),
+                                       "");
+  const auto response = co_await http->send(std::move(request));
+  if (!response) co_return Error{"later", response.error().what};
+  const Json json = Json::parse(response->body, nullptr, false);
+  const auto code = number_of(json, "errcode"), lasts = number_of(json, "expires_in");
+  const std::string token = text_of(json, "access_token");
+  if (code == 0 && !token.empty() && token.size() <= 4096 && lasts && *lasts > 0 &&
+      *lasts <= 86'400) {
+    LentToken lent{token, seconds(*lasts)};
+    co_return lent;
+  }
+  if (!code || *code == 0) co_return Error{"later", "asked for a token, it gave none"};
+  const Outcome outcome = wecom_outcome(*code);
+  const std::string why = "asked for a token, it answered " + std::to_string(*code);
+  if (const auto* const deferred = std::get_if<Deferred>(&outcome))
+    co_return Error{deferred->throttled ? "throttled" : "later", why};
+  co_return Error{"credentials", why};
+}
+
+// An answer that could be read, or the outcome of there being none.
+struct Answered {
+  std::optional<Outcome> trouble;
+  std::int64_t code = 0;
+  Json json;
+};
+
+class Wecom final : public Connector {
+ public:
+  Wecom(const Settings& given, std::optional<PushCrypt> crypt, Tools tools)
+      : tools_(std::move(tools)),
+        given_(given),
+        crypt_(std::move(crypt)),
+        is_for_staff_(given.text("to") == "staff"),
+        reach_{given.text("url"), given.duration("connect_within"),
+               given.duration("answer_within")},
+        tokens_(
+            tools_.executor, tools_.now, minutes(4),
+            [http = tools_.http, reach = reach_, corp = given.text("corp_id"),
+             secret = given.secret("secret")] { return lent_token(http, reach, corp, secret); }),
+        gather_(tools_.executor, given.duration("gather_within"), most_in_task,
+                [this](std::string message, std::vector<Gather::Member> members) {
+                  return begin_task(std::move(message), std::move(members));
+                }) {}
+  ~Wecom() override {
+    alive_.reset();  // what goes on behind the callers' backs sees it and ends
+    const auto signals = welcoming_;
+    for (const auto& signal : signals) signal->emit(asio::cancellation_type::terminal);
+  }
+
+  asio::awaitable<Outcome> deliver(Delivery delivery) override {
+    if (delivery.addresses.empty()) co_return Refused{Failure::Unreachable, "it has no address"};
+    std::string text = text_of_delivery(delivery);
+    if (text.empty()) co_return Refused{Failure::BadContent, "it says nothing"};
+    if (text.size() > (is_for_staff_ ? longest_staff_text : longest_customer_text))
+      co_return Refused{Failure::BadContent, "its text is longer than the platform takes"};
+    if (is_for_staff_) co_return co_await tell_staff(delivery.addresses[0].value, text);
+    Gather::Member member{delivery.addresses[0].value, delivery.key};
+    co_return co_await gather_.add(std::move(text), std::move(member));
+  }
+
+  asio::awaitable<Received> receive(net::Asked asked) override {
+    if (!crypt_) co_return answered(404, "there is no `token`");
+    const net::Headers query = net::query_of(asked.query);
+    const auto value = [&](std::string_view name) {
+      const std::string* const found = net::find(query, name);
+      return found ? *found : std::string();
+    };
+    std::string sealed = value("echostr");
+    if (asked.method == "POST") {
+      const auto outer = parse_xml(asked.body);
+      if (!outer) co_return answered(400, "this is no message");
+      sealed = outer->text_of("Encrypt");
+    }
+    if (!crypt_->is_signed(value("msg_signature"), value("timestamp"), value("nonce"), sealed))
+      co_return answered(403, "the signature is wrong");
+    const auto opened = crypt_->decrypt(sealed);
+    if (!opened) co_return answered(400, "this cannot be decrypted");
+    if (asked.method == "GET") co_return answered(200, *opened);
+    const auto push = parse_xml(*opened);
+    if (!push) co_return answered(400, "this is no message");
+    if (const std::string code = wecom_welcome_code(*push); !code.empty() && given_.has("welcome"))
+      begin_welcome(code);
+    Received received = answered(200, "success");
+    received.events = told_by_wecom(*push, given_.flag("follow_consents"), tools_.now());
+    co_return received;
+  }
+
+  Duration look_every() const override {
+    return is_for_staff_ ? Duration{} : given_.duration("look_every");
+  }
+
+  // Who has got what the staff was to send. A task that nobody has tapped in time is called off:
+  // its message will surely not come any more.
+  asio::awaitable<Received> look() override {
+    Received received;
+    std::size_t looked = 0;
+    for (std::size_t i = 0; i < tasks_.all().size() && looked < most_looks; ++i, ++looked) {
+      const std::string number = tasks_.all()[i].number;
+      const auto fates = co_await fates_of(number);
+      // While it waited tasks may have come, but none gone.
+      WecomTasks::Task& task = tasks_.all()[i];
+      for (const auto& [person, failure] : fates)
+        if (const auto found = task.waiting.find(person); found != task.waiting.end()) {
+          received.reports.push_back({found->second, failure});
+          task.waiting.erase(found);
+        }
+      if (task.waiting.empty() || tools_.now() < task.ends) continue;
+      std::string which = "{";
+      append_field(which, "msgid", number);
+      const Answered off =
+          co_await call("/cgi-bin/externalcontact/cancel_groupmsg_send", which + "}");
+      if (off.trouble || off.code != 0) continue;  // again at the next look
+      WecomTasks::Task& late = tasks_.all()[i];
+      for (const auto& [person, key] : late.waiting)
+        received.reports.push_back({key, Failure::Failed});
+      late.waiting.clear();
+    }
+    tasks_.drop_empty();
+    co_return received;
+  }
+
+ private:
+  // One request under the token; a token that is refused is replaced once.
+  asio::awaitable<Answered> call(std::string path, std::string body) {
+    Answered answered;
+    const std::weak_ptr<int> alive = alive_;
+    for (bool again = false;; again = true) {
+      const auto token = co_await tokens_.get();
+      if (alive.expired()) answered.trouble = Unknown{};
+      if (answered.trouble) co_return answered;
+      if (!token) {
+        const Error& error = token.error();
+        if (const Failure failure = failure_of(error.code); failure != Failure::None)
+          answered.trouble = Refused{failure, error.what};
+        else
+          answered.trouble = Deferred{.throttled = error.code == "throttled", .why = error.what};
+        co_return answered;
+      }
+      net::Request request =
+          reach_.request("POST", path + "?access_token=" + net::percent_encoded(*token), body);
+      request.once = true;  // sent twice, it would be two messages
+      const auto response = co_await tools_.http->send(std::move(request));
+      if (alive.expired())
+        answered.trouble = Unknown{};
+      else if (!response && response.error().code == "unsent")
+        answered.trouble = Deferred{.why = response.error().what};
+      else if (!response)
+        answered.trouble = Unknown{response.error().what};
+      if (answered.trouble) co_return answered;
+      answered.json = Json::parse(response->body, nullptr, false);
+      const auto code = number_of(answered.json, "errcode");
+      if (response->status != 200 || !code) {
+        answered.trouble = Unknown{"it answered what cannot be read, with status " +
+                                   std::to_string(response->status)};
+        co_return answered;
+      }
+      answered.code = *code;
+      if (!is_of_wecom_token(*code) || again) co_return answered;
+      tokens_.refused(*token);
+    }
+  }
+
+  asio::awaitable<Outcome> tell_staff(std::string person, std::string text) {
+    std::string body = "{";
+    append_field(body, "touser", person);
+    append_field(body, "msgtype", "text");
+    body += R"(,"agentid":)" + std::to_string(given_.number("agent_id")) + R"(,"text":{)";
+    append_field(body, "content", text);
+    // The same to the same within four hours is dropped: all that there is against doubling.
+    body += R"(},"enable_duplicate_check":1,"duplicate_check_interval":14400})";
+    const Answered answered = co_await call("/cgi-bin/message/send", std::move(body));
+    if (answered.trouble) co_return *answered.trouble;
+    if (answered.code == 0 && !text_of(answered.json, "invaliduser").empty())
+      co_return Refused{Failure::Unreachable, "it names him as invalid"};
+    co_return wecom_outcome(answered.code);
+  }
+
+  asio::awaitable<std::vector<Outcome>> begin_task(std::string message,
+                                                   std::vector<Gather::Member> members) {
+    std::string body = R"({"chat_type":"single","external_userid":[)";
+    for (const Gather::Member& member : members) {
+      body += body.back() == '[' ? "" : ",";
+      append_json_string(body, member.person);
+    }
+    body += ']';
+    if (given_.has("sender")) append_field(body, "sender", given_.text("sender"));
+    body += R"(,"text":{)";
+    append_field(body, "content", message);
+    const std::weak_ptr<int> alive = alive_;
+    const Answered answered =
+        co_await call("/cgi-bin/externalcontact/add_msg_template", body + "}}");
+    std::vector<Outcome> outcomes;
+    if (alive.expired()) co_return outcomes;
+    Outcome all = answered.trouble ? *answered.trouble : wecom_outcome(answered.code);
+    WecomTasks::Task task{
+        text_of(answered.json, "msgid"), tools_.now() + given_.duration("sent_within"), {}};
+    if (std::holds_alternative<Done>(all))
+      all = task.number.empty()
+                ? Outcome(Unknown{"it named no task"})
+                : Outcome(Pending{.within = given_.duration("sent_within") + hours(2),
+                                  .why = "a member of staff is to send it"});
+    std::set<std::string> failed;
+    for (const Json& each : list_of(answered.json, "fail_list"))
+      if (each.is_string()) failed.insert(each.get<std::string>());
+    for (const Gather::Member& member : members) {
+      const bool is_out = failed.contains(member.person);
+      outcomes.push_back(is_out ? Outcome(Refused{Failure::Unreachable, "it cannot be sent to him"})
+                                : all);
+      if (!is_out && std::holds_alternative<Pending>(all))
+        task.waiting.emplace(member.person, member.key);
+    }
+    if (!task.waiting.empty()) tasks_.add(std::move(task));
+    co_return outcomes;
+  }
+
+  // What became of the customers of a task, as far as it is known.
+  asio::awaitable<std::vector<std::pair<std::string, Failure>>> fates_of(std::string number) {
+    std::vector<std::pair<std::string, Failure>> fates;
+    std::string which = "{";
+    append_field(which, "msgid", number);
+    const Answered staff =
+        co_await call("/cgi-bin/externalcontact/get_groupmsg_task", which + R"(,"limit":1000})");
+    if (staff.trouble || staff.code != 0) co_return fates;
+    for (const Json& each : list_of(staff.json, "task_list")) {
+      const std::string member = text_of(each, "userid");
+      std::string cursor;
+      for (int pages = 0; !member.empty() && pages < 20; ++pages) {
+        std::string page = which;
+        append_field(page, "userid", member);
+        append_field(page, "cursor", cursor);
+        const Answered sent = co_await call("/cgi-bin/externalcontact/get_groupmsg_send_result",
+                                            page + R"(,"limit":1000})");
+        if (sent.trouble || sent.code != 0) break;
+        for (const Json& one : list_of(sent.json, "send_list")) {
+          const auto fate = wecom_fate(number_of(one, "status").value_or(0));
+          if (fate) fates.emplace_back(text_of(one, "external_userid"), *fate);
+        }
+        cursor = text_of(sent.json, "next_cursor");
+        if (cursor.empty()) break;
+      }
+    }
+    co_return fates;
+  }
+
+  // Within twenty seconds, once; nobody waits for it.
+  void begin_welcome(const std::string& code) {
+    std::string body = "{";
+    append_field(body, "welcome_code", code);
+    body += R"(,"text":{)";
+    append_field(body, "content", given_.text("welcome"));
+    auto cancel = std::make_shared<asio::cancellation_signal>();
+    welcoming_.insert(cancel);
+    asio::co_spawn(tools_.executor, call("/cgi-bin/externalcontact/send_welcome_msg", body + "}}"),
+                   asio::bind_cancellation_slot(
+                       cancel->slot(), [this, weak = std::weak_ptr(alive_), cancel](
+                                           std::exception_ptr thrown, const Answered& answered) {
+                         if (weak.expired()) return;
+                         welcoming_.erase(cancel);
+                         if (!thrown && !answered.trouble && answered.code == 0) return;
+                         tools_.log(Level::Warning, "wecom: a customer was not welcomed: code " +
+                                                        std::to_string(answered.code));
+                       }));
+  }
+
+  Tools tools_;
+  Settings given_;
+  std::optional<PushCrypt> crypt_;
+  bool is_for_staff_;
+  Reach reach_;
+  TokenCache tokens_;
+  WecomTasks tasks_;
+  std::set<std::shared_ptr<asio::cancellation_signal>> welcoming_;
+  std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+  Gather gather_;  // the last: what it has under way uses the others
+};
+
+Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
+  std::string wrong;
+  const auto say = [&](const std::string& what) {
+    wrong.append(wrong.empty() ? "" : "\n") += what;
+  };
+  if (given.text("to") == "staff" && !given.has("agent_id"))
+    say("`agent_id` is missing: messages to staff are an application's");
+  if (given.has("token") != given.has("encoding_key"))
+    say("`token` and `encoding_key` belong together; give both or none");
+  if (given.has("welcome") && !given.has("token"))
+    say("`welcome` needs `token`: who comes is told at the callback address");
+  if (given.has("welcome") && given.text("welcome").size() > longest_customer_text)
+    say("`welcome` is longer than 4,000 bytes");
+  std::optional<PushCrypt> crypt;
+  if (wrong.empty() && given.has("token")) {
+    auto made = PushCrypt::open(given.secret("token").reveal(),
+                                given.secret("encoding_key").reveal(), given.text("corp_id"));
+    if (made)
+      crypt = *std::move(made);
+    else
+      say("`encoding_key`: " + made.error().what);
+  }
+  if (!wrong.empty()) return Error{"settings", std::move(wrong)};
+  return std::unique_ptr<Connector>(
+      std::make_unique<Wecom>(given, std::move(crypt), std::move(tools)));
+}
+
+}  // namespace
+
+const ConnectorType& wecom() {
+  static const ConnectorType type{
+      .name = "wecom",
+      .summary = "Writes to the customers of WeCom's staff, and to the staff.",
+      .settings = settings,
+      .capabilities = {.repeat = Repeat::Neither, .at_once = 2000, .receives = true},
+      .open = open};
+  return type;
+}
+
+}  // namespace koi::connectors

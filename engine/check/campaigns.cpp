@@ -235,8 +235,7 @@ std::optional<Trigger> Checker::trigger(const ast::Trigger& trigger,
         } else if constexpr (std::is_same_v<Each, ast::LeavesTrigger>) {
           return crossing(each.condition, each.span, false);
         } else if constexpr (std::is_same_v<Each, ast::CalledTrigger>) {
-          unsupported(each.span, "a campaign that is called", "被调用的活动");
-          return std::nullopt;
+          return called_trigger(each);
         } else if constexpr (std::is_same_v<Each, ast::AtTrigger>) {
           OnSchedule on;
           const auto at = instant(each.at);
@@ -260,13 +259,50 @@ std::optional<Trigger> Checker::trigger(const ast::Trigger& trigger,
           return Trigger{each.span, on};
         } else {
           static_assert(std::is_same_v<Each, ast::DateTrigger>);
-          unsupported(each.span, "a trigger by a date of the customer", "按顾客日期触发");
-          path(each.date, scope, {});
-          maybe(each.condition);
-          return std::nullopt;
+          return date_trigger(each, maybe(each.condition));
         }
       },
       trigger);
+}
+
+// To be called is an event of the customer's that names the campaign.
+std::optional<Trigger> Checker::called_trigger(const ast::CalledTrigger& trigger) {
+  OnEvent on;
+  on.first.span = trigger.span;
+  on.first.match.type = koi::type_of(EngineEvent::Called);
+  const Field& field = program_.schema[on.first.match.type].fields.front();
+  const ExpressionId named =
+      add({.op = Op::EventField, .type = field.type, .span = trigger.span}, field.symbol.name);
+  const ExpressionId name =
+      constant(Value::text(current_->symbol.name), {.kind = Kind::Text}, trigger.span);
+  on.first.match.where = binary(Op::Equal, named, name, {.kind = Kind::Bool}, trigger.span);
+  return Trigger{trigger.span, std::move(on)};
+}
+
+// `on customer.birthday at 09:00`: that day of each year.
+std::optional<Trigger> Checker::date_trigger(const ast::DateTrigger& trigger,
+                                             ExpressionId condition) {
+  OnSchedule on;
+  on.condition = condition;
+  on.schedule.every = Schedule::Every::Year;
+  if (trigger.at) on.schedule.time = trigger.at->value;
+  if (trigger.offset) {
+    on.schedule.offset = length(*trigger.offset, "the time before or after it", "提前或推后的时长");
+    on.schedule.before = trigger.before;
+    if (on.schedule.offset.months > 12 || on.schedule.offset.fixed > days(366)) {
+      report(Code::MoreThanAYear, trigger.offset->span);
+      return std::nullopt;
+    }
+  }
+  const ExpressionId date = path(trigger.date, {}, {});
+  if (is_poison(date)) return std::nullopt;
+  if (program_[date].op != Op::Attribute || type(date).kind != Kind::Date) {
+    report(Code::ExpectedType, trigger.date.span,
+           {say("a date of the customer", "顾客的日期属性"), describe(type(date))});
+    return std::nullopt;
+  }
+  on.schedule.date = AttributeId::of(program_[date].index);
+  return Trigger{trigger.span, on};
 }
 
 TriggerGroup Checker::trigger_group(const ast::TriggerGroup& group,
@@ -342,6 +378,17 @@ void Checker::priority_clause(const ast::PriorityClause& clause) {
     current_->priority = static_cast<int>(*priority);
 }
 
+// Both days whole, by the program's clock.
+void Checker::period_clause(const ast::FromToClause& clause) {
+  const Date first = clause.range.from.value, last = clause.range.to.value;
+  if (last < first) {
+    report(Code::PeriodEndsBefore, clause.span);
+    return;
+  }
+  current_->from = program_.policy.zone->instant({first, {}});
+  current_->until = program_.policy.zone->instant({{last.days + 1}, {}});
+}
+
 void Checker::clause(const ast::CampaignClause& clause, const Scope& scope) {
   std::visit(
       [&](const auto& each) {
@@ -362,7 +409,7 @@ void Checker::clause(const ast::CampaignClause& clause, const Scope& scope) {
         } else if constexpr (std::is_same_v<Each, ast::BudgetClause>) {
           unsupported(each.span, "a budget", "预算");
         } else if constexpr (std::is_same_v<Each, ast::FromToClause>) {
-          unsupported(each.span, "a campaign's period", "活动起止日期");
+          period_clause(each);
         } else {
           static_assert(std::is_same_v<Each, ast::PriorityClause>);
           priority_clause(each);
@@ -379,7 +426,7 @@ void Checker::campaign(std::size_t index) {
   current_ = &out;
   current_ast_ = &decl;
   trigger_names_.clear();
-  steps_ = 0;
+  steps_ = repeats_ = 0;
   const std::size_t first_expression = program_.expressions.size();
   out.symbol = {decl.name.text, decl.alias ? decl.alias->text : std::string()};
   out.span = decl.name.span;

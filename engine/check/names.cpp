@@ -180,6 +180,9 @@ void Checker::collect() {
                        .by_engine = true,
                        .unsupported = true});
   std::size_t others = 0;
+  const auto symbol_of = [](const auto& decl) {
+    return Symbol{decl.name.text, decl.alias ? decl.alias->text : std::string()};
+  };
   const auto keep = [&](auto& list, Declares kind, const auto& decl) {
     declare(kind, list.size(), decl.name, decl.alias);
     list.push_back(&decl);
@@ -222,9 +225,11 @@ void Checker::collect() {
             } else if constexpr (std::is_same_v<Decl, ast::CampaignDecl>) {
               keep(campaigns_, Declares::Campaign, decl);
             } else if constexpr (std::is_same_v<Decl, ast::TeamDecl>) {
-              declare(Declares::Team, others++, decl.name, decl.alias);
+              declare(Declares::Team, program_.teams.size(), decl.name, decl.alias);
+              program_.teams.push_back(symbol_of(decl));
             } else if constexpr (std::is_same_v<Decl, ast::WebhookDecl>) {
-              declare(Declares::Webhook, others++, decl.name, decl.alias);
+              declare(Declares::Webhook, program_.webhooks.size(), decl.name, decl.alias);
+              program_.webhooks.push_back(symbol_of(decl));
             } else if constexpr (std::is_same_v<Decl, ast::TierDecl>) {
               declare(Declares::Tier, others++, decl.name, decl.alias, true);
             } else if constexpr (std::is_same_v<Decl, ast::AudienceDecl>) {

@@ -28,6 +28,8 @@ using MetricId = Id<struct MetricTag>;
 using SegmentId = Id<struct SegmentTag, std::uint16_t>;
 using ChannelId = Id<struct ChannelTag, std::uint16_t>;
 using ContentId = Id<struct ContentTag, std::uint16_t>;
+using TeamId = Id<struct TeamTag, std::uint16_t>;
+using WebhookId = Id<struct WebhookTag, std::uint16_t>;
 using BindingId = Id<struct BindingTag, std::uint16_t>;  // in its campaign
 using MessageId = Id<struct MessageTag>;
 
@@ -169,11 +171,14 @@ struct EventPattern {
 };
 
 struct Schedule {
-  enum class Every : std::uint8_t { Once, Day, Week, Month };
+  enum class Every : std::uint8_t { Once, Day, Week, Month, Year };
   Every every = Every::Once;
   Timestamp at;  // Once
   int day = 0;   // Week: 0 Monday … 6 Sunday; Month: 1 to 31
   TimeOfDay time;
+  AttributeId date{};  // Year: the day of this date, each year …
+  Span offset{};       // … so long before it (else after it)
+  bool before = false;
 };
 
 struct OnEvent {  // `when A then B … without C … and no D … within E`
@@ -232,10 +237,45 @@ struct Set {
   AttributeId attribute;
   ExpressionId value;
 };
+struct Tag {
+  std::string tag;
+  bool remove = false;
+};
+struct Split {
+  struct Arm {
+    Decimal share;     // all of them make 1
+    std::string name;  // empty where it has none
+    Block steps;
+  };
+  std::vector<Arm> arms;
+};
+struct Emit {
+  EventTypeId event;
+  std::vector<ExpressionId> fields;  // one for each declared field; none: its default
+};
+struct Notify {
+  TeamId team;
+  ExpressionId text;
+  std::optional<Span> within;
+};
+struct Call {
+  WebhookId webhook;
+  std::vector<std::pair<std::string, ExpressionId>> fields;
+};
+struct Start {
+  std::size_t campaign = 0;  // in Program::campaigns; it has a trigger by call
+};
+struct Repeat {
+  Span every;
+  std::int64_t at_most = 1;
+  Block steps;
+};
 struct Stop {};
 struct Step {
   SourceSpan span;
-  std::variant<Send, Wait, WaitUntil, WaitFor, If, Set, Stop> what;
+  std::variant<Send, Wait, WaitUntil, WaitFor, If, Set, Stop, Tag, Split, Emit, Notify, Call, Start,
+               Repeat>
+      what;
 };
 
 struct TriggerGroup {  // triggers that share their steps
@@ -264,6 +304,8 @@ struct Campaign {
   std::optional<Goal> goal;
   std::vector<EventPattern> leave_events;
   std::vector<ExpressionId> leave_conditions;
+  Timestamp from = Timestamp::ever();  // [from, until): the campaign's period
+  Timestamp until = Timestamp::never();
   int priority = 50;
   std::vector<Binding> bindings;
   std::vector<TriggerGroup> groups;
@@ -300,6 +342,8 @@ struct Cap {
   Span per;
   enum class Calendar : std::uint8_t { None, Day, Week, Month };
   Calendar calendar = Calendar::None;
+  std::uint32_t more = 0;  // beyond the limit, for campaigns of at least the priority `more_from`
+  int more_from = 0;
 };
 struct QuietHours {
   TimeOfDay from, to;
@@ -348,7 +392,19 @@ struct TestEvent {
   EventTypeId type;
   std::vector<Value> fields;  // one for each declared field; defaults are filled in
 };
-enum class Action : std::uint8_t { Enter, Leave, Goal, Send, Set };
+enum class Action : std::uint8_t {
+  Enter,
+  Leave,
+  Goal,
+  Send,
+  Set,
+  Tag,
+  Untag,
+  Emit,
+  Notify,
+  Call,
+  Start,
+};
 // `expect [no] [refuse] send C to ann via CH because R`. What is not said fits everything.
 struct ExpectAction {
   bool no = false;
@@ -357,7 +413,7 @@ struct ExpectAction {
   // Else: in the whole test so far.
   bool since_last_stop = false;
   Action action = Action::Send;
-  std::string name;  // of the content, the campaign, the attribute; empty: any
+  std::string name;  // of the content, the campaign, the attribute …; the tag; empty: any
   std::optional<TestCustomer> customer;
   ChannelId channel;   // none: any
   std::string reason;  // of a refusal; empty: any
@@ -385,6 +441,8 @@ struct Program {
   std::vector<Segment> segments;
   std::vector<AttributeSet> sets;  // in the order of the text
   std::vector<Symbol> contents;
+  std::vector<Symbol> teams;
+  std::vector<Symbol> webhooks;
   std::vector<Message> messages;
   std::vector<Channel> channels;
   std::vector<Campaign> campaigns;  // in the order of the text

@@ -233,6 +233,11 @@ void Checker::customer() {
     attribute.type = optional_text;
     schema.attributes.push_back(std::move(attribute));
   }
+  Attribute tags;
+  tags.symbol = {"tags", "标签"};
+  tags.type = {.kind = Kind::List, .element = Kind::Text};
+  tags.fallback = Value::list({});
+  schema.attributes.push_back(std::move(tags));
   if (customer_ == nullptr) return;
   std::map<std::string, SourceSpan> seen;
   for (const auto& item : customer_->items) {
@@ -247,7 +252,8 @@ void Checker::customer() {
       if (spelling.empty()) continue;
       const auto canonical = spelling == field->name.text ? field->name.canonical() : spelling;
       if (canonical == "id" || canonical == "created" || canonical == "consent" ||
-          canonical == "time_zone" || canonical == "language" || canonical == "stage") {
+          canonical == "time_zone" || canonical == "language" || canonical == "stage" ||
+          canonical == "tags" || canonical == "标签") {
         report(Code::AttributeAlwaysThere, field->name.span, {std::string(canonical)});
         continue;
       }
@@ -399,6 +405,32 @@ std::optional<Cap> Checker::cap(const ast::CapLimit& limit) {
   }
   if (!count) return std::nullopt;
   out.limit = static_cast<std::uint32_t>(*count);
+  return out;
+}
+
+// `1 more for priority >= 80`, of every limit of that cap.
+Cap Checker::places_kept(const ast::PolicyCap& cap) {
+  Cap out;
+  const ast::CapMore* first = nullptr;
+  for (const auto& item : cap.items) {
+    const auto* more = std::get_if<ast::CapMore>(&item);
+    if (more == nullptr) continue;
+    if (first != nullptr) {
+      label(report(Code::SaidTwice, more->span, {word("more for priority")}), first->span,
+            "first said here", "第一次写在这里");
+      continue;
+    }
+    first = more;
+    if (more->op != ast::CompareOp::GreaterEqual && more->op != ast::CompareOp::Greater) {
+      report(Code::PlaceFromPriority, more->span);
+      continue;
+    }
+    const auto count = whole_number(more->count, 1, 1'000'000, "a cap", "频次上限");
+    const auto priority = whole_number(more->priority, 0, 100, "a priority", "优先级");
+    if (!count || !priority) continue;
+    out.more = static_cast<std::uint32_t>(*count);
+    out.more_from = static_cast<int>(*priority) + (more->op == ast::CompareOp::Greater ? 1 : 0);
+  }
   return out;
 }
 
@@ -556,15 +588,15 @@ void Checker::channels() {
                 candidates);
       }
     }
+    const auto kept = places_kept(*caps);
     for (const auto& item : caps->items) {
-      if (const auto* more = std::get_if<ast::CapMore>(&item)) {
-        unsupported(more->span, "a place kept for a priority", "为优先级保留的名额");
-        continue;
-      }
+      if (std::holds_alternative<ast::CapMore>(item)) continue;
       auto limit = cap(std::get<ast::CapLimit>(item));
       if (!limit || (!of_class && of_channel.is_none())) continue;
       limit->campaign_class = of_class;
       limit->channel = of_channel;
+      limit->more = kept.more;
+      limit->more_from = kept.more_from;
       program_.policy.caps.push_back(*limit);
     }
   }

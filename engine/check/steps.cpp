@@ -156,11 +156,19 @@ void Checker::contents() {
 
 bool Checker::always_stops(const ast::Step& step) {
   if (std::holds_alternative<ast::StopStep>(step.kind)) return true;
-  if (const auto* if_step = std::get_if<ast::IfStep>(&step.kind)) {
-    if (!if_step->otherwise || !always_stops(if_step->otherwise->steps)) return false;
-    return std::all_of(if_step->branches.begin(), if_step->branches.end(),
-                       [](const auto& branch) { return always_stops(branch.block.steps); });
-  }
+  const auto all_stop = [](const auto& blocks) {
+    return std::all_of(blocks.begin(), blocks.end(),
+                       [](const auto& each) { return always_stops(each.block.steps); });
+  };
+  if (const auto* if_step = std::get_if<ast::IfStep>(&step.kind))
+    return if_step->otherwise && always_stops(if_step->otherwise->steps) &&
+           all_stop(if_step->branches);
+  if (const auto* choose = std::get_if<ast::ChooseStep>(&step.kind))
+    return choose->otherwise && always_stops(choose->otherwise->steps) &&
+           all_stop(choose->branches);
+  if (const auto* split = std::get_if<ast::SplitStep>(&step.kind)) return all_stop(split->arms);
+  if (const auto* repeat = std::get_if<ast::RepeatStep>(&step.kind))
+    return always_stops(repeat->block.steps);
   if (const auto* wait = std::get_if<ast::WaitForStep>(&step.kind))
     return wait->then && wait->otherwise && always_stops(wait->then->steps) &&
            always_stops(wait->otherwise->steps);
@@ -276,26 +284,28 @@ void Checker::wait_for(const ast::WaitForStep& step, std::vector<Visible>& visib
   if (checked.ok) out.push_back({step.span, std::move(wait)});
 }
 
-void Checker::if_(const ast::IfStep& step, const std::vector<Visible>& visible,
+// `if`, and `choose first`, which is the same written as a list.
+void Checker::if_(SourceSpan span, const std::vector<ast::IfStep::Branch>& from,
+                  const std::optional<ast::Block>& or_else, const std::vector<Visible>& visible,
                   const std::vector<Hash128>& asked, Block& out) {
   Scope scope;
   scope.visible = &visible;
   std::vector<Hash128> known = asked;
   Block otherwise;
   std::vector<std::pair<ExpressionId, Block>> branches;
-  for (std::size_t i = 0; i < step.branches.size(); ++i) {
-    const auto& branch = step.branches[i];
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    const auto& branch = from[i];
     const ExpressionId id = condition(branch.condition, scope);
     always_the_same(id, branch.condition.span);
     collect_asked(id, known);
-    if (i + 1 < step.branches.size() || step.otherwise) missing_decides(id, known);
+    if (i + 1 < from.size() || or_else) missing_decides(id, known);
     branches.emplace_back(id, block(branch.block.steps, visible, known));
   }
-  otherwise = block(step.otherwise, visible, known);
+  otherwise = block(or_else, visible, known);
   for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) {
     If if_step{branch->first, std::move(branch->second), std::move(otherwise)};
     otherwise = {};
-    otherwise.push_back({step.span, std::move(if_step)});
+    otherwise.push_back({span, std::move(if_step)});
   }
   out.push_back(std::move(otherwise.front()));
 }
@@ -341,13 +351,6 @@ void Checker::unsupported_step(const ast::Step& step, const std::vector<Visible>
   const auto refuse = [&](SourceSpan span, const char* word) {
     report(Code::NotSupportedYet, span, {say("the step `", "步骤 `") + word + "`"});
   };
-  const auto settings = [&](const std::vector<ast::Setting>& list) {
-    for (const auto& setting : list)
-      for (const auto& value : setting.values)
-        if (!std::holds_alternative<ast::Path>(value.kind) ||
-            std::get<ast::Path>(value.kind).names.size() > 1)
-          expression(value, scope);
-  };
   if (const auto* reply = std::get_if<ast::ReplyStep>(&step.kind)) {
     refuse(reply->span, say("reply", "回复").c_str());
     if (const auto* content = expect(reply->content, only(Declares::Content))) {
@@ -361,43 +364,12 @@ void Checker::unsupported_step(const ast::Step& step, const std::vector<Visible>
   } else if (const auto* give = std::get_if<ast::GiveStep>(&step.kind)) {
     refuse(give->span, say("give", "发放").c_str());
     gift(give->gift, scope);
-  } else if (const auto* take = std::get_if<ast::TakeStep>(&step.kind)) {
-    refuse(take->span, say("take", "扣除").c_str());
-    gift(take->gift, scope);
-    block(take->then, visible, asked);
-    block(take->otherwise, visible, asked);
-  } else if (const auto* split = std::get_if<ast::SplitStep>(&step.kind)) {
-    refuse(split->span, say("split", "分流").c_str());
-    for (const auto& arm : split->arms) block(arm.block.steps, visible, asked);
-  } else if (const auto* choose = std::get_if<ast::ChooseStep>(&step.kind)) {
-    refuse(choose->span, say("choose first", "优先选择").c_str());
-    for (const auto& branch : choose->branches) {
-      condition(branch.condition, scope);
-      block(branch.block.steps, visible, asked);
-    }
-    block(choose->otherwise, visible, asked);
-  } else if (const auto* tag = std::get_if<ast::TagStep>(&step.kind)) {
-    refuse(tag->span, tag->remove ? say("untag", "去标签").c_str() : say("tag", "打标签").c_str());
-  } else if (const auto* emit = std::get_if<ast::EmitStep>(&step.kind)) {
-    refuse(emit->span, say("emit", "产生").c_str());
-    expect_event(emit->event);
-    settings(emit->fields);
-  } else if (const auto* notify = std::get_if<ast::NotifyStep>(&step.kind)) {
-    refuse(notify->span, say("notify", "通知").c_str());
-    expect(notify->team, only(Declares::Team));
-    text(notify->text, scope, true);
-  } else if (const auto* call = std::get_if<ast::CallStep>(&step.kind)) {
-    refuse(call->span, say("call", "调用").c_str());
-    expect(call->webhook, only(Declares::Webhook));
-    settings(call->fields);
-  } else if (const auto* start = std::get_if<ast::StartStep>(&step.kind)) {
-    refuse(start->span, say("start", "启动").c_str());
-    expect(start->campaign, only(Declares::Campaign));
   } else {
-    const auto& repeat = std::get<ast::RepeatStep>(step.kind);
-    refuse(repeat.span, say("repeat", "重复").c_str());
-    length(repeat.every, "the time between passes", "每次重复的间隔");
-    block(repeat.block.steps, visible, asked);
+    const auto& take = std::get<ast::TakeStep>(step.kind);
+    refuse(take.span, say("take", "扣除").c_str());
+    gift(take.gift, scope);
+    block(take.then, visible, asked);
+    block(take.otherwise, visible, asked);
   }
 }
 
@@ -427,11 +399,27 @@ Block Checker::block(const std::vector<ast::Step>& steps, std::vector<Visible> v
     } else if (const auto* wait_for_step = std::get_if<ast::WaitForStep>(&step.kind)) {
       wait_for(*wait_for_step, visible, asked, out);
     } else if (const auto* if_step = std::get_if<ast::IfStep>(&step.kind)) {
-      if_(*if_step, visible, asked, out);
+      if_(if_step->span, if_step->branches, if_step->otherwise, visible, asked, out);
+    } else if (const auto* choose = std::get_if<ast::ChooseStep>(&step.kind)) {
+      if_(choose->span, choose->branches, choose->otherwise, visible, asked, out);
     } else if (const auto* set_step = std::get_if<ast::SetStep>(&step.kind)) {
       set(*set_step, visible, out);
     } else if (const auto* stop = std::get_if<ast::StopStep>(&step.kind)) {
       out.push_back({stop->span, Stop{}});
+    } else if (const auto* tag_step = std::get_if<ast::TagStep>(&step.kind)) {
+      tag(*tag_step, out);
+    } else if (const auto* split_step = std::get_if<ast::SplitStep>(&step.kind)) {
+      split(*split_step, visible, asked, out);
+    } else if (const auto* repeat_step = std::get_if<ast::RepeatStep>(&step.kind)) {
+      repeat(*repeat_step, visible, asked, out);
+    } else if (const auto* emit_step = std::get_if<ast::EmitStep>(&step.kind)) {
+      emit(*emit_step, visible, out);
+    } else if (const auto* notify_step = std::get_if<ast::NotifyStep>(&step.kind)) {
+      notify(*notify_step, visible, out);
+    } else if (const auto* call_step = std::get_if<ast::CallStep>(&step.kind)) {
+      call_webhook(*call_step, visible, out);
+    } else if (const auto* start_step = std::get_if<ast::StartStep>(&step.kind)) {
+      start(*start_step, out);
     } else {
       unsupported_step(step, visible, asked);
     }

@@ -12,7 +12,7 @@ namespace {
 constexpr std::array reasons{"no_consent",  "unsubscribed",  "hold_out",      "quiet_hours",
                              "cap",         "expired",       "missing_value", "no_variant",
                              "unreachable", "window_closed", "bad_content",   "quota",
-                             "credentials", "failed",        "lapsed"};
+                             "credentials", "failed",        "lapsed",        "campaign_window"};
 constexpr std::array failures{"unreachable", "window_closed", "bad_content", "quota",
                               "credentials", "failed",        "lapsed"};
 
@@ -264,23 +264,26 @@ void Checker::expect_action(const ast::ExpectAction& expectation, bool since_las
       resolve(only(Declares::Content));
       refuse("reply", "回复");
       break;
-    case ast::ActionKind::Tag: refuse("tag", "打标签"); break;
-    case ast::ActionKind::Untag: refuse("untag", "去标签"); break;
+    case ast::ActionKind::Tag:
+    case ast::ActionKind::Untag:
+      out.action = expectation.action == ast::ActionKind::Tag ? Action::Tag : Action::Untag;
+      if (expectation.text) out.name = expectation.text->text;
+      break;
     case ast::ActionKind::Notify:
-      resolve(only(Declares::Team));
-      refuse("notify", "通知");
+      out.action = Action::Notify;
+      name_it(Declares::Team);
       break;
     case ast::ActionKind::Call:
-      resolve(only(Declares::Webhook));
-      refuse("call", "调用");
+      out.action = Action::Call;
+      name_it(Declares::Webhook);
       break;
     case ast::ActionKind::Emit:
-      resolve(only(Declares::Event));
-      refuse("emit", "产生");
+      out.action = Action::Emit;
+      name_it(Declares::Event);
       break;
     case ast::ActionKind::Start:
-      resolve(only(Declares::Campaign));
-      refuse("start", "启动");
+      out.action = Action::Start;
+      name_it(Declares::Campaign);
       break;
   }
   if (expectation.customer) out.customer = test_customer(*expectation.customer, test);

@@ -27,10 +27,14 @@ plan::Schedule schedule_of(const check::Schedule& from) {
     case check::Schedule::Every::Day: to.every = plan::Schedule::Every::Day; break;
     case check::Schedule::Every::Week: to.every = plan::Schedule::Every::Week; break;
     case check::Schedule::Every::Month: to.every = plan::Schedule::Every::Month; break;
+    case check::Schedule::Every::Year: to.every = plan::Schedule::Every::Year; break;
   }
   to.at = from.at;
   to.day = from.day;
   to.time = from.time;
+  to.date = from.date;
+  to.offset = from.offset;
+  to.before = from.before;
   return to;
 }
 
@@ -60,6 +64,8 @@ void Compiler::policy() {
       case check::Cap::Calendar::Week: made.calendar = plan::Cap::Calendar::Week; break;
       case check::Cap::Calendar::Month: made.calendar = plan::Cap::Calendar::Month; break;
     }
+    made.more = cap.more;
+    made.more_from = cap.more_from;
     to.caps.push_back(made);
   }
   to.consent_required = from.consent_required;
@@ -115,6 +121,16 @@ void Compiler::keep_slots(const check::Block& steps) {
       keep_slots(choice->otherwise);
     } else if (const auto* set = std::get_if<check::Set>(&step.what)) {
       lower(set->value);
+    } else if (const auto* split = std::get_if<check::Split>(&step.what)) {
+      for (const auto& arm : split->arms) keep_slots(arm.steps);
+    } else if (const auto* repeat = std::get_if<check::Repeat>(&step.what)) {
+      keep_slots(repeat->steps);
+    } else if (const auto* emit = std::get_if<check::Emit>(&step.what)) {
+      for (const auto field : emit->fields) lower(field);
+    } else if (const auto* notify = std::get_if<check::Notify>(&step.what)) {
+      lower(notify->text);
+    } else if (const auto* call = std::get_if<check::Call>(&step.what)) {
+      for (const auto& field : call->fields) lower(field.second);
     }
   }
 }
@@ -180,7 +196,7 @@ plan::Trigger Compiler::trigger(const check::Trigger& from) {
   return to;
 }
 
-void Compiler::block(const check::Block& steps, std::vector<plan::Step>& code) {
+void Compiler::block(const check::Block& steps, plan::Campaign& to, std::vector<plan::Step>& code) {
   for (const check::Step& step : steps) {
     if (const auto* send = std::get_if<check::Send>(&step.what)) {
       plan::Message& message = plan_.messages[send->message.index()];
@@ -221,11 +237,11 @@ void Compiler::block(const check::Block& steps, std::vector<plan::Step>& code) {
       const std::size_t at = code.size();
       code.emplace_back(plan::WaitFor{binding(wait_for->pattern), wait_for->up_to, 0, 0});
       const std::uint16_t on_event = place(code);
-      block(wait_for->then, code);
+      block(wait_for->then, to, code);
       const std::size_t jump = code.size();
       if (!wait_for->otherwise.empty()) code.emplace_back(plan::Jump{});
       const std::uint16_t on_timeout = place(code);
-      block(wait_for->otherwise, code);
+      block(wait_for->otherwise, to, code);
       if (!wait_for->otherwise.empty()) std::get<plan::Jump>(code[jump]).to = place(code);
       auto& made = std::get<plan::WaitFor>(code[at]);
       made.on_event = on_event;
@@ -233,18 +249,82 @@ void Compiler::block(const check::Block& steps, std::vector<plan::Step>& code) {
     } else if (const auto* choice = std::get_if<check::If>(&step.what)) {
       const std::size_t at = code.size();
       code.emplace_back(plan::If{lower(choice->condition), 0});
-      block(choice->then, code);
+      block(choice->then, to, code);
       const std::size_t jump = code.size();
       if (!choice->otherwise.empty()) code.emplace_back(plan::Jump{});
       std::get<plan::If>(code[at]).otherwise = place(code);
-      block(choice->otherwise, code);
+      block(choice->otherwise, to, code);
       if (!choice->otherwise.empty()) std::get<plan::Jump>(code[jump]).to = place(code);
     } else if (const auto* set = std::get_if<check::Set>(&step.what)) {
       code.emplace_back(plan::Set{set->attribute, lower(set->value), ordinal_++});
+    } else if (const auto* tag = std::get_if<check::Tag>(&step.what)) {
+      code.emplace_back(plan::Tag{tags_attribute, tag->tag, tag->remove});
+    } else if (const auto* split_step = std::get_if<check::Split>(&step.what)) {
+      split(*split_step, to, code);
+    } else if (const auto* repeat_step = std::get_if<check::Repeat>(&step.what)) {
+      repeat(*repeat_step, to, code);
+    } else if (const auto* emit = std::get_if<check::Emit>(&step.what)) {
+      plan::Emit made{emit->event, {}};
+      for (const auto field : emit->fields) made.fields.push_back(lower(field));
+      code.emplace_back(std::move(made));
+    } else if (const auto* notify = std::get_if<check::Notify>(&step.what)) {
+      code.emplace_back(plan::Notify{plan::TeamId::of(notify->team.index()),
+                                     template_of(program_[notify->text]), notify->within});
+    } else if (const auto* call = std::get_if<check::Call>(&step.what)) {
+      plan::Call made{plan::WebhookId::of(call->webhook.index()), {}};
+      for (const auto& [name, value] : call->fields)
+        made.fields.push_back({name, lower(value), program_[value].type});
+      code.emplace_back(std::move(made));
+    } else if (const auto* start = std::get_if<check::Start>(&step.what)) {
+      code.emplace_back(plan::Start{program_.campaigns[start->campaign].symbol.name});
     } else {
+      KOI_ASSERT(std::holds_alternative<check::Stop>(step.what));
       code.emplace_back(plan::Stop{});
     }
   }
+}
+
+void Compiler::split(const check::Split& from, plan::Campaign& to, std::vector<plan::Step>& code) {
+  const std::size_t at = code.size();
+  const std::uint16_t number = splits_++;
+  code.emplace_back(plan::Split{{}, number});
+  std::vector<plan::Split::Arm> arms;
+  std::int64_t up_to = 0;
+  for (const auto& arm : from.arms) {  // their names first: those of a split stand together
+    up_to += arm.share.millionths;
+    plan::ArmId id;
+    if (!arm.name.empty()) {
+      KOI_ASSERT(to.arms.size() < 0xffff);  // check counts them among the steps
+      id = plan::ArmId::of(to.arms.size());
+      to.arms.push_back({arm.name, number});
+    }
+    arms.push_back({up_to, id, 0});
+  }
+  std::vector<std::size_t> jumps;
+  for (std::size_t i = 0; i < arms.size(); ++i) {
+    arms[i].start = place(code);
+    block(from.arms[i].steps, to, code);
+    if (i + 1 == arms.size()) break;
+    jumps.push_back(code.size());
+    code.emplace_back(plan::Jump{});
+  }
+  for (const std::size_t jump : jumps) std::get<plan::Jump>(code[jump]).to = place(code);
+  std::get<plan::Split>(code[at]).arms = std::move(arms);
+}
+
+void Compiler::repeat(const check::Repeat& from, plan::Campaign& to,
+                      std::vector<plan::Step>& code) {
+  // Places in the frame that no event fills.
+  plan::Passes passes;
+  for (plan::SlotId* const each : {&passes.since, &passes.counted, &passes.all})
+    *each = slots_
+                .emplace(std::pair(check::BindingId::none().value, own_slots_++),
+                         plan::SlotId::of(slots_.size()))
+                .first->second;
+  code.emplace_back(plan::Repeat{passes});
+  const std::uint16_t back = place(code);
+  block(from.steps, to, code);
+  code.emplace_back(plan::Again{passes, from.every, from.at_most, back});
 }
 
 // A key that reads only first events (or no event) is known as soon as a trigger in parts begins.
@@ -272,7 +352,8 @@ bool Compiler::key_from_first(const check::Campaign& from) const {
 
 void Compiler::campaign(const check::Campaign& from, plan::Campaign& to) {
   keep_slots(from);
-  ordinal_ = 0;
+  ordinal_ = splits_ = 0;
+  own_slots_ = 0;
   to.symbol = from.symbol;
   to.campaign_class = class_of(from.campaign_class);
   to.priority = from.priority;
@@ -286,6 +367,8 @@ void Compiler::campaign(const check::Campaign& from, plan::Campaign& to) {
   to.enter.key = lower(from.enter.key);
   to.enter.key_from_first = key_from_first(from);
   to.hold_out = from.hold_out;
+  to.from = from.from;
+  to.until = from.until;
   if (from.goal) to.goal = plan::Goal{match(from.goal->event.match), from.goal->within};
   for (const auto& event : from.leave_events) to.leave_events.push_back(match(event.match));
   for (const auto condition : from.leave_conditions)
@@ -296,7 +379,7 @@ void Compiler::campaign(const check::Campaign& from, plan::Campaign& to) {
       to.triggers.push_back(trigger(each));
       to.triggers.back().start = start;
     }
-    block(from.groups[i].steps, to.steps);
+    block(from.groups[i].steps, to, to.steps);
     if (i + 1 < from.groups.size()) to.steps.emplace_back(plan::Stop{});
   }
   to.frame_size = static_cast<std::uint16_t>(slots_.size());

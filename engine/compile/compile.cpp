@@ -8,6 +8,8 @@ plan::Plan Compiler::run(std::uint64_t seed) {
   plan_.seed = seed;
   plan_.schema = program_.schema;
   plan_.contents = program_.contents;
+  plan_.teams = program_.teams;
+  plan_.webhooks = program_.webhooks;
   lowered_.resize(program_.expressions.size());
   metric_ids_.resize(program_.metrics.size());
   policy();

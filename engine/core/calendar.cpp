@@ -34,6 +34,18 @@ Date day_of_month(Date month, int day) {
   return *date_of({ymd.year, ymd.month, std::min(day, days_in_month(ymd.year, ymd.month))});
 }
 
+// The day that lies `offset` before or after another. Days are those of the calendar, however long
+// a clock change makes them.
+Date moved(Date day, Span offset, bool before, const Zone& zone) {
+  const std::int64_t sign = before ? -1 : 1;
+  Date there = add_months(day, static_cast<int>(sign * offset.months));
+  there.days += static_cast<std::int32_t>(sign * (offset.fixed.us / days(1).us));
+  const Duration rest{offset.fixed.us % days(1).us};
+  if (rest == Duration{}) return there;
+  const Timestamp midnight = zone.instant({there, {}});
+  return zone.local(before ? midnight - rest : midnight + rest).date;
+}
+
 }  // namespace
 
 Timestamp period_begin(Period period, Timestamp at, const Zone& zone) {
@@ -61,8 +73,26 @@ Timestamp next_occurrence(const plan::Schedule& schedule, Timestamp after, const
       case Every::Month:
         day = day_of_month(add_months(first_day(Period::Month, day), 1), schedule.day);
         break;
-      case Every::Once: KOI_ASSERT(false);
+      case Every::Once:
+      case Every::Year: KOI_ASSERT(false);
     }
+  }
+}
+
+Timestamp next_occurrence(const plan::Schedule& schedule, const State& state, Timestamp after,
+                          const Zone& zone) {
+  if (schedule.every != plan::Schedule::Every::Year) return next_occurrence(schedule, after, zone);
+  const Value& date = state.attributes[schedule.date.index()];
+  if (date.kind() != Kind::Date) return Timestamp::never();
+  const YearMonthDay first = civil(date.as_date());
+  // What is counted from lies at most a year before or after what comes of it.
+  for (int year = std::max(first.year, civil(zone.local(after).date).year - 2);; ++year) {
+    const int day = std::min(first.day, days_in_month(year, first.month));
+    const auto counted_from = date_of({year, first.month, day});
+    if (!counted_from) return Timestamp::never();  // beyond the calendar
+    const Timestamp occurrence =
+        zone.instant({moved(*counted_from, schedule.offset, schedule.before, zone), schedule.time});
+    if (occurrence > after) return occurrence;
   }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/time.h"
+#include "core/state.h"
 #include "plan/plan.h"
 
 namespace koi::core {
@@ -12,7 +13,10 @@ enum class Period : std::uint8_t { Day, Week, Month, Year };  // a week begins o
 Timestamp period_begin(Period period, Timestamp at, const Zone& zone);
 Timestamp period_end(Period period, Timestamp at, const Zone& zone);
 
-// The first occurrence later than `after`; never where there is none.
+// The first occurrence later than `after`; never where there is none. Not of Year.
 Timestamp next_occurrence(const plan::Schedule& schedule, Timestamp after, const Zone& zone);
+// The same for one customer, whose date a schedule of each year goes by: never without it.
+Timestamp next_occurrence(const plan::Schedule& schedule, const State& state, Timestamp after,
+                          const Zone& zone);
 
 }  // namespace koi::core

@@ -259,6 +259,8 @@ void write(ByteWriter& out, const Journey& journey, Timestamp base) {
   write_time(out, journey.leave_flip, base);
   write_time(out, journey.goal_until, base);
   write(out, journey.frame);
+  out.unsigned_(journey.arms.size());
+  for (const plan::ArmId arm : journey.arms) out.unsigned_(arm.value);
 }
 
 Journey read_journey(ByteReader& in, const std::vector<plan::CampaignId>& campaigns,
@@ -281,6 +283,8 @@ Journey read_journey(ByteReader& in, const std::vector<plan::CampaignId>& campai
   journey.leave_flip = read_time(in, base);
   journey.goal_until = read_time(in, base);
   journey.frame = read_values(in);
+  for (std::size_t n = in.count(); n > 0; --n)
+    journey.arms.push_back(plan::ArmId::of(small(in) % 0xffffu));
   return journey;
 }
 
@@ -549,8 +553,11 @@ State read(ByteReader& in, const Plan& plan, const Layout& slots) {
   }
   if (has(Part::journeys)) {
     for (std::size_t n = in.count(8); n > 0; --n)
-      if (Journey each = read_journey(in, slots.campaigns, base); fits(plan, each))
+      if (Journey each = read_journey(in, slots.campaigns, base); fits(plan, each)) {
+        const auto& arms = plan.campaigns[each.campaign.index()].arms;
+        erase_if(each.arms, [&](plan::ArmId arm) { return arm.index() >= arms.size(); });
         state.journeys.push_back(std::move(each));
+      }
     put_in_order(state.journeys, by_campaign);
   }
   if (has(Part::entries)) {

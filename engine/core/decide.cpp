@@ -205,7 +205,7 @@ void Turn::fire_schedules(std::vector<Candidate>& found) {
   const Timestamp from = schedules_from();
   for (const plan::TriggerRef& ref : plan_.schedules) {
     const plan::Trigger& trigger = campaign(ref.campaign).triggers[ref.trigger];
-    const Timestamp occurrence = next_occurrence(trigger.schedule, from, zone());
+    const Timestamp occurrence = next_occurrence(trigger.schedule, state_, from, zone());
     if (occurrence > now_ || !holds(facts(), trigger.condition)) continue;
     const Hash128 cause = HashInput()
                               .text("schedule")
@@ -235,7 +235,7 @@ Timestamp Turn::next_schedule() const {
       if (flip == Timestamp::never()) continue;
       from = std::max(from, flip - microseconds(1));
     }
-    next = std::min(next, next_occurrence(trigger.schedule, from, zone()));
+    next = std::min(next, next_occurrence(trigger.schedule, state_, from, zone()));
   }
   return next;
 }
@@ -298,7 +298,7 @@ void Turn::find_begins(const Happening& what, const plan::Reaction& reaction) {
 void Turn::happen_echoes() {
   for (std::size_t i = 0; i < echoes_.size() && i < echoes_at_most; ++i) {
     const Echo each = std::move(echoes_[i]);
-    happen({type_of(each.type), now_, each.fields, {nullptr, each.cause}, false, true});
+    happen({each.type, now_, each.fields, {nullptr, each.cause}, false, each.by_engine});
   }
   echoes_.clear();
 }
@@ -442,7 +442,7 @@ bool Turn::is_listened_to(EngineEvent type) const {
 }
 
 void Turn::echo(EngineEvent type, std::vector<Value> fields, Hash128 cause) {
-  if (is_listened_to(type)) echoes_.push_back({type, std::move(fields), cause});
+  if (is_listened_to(type)) echoes_.push_back({type_of(type), std::move(fields), cause, true});
 }
 
 // --- The end of a turn --------------------------------------------------------------------------

@@ -5,12 +5,13 @@
 namespace koi::core {
 
 namespace {
-constexpr std::array<std::string_view, 6> action_names{"enter", "leave", "goal",
-                                                       "send",  "set",   "refuse"};
-constexpr std::array<std::string_view, 16> reason_names{
-    "none",    "no_consent",    "unsubscribed", "hold_out",    "quiet_hours",   "cap",
-    "expired", "missing_value", "no_variant",   "unreachable", "window_closed", "bad_content",
-    "quota",   "credentials",   "failed",       "lapsed"};
+constexpr std::array<std::string_view, action_count> action_names{
+    "enter", "leave", "goal",   "send", "set",   "refuse", "tag",
+    "untag", "emit",  "notify", "call", "start", "split"};
+constexpr std::array<std::string_view, static_cast<std::size_t>(last_reason) + 1> reason_names{
+    "none",    "no_consent",    "unsubscribed", "hold_out",    "quiet_hours",    "cap",
+    "expired", "missing_value", "no_variant",   "unreachable", "window_closed",  "bad_content",
+    "quota",   "credentials",   "failed",       "lapsed",      "campaign_window"};
 }  // namespace
 
 std::string_view name_of(Action action) { return action_names[static_cast<std::size_t>(action)]; }

@@ -7,13 +7,29 @@
 #include <string_view>
 
 #include "base/hash.h"
+#include "base/list.h"
 #include "base/time.h"
 #include "model/value.h"
 #include "plan/plan.h"
 
 namespace koi::core {
 
-enum class Action : std::uint8_t { Enter, Leave, Goal, Send, Set, Refuse };
+enum class Action : std::uint8_t {
+  Enter,
+  Leave,
+  Goal,
+  Send,
+  Set,
+  Refuse,
+  Tag,
+  Untag,
+  Emit,
+  Notify,
+  Call,
+  Start,
+  Split,  // an arm with a name was taken
+};
+constexpr std::size_t action_count = static_cast<std::size_t>(Action::Split) + 1;
 std::string_view name_of(Action action);  // "enter", "leave", …
 
 // Why an action was refused. The names are stable: reports, tests and people's programs use them.
@@ -35,7 +51,9 @@ enum class Reason : std::uint8_t {
   Credentials,
   Failed,
   Lapsed,
+  CampaignWindow,  // outside of the campaign's period
 };
+constexpr Reason last_reason = Reason::CampaignWindow;
 std::string_view name_of(Reason reason);  // "no_consent", …
 Reason reason_of(std::string_view name);  // None where no reason has the name
 
@@ -49,17 +67,25 @@ struct Effect {
   Timestamp time;  // of the decision
   plan::CampaignId campaign;
   Action action = Action::Enter;
-  Action of = Action::Enter;                 // Refuse: what was refused
-  Reason reason = Reason::None;              // Refuse
-  plan::ContentId content;                   // Send, and Refuse of it
-  plan::ChannelId channel;                   // Send; Refuse: the first channel tried
-  AttributeId attribute;                     // Set, and Refuse of it
-  Hash128 entry;                             // the journey's
-  Hash128 key;                               // of this effect: the same in every replay
-  Timestamp not_after = Timestamp::never();  // Send: delivered later than this it is worth nothing
-  bool wants_receipt = false;                // Send: the core decides something by its receipt
-  Value value;                               // Set: the new value
-  std::unique_ptr<const Text> text;          // Send; else null
+  Action of = Action::Enter;     // Refuse: what was refused
+  Reason reason = Reason::None;  // Refuse
+  plan::ContentId content;       // Send, and Refuse of it
+  plan::ChannelId channel;       // Send; Refuse: the first channel tried
+  AttributeId attribute;         // Set, and Refuse of it
+  Hash128 entry;                 // the journey's
+  Hash128 key;                   // of this effect: the same in every replay
+  EventTypeId event;             // Emit, and Refuse of it
+  plan::TeamId team;             // Notify, and Refuse of it
+  plan::WebhookId webhook;       // Call, and Refuse of it
+  plan::ArmId arm;               // Split
+  std::uint16_t step = 0;        // Call: of the campaign's code
+  // Send: delivered later than this it is worth nothing. Notify: somebody must have taken it.
+  Timestamp not_after = Timestamp::never();
+  bool wants_receipt = false;  // Send: the core decides something by its receipt
+  Value value;                 // Set: the new value. Tag, Untag, Start, and Refuse of them: the name
+  List<Value> fields;          // Emit: the event's. Call: what is given, as in the plan's step
+  List<plan::ArmId> arms;      // Goal: the arms with names that the journey took before
+  std::unique_ptr<const Text> text;  // Send, Notify (its body); else null
 };
 
 }  // namespace koi::core

@@ -51,17 +51,19 @@ Timestamp stops_counting(const plan::Cap& cap, Timestamp sent, const Zone& zone)
 }
 
 // When the cap lets one more message through: not after `now` if it does already.
-Timestamp free_at(const plan::Cap& cap, const State& state, Timestamp now, const Zone& zone) {
-  if (cap.limit == 0) return Timestamp::never();
+Timestamp free_at(const plan::Cap& cap, int priority, const State& state, Timestamp now,
+                  const Zone& zone) {
+  const std::uint32_t limit = cap.limit + (priority >= cap.more_from ? cap.more : 0);
+  if (limit == 0) return Timestamp::never();
   std::vector<Timestamp> ends;
   for (const Sent& sent : state.sent) {
     if (!concerns(cap, sent.campaign_class, sent.channel)) continue;
     const Timestamp end = stops_counting(cap, sent.at, zone);
     if (end > now) ends.push_back(end);
   }
-  if (ends.size() < cap.limit) return now;
+  if (ends.size() < limit) return now;
   std::sort(ends.begin(), ends.end());
-  return ends[ends.size() - cap.limit];
+  return ends[ends.size() - limit];
 }
 
 }  // namespace
@@ -86,7 +88,8 @@ Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaig
   const bool required = plan.policy.consent_required[static_cast<std::size_t>(purpose)];
   if (said == Said::Nothing && required) return refuse(Reason::NoConsent);
   if (said == Said::No) return refuse(Reason::Unsubscribed);
-  if (held_out) return refuse(Reason::HoldOut);
+  if (const Reason reason = ask_gate(campaign, held_out, now); reason != Reason::None)
+    return refuse(reason);
 
   const Zone& zone = zone_of(plan, state);
   const auto& quiet = plan.policy.quiet;
@@ -97,7 +100,8 @@ Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaig
 
   Timestamp free = now;
   for (const plan::Cap& cap : plan.policy.caps)
-    if (concerns(cap, purpose, channel)) free = std::max(free, free_at(cap, state, now, zone));
+    if (concerns(cap, purpose, channel))
+      free = std::max(free, free_at(cap, campaign.priority, state, now, zone));
   if (free > now) return {Verdict::Kind::Refuse, Reason::Cap, free};
 
   const IdentifierId needed = plan.channels[channel.index()].reach_by;
@@ -106,6 +110,12 @@ Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaig
                                       [&](const Identifier& each) { return each.kind == needed; });
   if (!reachable) return refuse(Reason::Unreachable);
   return {};
+}
+
+Reason ask_gate(const plan::Campaign& campaign, bool held_out, Timestamp now) {
+  if (held_out) return Reason::HoldOut;
+  if (now < campaign.from || now >= campaign.until) return Reason::CampaignWindow;
+  return Reason::None;
 }
 
 bool has_refused(const State& state, CampaignClass purpose, plan::ChannelId channel) {

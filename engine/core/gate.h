@@ -1,5 +1,6 @@
-// The gate: the one place that lets a message out. It asks consent → suppression → hold-out → quiet
-// hours → frequency caps → reachability, in this order, and reads what it let out before.
+// The gate: the one place that lets a message out. It asks consent → suppression → hold-out →
+// campaign window → quiet hours → frequency caps → reachability, in this order, and reads what it
+// let out before.
 #pragma once
 
 #include "core/effect.h"
@@ -23,6 +24,9 @@ struct Verdict {
 // first instant at which it would not. Quiet hours delay, or refuse where the policy drops.
 Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaign& campaign,
                  bool held_out, plan::ChannelId channel, Timestamp now);
+
+// The same for whatever is not sent: None, or why it is refused.
+Reason ask_gate(const plan::Campaign& campaign, bool held_out, Timestamp now);
 
 // Is the instant in the quiet hours, and when do they end?
 bool is_quiet(const plan::QuietHours& quiet, TimeOfDay time);

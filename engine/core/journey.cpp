@@ -131,7 +131,7 @@ void Turn::leave_by_conditions() {
 
 void Turn::reach_goal(Journey& journey) {
   journey.goal_reached = true;
-  emit(journey, Action::Goal);
+  emit(journey, Action::Goal).arms = journey.arms;
 }
 
 // Who is only on his way in was never there: that leaves no trace.
@@ -288,7 +288,8 @@ void Turn::look_back(Journey& journey, Timestamp since) {
 void Turn::enter(plan::CampaignId id, std::uint16_t trigger, List<Value> frame, Hash128 cause) {
   const plan::Campaign& into = campaign(id);
   const std::uint64_t key = key_of(into, frame);
-  if (is_in(id, key) || !holds(facts(frame), into.audience) || !may_enter_again(into, id, key))
+  if (now_ < into.from || now_ >= into.until || is_in(id, key) ||
+      !holds(facts(frame), into.audience) || !may_enter_again(into, id, key))
     return;
   const plan::CampaignId noted = noted_under(id);
   const std::pair once{noted, key};
@@ -367,8 +368,12 @@ void Turn::run(Journey& journey) {
       do_set(*set, journey);
       ++journey.pc;
       if (wants_out(journey)) return leave(journey);  // asked at once, not at the next wait
-    } else {
-      break;  // stop
+    } else if (std::holds_alternative<plan::Stop>(step)) {
+      break;
+    } else if (!act(step, journey)) {
+      return;
+    } else if (wants_out(journey)) {
+      return leave(journey);
     }
   }
   finish(journey);
@@ -389,6 +394,7 @@ void Turn::wake(Journey& journey) {
     return;
   }
   const plan::Step& step = from.steps[journey.pc];
+  if (std::holds_alternative<plan::Again>(step)) return run(journey);
   if (const auto* send = std::get_if<plan::Send>(&step)) {
     if (!do_send(*send, journey)) return;
     ++journey.pc;
@@ -543,11 +549,11 @@ bool Turn::render(const plan::Message& message, plan::ChannelId channel,
 }
 
 void Turn::do_set(const plan::Set& set, Journey& journey) {
-  const std::size_t slot = set.attribute.index();
-  if (journey.held_out) {
+  if (const Reason reason = ask_gate(campaign(journey.campaign), journey.held_out, now_);
+      reason != Reason::None) {
     Effect& refusal = emit(journey, Action::Refuse);
     refusal.of = Action::Set;
-    refusal.reason = Reason::HoldOut;
+    refusal.reason = reason;
     refusal.attribute = set.attribute;
     return;
   }
@@ -557,9 +563,13 @@ void Turn::do_set(const plan::Set& set, Journey& journey) {
   Effect& done = emit(journey, Action::Set);
   done.attribute = set.attribute;
   done.value = value;
-  state_.attributes[slot] = std::move(value);
-  state_.attribute_times[slot] = now_;
-  update_watches(plan_.watches_of_attribute[slot], {nullptr, done.key});
+  change(set.attribute, std::move(value), done.key);
+}
+
+void Turn::change(AttributeId attribute, Value value, Hash128 cause) {
+  state_.attributes[attribute.index()] = std::move(value);
+  state_.attribute_times[attribute.index()] = now_;
+  update_watches(plan_.watches_of_attribute[attribute.index()], {nullptr, cause});
 }
 
 Effect& Turn::emit(const Journey& journey, Action action) {

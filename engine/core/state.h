@@ -78,6 +78,7 @@ struct Journey {
   Timestamp leave_flip = Timestamp::never();  // when a leave condition may turn true
   Timestamp goal_until = Timestamp::never();  // the last instant at which a goal counts
   List<Value> frame;
+  List<plan::ArmId> arms;  // with names, that he has taken, in that order
   friend bool operator==(const Journey&, const Journey&) = default;
 };
 

@@ -17,6 +17,14 @@ Id find(const List& list, Is is) {
   return Id::none();
 }
 
+template <class Id>
+Id named(const std::vector<Symbol>& list, const std::string& name) {
+  return find<Id>(list, [&](const Symbol& each) { return each.name == name; });
+}
+
+// In place of a step that can do nothing any more.
+plan::Jump beyond(std::uint16_t place) { return {static_cast<std::uint16_t>(place + 1)}; }
+
 template <class... Each>
 struct Overloaded : Each... {
   using Each::operator()...;
@@ -345,19 +353,64 @@ plan::Step Bringing::step(const plan::Step& wanted, std::uint16_t place) {
                         },
                         [&](const plan::Set& set) -> plan::Step {
                           const AttributeId here = attribute(set.attribute);
-                          if (here.is_none())
-                            return plan::Jump{static_cast<std::uint16_t>(place + 1)};
+                          if (here.is_none()) return beyond(place);
                           return plan::Set{here,
                                            node(set.value, {},
                                                 {from_.schema[set.attribute].type.enumeration,
                                                  to_.schema[here].type.enumeration}),
                                            set.ordinal};
                         },
+                        [&](const plan::Tag& tag) -> plan::Step {
+                          plan::Tag made = tag;
+                          made.attribute = attribute(tag.attribute);
+                          if (made.attribute.is_none()) return beyond(place);
+                          return made;
+                        },
+                        [&](const plan::Emit& emit) -> plan::Step { return bring(emit); },
+                        [&](const plan::Notify& notify) -> plan::Step {
+                          plan::Notify made = notify;
+                          made.team =
+                              named<plan::TeamId>(to_.teams, from_.teams[notify.team.index()].name);
+                          if (made.team.is_none()) return beyond(place);
+                          made.text = text(notify.text, {});
+                          return made;
+                        },
+                        [&](const plan::Call& call) -> plan::Step {
+                          plan::Call made = call;
+                          made.webhook = named<plan::WebhookId>(
+                              to_.webhooks, from_.webhooks[call.webhook.index()].name);
+                          if (made.webhook.is_none()) return beyond(place);
+                          for (plan::Call::Given& given : made.fields) {
+                            if (given.type.enumeration)
+                              given.type.enumeration = enums_of(given.value, {}).to;
+                            given.value = node(given.value, {});
+                          }
+                          return made;
+                        },
                         [](const plan::Wait& wait) -> plan::Step { return wait; },
                         [](const plan::Jump& jump) -> plan::Step { return jump; },
                         [](const plan::Stop& stop) -> plan::Step { return stop; },
+                        [](const plan::Split& split) -> plan::Step { return split; },
+                        [](const plan::Repeat& repeat) -> plan::Step { return repeat; },
+                        [](const plan::Again& again) -> plan::Step { return again; },
+                        [](const plan::Start& start) -> plan::Step { return start; },
                     },
                     wanted);
+}
+
+// What is given goes to the fields of these names.
+plan::Emit Bringing::bring(const plan::Emit& emit) {
+  plan::Emit made{event(emit.event), {}};
+  for (std::size_t i = 0; i < emit.fields.size(); ++i) {
+    if (emit.fields[i].is_none()) continue;
+    const FieldId here = field(emit.event, FieldId::of(i));
+    if (here.is_none()) continue;
+    if (made.fields.size() <= here.index()) made.fields.resize(here.index() + 1);
+    made.fields[here.index()] = node(emit.fields[i], {},
+                                     {type_of(from_.schema, emit.event, FieldId::of(i)).enumeration,
+                                      type_of(to_.schema, made.event, here).enumeration});
+  }
+  return made;
 }
 
 plan::Campaign Bringing::campaign(const plan::Campaign& wanted, std::uint64_t version) {
@@ -380,6 +433,7 @@ plan::Campaign Bringing::campaign(const plan::Campaign& wanted, std::uint64_t ve
     // Nobody comes in by these any more.
     trigger.watch = {};
     trigger.condition = {};
+    if (trigger.schedule.date) trigger.schedule.date = attribute(trigger.schedule.date);
   }
   for (std::size_t i = 0; i < made.steps.size(); ++i)
     made.steps[i] = step(wanted.steps[i], static_cast<std::uint16_t>(i));

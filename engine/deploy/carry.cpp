@@ -267,8 +267,7 @@ void Carry::map_schedules() {
     const plan::Trigger& trigger = campaign.triggers[ref.trigger];
     HashInput hash;
     hash.text(campaign.symbol.name);
-    put(hash, trigger.schedule);
-    put(hash, meanings.of(trigger.condition, {}));
+    put(hash, meanings.schedule_of(trigger));
     return hash.hash128();
   };
   const bool same_clock = from_.policy.zone->name() == to_.policy.zone->name();
@@ -434,6 +433,7 @@ void Carry::carry_journeys(State& state, Carried& carried) const {
                              : at.same_code;
     if (!goes_on) return ended(journey);
     journey.campaign = at.campaign;
+    if (!at.same_code) journey.arms.clear();
     carry_values(journey.frame, at.frame);
     const plan::Campaign& now = to_.campaigns[at.campaign.index()];
     if (now.closed && journey.phase != core::Journey::Phase::Ended)
@@ -518,7 +518,7 @@ void Carry::begin_schedules(State& state, Timestamp now, Carried& carried) const
   const Zone& zone = core::zone_of(to_, state);
   const auto after = [&](const plan::TriggerRef& ref, Timestamp from) {
     const auto& trigger = to_.campaigns[ref.campaign.index()].triggers[ref.trigger];
-    return core::next_occurrence(trigger.schedule, from, zone);
+    return core::next_occurrence(trigger.schedule, state, from, zone);
   };
   const Timestamp seen = std::max(state.clock, state.created) - microseconds(1);
   const Timestamp from = std::max(state.schedules_done, seen);
@@ -572,7 +572,7 @@ void Carry::set_timers(State& state) const {
       }
       state.schedule_due =
           std::min(state.schedule_due,
-                   core::next_occurrence(trigger.schedule, from, core::zone_of(to_, state)));
+                   core::next_occurrence(trigger.schedule, state, from, core::zone_of(to_, state)));
     }
   }
   state.due = state.schedule_due;

@@ -21,13 +21,6 @@ void put(HashInput& hash, const std::optional<Span>& span) {
 
 void put(HashInput& hash, Hash128 part) { hash.number(part.high).number(part.low); }
 
-void put(HashInput& hash, const plan::Schedule& schedule) {
-  hash.number(static_cast<std::uint64_t>(schedule.every));
-  hash.number(static_cast<std::uint64_t>(schedule.at.us));
-  hash.number(static_cast<std::uint64_t>(schedule.day));
-  hash.number(static_cast<std::uint64_t>(schedule.time.us));
-}
-
 std::vector<SlotSource> slots_of(const plan::Campaign& campaign) {
   std::vector<SlotSource> slots(campaign.frame_size);
   const auto take = [&](const plan::Binding& binding) {
@@ -190,6 +183,17 @@ void Meaning::add(HashInput& hash, const plan::Binding& binding) {
   }
 }
 
+void Meaning::add(HashInput& hash, const plan::Schedule& schedule) const {
+  hash.number(static_cast<std::uint64_t>(schedule.every));
+  hash.number(static_cast<std::uint64_t>(schedule.at.us));
+  hash.number(static_cast<std::uint64_t>(schedule.day));
+  hash.number(static_cast<std::uint64_t>(schedule.time.us));
+  if (schedule.date.is_none()) return;
+  hash.text(plan_.schema[schedule.date].symbol.name);
+  put(hash, schedule.offset);
+  hash.number(schedule.before ? 1 : 0);
+}
+
 void Meaning::add(HashInput& hash, const plan::Trigger& trigger) {
   hash.number(static_cast<std::uint64_t>(trigger.kind)).number(trigger.start);
   add(hash, trigger.first);
@@ -199,11 +203,11 @@ void Meaning::add(HashInput& hash, const plan::Trigger& trigger) {
   for (const plan::EventMatch& absent : trigger.nots) add(hash, absent);
   put(hash, trigger.within);
   hash.number(trigger.watch ? plan_.watches[trigger.watch.index()].definition : 0);
-  put(hash, trigger.schedule);
+  add(hash, trigger.schedule);
   add(hash, trigger.condition, {});
 }
 
-void Meaning::add(HashInput& hash, const plan::Step& step) {
+void Meaning::add(HashInput& hash, const plan::Step& step, const plan::Campaign& campaign) {
   hash.number(step.index());
   if (const auto* send = std::get_if<plan::Send>(&step)) {
     const plan::ContentId content = plan_.messages[send->message].content;
@@ -237,6 +241,50 @@ void Meaning::add(HashInput& hash, const plan::Step& step) {
     add(hash, set->value, {});
     hash.number(set->ordinal);
   } else {
+    add_act(hash, step, campaign);
+  }
+}
+
+// What neither sends nor waits.
+void Meaning::add_act(HashInput& hash, const plan::Step& step, const plan::Campaign& campaign) {
+  const auto add_passes = [&](const plan::Passes& passes) {
+    hash.number(passes.since.value).number(passes.counted.value).number(passes.all.value);
+  };
+  if (const auto* tag = std::get_if<plan::Tag>(&step)) {
+    hash.text(plan_.schema[tag->attribute].symbol.name).text(tag->tag);
+    hash.number(tag->remove ? 1 : 0);
+  } else if (const auto* split = std::get_if<plan::Split>(&step)) {
+    hash.number(split->number).number(split->arms.size());
+    for (const auto& arm : split->arms) {
+      hash.number(static_cast<std::uint64_t>(arm.up_to)).number(arm.start).number(arm.arm.value);
+      if (!arm.arm.is_none()) hash.text(campaign.arms[arm.arm.index()].name);
+    }
+  } else if (const auto* repeat = std::get_if<plan::Repeat>(&step)) {
+    add_passes(repeat->passes);
+  } else if (const auto* again = std::get_if<plan::Again>(&step)) {
+    add_passes(again->passes);
+    put(hash, again->every);
+    hash.number(static_cast<std::uint64_t>(again->at_most)).number(again->back);
+  } else if (const auto* emit = std::get_if<plan::Emit>(&step)) {
+    add_event(hash, emit->event);
+    hash.number(emit->fields.size());
+    for (std::size_t i = 0; i < emit->fields.size(); ++i) {
+      add_field(hash, emit->event, FieldId::of(i));
+      add(hash, emit->fields[i], {});
+    }
+  } else if (const auto* notify = std::get_if<plan::Notify>(&step)) {
+    hash.text(plan_.teams[notify->team.index()].name);
+    put(hash, notify->within);
+  } else if (const auto* call = std::get_if<plan::Call>(&step)) {
+    hash.text(plan_.webhooks[call->webhook.index()].name);
+    hash.number(call->fields.size());
+    for (const plan::Call::Given& given : call->fields) {
+      hash.text(given.name);
+      add(hash, given.value, {});
+    }
+  } else if (const auto* start = std::get_if<plan::Start>(&step)) {
+    hash.text(start->campaign);
+  } else {
     KOI_ASSERT(std::holds_alternative<plan::Stop>(step));
   }
 }
@@ -258,7 +306,14 @@ Hash128 Meaning::code_of(const plan::Campaign& campaign) {
   hash.number(campaign.triggers.size());
   for (const plan::Trigger& trigger : campaign.triggers) add(hash, trigger);
   hash.number(campaign.steps.size());
-  for (const plan::Step& step : campaign.steps) add(hash, step);
+  for (const plan::Step& step : campaign.steps) add(hash, step, campaign);
+  return hash.hash128();
+}
+
+Hash128 Meaning::schedule_of(const plan::Trigger& trigger) {
+  HashInput hash;
+  add(hash, trigger.schedule);
+  put(hash, of(trigger.condition, {}));
   return hash.hash128();
 }
 
@@ -291,9 +346,12 @@ std::uint64_t Meaning::version_of(const plan::Campaign& campaign) {
     add(hash, campaign.goal->match);
     put(hash, campaign.goal->within);
   }
+  hash.number(static_cast<std::uint64_t>(campaign.from.us));
+  hash.number(static_cast<std::uint64_t>(campaign.until.us));
   hash.number(campaign.leave_events.size());
   for (const plan::EventMatch& event : campaign.leave_events) add(hash, event);
   for (const plan::Step& step : campaign.steps) {
+    if (const auto* notify = std::get_if<plan::Notify>(&step)) add(hash, notify->text);
     const auto* send = std::get_if<plan::Send>(&step);
     if (!send) continue;
     for (const auto& variant : plan_.messages[send->message].variants) {

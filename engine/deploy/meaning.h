@@ -35,6 +35,8 @@ class Meaning {
   // The frame alone: what a goal reads.
   Hash128 frame_of(const plan::Campaign& campaign) const;
   Hash128 leaving_of(const plan::Campaign& campaign);
+  // Of a trigger by a schedule: its times and whom it is for.
+  Hash128 schedule_of(const plan::Trigger& trigger);
   // Of an expression whose fields are those of that event (none: it reads no event).
   Hash128 of(plan::NodeId node, EventTypeId event);
 
@@ -48,7 +50,9 @@ class Meaning {
   void add(HashInput& hash, const plan::EventMatch& match);
   void add(HashInput& hash, const plan::Binding& binding);
   void add(HashInput& hash, const plan::Trigger& trigger);
-  void add(HashInput& hash, const plan::Step& step);
+  void add(HashInput& hash, const plan::Schedule& schedule) const;
+  void add(HashInput& hash, const plan::Step& step, const plan::Campaign& campaign);
+  void add_act(HashInput& hash, const plan::Step& step, const plan::Campaign& campaign);
   void add_event(HashInput& hash, EventTypeId event) const;
   void add_field(HashInput& hash, EventTypeId event, FieldId field) const;
   EnumId enumeration_of(plan::NodeId node, EventTypeId event) const;
@@ -60,6 +64,5 @@ class Meaning {
 };
 
 void put(HashInput& hash, Hash128 part);
-void put(HashInput& hash, const plan::Schedule& schedule);
 
 }  // namespace koi::deploy

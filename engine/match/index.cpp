@@ -10,9 +10,9 @@ std::vector<bool> nodes_that_may_differ(const plan::Plan& plan) {
   std::vector<bool> attributes(plan.schema.attributes.size()), watches(plan.watches.size());
   for (const plan::Campaign& campaign : plan.campaigns)
     for (const plan::Step& step : campaign.steps)
-      if (const auto* set = std::get_if<plan::Set>(&step)) {
-        attributes[set->attribute.index()] = true;
-        for (const plan::WatchId id : plan.watches_of_attribute[set->attribute.index()])
+      if (const AttributeId set = plan::attribute_set_by(step)) {
+        attributes[set.index()] = true;
+        for (const plan::WatchId id : plan.watches_of_attribute[set.index()])
           watches[id.index()] = true;
       }
   // Calendar windows follow the customer's zone.

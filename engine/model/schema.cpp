@@ -44,6 +44,9 @@ std::vector<EventType> engine_events() {
   EventType joined{.symbol = {"joined", "加入"},
                    .fields = {text_field("code", "邀请码")},
                    .made_by_engine = true};
+  EventType called{.symbol = {"called", "被调用"},
+                   .fields = {text_field("campaign", "活动")},
+                   .made_by_engine = true};
   std::vector<EventType> events{
       message_event("delivered", "送达"),
       message_event("opened", "打开"),
@@ -61,6 +64,7 @@ std::vector<EventType> engine_events() {
       joined,
       membership_event("entered", "已进入"),
       membership_event("left", "已退出"),
+      called,
   };
   return events;
 }

@@ -70,6 +70,7 @@ struct Attribute {
 constexpr AttributeId time_zone_attribute = AttributeId::of(0);
 constexpr AttributeId language_attribute = AttributeId::of(1);
 constexpr AttributeId stage_attribute = AttributeId::of(2);
+constexpr AttributeId tags_attribute = AttributeId::of(3);  // a list of texts, as tagged
 
 // Events that the engine knows by itself stand first, in this order.
 enum class EngineEvent : std::uint16_t {
@@ -89,20 +90,21 @@ enum class EngineEvent : std::uint16_t {
   Joined,
   Entered,
   Left,
+  Called,
 };
-constexpr std::size_t engine_event_count = 16;
+constexpr std::size_t engine_event_count = 17;
 constexpr EventTypeId type_of(EngineEvent event) {
   return EventTypeId::of(static_cast<std::size_t>(event));
 }
 // Fields of the message events (Delivered … Consented): content, channel, campaign; Unsubscribed
 // and Consented have `purpose` (a campaign class; missing: all) behind them. Fields of the
 // incentive events: incentive, amount, code, campaign. Joined: code. Entered and Left: segment,
-// campaign (one of them is missing).
+// campaign (one of them is missing). Called: campaign; it lets the customer into that one.
 std::vector<EventType> engine_events();
 
 struct Schema {
   std::vector<EventType> events;      // engine_events() first
-  std::vector<Attribute> attributes;  // the three of every program first
+  std::vector<Attribute> attributes;  // the four of every program first
   std::vector<Enumeration> enumerations;
   std::vector<std::string> identifiers;  // names of identifier kinds
   int currency_decimals = 2;             // minor units of the program's currency

@@ -304,6 +304,9 @@ class Lister {
         case Cap::Calendar::Week: text += "calendar week"; break;
         case Cap::Calendar::Month: text += "calendar month"; break;
       }
+      if (cap.more > 0)
+        text += ", " + std::to_string(cap.more) + " more from priority " +
+                std::to_string(cap.more_from);
       line(0, text);
     }
     std::string consent;
@@ -423,6 +426,14 @@ class Lister {
       case Schedule::Every::Month:
         return "on day " + std::to_string(schedule.day) + " of each month at " +
                to_string(schedule.time);
+      case Schedule::Every::Year: {
+        std::string text = "each year ";
+        text += schedule.offset == Span{}
+                    ? std::string("on ")
+                    : to_string(schedule.offset) + (schedule.before ? " before " : " after ");
+        return text + "customer." + plan_.schema[schedule.date].symbol.name + " at " +
+               to_string(schedule.time);
+      }
     }
     KOI_ASSERT(false);
   }
@@ -483,7 +494,51 @@ class Lister {
       return "go to step " + std::to_string(jump->to);
     if (const auto* set = std::get_if<Set>(&step))
       return "set customer." + plan_.schema[set->attribute].symbol.name + " = " + set_value(*set);
+    if (const auto* tag = std::get_if<Tag>(&step))
+      return (tag->remove ? "untag " : "tag ") + quoted(tag->tag);
+    if (const auto* split = std::get_if<Split>(&step)) {
+      std::string text = "split " + std::to_string(split->number) + ":";
+      for (const Split::Arm& arm : split->arms) {
+        text +=
+            (&arm == split->arms.data() ? " up to " : ", up to ") + scaled_to_string(arm.up_to, 6);
+        if (!arm.arm.is_none()) text += " arm " + std::to_string(arm.arm.value);
+        text += " step " + std::to_string(arm.start);
+      }
+      return text;
+    }
+    if (const auto* repeat = std::get_if<Repeat>(&step))
+      return "first pass" + passes(repeat->passes);
+    if (const auto* again = std::get_if<Again>(&step))
+      return "next pass from step " + std::to_string(again->back) + " every " +
+             to_string(again->every) + " at most " + std::to_string(again->at_most) + " times" +
+             passes(again->passes);
+    if (const auto* emit = std::get_if<Emit>(&step)) {
+      std::string text = "emit " + event_name(emit->event);
+      for (std::size_t i = 0; i < emit->fields.size(); ++i)
+        if (!emit->fields[i].is_none())
+          text += " " + field_name(emit->event, i) + " = " + expression(emit->fields[i]);
+      return text;
+    }
+    if (const auto* notify = std::get_if<Notify>(&step)) {
+      std::string text =
+          "notify " + plan_.teams[notify->team.index()].name + " " + text_of(notify->text);
+      return notify->within ? text + " within " + to_string(*notify->within) : text;
+    }
+    if (const auto* call = std::get_if<Call>(&step)) {
+      std::string text = "call " + plan_.webhooks[call->webhook.index()].name;
+      for (const Call::Given& given : call->fields)
+        text += " " + given.name + " = " + expression(given.value);
+      return text;
+    }
+    if (const auto* start = std::get_if<Start>(&step))
+      return "start " + start->campaign;
+    KOI_ASSERT(std::holds_alternative<Stop>(step));
     return "stop";
+  }
+
+  static std::string passes(const Passes& passes) {
+    return " in slots " + std::to_string(passes.since.value) + ", " +
+           std::to_string(passes.counted.value) + ", " + std::to_string(passes.all.value);
   }
 
   std::string set_value(const Set& set) const {
@@ -506,6 +561,12 @@ class Lister {
       enter += " every " + to_string(campaign.enter.every);
     line(1, enter);
     if (campaign.hold_out != Decimal{}) line(1, "hold out " + to_string(campaign.hold_out));
+    if (campaign.from != Timestamp::ever() || campaign.until != Timestamp::never())
+      line(1, "from " + to_string(campaign.from, *plan_.policy.zone) + " until " +
+                  to_string(campaign.until, *plan_.policy.zone));
+    for (std::size_t i = 0; i < campaign.arms.size(); ++i)
+      line(1, "arm " + std::to_string(i) + " of split " + std::to_string(campaign.arms[i].split) +
+                  " " + quoted(campaign.arms[i].name));
     if (campaign.goal) {
       std::string text = "goal " + match(campaign.goal->match);
       if (campaign.goal->within) text += " within " + to_string(*campaign.goal->within);

@@ -11,6 +11,12 @@ std::string_view name_of(CampaignClass campaign_class) {
   KOI_ASSERT(false);
 }
 
+AttributeId attribute_set_by(const Step& step) {
+  if (const auto* set = std::get_if<Set>(&step)) return set->attribute;
+  if (const auto* tag = std::get_if<Tag>(&step)) return tag->attribute;
+  return {};
+}
+
 std::string_view name_of(ChannelClass channel_class) {
   switch (channel_class) {
     case ChannelClass::Conversation: return "conversation";

@@ -27,6 +27,9 @@ using ChannelId = Id<struct ChannelTag, std::uint16_t>;
 using SlotId = Id<struct SlotTag, std::uint16_t>;  // a place in a campaign's frame
 using TemplateId = Id<struct TemplateTag>;
 using ContentId = Id<struct ContentTag, std::uint16_t>;
+using TeamId = Id<struct TeamTag, std::uint16_t>;
+using WebhookId = Id<struct WebhookTag, std::uint16_t>;
+using ArmId = Id<struct ArmTag, std::uint16_t>;  // in its campaign
 
 // A field that every event has beside the declared ones: its own time.
 constexpr FieldId event_time_field = FieldId::of(0xfffe);
@@ -195,11 +198,16 @@ struct Binding {
 };
 
 struct Schedule {
-  enum class Every : std::uint8_t { Once, Day, Week, Month };
+  enum class Every : std::uint8_t { Once, Day, Week, Month, Year };
   Every every = Every::Once;
   Timestamp at;  // Once: the instant
   int day = 0;   // Week: 0 Monday … 6 Sunday; Month: 1 to 31 (a day the month lacks is its last)
-  TimeOfDay time;  // Day, Week, Month: in the customer's zone
+  TimeOfDay time;  // Day, Week, Month, Year: in the customer's zone
+  // Year: the date of the customer's whose day comes back each year from its own on, and how long
+  // before it (else after it).
+  AttributeId date{};
+  Span offset{};
+  bool before = false;
 };
 
 struct Trigger {
@@ -278,8 +286,68 @@ struct Set {
   NodeId value;
   std::uint16_t ordinal = 0;
 };
+struct Tag {
+  AttributeId attribute;  // a list of texts
+  std::string tag;
+  bool remove = false;
+};
+// Each customer takes one arm, always the same: `number` tells the splits of a campaign apart.
+struct Split {
+  struct Arm {
+    std::int64_t up_to = 0;  // millionths: the shares of this arm and those before it
+    ArmId arm;               // none: it has no name
+    std::uint16_t start = 0;
+  };
+  std::vector<Arm> arms;
+  std::uint16_t number = 0;
+};
+// Slots in which a repetition keeps when it began to count, how many passes have begun since then,
+// and how many in all.
+struct Passes {
+  SlotId since, counted, all;
+};
+struct Repeat {  // the first pass begins
+  Passes passes;
+};
+struct Again {  // the end of a pass: the next one begins at `back` when it is due, or it goes on
+  Passes passes;
+  Span every;
+  std::int64_t at_most = 1;
+  std::uint16_t back = 0;
+};
+struct Emit {
+  EventTypeId event;
+  std::vector<NodeId> fields;  // of each declared field; none: its default
+};
+struct Notify {
+  TeamId team;
+  TemplateId text;
+  std::optional<Span> within;  // somebody must have taken it by then
+};
+struct Call {
+  struct Given {
+    std::string name;
+    NodeId value;
+    Type type;
+  };
+  WebhookId webhook;
+  std::vector<Given> fields;
+};
+struct Start {
+  std::string campaign;  // its name: whichever version of it takes entries
+};
 struct Stop {};
-using Step = std::variant<Send, Wait, WaitUntil, WaitFor, If, Jump, Set, Stop>;
+using Step = std::variant<Send, Wait, WaitUntil, WaitFor, If, Jump, Set, Stop, Tag, Split, Repeat,
+                          Again, Emit, Notify, Call, Start>;
+
+// The attribute that a step may change; none where it changes none.
+AttributeId attribute_set_by(const Step& step);
+
+// An arm of a split that has a name: an experiment that is reported.
+struct Arm {
+  std::string name;
+  std::uint16_t split = 0;  // its number
+};
 
 struct Campaign {
   Symbol symbol;
@@ -288,11 +356,15 @@ struct Campaign {
   NodeId audience;  // `for`; none: everybody. May read slots
   Enter enter;
   Decimal hold_out;  // share of customers, 0 to 1
+  // [from, until): outside of it nobody enters and nothing is done.
+  Timestamp from = Timestamp::ever();
+  Timestamp until = Timestamp::never();
   std::optional<Goal> goal;
   std::vector<EventMatch> leave_events;  // `where` may read slots
   std::vector<NodeId> leave_conditions;  // may read slots
   std::vector<Trigger> triggers;
   std::vector<Step> steps;
+  std::vector<Arm> arms;
   std::uint16_t frame_size = 0;
   // A version that earlier rules had and these have not: nobody enters it, and who is under way in
   // it goes on by it. Compiling makes none; a deploy puts them beside the rules' own.
@@ -335,6 +407,8 @@ struct Cap {
   Span per;
   enum class Calendar : std::uint8_t { None, Day, Week, Month };
   Calendar calendar = Calendar::None;  // else counts in calendar periods of the customer's zone
+  std::uint32_t more = 0;              // so many places beyond the limit are kept …
+  int more_from = 0;                   // … for campaigns of this priority or a higher one
 };
 
 struct QuietHours {
@@ -394,6 +468,8 @@ struct Plan {
   std::vector<Log> logs;
   std::vector<Watch> watches;
   std::vector<Symbol> contents;
+  std::vector<Symbol> teams;
+  std::vector<Symbol> webhooks;
   std::vector<Message> messages;
   std::vector<Channel> channels;
   std::vector<Campaign> campaigns;  // in their order: priority, then name

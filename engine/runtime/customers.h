@@ -10,12 +10,14 @@
 #include "core/decide.h"
 #include "core/state.h"
 #include "model/partition.h"
+#include "runtime/experiments.h"
 
 namespace koi::runtime {
 
 struct Customer {
   core::State state;
   Timestamp queued = Timestamp::never();  // the instant under which he stands in the queue
+  List<ArmTaken> arms;                    // of experiments
 };
 
 // One thread's own. References stay valid.
@@ -97,7 +99,7 @@ class Customers {
       at = hash / partition_count;
       while (slots_[at & (slots_.size() - 1)].number != 0) ++at;
     }
-    customers_.push_back({core::new_customer(plan_, std::string(id)), Timestamp::never()});
+    customers_.push_back({core::new_customer(plan_, std::string(id)), Timestamp::never(), {}});
     hashes_.push_back(hash);
     slots_[at & (slots_.size() - 1)] = {tag_of(hash),
                                         static_cast<std::uint32_t>(customers_.size())};

@@ -47,6 +47,24 @@ void append_value(std::string& out, const Schema& schema, const Type& type, cons
   }
 }
 
+void append_data(std::string& out, const plan::Plan& plan, const core::Effect& effect) {
+  const plan::Call* const call =
+      effect.action == core::Action::Call
+          ? &std::get<plan::Call>(plan.campaigns[effect.campaign.index()].steps[effect.step])
+          : nullptr;
+  const EventType* const event = call ? nullptr : &plan.schema[effect.event];
+  out += '{';
+  for (std::size_t i = 0; i < effect.fields.size(); ++i) {
+    if (effect.fields[i].is_missing() && event) continue;
+    if (out.back() != '{') out += ',';
+    append_json_string(out, call ? call->fields[i].name : event->fields[i].symbol.name);
+    out += ':';
+    append_value(out, plan.schema, call ? call->fields[i].type : event->fields[i].type,
+                 effect.fields[i]);
+  }
+  out += '}';
+}
+
 void EffectLines::append_time(std::string& out, Timestamp at) {
   if (at != time_) {
     time_text_ = to_string(at, *plan_.policy.zone);
@@ -64,11 +82,8 @@ void EffectLines::append(std::string& out, std::string_view customer, const core
   append_time(out, effect.time);
   member(R"(","customer":)", customer);
   member(R"(,"campaign":)", plan_.campaigns[effect.campaign.index()].symbol.name);
-  member(R"(,"action":)", name_of(effect.action));
-  if (effect.content)
-    member(R"(,"name":)", plan_.contents[effect.content.index()].name);
-  else if (effect.attribute)
-    member(R"(,"name":)", plan_.schema[effect.attribute].symbol.name);
+  member(R"(,"action":)", core::name_of(effect.action));
+  if (const std::string_view name = name_of(effect); !name.empty()) member(R"(,"name":)", name);
   if (effect.channel) member(R"(,"channel":)", plan_.channels[effect.channel.index()].symbol.name);
   out += R"(,"entry":")";
   append_hex(out, effect.entry);
@@ -76,17 +91,37 @@ void EffectLines::append(std::string& out, std::string_view customer, const core
   append_hex(out, effect.key);
   out += '"';
   if (effect.action == core::Action::Refuse) {
-    member(R"(,"of":)", name_of(effect.of));
-    member(R"(,"reason":)", name_of(effect.reason));
+    member(R"(,"of":)", core::name_of(effect.of));
+    member(R"(,"reason":)", core::name_of(effect.reason));
   }
   if (effect.action == core::Action::Set) {
     out += R"(,"value":)";
     append_value(out, plan_.schema, plan_.schema[effect.attribute].type, effect.value);
   }
+  if (effect.action == core::Action::Notify) {
+    member(R"(,"text":)", effect.text->body);
+    if (effect.not_after != Timestamp::never())
+      member(R"(,"by":)", to_string(effect.not_after, *plan_.policy.zone));
+  }
+  if (effect.action == core::Action::Emit || effect.action == core::Action::Call) {
+    out += R"(,"data":)";
+    append_data(out, plan_, effect);
+  }
   const plan::Campaign& campaign = plan_.campaigns[effect.campaign.index()];
   if (campaign.closed)
     member(R"(,"version":)", plan::full_name_of(campaign).substr(campaign.symbol.name.size() + 1));
   out += "}\n";
+}
+
+// Of what the effect is about; nothing where that is its campaign.
+std::string_view EffectLines::name_of(const core::Effect& effect) const {
+  if (effect.content) return plan_.contents[effect.content.index()].name;
+  if (effect.attribute) return plan_.schema[effect.attribute].symbol.name;
+  if (effect.event) return plan_.schema[effect.event].symbol.name;
+  if (effect.team) return plan_.teams[effect.team.index()].name;
+  if (effect.webhook) return plan_.webhooks[effect.webhook.index()].name;
+  if (effect.arm) return plan_.campaigns[effect.campaign.index()].arms[effect.arm.index()].name;
+  return effect.value.kind() == Kind::Text ? effect.value.as_text() : std::string_view();
 }
 
 }  // namespace koi::runtime

@@ -1,5 +1,7 @@
 #include "runtime/environment.h"
 
+#include <algorithm>
+#include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -39,9 +41,19 @@ struct Wrongs {
   }
 };
 
-void take_channel(Environment& environment, const std::string& name, const Json& given,
-                  Wrongs& wrong) {
-  const std::string place = "channel " + in_marks(name);
+// What the file may name: in it a member of one of these lists.
+struct List {
+  const char* name;
+  const char* one;
+  std::map<std::string, Environment::Channel> Environment::*named;
+};
+constexpr std::array lists{List{"channels", "channel", &Environment::channels},
+                           List{"teams", "team", &Environment::teams},
+                           List{"webhooks", "webhook", &Environment::webhooks}};
+
+void take_channel(const List& list, Environment& environment, const std::string& name,
+                  const Json& given, Wrongs& wrong) {
+  const std::string place = list.one + (" " + in_marks(name));
   if (!given.is_object())
     return wrong(place + R"( must be an object: {"connector": NAME, and its settings})");
   Environment::Channel channel;
@@ -60,7 +72,22 @@ void take_channel(Environment& environment, const std::string& name, const Json&
     }
   }
   if (channel.connector.empty()) wrong(place + R"( names no connector: "connector": NAME)");
-  environment.channels.emplace(name, std::move(channel));
+  (environment.*list.named).emplace(name, std::move(channel));
+}
+
+// All that a plan's deliveries may go to. Names are of one program, so that no two are the same.
+struct Wanted {
+  const List* list = nullptr;
+  std::string name;
+  std::uint32_t rate_per_second = 0;
+};
+std::vector<Wanted> wanted_by(const plan::Plan& plan) {
+  std::vector<Wanted> wanted;
+  for (const plan::Channel& channel : plan.channels)
+    wanted.push_back({&lists[0], channel.symbol.name, channel.rate_per_second});
+  for (const Symbol& team : plan.teams) wanted.push_back({&lists[1], team.name, 0});
+  for (const Symbol& webhook : plan.webhooks) wanted.push_back({&lists[2], webhook.name, 0});
+  return wanted;
 }
 
 void take_http(Environment& environment, const Json& given, Wrongs& wrong) {
@@ -125,17 +152,20 @@ Result<Environment> parse_environment(std::string_view text, std::string file) {
     return Error{"environment", wrong.text};
   }
   for (const auto& [name, value] : json.items()) {
-    if (name == "channels" && value.is_object()) {
+    const auto list = std::find_if(lists.begin(), lists.end(),
+                                   [&](const List& each) { return each.name == name; });
+    if (list != lists.end() && value.is_object()) {
       for (const auto& [channel, given] : value.items())
-        take_channel(environment, channel, given, wrong);
-    } else if (name == "channels") {
-      wrong(R"(`channels` must be an object: {"sms": {"connector": "console"}})");
+        take_channel(*list, environment, channel, given, wrong);
+    } else if (list != lists.end()) {
+      wrong(in_marks(name) + R"( must be an object: {"sms": {"connector": "console"}})");
     } else if (name == "http") {
       take_http(environment, value, wrong);
     } else if (name == "public_url") {
       take_public_url(environment, value, wrong);
     } else {
-      wrong(in_marks(name) + " is not known here; there are channels, http and public_url");
+      wrong(in_marks(name) +
+            " is not known here; there are channels, teams, webhooks, http and public_url");
     }
   }
   if (!wrong.text.empty()) return Error{"environment", wrong.text};
@@ -158,28 +188,33 @@ Result<Environment> read_environment(const std::string& path) {
 Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
                                      channel::ConnectorTypes types, const channel::Tools& tools) {
   Wrongs wrong{environment.file, {}};
-  std::string channels, connectors;
-  for (const plan::Channel& channel : plan.channels) add(channels, channel.symbol.name);
+  const std::vector<Wanted> wanted = wanted_by(plan);
+  std::string connectors;
   for (const channel::ConnectorType* const type : types) add(connectors, type->name);
 
-  for (const auto& [name, given] : environment.channels) {
-    if (std::none_of(plan.channels.begin(), plan.channels.end(),
-                     [&](const plan::Channel& channel) { return channel.symbol.name == name; }))
-      wrong("the rules declare no channel " + in_marks(name) +
-            "; they have: " + (channels.empty() ? "none" : channels));
-    if (!channel::find(types, given.connector))
-      wrong("channel " + in_marks(name) + ": there is no connector " + in_marks(given.connector) +
-            "; there are: " + connectors);
+  for (const List& list : lists) {
+    std::string names;
+    for (const Wanted& each : wanted)
+      if (each.list == &list) add(names, each.name);
+    for (const auto& [name, given] : environment.*list.named) {
+      const std::string one = list.one + (" " + in_marks(name));
+      if (std::none_of(wanted.begin(), wanted.end(),
+                       [&](const Wanted& each) { return each.list == &list && each.name == name; }))
+        wrong("the rules declare no " + one + "; they have: " + (names.empty() ? "none" : names));
+      if (!channel::find(types, given.connector))
+        wrong(one + ": there is no connector " + in_marks(given.connector) +
+              "; there are: " + connectors);
+    }
   }
   if (!wrong.text.empty()) return Error{"environment", wrong.text};
 
   const Environment::Channel to_console{"console", {}};
   std::map<std::pair<std::string, channel::Given>, std::shared_ptr<channel::Connector>> open;
   std::vector<Lane> lanes;
-  for (const plan::Channel& channel : plan.channels) {
-    const auto found = environment.channels.find(channel.symbol.name);
-    const Environment::Channel& given =
-        found == environment.channels.end() ? to_console : found->second;
+  for (const Wanted& each : wanted) {
+    const auto& named = environment.*each.list->named;
+    const auto found = named.find(each.name);
+    const Environment::Channel& given = found == named.end() ? to_console : found->second;
     const channel::ConnectorType* const type = channel::find(types, given.connector);
     KOI_ASSERT(type);  // the console is always built in
     auto& connector = open[{given.connector, given.settings}];
@@ -188,7 +223,7 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
         std::string_view rest = error.what;
         while (!rest.empty()) {
           const std::string_view line = rest.substr(0, rest.find('\n'));
-          wrong("channel " + in_marks(channel.symbol.name) + " (" + given.connector +
+          wrong(each.list->one + (" " + in_marks(each.name)) + " (" + given.connector +
                 "): " + std::string(line));
           rest.remove_prefix(std::min(rest.size(), line.size() + 1));
         }
@@ -205,7 +240,7 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
       }
       connector = *std::move(opened);
     }
-    lanes.push_back({channel.symbol.name, type, connector, channel.rate_per_second});
+    lanes.push_back({each.name, type, connector, each.rate_per_second});
   }
   if (!wrong.text.empty()) return Error{"environment", wrong.text};
   return lanes;

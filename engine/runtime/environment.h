@@ -1,5 +1,5 @@
-// Environment: what stands beside the rules on a machine: which connector serves which channel, and
-// with what settings. A file of JSON; without one every channel goes to the console.
+// Environment: what stands beside the rules on a machine: which connector serves which channel,
+// team and webhook, and with what settings. A file of JSON; without one all go to the console.
 // docs/connectors.md shows it.
 #pragma once
 
@@ -22,7 +22,7 @@ struct Environment {
     channel::Given settings;  // not yet checked: only the connector knows them
   };
   std::string file;  // its name, for messages; empty without one
-  std::map<std::string, Channel> channels;
+  std::map<std::string, Channel> channels, teams, webhooks;
   net::ClientSettings http;  // proxy and authorities
   // Where people reach this deployment, https://host[/path] without a slash at its end; empty: they
   // do not, and links in messages stay as they are.
@@ -33,9 +33,9 @@ struct Environment {
 Result<Environment> read_environment(const std::string& path);
 Result<Environment> parse_environment(std::string_view text, std::string file);
 
-// A lane for each of the plan's channels, in their order, its connector open. Channels with the
-// same connector and the same settings share one. A channel that the file does not name goes to the
-// console. Every error of the file is in one text, a line each.
+// A lane for each of the plan's channels, teams and webhooks, in their order, its connector open.
+// Those with the same connector and the same settings share one. What the file does not name goes
+// to the console. Every error of the file is in one text, a line each.
 Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
                                      channel::ConnectorTypes types, const channel::Tools& tools);
 

@@ -92,6 +92,30 @@ TEST(Environment, EachChannelGoesWhereItSays) {
   EXPECT_EQ(opened, 2);
 }
 
+TEST(Environment, TeamsAndWebhooksHaveListsOfTheirOwn) {
+  plan::Plan plan = plan_with({"sms"});
+  plan.teams = {{"care", "客服"}};
+  plan.webhooks = {{"crm", {}}};
+  asio::io_context context;
+  const channel::Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
+                             [](channel::Level, std::string_view) {}};
+  const auto open = [&](std::string_view text) {
+    return open_lanes(*parse_environment(text, "env.json"), plan, types, tools);
+  };
+  const auto made =
+      open(R"({"webhooks": {"crm": {"connector": "hook", "url": "https://example.com"}}})");
+  ASSERT_TRUE(made) << made.error().what;
+  ASSERT_EQ(made->size(), 3u);
+  EXPECT_EQ((*made)[1].channel, "care");
+  EXPECT_EQ((*made)[1].type, &console);
+  EXPECT_EQ((*made)[2].channel, "crm");
+  EXPECT_EQ((*made)[2].type, &hook);
+  EXPECT_EQ(open(R"({"teams": {"crm": {"connector": "console"}}})").error().what,
+            "env.json: the rules declare no team `crm`; they have: care");
+  EXPECT_EQ(open(R"({"channels": {"care": {"connector": "console"}}})").error().what,
+            "env.json: the rules declare no channel `care`; they have: sms");
+}
+
 TEST(Environment, ErrorsNameTheFileThePlaceAndTheRemedy) {
   EXPECT_EQ(error_of(R"({"channels": {"smss": {"connector": "console"}}})"),
             "env.json: the rules declare no channel `smss`; they have: sms, email, push");

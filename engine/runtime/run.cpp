@@ -176,8 +176,9 @@ class Stepper {
     effects_.clear();
   }
 
-  void note(const Customer& customer, const core::Effect& effect, std::uint64_t arrival) {
+  void note(Customer& customer, const core::Effect& effect, std::uint64_t arrival) {
     figures_.campaigns[effect.campaign.index()].count(effect);
+    figures_.arms.count(effect, customer.arms);
     if (effect.action == core::Action::Send) {
       ++figures_.sent_by_channel[effect.channel.index()];
       if (keep_messages_) sample(customer, effect, arrival);
@@ -421,6 +422,7 @@ class Run {
         summary_.campaigns[i].add(part.campaigns[i]);
       for (std::size_t i = 0; i < part.sent_by_channel.size(); ++i)
         summary_.sent_by_channel[i] += part.sent_by_channel[i];
+      summary_.arms.add(part.arms);
       summary_.late += part.late;
       summary_.too_late += part.too_late;
       summary_.duplicates += part.duplicates;

@@ -40,6 +40,49 @@ class Teller {
         .value_or(INT64_MAX);
   }
 
+  // What a campaign did beside sending and setting.
+  std::vector<std::pair<std::string, std::uint64_t>> other_acts(
+      const CampaignFigures& figures) const {
+    std::vector<std::pair<std::string, std::uint64_t>> acts;
+    const auto add = [&](Words words, std::uint64_t n) {
+      if (n > 0) acts.emplace_back(say(words), n);
+    };
+    add({"tags changed", "更改标签"}, figures.tagged);
+    add({"events emitted", "产生事件"}, figures.emitted);
+    add({"people notified", "通知员工"}, figures.notified);
+    add({"webhooks called", "调用接口"}, figures.called);
+    add({"campaigns started", "启动活动"}, figures.started);
+    return acts;
+  }
+
+  std::vector<std::string> arm_heads(const Experiment& experiment) const {
+    std::vector<std::string> heads{
+        say({"arms of ", "分流："}) + title_of(plan_.campaigns[experiment.campaign.index()].symbol),
+        say({"entries", "进入"}), say({"customers", "顾客"})};
+    if (!experiment.has_goal) return heads;
+    heads.push_back(say({"reached the goal", "达成目标"}));
+    heads.push_back(say({"share", "比例"}));
+    return heads;
+  }
+  std::vector<std::string> arm_cells(const Experiment& experiment,
+                                     const Experiment::Arm& arm) const;
+  std::string verdict(const Experiment& experiment) const {
+    if (!experiment.has_goal)
+      return say({"The campaign has no goal to compare them by.", "活动没有目标，无从比较。"});
+    switch (experiment.certainty) {
+      case Certainty::TooFew:
+        return say({"Too few customers to tell the arms apart.", "顾客太少，尚不能区分各分支。"});
+      case Certainty::None: return say({"No significant difference.", "没有显著差异。"});
+      case Certainty::P05:
+        return say({"The difference is significant (p < 0.05).", "差异显著（p < 0.05）。"});
+      case Certainty::P01:
+        return say({"The difference is significant (p < 0.01).", "差异显著（p < 0.01）。"});
+      case Certainty::P001:
+        return say({"The difference is significant (p < 0.001).", "差异显著（p < 0.001）。"});
+    }
+    KOI_ASSERT(false);
+  }
+
   // The lines beneath the tables: what became of the records.
   std::vector<std::pair<std::string, std::uint64_t>> records() const {
     std::vector<std::pair<std::string, std::uint64_t>> lines;
@@ -130,6 +173,23 @@ std::string listed(const Teller& teller, const UnknownNames& names) {
   return out;
 }
 
+// With one decimal, rounded half up.
+std::string percent(const ArmFigures& figures) {
+  const std::uint64_t tenths =
+      (figures.reached * 2000 + figures.customers) / (2 * figures.customers);
+  return std::to_string(tenths / 10) + "." + std::to_string(tenths % 10) + "%";
+}
+
+std::vector<std::string> Teller::arm_cells(const Experiment& experiment,
+                                           const Experiment::Arm& arm) const {
+  std::vector<std::string> cells{arm.name, grouped(arm.figures.entries),
+                                 grouped(arm.figures.customers)};
+  if (!experiment.has_goal) return cells;
+  cells.push_back(grouped(arm.figures.reached));
+  cells.push_back(arm.figures.customers == 0 ? "–" : percent(arm.figures));
+  return cells;
+}
+
 }  // namespace
 
 void CampaignFigures::count(const core::Effect& effect) {
@@ -140,6 +200,13 @@ void CampaignFigures::count(const core::Effect& effect) {
     case core::Action::Send: ++sent; break;
     case core::Action::Set: ++set; break;
     case core::Action::Refuse: ++refused[static_cast<std::size_t>(effect.reason)]; break;
+    case core::Action::Tag:
+    case core::Action::Untag: ++tagged; break;
+    case core::Action::Emit: ++emitted; break;
+    case core::Action::Notify: ++notified; break;
+    case core::Action::Call: ++called; break;
+    case core::Action::Start: ++started; break;
+    case core::Action::Split: break;
   }
 }
 
@@ -149,6 +216,11 @@ void CampaignFigures::add(const CampaignFigures& other) {
   goals += other.goals;
   sent += other.sent;
   set += other.set;
+  tagged += other.tagged;
+  emitted += other.emitted;
+  notified += other.notified;
+  called += other.called;
+  started += other.started;
   for (std::size_t reason = 0; reason < reason_count; ++reason)
     refused[reason] += other.refused[reason];
 }
@@ -179,6 +251,18 @@ std::string render(const plan::Plan& plan, const Summary& summary, Language lang
     out += table(rows) + "\n";
   else
     out += teller.say({"  The program has no campaign.\n\n", "  程序中没有活动。\n\n"});
+
+  rows = {{teller.say({"also done", "其他动作"}), teller.say({"times", "次数"})}};
+  for (std::size_t i = 0; i < plan.campaigns.size(); ++i)
+    for (const auto& [what, n] : teller.other_acts(summary.campaigns[i]))
+      rows.push_back({teller.title_of(plan.campaigns[i].symbol) + " " + what, grouped(n)});
+  if (rows.size() > 1) out += table(rows) + "\n";
+
+  for (const Experiment& each : experiments_of(plan, summary.arms)) {
+    rows = {teller.arm_heads(each)};
+    for (const Experiment::Arm& arm : each.arms) rows.push_back(teller.arm_cells(each, arm));
+    out += table(rows) + "  " + teller.verdict(each) + "\n\n";
+  }
 
   rows = {{teller.say({"refused because", "拒绝原因"}), teller.say({"times", "次数"})}};
   for (std::size_t i = 0; i < plan.campaigns.size(); ++i)
@@ -287,7 +371,20 @@ std::string render_html(const plan::Plan& plan, const Summary& summary, Language
         out += "<tr>" + cell(teller.title_of(plan.campaigns[i].symbol)) +
                cell(std::string(name_of(static_cast<core::Reason>(reason)))) + number(n) +
                "</tr>\n";
-  out += "</table>\n<h2>" + teller.say({"Channels", "渠道"}) + "</h2>\n<table>" +
+  out += "</table>\n";
+  for (const Experiment& each : experiments_of(plan, summary.arms)) {
+    out += "<h2>" + escaped_html(teller.arm_heads(each).front()) + "</h2>\n<table><tr>";
+    for (const std::string& head_cell : teller.arm_heads(each))
+      out += "<th>" + escaped_html(head_cell) + "</th>";
+    out += "</tr>\n";
+    for (const Experiment::Arm& arm : each.arms) {
+      out += "<tr>";
+      for (const std::string& text : teller.arm_cells(each, arm)) out += cell(text);
+      out += "</tr>\n";
+    }
+    out += "</table>\n<p><small>" + escaped_html(teller.verdict(each)) + "</small></p>\n";
+  }
+  out += "<h2>" + teller.say({"Channels", "渠道"}) + "</h2>\n<table>" +
          head({{"channel", "渠道"}, {"sent", "发送"}, {"cost", "费用"}});
   for (std::size_t i = 0; i < plan.channels.size(); ++i)
     if (summary.sent_by_channel[i] > 0)

@@ -11,13 +11,15 @@
 #include "core/effect.h"
 #include "plan/plan.h"
 #include "runtime/decode.h"
+#include "runtime/experiments.h"
 
 namespace koi::runtime {
 
-constexpr std::size_t reason_count = static_cast<std::size_t>(core::Reason::Lapsed) + 1;
+constexpr std::size_t reason_count = static_cast<std::size_t>(core::last_reason) + 1;
 
 struct CampaignFigures {
   std::uint64_t entered = 0, left = 0, goals = 0, sent = 0, set = 0;
+  std::uint64_t tagged = 0, emitted = 0, notified = 0, called = 0, started = 0;
   std::array<std::uint64_t, reason_count> refused{};  // by reason
   void count(const core::Effect& effect);
   void add(const CampaignFigures& other);
@@ -36,9 +38,10 @@ struct Message {
 struct Summary {
   std::vector<CampaignFigures> campaigns;      // as in the plan
   std::vector<std::uint64_t> sent_by_channel;  // as in the plan
-  std::vector<Message> messages;               // the first of each campaign and content, by time
-  std::uint64_t records = 0;                   // lines or rows that were read
-  std::uint64_t events = 0;                    // of them events that the program knows
+  Experiments arms;
+  std::vector<Message> messages;  // the first of each campaign and content, by time
+  std::uint64_t records = 0;      // lines or rows that were read
+  std::uint64_t events = 0;       // of them events that the program knows
   std::uint64_t late = 0, too_late = 0, duplicates = 0;
   std::uint64_t unknown_events = 0, rejected = 0, left_out = 0, after_until = 0;
   std::uint64_t conflicts = 0;  // identifiers that two customers claim

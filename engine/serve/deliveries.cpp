@@ -11,7 +11,7 @@ namespace koi::serve {
 
 namespace {
 
-constexpr std::uint8_t frozen_version = 2;  // 1 had no payouts and no sent messages
+constexpr std::uint8_t frozen_version = 3;  // 1 had no payouts and no sent messages
 constexpr std::size_t most_untold =
     200'000;  // lines of a group, while the timeline cannot be written
 
@@ -60,7 +60,8 @@ Delivery read_delivery(ByteReader& in, std::uint8_t version) {
 
 void write(ByteWriter& out, const runtime::CampaignFigures& figures) {
   for (const std::uint64_t n :
-       {figures.entered, figures.left, figures.goals, figures.sent, figures.set})
+       {figures.entered, figures.left, figures.goals, figures.sent, figures.set, figures.tagged,
+        figures.emitted, figures.notified, figures.called, figures.started})
     out.unsigned_(n);
   out.unsigned_(figures.refused.size());
   for (const std::uint64_t n : figures.refused) out.unsigned_(n);
@@ -69,7 +70,8 @@ void write(ByteWriter& out, const runtime::CampaignFigures& figures) {
 runtime::CampaignFigures read_figures(ByteReader& in) {
   runtime::CampaignFigures figures;
   for (std::uint64_t* n :
-       {&figures.entered, &figures.left, &figures.goals, &figures.sent, &figures.set})
+       {&figures.entered, &figures.left, &figures.goals, &figures.sent, &figures.set,
+        &figures.tagged, &figures.emitted, &figures.notified, &figures.called, &figures.started})
     *n = in.unsigned_();
   for (std::size_t i = 0, count = in.count(); i < count; ++i) {
     const std::uint64_t n = in.unsigned_();
@@ -108,6 +110,12 @@ store::SentMessage read_sent(ByteReader& in) {
   return message;
 }
 
+// Does the action leave the engine, for others to carry out?
+bool goes_out(core::Action action) {
+  return action == core::Action::Send || action == core::Action::Notify ||
+         action == core::Action::Call;
+}
+
 // --- Lines --------------------------------------------------------------------------------------
 
 // What became of a delivery, as a line beside the decisions.
@@ -122,8 +130,9 @@ std::string line_of(const runtime::Send& send, const Receipt& receipt, const Zon
   member(R"(,"customer":)", send.delivery.customer);
   member(R"(,"campaign":)", send.delivery.campaign);
   member(R"(,"action":)", is_delivered ? "delivered" : "failed");
-  member(R"(,"name":)", send.delivery.content);
-  member(R"(,"channel":)", send.delivery.channel);
+  const bool is_send = !send.delivery.content.empty();
+  member(R"(,"name":)", is_send ? send.delivery.content : send.delivery.channel);
+  if (is_send) member(R"(,"channel":)", send.delivery.channel);
   member(R"(,"key":)", to_hex(receipt.key));
   if (!is_delivered) member(R"(,"reason":)", name_of(receipt.failure));
   return out + "}";
@@ -158,37 +167,66 @@ void Deliveries::hand_over_to(HandOver hand_over) { hand_over_ = std::move(hand_
 void Deliveries::dress_with(Dress dress) { dress_ = std::move(dress); }
 void Deliveries::submit_with(Submit submit) { submit_ = std::move(submit); }
 
+// Or a team, or a webhook: all of them go by their names.
 bool Deliveries::has_channel(const Delivery& delivery) const {
+  const auto is_it = [&](const Symbol& symbol) { return symbol.name == delivery.channel; };
   return std::any_of(plan_.channels.begin(), plan_.channels.end(),
-                     [&](const auto& channel) { return channel.symbol.name == delivery.channel; });
+                     [&](const auto& channel) { return is_it(channel.symbol); }) ||
+         std::any_of(plan_.teams.begin(), plan_.teams.end(), is_it) ||
+         std::any_of(plan_.webhooks.begin(), plan_.webhooks.end(), is_it);
 }
 
 // --- What the writers tell ----------------------------------------------------------------------
 
 void Deliveries::begin(Group& group, const durable::Deed& deed, std::vector<runtime::Send>& sends) {
   const core::Effect& effect = deed.effect;
-  const plan::Channel& channel = plan_.channels[effect.channel.index()];
   runtime::Send send{{}, effect.time, deed.position};
   Delivery& delivery = send.delivery;
   delivery.key = effect.key;
   delivery.customer = deed.customer;
+  delivery.campaign = plan_.campaigns[effect.campaign.index()].symbol.name;
+  if (effect.action == core::Action::Send)
+    to_customer(effect, delivery);
+  else if (effect.action == core::Action::Notify)
+    to_team(effect, delivery);
+  else
+    to_webhook(effect, delivery);
+  if (!group.open.try_emplace(effect.key, OpenDelivery{send, false, deed.wanted}).second) return;
+  ++open_;
+  const bool is_message = effect.action == core::Action::Send;
+  if (is_message && keeps_sent_ && group.unsaved.size() < most_untold)
+    group.unsaved.push_back({effect.time, effect.key, delivery.customer, delivery.channel,
+                             delivery.campaign, delivery.content, delivery.link});
+  if (is_message && dress_) dress_(delivery, effect.time);
+  sends.push_back(std::move(send));
+}
+
+void Deliveries::to_customer(const core::Effect& effect, Delivery& delivery) const {
+  const plan::Channel& channel = plan_.channels[effect.channel.index()];
   if (channel.reach_by)
     delivery.addresses.push_back(
         {plan_.schema.identifiers[channel.reach_by.index()], effect.text->address});
   delivery.channel = channel.symbol.name;
-  delivery.campaign = plan_.campaigns[effect.campaign.index()].symbol.name;
   delivery.content = plan_.contents[effect.content.index()].name;
   delivery.title = effect.text->title;
   delivery.body = effect.text->body;
   delivery.link = effect.text->link;
   delivery.not_after = effect.not_after;
-  if (!group.open.try_emplace(effect.key, OpenDelivery{send, false, deed.wanted}).second) return;
-  ++open_;
-  if (keeps_sent_ && group.unsaved.size() < most_untold)
-    group.unsaved.push_back({effect.time, effect.key, delivery.customer, delivery.channel,
-                             delivery.campaign, delivery.content, delivery.link});
-  if (dress_) dress_(delivery, effect.time);
-  sends.push_back(std::move(send));
+}
+
+// Late is better than never: until when somebody should have taken it is said, and ends nothing.
+void Deliveries::to_team(const core::Effect& effect, Delivery& delivery) const {
+  const Symbol& campaign = plan_.campaigns[effect.campaign.index()].symbol;
+  delivery.channel = plan_.teams[effect.team.index()].name;
+  delivery.title = campaign.alias.empty() ? campaign.name : campaign.alias;
+  if (effect.not_after != Timestamp::never())
+    delivery.title += " ≤ " + to_string(effect.not_after, *plan_.policy.zone);
+  delivery.body = effect.text->body;
+}
+
+void Deliveries::to_webhook(const core::Effect& effect, Delivery& delivery) const {
+  delivery.channel = plan_.webhooks[effect.webhook.index()].name;
+  runtime::append_data(delivery.body, plan_, effect);
 }
 
 void Deliveries::note(Group& group, store::TimelineEntry entry) {
@@ -206,7 +244,7 @@ void Deliveries::take(store::Group number, std::vector<durable::Deed> deeds) {
     const std::lock_guard lock(group.mutex);
     for (durable::Deed& deed : deeds) {
       group.of_campaign[deed.effect.campaign.index()]->count(deed.effect);
-      if (deed.effect.action == core::Action::Send) begin(group, deed, sends);
+      if (goes_out(deed.effect.action)) begin(group, deed, sends);
       group.line.clear();
       group.lines.append(group.line, deed.customer, deed.effect);
       group.line.pop_back();  // its line feed

@@ -101,6 +101,9 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
     std::string line;
   };
   void begin(Group& group, const durable::Deed& deed, std::vector<runtime::Send>& sends);
+  void to_customer(const core::Effect& effect, Delivery& delivery) const;
+  void to_team(const core::Effect& effect, Delivery& delivery) const;
+  void to_webhook(const core::Effect& effect, Delivery& delivery) const;
   void note(Group& group, store::TimelineEntry entry);
   void find_figures(Group& group) const;
   bool has_channel(const Delivery& delivery) const;

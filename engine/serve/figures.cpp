@@ -19,6 +19,11 @@ void for_each_count(const CampaignFigures& figures, Each each) {
   each("goal", std::string_view(), figures.goals);
   each("send", std::string_view(), figures.sent);
   each("set", std::string_view(), figures.set);
+  each("tag", std::string_view(), figures.tagged);
+  each("emit", std::string_view(), figures.emitted);
+  each("notify", std::string_view(), figures.notified);
+  each("call", std::string_view(), figures.called);
+  each("start", std::string_view(), figures.started);
   for (std::size_t i = 1; i < figures.refused.size(); ++i)
     if (figures.refused[i] > 0)
       each("refuse", core::name_of(static_cast<core::Reason>(i)), figures.refused[i]);
@@ -96,7 +101,10 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
     const CampaignFigures none, &of = found == figures.end() ? none : found->second;
     out += R"(,"entered":)" + std::to_string(of.entered) + R"(,"left":)" + std::to_string(of.left) +
            R"(,"goals":)" + std::to_string(of.goals) + R"(,"sent":)" + std::to_string(of.sent) +
-           R"(,"set":)" + std::to_string(of.set) + R"(,"refused":{)";
+           R"(,"set":)" + std::to_string(of.set) + R"(,"tagged":)" + std::to_string(of.tagged) +
+           R"(,"emitted":)" + std::to_string(of.emitted) + R"(,"notified":)" +
+           std::to_string(of.notified) + R"(,"called":)" + std::to_string(of.called) +
+           R"(,"started":)" + std::to_string(of.started) + R"(,"refused":{)";
     bool is_first_reason = true;
     for (std::size_t i = 1; i < of.refused.size(); ++i) {
       if (of.refused[i] == 0) continue;

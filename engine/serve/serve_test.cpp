@@ -141,6 +141,39 @@ TEST_F(DeliveriesTest, StayOpenUntilTheirReceiptIsAnInput) {
   EXPECT_EQ(delivery.not_after, noon + hours(2));
 }
 
+TEST_F(DeliveriesTest, GoToTeamsAndWebhooksUntilTheirReceipt) {
+  plan_.teams = {{"care", ""}};
+  plan_.webhooks = {{"crm", ""}};
+  plan_.campaigns[0].steps = {
+      plan::Call{plan::WebhookId::of(0), {{"points", {}, {.kind = Kind::Int}}}}};
+  Deliveries deliveries(plan_, groups);
+  durable::Deed note = sent(1, ann_, 0), call = sent(2, ann_, 0);
+  note.effect.action = core::Action::Notify;
+  call.effect.action = core::Action::Call;
+  note.effect.content = call.effect.content = {};
+  note.effect.channel = call.effect.channel = {};
+  note.effect.team = plan::TeamId::of(0);
+  call.effect.webhook = plan::WebhookId::of(0);
+  call.effect.text = nullptr;
+  call.effect.fields.push_back(Value::integer(5));
+  deliveries.take(group_, deeds(std::move(note), std::move(call)));
+  Deliveries again(plan_, groups);
+  ASSERT_TRUE(again.thaw(group_, deliveries.freeze(group_)));
+  const auto open = *again.take_open();
+  ASSERT_EQ(open.size(), 2u);
+  const Delivery &to_team = open[0].send.delivery, &to_webhook = open[1].send.delivery;
+  EXPECT_EQ(to_team.channel, "care");
+  EXPECT_EQ(to_team.title, "致谢 ≤ 2026-03-02T13:00:00Z");
+  EXPECT_EQ(to_team.body, "body \"1\"");
+  EXPECT_EQ(to_team.not_after, Timestamp::never());
+  EXPECT_EQ(to_webhook.channel, "crm");
+  EXPECT_EQ(to_webhook.body, "{\"points\":5}");
+  EXPECT_TRUE(again.without_channel(noon).empty());
+  EXPECT_EQ(again.figures().at("thanks").notified, 1u);
+  again.settled(group_, {ann_, {{7, 1}, noon, Failure::None}});
+  EXPECT_THAT(keys(again), ElementsAre(2u));
+}
+
 TEST_F(DeliveriesTest, AreFrozenWithTheStatesAndThawedWhole) {
   deliveries_.take(group_, deeds(sent(9, ann_, 1), sent(3, ann_, 0), sent(5, ann_, 0)));
   deliveries_.attempted(group_, {7, 5});
@@ -318,7 +351,8 @@ TEST(CampaignsJson, HasEveryCampaignOfTheRulesWithItsFigures) {
   EXPECT_EQ(
       campaigns_json(plan, "abc", {{"thanks", figures}, {"gone", {}}}),
       R"({"rules":"abc","campaigns":[{"name":"thanks","alias":"致谢","class":"marketing","priority":50,)"
-      R"("entered":3,"left":0,"goals":0,"sent":0,"set":0,"refused":{"cap":2}}]})"
+      R"("entered":3,"left":0,"goals":0,"sent":0,"set":0,"tagged":0,"emitted":0,"notified":0,"called":0,)"
+      R"("started":0,"refused":{"cap":2}}]})"
       "\n");
 }
 

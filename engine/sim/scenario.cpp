@@ -29,6 +29,12 @@ Action action_of(check::Action action) {
     case check::Action::Goal: return Action::Goal;
     case check::Action::Send: return Action::Send;
     case check::Action::Set: return Action::Set;
+    case check::Action::Tag: return Action::Tag;
+    case check::Action::Untag: return Action::Untag;
+    case check::Action::Emit: return Action::Emit;
+    case check::Action::Notify: return Action::Notify;
+    case check::Action::Call: return Action::Call;
+    case check::Action::Start: return Action::Start;
   }
   KOI_ASSERT(false);
 }
@@ -166,8 +172,22 @@ class Player {
 
   // Does it count as done, for `nothing` and `nothing more`?
   static bool counts(const Done& done) {
-    return (done.effect.action == Action::Send || done.effect.action == Action::Set) &&
-           done.failure == Failure::None;
+    switch (done.effect.action) {
+      case Action::Enter:
+      case Action::Leave:
+      case Action::Goal:
+      case Action::Refuse:
+      case Action::Split: return false;
+      case Action::Send:
+      case Action::Set:
+      case Action::Tag:
+      case Action::Untag:
+      case Action::Emit:
+      case Action::Notify:
+      case Action::Call:
+      case Action::Start: return done.failure == Failure::None;
+    }
+    KOI_ASSERT(false);
   }
 
   bool fits(const check::ExpectAction& expected, const Done& done) const {
@@ -180,9 +200,8 @@ class Player {
            (expected.reason.empty() || core::name_of(effect.reason) == expected.reason);
   }
   bool fits_name(const check::ExpectAction& expected, const core::Effect& effect) const {
-    const Symbol* symbol = symbol_of(effect);
-    return expected.name.empty() ||
-           (symbol && (symbol->name == expected.name || symbol->alias == expected.name));
+    const Symbol symbol = symbol_of(effect);
+    return expected.name.empty() || symbol.name == expected.name || symbol.alias == expected.name;
   }
   bool fits_customer(const check::ExpectAction& expected, const Done& done) const {
     return !expected.customer || test_.customers[*expected.customer] == done.customer;
@@ -237,30 +256,37 @@ class Player {
     return lines;
   }
 
-  // The name of what the effect is about, or null.
-  const Symbol* symbol_of(const core::Effect& effect) const {
+  // The name of what the effect is about.
+  Symbol symbol_of(const core::Effect& effect) const {
+    const plan::Campaign& campaign = plan_.campaigns[effect.campaign.index()];
     switch (subject_of(effect)) {
       case Action::Enter:
       case Action::Leave:
-      case Action::Goal: return &plan_.campaigns[effect.campaign.index()].symbol;
-      case Action::Send: return &plan_.contents[effect.content.index()];
-      case Action::Set: return &plan_.schema[effect.attribute].symbol;
+      case Action::Goal: return campaign.symbol;
+      case Action::Send: return plan_.contents[effect.content.index()];
+      case Action::Set: return plan_.schema[effect.attribute].symbol;
+      case Action::Tag:
+      case Action::Untag:
+      case Action::Start: return {std::string(effect.value.as_text()), {}};
+      case Action::Emit: return plan_.schema[effect.event].symbol;
+      case Action::Notify: return plan_.teams[effect.team.index()];
+      case Action::Call: return plan_.webhooks[effect.webhook.index()];
+      case Action::Split: return {campaign.arms[effect.arm.index()].name, {}};
       case Action::Refuse: break;
     }
-    return nullptr;
+    KOI_ASSERT(false);
   }
 
   std::string line(const Done& done) const {
     const core::Effect& effect = done.effect;
     const bool refused = effect.action == Action::Refuse;
     const Action subject = subject_of(effect);
-    const Symbol* symbol = symbol_of(effect);
     std::string text = when(effect.time) + "  ";
     if (refused) text += "refuse ";
     text += core::name_of(subject);
     text += ' ';
     if (subject == Action::Set) text += "customer.";
-    if (symbol) text += symbol->name;
+    text += symbol_of(effect).name;
     text += (subject == Action::Send ? " to " : " for ") + done.customer;
     if (!effect.channel.is_none())
       text += " via " + plan_.channels[effect.channel.index()].symbol.name;

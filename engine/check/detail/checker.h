@@ -1,6 +1,7 @@
 // Checker: one walk over a program's trees. Its parts stand in files of their own, by question:
 // names.cpp (what is declared), schema.cpp (what events, customers, channels and the policy are),
-// types.cpp (what an expression is), metrics.cpp, campaigns.cpp, steps.cpp, tests.cpp.
+// types.cpp (what an expression is), metrics.cpp, campaigns.cpp, steps.cpp, acts.cpp (what steps do
+// beside sending and waiting), tests.cpp.
 //
 // What does not check becomes *poison*: an expression of Kind::Missing, which fits everywhere, so
 // that one mistake is told once.
@@ -173,6 +174,7 @@ class Checker {
   bool is_customer(const ast::Name& name) const;
   std::optional<CampaignClass> campaign_class(const ast::Name& name);
   std::optional<Cap> cap(const ast::CapLimit& limit);
+  Cap places_kept(const ast::PolicyCap& cap);
 
   // types.cpp
   ExpressionId expression(const ast::Expr& expr, const Scope& scope, const Want& want = {});
@@ -245,6 +247,7 @@ class Checker {
   void leave_clause(const ast::LeaveClause& clause, const Scope& scope);
   void hold_out_clause(const ast::HoldOutClause& clause);
   void priority_clause(const ast::PriorityClause& clause);
+  void period_clause(const ast::FromToClause& clause);
   // The triggers of a group, with what each of them keeps.
   TriggerGroup trigger_group(const ast::TriggerGroup& group,
                              std::vector<std::vector<Visible>>& kept);
@@ -253,6 +256,8 @@ class Checker {
   std::optional<Trigger> trigger(const ast::Trigger& trigger, std::vector<Visible>& visible);
   std::optional<Trigger> event_trigger(const ast::EventTrigger& trigger,
                                        std::vector<Visible>& visible);
+  std::optional<Trigger> called_trigger(const ast::CalledTrigger& trigger);
+  std::optional<Trigger> date_trigger(const ast::DateTrigger& trigger, ExpressionId condition);
   // The events of a pattern; its `where` may read what is visible. Poisoned patterns have no type
   // and `ok` is false.
   struct Pattern {
@@ -281,7 +286,8 @@ class Checker {
   void wait_until(const ast::WaitUntilStep& step, const std::vector<Visible>& visible, Block& out);
   void wait_for(const ast::WaitForStep& step, std::vector<Visible>& visible,
                 const std::vector<Hash128>& asked, Block& out);
-  void if_(const ast::IfStep& step, const std::vector<Visible>& visible,
+  void if_(SourceSpan span, const std::vector<ast::IfStep::Branch>& branches,
+           const std::optional<ast::Block>& otherwise, const std::vector<Visible>& visible,
            const std::vector<Hash128>& asked, Block& out);
   void set(const ast::SetStep& step, const std::vector<Visible>& visible, Block& out);
   void unsupported_step(const ast::Step& step, const std::vector<Visible>& visible,
@@ -295,6 +301,17 @@ class Checker {
   void contents();
   // Has the message something for the channel, and is the channel cleared for what it says?
   void fits_channel(const Message& message, ChannelId channel, SourceSpan at);
+
+  // acts.cpp
+  void tag(const ast::TagStep& step, Block& out);
+  void split(const ast::SplitStep& step, const std::vector<Visible>& visible,
+             const std::vector<Hash128>& asked, Block& out);
+  void repeat(const ast::RepeatStep& step, const std::vector<Visible>& visible,
+              const std::vector<Hash128>& asked, Block& out);
+  void emit(const ast::EmitStep& step, const std::vector<Visible>& visible, Block& out);
+  void notify(const ast::NotifyStep& step, const std::vector<Visible>& visible, Block& out);
+  void call_webhook(const ast::CallStep& step, const std::vector<Visible>& visible, Block& out);
+  void start(const ast::StartStep& step, Block& out);
 
   // tests.cpp
   void tests();
@@ -340,6 +357,7 @@ class Checker {
   Campaign* current_ = nullptr;         // the campaign under way
   std::vector<Visible> trigger_names_;  // what its triggers keep
   std::size_t steps_ = 0;               // that it has so far
+  std::size_t repeats_ = 0;             // of them
   const ast::CampaignDecl* current_ast_ = nullptr;
 
   // What is known of an expression beside its own fields.

@@ -44,7 +44,9 @@ class Compiler {
   plan::SlotId slot(check::BindingId binding, std::uint32_t field);
   plan::Binding binding(const check::EventPattern& pattern);
   plan::Trigger trigger(const check::Trigger& from);
-  void block(const check::Block& steps, std::vector<plan::Step>& code);
+  void block(const check::Block& steps, plan::Campaign& to, std::vector<plan::Step>& code);
+  void split(const check::Split& from, plan::Campaign& to, std::vector<plan::Step>& code);
+  void repeat(const check::Repeat& from, plan::Campaign& to, std::vector<plan::Step>& code);
   bool key_from_first(const check::Campaign& from) const;
 
   // index.cpp
@@ -62,7 +64,9 @@ class Compiler {
   std::map<Hash128, plan::WatchId> watch_ids_;  // by the condition's definition
   // Of the campaign under way.
   std::map<std::pair<std::uint16_t, std::uint32_t>, plan::SlotId> slots_;
-  std::uint16_t ordinal_ = 0;
+  std::uint16_t ordinal_ = 0;    // of the next step of the campaign at hand that is told apart
+  std::uint16_t splits_ = 0;     // that it has so far
+  std::uint32_t own_slots_ = 0;  // of its frame, that no event fills
 };
 
 }  // namespace koi::compile

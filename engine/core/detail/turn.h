@@ -55,11 +55,13 @@ class Turn {
     }
     friend bool operator==(const Candidate& a, const Candidate& b) { return (a <=> b) == 0; }
   };
-  // An event of the engine's own that somebody listens to, taken when the one at hand is done.
+  // An event that follows from a decision, taken when the one at hand is done: one of the engine's
+  // own that somebody listens to, or what a step emits.
   struct Echo {
-    EngineEvent type;
+    EventTypeId type;
     std::vector<Value> fields;
     Hash128 cause;
+    bool by_engine = true;
   };
 
   // decide.cpp: the order of things
@@ -100,6 +102,7 @@ class Turn {
   void run(Journey& journey);
   bool do_send(const plan::Send& send, Journey& journey);
   void do_set(const plan::Set& set, Journey& journey);
+  void change(AttributeId attribute, Value value, Hash128 cause);
   void finish(Journey& journey);
   void end(Journey& journey);
   void reach_goal(Journey& journey);
@@ -111,6 +114,17 @@ class Turn {
   std::uint64_t key_of(const plan::Campaign& campaign, std::span<const Value> frame) const;
   Journey* find_journey(Hash128 id);
   Effect& emit(const Journey& journey, Action action);
+
+  // acts.cpp: steps that neither send nor wait for something
+  bool act(const plan::Step& step, Journey& journey);
+  Effect& emit_or_refuse(const Journey& journey, Action action);
+  void do_tag(const plan::Tag& tag, const Journey& journey);
+  void do_split(const plan::Split& split, Journey& journey);
+  bool go_again(const plan::Again& again, Journey& journey);
+  void do_emit(const plan::Emit& emit, const Journey& journey);
+  void do_notify(const plan::Notify& notify, const Journey& journey);
+  void do_call(const plan::Call& call, const Journey& journey);
+  void do_start(const plan::Start& start, const Journey& journey);
 
   // One message on the first channel that takes it, from `open.channel` on.
   struct Attempt {

@@ -60,6 +60,7 @@ class Bringing {
   plan::EventMatch match(const plan::EventMatch& wanted);
   plan::Binding binding(const plan::Binding& wanted);
   plan::Step step(const plan::Step& wanted, std::uint16_t place);
+  plan::Emit bring(const plan::Emit& emit);
 
   const plan::Plan& from_;
   plan::Plan& to_;

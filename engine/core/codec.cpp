@@ -329,7 +329,7 @@ OpenSend read_open(ByteReader& in, const std::vector<plan::CampaignId>& campaign
 }
 
 bool fits(const Plan& plan, const OpenSend& open) {
-  if (open.campaign.is_none() || open.first_reason > Reason::Lapsed) return false;
+  if (open.campaign.is_none() || open.first_reason > last_reason) return false;
   const plan::Campaign& campaign = plan.campaigns[open.campaign.index()];
   if (open.step >= campaign.steps.size()) return false;
   const auto* send = std::get_if<plan::Send>(&campaign.steps[open.step]);

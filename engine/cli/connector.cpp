@@ -115,7 +115,8 @@ int send(const Message& message) {
     context.stop();
   });
   context.run();
-  const bool done = std::holds_alternative<channel::Done>(outcome);
+  const bool done = std::holds_alternative<channel::Done>(outcome) ||
+                    std::holds_alternative<channel::Pending>(outcome);
   return print(*name + " (" + channel.connector + "), key " + to_hex(delivery.key) + ": " +
                    to_string(outcome) + "\n",
                done ? Done : Findings);

@@ -2,6 +2,7 @@
 #include "net/client.h"
 
 #include <curl/curl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <asio/associated_cancellation_slot.hpp>
@@ -14,6 +15,9 @@
 #include <chrono>
 #include <map>
 #include <mutex>
+#include <set>
+#include <utility>
+#include <vector>
 
 #include "net/curl.h"
 
@@ -111,6 +115,8 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
     while (!exchanges_.empty()) cancel(exchanges_.begin()->first);
     curl_multi_cleanup(multi_);
     multi_ = nullptr;
+    for (CURL* const easy : idle_) curl_easy_cleanup(easy);
+    idle_.clear();
     timer_.cancel();
     sockets_.clear();
   }
@@ -119,8 +125,13 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
     auto exchange = std::make_unique<Exchange>();
     exchange->request = std::move(request);
     exchange->waiter = std::move(waiter);
-    exchange->easy = curl_easy_init();
-    KOI_ASSERT(exchange->easy);
+    if (idle_.empty()) {
+      exchange->easy = curl_easy_init();
+      KOI_ASSERT(exchange->easy);
+    } else {
+      exchange->easy = idle_.back();
+      idle_.pop_back();
+    }
     if (!set_up(*exchange, id)) {
       finish(std::move(exchange),
              Error{"unsent", "the request cannot be made: is its address well formed?"});
@@ -146,6 +157,8 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
   const ClientSettings& settings() const { return settings_; }
 
  private:
+  static constexpr std::size_t most_idle = 1024;
+
   // A socket that curl wants to hear of. The descriptor is a copy of our own, so that it does not
   // matter in which order curl closes its socket and forgets it.
   struct Socket {
@@ -180,6 +193,10 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
     set(CURLOPT_WRITEDATA, &exchange);
     set(CURLOPT_HEADERFUNCTION, &on_header);
     set(CURLOPT_HEADERDATA, &exchange);
+    set(CURLOPT_OPENSOCKETFUNCTION, &Loop::on_open);
+    set(CURLOPT_OPENSOCKETDATA, this);
+    set(CURLOPT_CLOSESOCKETFUNCTION, &Loop::on_close);
+    set(CURLOPT_CLOSESOCKETDATA, this);
     if (request.once) set(CURLOPT_FRESH_CONNECT, 1L);
 
     if (request.method == "HEAD") {
@@ -218,6 +235,11 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
   }
 
   void finish(std::unique_ptr<Exchange> exchange, Result<Response> result) {
+    // A handle costs more to make than to use again.
+    if (multi_ && idle_.size() < most_idle) {
+      curl_easy_reset(exchange->easy);
+      idle_.push_back(std::exchange(exchange->easy, nullptr));
+    }
     asio::post(executor_,
                [waiter = std::move(exchange->waiter), result = std::move(result)]() mutable {
                  waiter->answer(std::move(result));
@@ -256,7 +278,11 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
   static int on_socket(CURL*, curl_socket_t fd, int what, void* loop_pointer, void*) {
     auto& loop = *static_cast<Loop*>(loop_pointer);
     if (what == CURL_POLL_REMOVE) {
-      loop.sockets_.erase(fd);
+      // A connection is most often kept and used again: so is what listens to it.
+      const auto found = loop.sockets_.find(fd);
+      if (found == loop.sockets_.end()) return 0;
+      found->second->wanted = 0;
+      if (!loop.connections_.contains(fd)) loop.forget(fd);
       return 0;
     }
     auto& socket = loop.sockets_[fd];
@@ -268,6 +294,28 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
     socket->wanted = what;
     loop.watch(fd, socket);
     return 0;
+  }
+
+  // Connections are opened and closed through these, so that a descriptor's number is not taken for
+  // an older one's. What curl opens for itself is none of them.
+  static curl_socket_t on_open(void* loop_pointer, curlsocktype, curl_sockaddr* address) {
+    const int fd = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (fd >= 0) static_cast<Loop*>(loop_pointer)->connections_.insert(fd);
+    return fd < 0 ? CURL_SOCKET_BAD : fd;
+  }
+  static int on_close(void* loop_pointer, curl_socket_t fd) {
+    auto& loop = *static_cast<Loop*>(loop_pointer);
+    loop.connections_.erase(fd);
+    loop.forget(fd);
+    return ::close(fd);
+  }
+  // What still waits on our copy would keep the connection open.
+  void forget(curl_socket_t fd) {
+    const auto found = sockets_.find(fd);
+    if (found == sockets_.end()) return;
+    asio::error_code ignored;
+    found->second->descriptor.close(ignored);
+    sockets_.erase(found);
   }
 
   void watch(curl_socket_t fd, const std::shared_ptr<Socket>& socket) {
@@ -296,6 +344,16 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
     auto& loop = *static_cast<Loop*>(loop_pointer);
     loop.timer_.cancel();
     if (wait_ms < 0) return 0;
+    if (wait_ms == 0) {  // as soon as this callback has returned; one act for all who want it
+      if (std::exchange(loop.acts_soon_, true)) return 0;
+      asio::post(loop.executor_, [&loop, weak = loop.weak_from_this()] {
+        const auto alive = weak.lock();
+        if (!alive) return;
+        loop.acts_soon_ = false;
+        if (loop.multi_) loop.act(CURL_SOCKET_TIMEOUT, 0);
+      });
+      return 0;
+    }
     loop.timer_.expires_after(std::chrono::milliseconds(wait_ms));
     loop.timer_.async_wait([&loop, weak = loop.weak_from_this()](const asio::error_code& error) {
       const auto alive = weak.lock();
@@ -315,6 +373,9 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
   CURLM* multi_ = nullptr;
   asio::steady_timer timer_;
   std::map<curl_socket_t, std::shared_ptr<Socket>> sockets_;
+  std::set<curl_socket_t> connections_;  // of the sockets, those that lead to servers
+  std::vector<CURL*> idle_;              // handles to be used again
+  bool acts_soon_ = false;
   std::map<std::uint64_t, std::unique_ptr<Exchange>> exchanges_;
   std::uint64_t last_id_ = 0;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "serve/calls.h"
 #include "serve/customer_view.h"
 #include "serve/figures.h"
 
@@ -131,6 +132,8 @@ void Api::handle(net::Asked asked, net::Reply reply) {
 
   if (is("POST", "/v1/events")) return take_events(std::move(asked), std::move(reply));
   if (is("GET", "/v1/campaigns")) return say(campaigns());
+  if (asked.method == "POST" && !called_campaign(asked.path).empty())
+    return call(std::move(asked), std::move(reply));
   if (is("GET", "/metrics")) return say(metrics(), "text/plain; version=0.0.4; charset=utf-8");
   if (is("GET", "/")) {
     net::Answer answer;
@@ -154,6 +157,19 @@ void Api::take_events(net::Asked asked, net::Reply reply) {
   const bool lines = is_lines(asked);
   auto place = std::make_shared<net::Reply>(std::move(reply));
   reception_->take(std::move(asked.body), lines, [place](Result<std::vector<LineResult>> results) {
+    place->send(results ? answer_of(*results) : failed(results.error()));
+  });
+}
+
+void Api::call(net::Asked asked, net::Reply reply) {
+  auto event =
+      event_of_call(shown_.plan, called_campaign(asked.path), asked.body, shown_.clock.now());
+  if (!event) {
+    const int status = event.error().code == "campaign" ? 404 : 400;
+    return reply.send(refused(status, event.error().code, event.error().what));
+  }
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  reception_->take(*std::move(event), false, [place](Result<std::vector<LineResult>> results) {
     place->send(results ? answer_of(*results) : failed(results.error()));
   });
 }

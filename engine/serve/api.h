@@ -29,6 +29,7 @@ class Api {
 
  private:
   void take_events(net::Asked asked, net::Reply reply);
+  void call(net::Asked asked, net::Reply reply);
   void show_customer(std::string subject, net::Reply reply);
   std::string campaigns() const;
   std::string metrics() const;

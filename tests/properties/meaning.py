@@ -127,6 +127,7 @@ class Campaign:
     key: Optional[tuple] = None
     audience: Optional[tuple] = None
     hold_out: bool = False  # all of them or nobody: chance is tested elsewhere
+    period: Optional[tuple] = None  # [from, until) as instants, and the two days as dates
     goal: Optional[tuple] = None  # (Match, within or None)
     leaves: list = field(default_factory=list)  # Match or expression
     triggers: list = field(default_factory=list)
@@ -584,6 +585,8 @@ class Customer:
         key = self.key(campaign, frame)
         if self.is_in(index, key) or not self.holds(campaign.audience, frame) or (index, key) in self.let_in:
             return
+        if not self.in_period(campaign):
+            return
         last = self.last_entry.get((index, key))
         how = campaign.enter
         if last is not None and (how[0] == "once" or (how[0] == "every" and self.now < last + how[1])):
@@ -599,6 +602,9 @@ class Customer:
         steps = next(trigger.steps for trigger in campaign.triggers[place:] if trigger.steps is not None)
         journey.rest = list(steps)
         self.go_on(campaign, journey, [])
+
+    def in_period(self, campaign):
+        return campaign.period is None or campaign.period[0] <= self.now < campaign.period[1]
 
     # --- Steps ---
 
@@ -616,7 +622,28 @@ class Customer:
                     journey.due = wait
                     return
                 journey.reached = None
+            if step[0] == "again":
+                # Passes are counted from the first, or from the last that came late.
+                _, every, times, block, passes = step
+                if passes["all"] < times:
+                    due = passes["since"] + every * passes["counted"]
+                    if self.now < due:
+                        journey.due = due
+                        return
+                    passes["all"] += 1
+                    passes["counted"] += 1
+                    if self.now > due:
+                        passes["since"], passes["counted"] = self.now, 1
+                    journey.rest = list(block) + journey.rest
+                    continue
             journey.rest.pop(0)
+            if step[0] == "repeat":
+                passes = {"since": self.now, "counted": 1, "all": 1}
+                journey.rest = list(step[3]) + [("again", step[1], step[2], step[3], passes)] + journey.rest
+                continue
+            if step[0] == "split":
+                journey.rest = list(step[2][step[1]]) + journey.rest
+                continue
             if step[0] == "wait":
                 journey.due = self.now + step[1]
                 return
@@ -628,7 +655,7 @@ class Customer:
             elif step[0] == "for":
                 journey.awaits, journey.due = (step[1], step[3], step[4]), self.now + step[2]
                 return
-            elif step[0] == "if":
+            elif step[0] in ("if", "choose"):
                 for condition, block in step[1]:
                     if self.holds(condition, journey.frame):
                         journey.rest = list(block) + journey.rest
@@ -639,6 +666,8 @@ class Customer:
                 value = self.value(step[2], journey.frame)
                 if campaign.hold_out:
                     self.deed(campaign, "refuse", step[1], of="set", reason="hold_out")
+                elif not self.in_period(campaign):
+                    self.deed(campaign, "refuse", step[1], of="set", reason="campaign_window")
                 elif value is not None:
                     self.attributes[step[1]] = value
                     self.deed(campaign, "set", step[1])
@@ -697,6 +726,8 @@ class Customer:
         """(reason or "", when to ask again or None)."""
         if campaign.hold_out:
             return "hold_out", None
+        if not self.in_period(campaign):
+            return "campaign_window", None
         quiet = self.program.quiet
         if quiet and campaign.klass != "transactional":
             begin, end, how = quiet

@@ -227,6 +227,14 @@ class World:
         if self.often(0.3):
             campaign.audience = self.condition()
         campaign.hold_out = self.often(0.05)
+        if self.often(0.15):
+            first = self.start.date() + datetime.timedelta(days=self.dice.randrange(0, 6))
+            last = first + datetime.timedelta(days=self.dice.randrange(0, 8))
+            begin, end = (
+                self.clock.instant(datetime.datetime.combine(day, datetime.time()))
+                for day in (first, last + datetime.timedelta(days=1))
+            )
+            campaign.period = (begin, end, first, last)
         early = aliases[:1]
         if self.often(0.5):
             match = self.match(aliases=early, any_event=0)
@@ -245,7 +253,8 @@ class World:
         return [self.step(aliases, keyed, depth) for _ in range(self.dice.randrange(1, 4))]
 
     def step(self, aliases, keyed, depth):
-        kinds = ["send", "send", "send", "wait", "wait", "until", "for", "if"] + ([] if keyed else ["set"])
+        kinds = ["send", "send", "send", "wait", "wait", "until", "for", "if", "choose", "repeat", "split"]
+        kinds += [] if keyed else ["set"]
         if depth == 2:
             kinds = ["send", "wait"]
         kind = self.dice.choice(kinds)
@@ -271,11 +280,17 @@ class World:
             if self.often(0.2):
                 blocks[self.dice.randrange(2)] = []
             return ("for", self.match(aliases=aliases[:1], any_event=0), self.dice.choice(SPANS), *blocks)
-        if kind == "if":
+        if kind == "repeat":
+            block = self.steps(aliases, keyed, depth + 1)
+            return ("repeat", self.dice.choice(SPANS), self.dice.randrange(1, 4), block)
+        if kind == "split":  # all of them take the same arm: chance is tested elsewhere
+            arms = [self.steps(aliases, keyed, depth + 1) for _ in range(self.dice.randrange(1, 4))]
+            return ("split", self.dice.randrange(len(arms)), arms)
+        if kind in ("if", "choose"):
             arms = [(self.condition(), self.steps(aliases, keyed, depth + 1))]
             if self.often(0.3):
                 arms.append((self.condition(), [("stop",)] if self.often(0.5) else self.steps(aliases, keyed, depth + 1)))
-            return ("if", arms, self.steps(aliases, keyed, depth + 1) if self.often(0.5) else [])
+            return (kind, arms, self.steps(aliases, keyed, depth + 1) if self.often(0.5) else [])
         choices = [
             ("set", "marked", const("bool", True)),
             ("set", "score", ("+", ("attribute", "score"), const("int", 1))),
@@ -476,6 +491,21 @@ class Writer:
             if step[4]:
                 lines += ["} else {"] + self.steps(step[4], 2)
             return lines + ["}"]
+        if step[0] == "repeat":
+            lines = [f"repeat every {span(step[1])} at most {step[2]} times {{"]
+            return lines + self.steps(step[3], 2) + ["}"]
+        if step[0] == "split":
+            lines = ["split {"]
+            for place, block in enumerate(step[2]):
+                lines += ["  100% {" if place == step[1] else "  0% {"] + self.steps(block, 4) + ["  }"]
+            return lines + ["}"]
+        if step[0] == "choose":
+            lines = ["choose first {"]
+            for condition, block in step[1]:
+                lines += [f"  when {self.expression(condition)} {{"] + self.steps(block, 4) + ["  }"]
+            if step[2]:
+                lines += ["  else {"] + self.steps(step[2], 4) + ["  }"]
+            return lines + ["}"]
         if step[0] == "if":
             lines = []
             for place, (condition, block) in enumerate(step[1]):
@@ -499,6 +529,8 @@ class Writer:
         if campaign.audience:
             lines.append(f"  for {self.expression(campaign.audience)}")
         lines.append(f"  hold out {'100%' if campaign.hold_out else '0%'}")
+        if campaign.period:
+            lines.append(f"  from {campaign.period[2]} to {campaign.period[3]}")
         if campaign.goal:
             within = f" within {span(campaign.goal[1])}" if campaign.goal[1] else ""
             lines.append(f"  goal {self.match(campaign.goal[0])}{within}")

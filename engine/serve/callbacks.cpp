@@ -182,8 +182,9 @@ Callbacks::Callbacks(asio::any_io_executor executor, const plan::Plan& plan,
   for (std::size_t i = 0; i < lanes.size(); ++i) {
     State::Channel& channel = state_->channels.emplace_back();
     channel.lane = lanes[i];
-    if (const auto kind = plan.channels[i].reach_by)
-      channel.kind = plan.schema.identifiers[kind.index()];
+    // Behind the channels stand teams and webhooks, which reach nobody by an identifier.
+    const auto kind = i < plan.channels.size() ? plan.channels[i].reach_by : IdentifierId::none();
+    if (kind) channel.kind = plan.schema.identifiers[kind.index()];
     for (const runtime::Lane& other : lanes)
       if (other.connector == lanes[i].connector) channel.of_account.push_back(other.channel);
   }

@@ -288,6 +288,7 @@ struct Enter {
   How how = How::Once;
   Span every;
   ExpressionId key;  // none: one for all
+  SourceSpan span;   // of the clause; empty where nothing is said
 };
 struct Goal {
   EventPattern event;
@@ -301,6 +302,7 @@ struct Campaign {
   ExpressionId audience;  // `for`; none: everybody
   Enter enter;
   Decimal hold_out;
+  SourceSpan hold_out_span;  // of the clause
   std::optional<Goal> goal;
   std::vector<EventPattern> leave_events;
   std::vector<ExpressionId> leave_conditions;

@@ -196,8 +196,16 @@ plan::Trigger Compiler::trigger(const check::Trigger& from) {
   return to;
 }
 
+void Compiler::note_place(const check::Step& step, const std::vector<plan::Step>& code) {
+  const auto* choice = std::get_if<check::If>(&step.what);
+  // Of a chain of `else if` each condition is one.
+  const SourceSpan span = choice != nullptr ? program_[choice->condition].span : step.span;
+  places_.campaigns[current_].steps.emplace(place(code), span);
+}
+
 void Compiler::block(const check::Block& steps, plan::Campaign& to, std::vector<plan::Step>& code) {
   for (const check::Step& step : steps) {
+    note_place(step, code);
     if (const auto* send = std::get_if<check::Send>(&step.what)) {
       plan::Message& message = plan_.messages[send->message.index()];
       if (message.variants.empty()) {
@@ -394,8 +402,11 @@ void Compiler::campaigns() {
     return left.symbol.name < right.symbol.name;
   });
   plan_.campaigns.resize(order.size());
-  for (std::size_t i = 0; i < order.size(); ++i)
-    campaign(program_.campaigns[order[i]], plan_.campaigns[i]);
+  places_.campaigns.resize(order.size());
+  for (current_ = 0; current_ < order.size(); ++current_) {
+    places_.campaigns[current_].from = order[current_];
+    campaign(program_.campaigns[order[current_]], plan_.campaigns[current_]);
+  }
 }
 
 }  // namespace koi::compile

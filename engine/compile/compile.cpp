@@ -26,8 +26,9 @@ plan::Plan Compiler::run(std::uint64_t seed) {
   return std::move(plan_);
 }
 
-plan::Plan compile(const check::Program& program, std::uint64_t seed) {
-  return Compiler(program).run(seed);
+plan::Plan compile(const check::Program& program, std::uint64_t seed, Places* places) {
+  Places nobodys;
+  return Compiler(program, places != nullptr ? *places : nobodys).run(seed);
 }
 
 }  // namespace koi::compile

@@ -284,7 +284,9 @@ void Turn::find_begins(const Happening& what, const plan::Reaction& reaction) {
   const auto match_of = [&](const plan::TriggerRef& ref) -> const plan::EventMatch& {
     return campaign(ref.campaign).triggers[ref.trigger].first.match;
   };
-  if (!waking_) {
+  // Who wants to know all ways wants to know whom `for` has kept out, which the index does in
+  // passing.
+  if (!waking_ || waking_->trace != nullptr) {
     for (const plan::TriggerRef& ref : reaction.begins)
       if (matches(match_of(ref), what, {})) began(ref);
     return;

@@ -8,6 +8,7 @@
 
 #include "core/effect.h"
 #include "core/state.h"
+#include "core/trace.h"
 #include "match/index.h"
 #include "model/event.h"
 #include "model/receipt.h"
@@ -38,6 +39,7 @@ enum class Standing : std::uint8_t {
 struct Waking {
   const match::Index& index;
   match::Scratch scratch{};
+  Trace* trace = nullptr;  // where somebody wants to know which ways are gone
 };
 
 // Effects are appended in order of decision. Timers due before the input's time fire first.

@@ -77,11 +77,13 @@ void Turn::pass_journeys(const Happening& what) {
       reach_goal(journey);
     if (journey.phase == Journey::Phase::Ended) continue;
 
-    const bool leaves =
-        std::any_of(from.leave_events.begin(), from.leave_events.end(),
-                    [&](const auto& match) { return matches(match, what, journey.frame); }) ||
-        wants_out(journey);
-    if (leaves) {
+    const auto led_out =
+        std::find_if(from.leave_events.begin(), from.leave_events.end(),
+                     [&](const auto& match) { return matches(match, what, journey.frame); });
+    if (led_out != from.leave_events.end())
+      mark(journey.campaign, Trace::What::LeftByEvent,
+           static_cast<std::size_t>(led_out - from.leave_events.begin()));
+    if (led_out != from.leave_events.end() || wants_out(journey)) {
       leave(journey);
       continue;
     }
@@ -89,6 +91,7 @@ void Turn::pass_journeys(const Happening& what) {
     const auto* wait = std::get_if<plan::WaitFor>(&from.steps[journey.pc]);
     if (!wait || !matches(wait->binding.match, what, journey.frame)) continue;
     capture(wait->binding, what, journey.frame);
+    mark(journey.campaign, Trace::What::Came, journey.pc);
     journey.due = Timestamp::never();
     journey.pc = wait->on_event;
     run(journey);
@@ -119,9 +122,13 @@ void Turn::pass_forming(Journey& journey, const Happening& what) {
 
 bool Turn::wants_out(const Journey& journey) const {
   const auto& conditions = campaign(journey.campaign).leave_conditions;
-  return std::any_of(conditions.begin(), conditions.end(), [&](plan::NodeId condition) {
+  const auto met = std::find_if(conditions.begin(), conditions.end(), [&](plan::NodeId condition) {
     return holds(facts(journey.frame), condition);
   });
+  if (met == conditions.end()) return false;
+  mark(journey.campaign, Trace::What::LeftByCondition,
+       static_cast<std::size_t>(met - conditions.begin()));
+  return true;
 }
 
 void Turn::leave_by_conditions() {
@@ -131,6 +138,7 @@ void Turn::leave_by_conditions() {
 
 void Turn::reach_goal(Journey& journey) {
   journey.goal_reached = true;
+  mark(journey.campaign, Trace::What::Goal);
   emit(journey, Action::Goal).arms = journey.arms;
 }
 
@@ -251,7 +259,7 @@ void Turn::begin(const Candidate& candidate, const Happening& what) {
   // What can not be entered a second time need not begin a second time.
   if (into.enter.how == plan::Enter::How::Once && into.enter.key_from_first &&
       !may_enter_again(into, candidate.campaign, key))
-    return;
+    return mark(candidate.campaign, Trace::What::EnteredBefore);
   const Hash128 cause = hash_of(what.cause);
   Journey journey;
   journey.campaign = candidate.campaign;
@@ -288,9 +296,10 @@ void Turn::look_back(Journey& journey, Timestamp since) {
 void Turn::enter(plan::CampaignId id, std::uint16_t trigger, List<Value> frame, Hash128 cause) {
   const plan::Campaign& into = campaign(id);
   const std::uint64_t key = key_of(into, frame);
-  if (now_ < into.from || now_ >= into.until || is_in(id, key) ||
-      !holds(facts(frame), into.audience) || !may_enter_again(into, id, key))
-    return;
+  if (now_ < into.from || now_ >= into.until) return;
+  if (is_in(id, key)) return mark(id, Trace::What::EnteredBefore);
+  if (!holds(facts(frame), into.audience)) return mark(id, Trace::What::KeptOut);
+  if (!may_enter_again(into, id, key)) return mark(id, Trace::What::EnteredBefore);
   const plan::CampaignId noted = noted_under(id);
   const std::pair once{noted, key};
   if (std::find(let_in_.begin(), let_in_.end(), once) != let_in_.end()) return;
@@ -323,6 +332,8 @@ void Turn::enter(plan::CampaignId id, std::uint16_t trigger, List<Value> frame, 
   auto place = place_of(state_.journeys, id, key);
   while (place != state_.journeys.end() && place->campaign == id && place->key == key) ++place;
   Journey& journey = *state_.journeys.insert(place, std::move(entered));
+  mark(id, Trace::What::Entered, trigger);
+  if (journey.held_out) mark(id, Trace::What::HeldOut);
 
   emit(journey, Action::Enter);
   echo(EngineEvent::Entered, {Value(), Value::text(into.symbol.name)}, journey.id);
@@ -337,6 +348,7 @@ void Turn::run(Journey& journey) {
   const plan::Campaign& from = campaign(journey.campaign);
   while (journey.pc < from.steps.size()) {
     const plan::Step& step = from.steps[journey.pc];
+    mark(journey.campaign, Trace::What::Step, journey.pc);
     if (const auto* send = std::get_if<plan::Send>(&step)) {
       journey.since = now_;
       if (!do_send(*send, journey)) return;
@@ -358,7 +370,9 @@ void Turn::run(Journey& journey) {
       journey.due = add(now_, wait_for->up_to, zone());
       return;
     } else if (const auto* choice = std::get_if<plan::If>(&step)) {
-      if (holds(facts(journey.frame), choice->condition))
+      const bool met = holds(facts(journey.frame), choice->condition);
+      mark(journey.campaign, met ? Trace::What::True : Trace::What::False, journey.pc);
+      if (met)
         ++journey.pc;
       else
         journey.pc = choice->otherwise;
@@ -399,6 +413,7 @@ void Turn::wake(Journey& journey) {
     if (!do_send(*send, journey)) return;
     ++journey.pc;
   } else if (const auto* wait_for = std::get_if<plan::WaitFor>(&step)) {
+    mark(journey.campaign, Trace::What::TimedOut, journey.pc);
     journey.pc = wait_for->on_timeout;
   } else {
     ++journey.pc;
@@ -488,6 +503,7 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
     }
     text->address = address(channel);
     record_sent(plan_, state_, from, channel, now_);
+    mark(open.campaign, Trace::What::Sent, open.step, open.channel);
     Effect& sent = effect(Action::Send, channel);
     sent.text = std::move(text);
     sent.not_after = last;

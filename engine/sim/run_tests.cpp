@@ -41,12 +41,12 @@ void append_json_list(std::string& out, const std::vector<std::string>& texts) {
 }  // namespace
 
 std::vector<TestResult> run_tests(const check::Program& program, const plan::Plan& plan,
-                                  std::string_view filter) {
+                                  std::string_view filter, core::Trace* trace) {
   const match::Index index = match::Index::build(plan);
   std::vector<TestResult> results;
   for (const check::Test& test : program.tests)
     if (test.name.find(filter) != std::string::npos)
-      results.push_back(play(program, plan, index, test));
+      results.push_back(play(program, plan, index, test, trace));
   return results;
 }
 

@@ -10,9 +10,10 @@
 
 namespace koi::sim {
 
-// The program's tests whose name has `filter` in it (empty: all), in the order of the text.
+// The program's tests whose name has `filter` in it (empty: all), in the order of the text. The
+// trace, where one is given, gets the ways that were gone.
 std::vector<TestResult> run_tests(const check::Program& program, const plan::Plan& plan,
-                                  std::string_view filter = {});
+                                  std::string_view filter = {}, core::Trace* trace = nullptr);
 
 // A failed test as a few lines for people, ending with a line feed; nothing for one that passed.
 //   failed: a cart that is left standing is remembered

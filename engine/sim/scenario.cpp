@@ -56,8 +56,8 @@ Action subject_of(const core::Effect& effect) {
 class Player {
  public:
   Player(const check::Program& program, const plan::Plan& plan, const match::Index& index,
-         const check::Test& test)
-      : program_(program), plan_(plan), test_(test), world_(plan, &index) {
+         const check::Test& test, core::Trace* trace)
+      : program_(program), plan_(plan), test_(test), world_(plan, &index, trace) {
     result_.name = test.name;
     result_.span = test.span;
   }
@@ -337,8 +337,8 @@ class Player {
 }  // namespace
 
 TestResult play(const check::Program& program, const plan::Plan& plan, const match::Index& index,
-                const check::Test& test) {
-  return Player(program, plan, index, test).play();
+                const check::Test& test, core::Trace* trace) {
+  return Player(program, plan, index, test, trace).play();
 }
 
 }  // namespace koi::sim

@@ -7,6 +7,7 @@
 
 #include "base/source.h"
 #include "check/program.h"
+#include "core/trace.h"
 #include "match/index.h"
 #include "plan/plan.h"
 
@@ -28,8 +29,8 @@ struct TestResult {
 };
 
 // Plays the test. `plan` is what compile made of `program`, `index` is of the plan, and the test is
-// one of the program's.
+// one of the program's. The trace, where one is given, gets the ways that were gone.
 TestResult play(const check::Program& program, const plan::Plan& plan, const match::Index& index,
-                const check::Test& test);
+                const check::Test& test, core::Trace* trace = nullptr);
 
 }  // namespace koi::sim

@@ -32,8 +32,11 @@ class World {
  public:
   // The plan must outlive the world, and so must its index, where one is given: the same is decided
   // with it and without.
-  explicit World(const plan::Plan& plan, const match::Index* index = nullptr) : plan_(plan) {
-    if (index) waking_.emplace(core::Waking{*index});
+  // With an index, a trace gets the ways that were gone.
+  explicit World(const plan::Plan& plan, const match::Index* index = nullptr,
+                 core::Trace* trace = nullptr)
+      : plan_(plan) {
+    if (index) waking_.emplace(core::Waking{.index = *index, .trace = trace});
   }
 
   // The customer, made here if he is new. What is changed in the state before `begin` is as if it

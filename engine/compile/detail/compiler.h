@@ -8,13 +8,14 @@
 #include <vector>
 
 #include "check/program.h"
+#include "compile/compile.h"
 #include "plan/plan.h"
 
 namespace koi::compile {
 
 class Compiler {
  public:
-  explicit Compiler(const check::Program& program) : program_(program) {}
+  Compiler(const check::Program& program, Places& places) : program_(program), places_(places) {}
   plan::Plan run(std::uint64_t seed);
 
  private:
@@ -44,6 +45,7 @@ class Compiler {
   plan::SlotId slot(check::BindingId binding, std::uint32_t field);
   plan::Binding binding(const check::EventPattern& pattern);
   plan::Trigger trigger(const check::Trigger& from);
+  void note_place(const check::Step& step, const std::vector<plan::Step>& code);
   void block(const check::Block& steps, plan::Campaign& to, std::vector<plan::Step>& code);
   void split(const check::Split& from, plan::Campaign& to, std::vector<plan::Step>& code);
   void repeat(const check::Repeat& from, plan::Campaign& to, std::vector<plan::Step>& code);
@@ -53,6 +55,8 @@ class Compiler {
   void index();
 
   const check::Program& program_;
+  Places& places_;
+  std::size_t current_ = 0;  // the campaign under way, in the plan
   plan::Plan plan_;
   std::map<plan::Node, plan::NodeId> node_ids_;
   std::map<Value, std::uint32_t> constant_ids_;

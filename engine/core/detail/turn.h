@@ -137,6 +137,13 @@ class Turn {
   bool render(const plan::Message& message, plan::ChannelId channel, std::span<const Value> frame,
               Text& text, Reason& reason) const;
 
+  void mark(plan::CampaignId campaign, Trace::What what, std::size_t place = 0,
+            std::size_t part = 0) const {
+    if (waking_ != nullptr && waking_->trace != nullptr)
+      waking_->trace->marks.insert(
+          {campaign, what, static_cast<std::uint16_t>(place), static_cast<std::uint16_t>(part)});
+  }
+
   // `any event` does not mean what the engine makes.
   static bool is_meant(const plan::EventMatch& match, const Happening& what) {
     return match.type.is_none() ? !what.by_engine : match.type == what.type;

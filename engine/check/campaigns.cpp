@@ -321,6 +321,7 @@ TriggerGroup Checker::trigger_group(const ast::TriggerGroup& group,
 
 void Checker::enter_clause(const ast::EnterClause& clause, const Scope& scope) {
   Enter& enter = current_->enter;
+  enter.span = clause.span;
   enter.how = clause.always  ? Enter::How::Always
               : clause.every ? Enter::How::Every
                              : Enter::How::Once;
@@ -371,6 +372,7 @@ void Checker::hold_out_clause(const ast::HoldOutClause& clause) {
     return;
   }
   current_->hold_out = percent->value;
+  current_->hold_out_span = clause.span;
 }
 
 void Checker::priority_clause(const ast::PriorityClause& clause) {
@@ -469,6 +471,9 @@ void Checker::campaign(std::size_t index) {
       }
     }
   }
+  for (const auto& each : decl.clauses)
+    if (const auto* period = std::get_if<ast::FromToClause>(&each))
+      waits_outlast(decl, period->range);
   if (first.count(0) == 0) report(Code::CampaignNeedsClass, decl.name.span, {decl.name.text});
 
   for (std::size_t i = 0; i < decl.groups.size(); ++i)

@@ -74,6 +74,8 @@ Checked Checker::run() {
   customer_sets();
   campaigns();
   contents();
+  marketing_without_consent();
+  two_on_one_event();
   tests();
   refuse_declarations();
   declared_names();

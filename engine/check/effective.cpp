@@ -16,7 +16,7 @@ constexpr std::array silences{
     Silence{nullptr, nullptr},            // class: must be said
     Silence{nullptr, nullptr},            // for: everybody
     Silence{"enter once", "进入 一次"},   // enter
-    Silence{"hold out 0%", "对照组 0%"},  // hold out
+    Silence{"hold out 0%", "对照 0%"},    // hold out
     Silence{nullptr, nullptr},            // goal
     Silence{nullptr, nullptr},            // leave
     Silence{nullptr, nullptr},            // budget

@@ -301,6 +301,9 @@ void Checker::if_(SourceSpan span, const std::vector<ast::IfStep::Branch>& from,
     if (i + 1 < from.size() || or_else) missing_decides(id, known);
     branches.emplace_back(id, block(branch.block.steps, visible, known));
   }
+  std::vector<ExpressionId> chain;
+  for (const auto& [condition_id, steps] : branches) chain.push_back(condition_id);
+  asked_before(chain);
   otherwise = block(or_else, visible, known);
   for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) {
     If if_step{branch->first, std::move(branch->second), std::move(otherwise)};

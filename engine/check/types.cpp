@@ -1141,7 +1141,11 @@ void Checker::missing_decides(ExpressionId condition, const std::vector<Hash128>
 }
 
 void Checker::always_the_same(ExpressionId condition, SourceSpan span) {
-  if (is_poison(condition) || !is_constant(condition)) return;
+  if (is_poison(condition)) return;
+  if (!is_constant(condition)) {
+    if (never_hold({condition})) report(Code::AlwaysSame, span, {say("false", "不成立")});
+    return;
+  }
   // Only literals: what it comes to is the same for everybody.
   report(Code::AlwaysSame, span, {say("the same for everybody", "对所有人都一样")});
 }

@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "cli/effective.h"
 #include "cli/program.h"
 
 namespace koi::cli {
@@ -28,14 +29,12 @@ std::string closing_line(const LoadedProgram& program, Language language) {
 }
 
 int check(const Options& options) {
-  if (options.effective)
-    return trouble(
-        "`check --effective` is not supported yet; `koi check` alone says what is wrong");
   const Language language = language_of(options.language);
   const auto program = load_program(options.paths, language);
   if (!program) return trouble(program.error().what);
   const bool json = options.format == "json";
   std::string out = render(*program, language, json);
+  if (options.effective && program->errors == 0) out += effective(*program, language) + "\n";
   if (!json) out += closing_line(*program, language);
   const bool findings = program->errors > 0 || (options.strict && program->warnings > 0);
   return print(out, findings ? Findings : Done);
@@ -50,7 +49,7 @@ std::function<int()> add_check(CLI::App& app) {
       ->check(CLI::IsMember({"text", "json"}));
   app.add_flag("--strict", options->strict, "Warnings are findings too");
   app.add_flag("--effective", options->effective,
-               "Prints each campaign with all it inherits (not supported yet)");
+               "Prints each campaign with all it inherits, and what is kept for each customer");
   add_language(app, options->language);
   return [options] { return check(*options); };
 }

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "check/check.h"
+#include "check/silence.h"
 #include "lang/parse.h"
 
 namespace koi::cli {
@@ -96,18 +97,18 @@ Result<std::vector<Source>> load_sources(const std::vector<std::string>& paths) 
 Result<LoadedProgram> load_program(const std::vector<std::string>& paths, Language language) {
   LoadedProgram loaded;
   KOI_LET(loaded.sources, load_sources(paths));
-  std::vector<lang::ast::File> trees;
   for (std::size_t i = 0; i < loaded.sources.size(); ++i) {
     lang::Parsed parsed = lang::parse(loaded.sources[i], static_cast<std::uint32_t>(i), language);
     std::move(parsed.diagnostics.begin(), parsed.diagnostics.end(),
               std::back_inserter(loaded.diagnostics));
-    trees.push_back(std::move(parsed.file));
+    loaded.trees.push_back(std::move(parsed.file));
   }
-  check::Checked checked = check::check(trees, language);
+  check::Checked checked = check::check(loaded.trees, language);
   std::move(checked.diagnostics.begin(), checked.diagnostics.end(),
             std::back_inserter(loaded.diagnostics));
   loaded.program = std::move(checked.program);
   sort_and_unique(loaded.diagnostics);
+  check::silence(loaded.diagnostics, loaded.sources, loaded.trees, language);
   for (const Diagnostic& diagnostic : loaded.diagnostics)
     ++(diagnostic.severity == Severity::Error ? loaded.errors : loaded.warnings);
   return loaded;

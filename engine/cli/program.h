@@ -8,11 +8,13 @@
 #include "base/result.h"
 #include "base/source.h"
 #include "check/program.h"
+#include "lang/ast.h"
 
 namespace koi::cli {
 
 struct LoadedProgram {
   std::vector<Source> sources;
+  std::vector<lang::ast::File> trees;  // by source
   std::vector<Diagnostic> diagnostics;
   check::Program program;  // can be compiled if there are no errors
   std::size_t errors = 0, warnings = 0;

@@ -5,6 +5,7 @@
 
 #include "base/assert.h"
 #include "check/check.h"
+#include "check/silence.h"
 #include "format/format.h"
 #include "lang/diagnostics.h"
 #include "lang/parse.h"
@@ -161,6 +162,7 @@ Example seen(const Lesson& lesson, std::string shown_text, std::string program,
   made.diagnostics.insert(made.diagnostics.end(), checked.diagnostics.begin(),
                           checked.diagnostics.end());
   sort_and_unique(made.diagnostics);
+  check::silence(made.diagnostics, made.sources, trees, language);
   return made;
 }
 

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "check/silence.h"
 #include "lang/parse.h"
 
 namespace koi::lsp {
@@ -177,6 +178,7 @@ void Workspace::bring_up_to_date(Kept& of, const std::string& path) {
   for (const auto& each : program.syntax)
     program.diagnostics.insert(program.diagnostics.end(), each.begin(), each.end());
   sort_and_unique(program.diagnostics);
+  check::silence(program.diagnostics, program.sources, program.trees, language_);
   program.uses_.reset();
   of.checked = true;
 }

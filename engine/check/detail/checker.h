@@ -313,6 +313,13 @@ class Checker {
   void call_webhook(const ast::CallStep& step, const std::vector<Visible>& visible, Block& out);
   void start(const ast::StartStep& step, Block& out);
 
+  // flow.cpp
+  bool never_hold(const std::vector<ExpressionId>& conditions) const;
+  void asked_before(const std::vector<ExpressionId>& chain);
+  void waits_outlast(const ast::CampaignDecl& campaign, const ast::DateRange& period);
+  void marketing_without_consent();
+  void two_on_one_event();
+
   // tests.cpp
   void tests();
   void test(const ast::TestDecl& test);

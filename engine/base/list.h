@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <initializer_list>
 #include <memory>
 #include <new>
@@ -14,6 +15,13 @@
 #include "base/assert.h"
 
 namespace koi {
+
+// A T at another address is the same T: its bytes may be moved instead of it. What holds no address
+// of itself says so by `static constexpr bool moves_as_bytes = true`.
+template <class T>
+concept MovesAsBytes = std::is_trivially_copyable_v<T> || requires {
+  requires T::moves_as_bytes;
+};
 
 template <class T>
 class List {
@@ -27,6 +35,7 @@ class List {
   using const_reference = const T&;
   using iterator = T*;
   using const_iterator = const T*;
+  static constexpr bool moves_as_bytes = true;
 
   List() = default;
   explicit List(std::size_t n) { resize(n); }
@@ -89,10 +98,33 @@ class List {
   T* erase(const T* first, const T* last) {
     T* const from = items_ + index_of(first);
     if (first == last) return from;
+    if constexpr (MovesAsBytes<T>) {
+      T* const behind = from + (last - first);
+      std::destroy(from, behind);
+      move_bytes(from, behind, static_cast<std::size_t>(end() - behind));
+      head().size -= static_cast<std::uint32_t>(last - first);
+      return from;
+    }
     T* const rest = std::move(from + (last - first), end(), from);
     std::destroy(rest, end());
     head().size = static_cast<std::uint32_t>(rest - items_);
     return from;
+  }
+
+  // Keeps those of which `keep` says so, in their order.
+  template <class Keep>
+  requires MovesAsBytes<T>
+  void keep_if(Keep keep) {
+    T* to = begin();
+    for (T *from = begin(), *const last = end(); from != last; ++from) {
+      if (!keep(*from)) {
+        std::destroy_at(from);
+        continue;
+      }
+      if (to != from) move_bytes(to, from, 1);
+      ++to;
+    }
+    if (items_ != nullptr) head().size = static_cast<std::uint32_t>(to - items_);
   }
 
   // Gives its block back.
@@ -164,8 +196,8 @@ class List {
     if (n == 0) return items_ + at;
     if (before + n > capacity()) move_to(capacity_for(std::max(before + n, before + before / 4)));
     T* const gap = items_ + at;
-    if constexpr (std::is_trivially_copyable_v<T>) {
-      std::move_backward(gap, items_ + before, items_ + before + n);
+    if constexpr (MovesAsBytes<T>) {
+      move_bytes(gap + n, gap, before - at);
     } else {
       for (std::size_t i = before; i > at; --i) {
         std::construct_at(items_ + i - 1 + n, std::move(items_[i - 1]));
@@ -182,11 +214,20 @@ class List {
         head, Head{static_cast<std::uint32_t>(size()), static_cast<std::uint32_t>(capacity)});
     T* const items = reinterpret_cast<T*>(head + 1);
     if (items_ != nullptr) {
-      std::uninitialized_move(begin(), end(), items);
-      std::destroy(begin(), end());
+      if constexpr (MovesAsBytes<T>) {
+        move_bytes(items, items_, size());
+      } else {
+        std::uninitialized_move(begin(), end(), items);
+        std::destroy(begin(), end());
+      }
       release(items_);
     }
     items_ = items;
+  }
+
+  // Of n items; what was at `to` is gone, and what was at `from` is not to be destroyed.
+  static void move_bytes(T* to, const T* from, std::size_t n) {
+    std::memmove(static_cast<void*>(to), static_cast<const void*>(from), n * sizeof(T));
   }
 
   T* items_ = nullptr;  // behind their head
@@ -194,10 +235,13 @@ class List {
 
 template <class T, class Is>
 std::size_t erase_if(List<T>& list, Is is) {
-  const auto rest = std::remove_if(list.begin(), list.end(), is);
-  const auto gone = static_cast<std::size_t>(list.end() - rest);
-  list.erase(rest, list.end());
-  return gone;
+  const std::size_t before = list.size();
+  if constexpr (MovesAsBytes<T>) {
+    list.keep_if([&](T& item) { return !is(item); });
+    return before - list.size();
+  }
+  list.erase(std::remove_if(list.begin(), list.end(), is), list.end());
+  return before - list.size();
 }
 
 }  // namespace koi

@@ -33,6 +33,7 @@ bool Turn::act(const plan::Step& step, Journey& journey) {
     journey.frame[repeat->passes.since.index()] = Value::instant(now_);
     journey.frame[repeat->passes.counted.index()] = Value::integer(1);
     journey.frame[repeat->passes.all.index()] = Value::integer(1);
+    journey.leave_flip = Timestamp::ever();  // what it is left by may read them
   } else if (const auto* tag = std::get_if<plan::Tag>(&step)) {
     do_tag(*tag, journey);
   } else if (const auto* event = std::get_if<plan::Emit>(&step)) {
@@ -91,6 +92,7 @@ bool Turn::go_again(const plan::Again& again, Journey& journey) {
   };
   const auto put = [&](plan::SlotId slot, Value value) {
     journey.frame[slot.index()] = std::move(value);
+    journey.leave_flip = Timestamp::ever();  // what it is left by may read it
   };
   const std::int64_t all = number(again.passes.all);
   if (all >= again.at_most) {

@@ -357,23 +357,40 @@ bool any(const Items& items, IsSet is_set) {
   return false;
 }
 
+// Those slots that are not as at the beginning.
+template <class T, class IsSet, class Write>
+void write_slots(ByteWriter& out, const Slots<T>& slots, IsSet is_set, Write write) {
+  std::size_t count = 0, next = 0;
+  for (const auto& kept : slots) count += is_set(kept.value) ? 1 : 0;
+  out.unsigned_(count);
+  for (const auto& kept : slots) {
+    if (!is_set(kept.value)) continue;
+    out.unsigned_(kept.slot - next);
+    next = kept.slot + 1u;
+    write(kept.value, kept.slot);
+  }
+}
+template <class T, class IsSet>
+bool any_of(const Slots<T>& slots, IsSet is_set) {
+  return std::any_of(slots.begin(), slots.end(),
+                     [&](const auto& kept) { return is_set(kept.value); });
+}
+
 void write(ByteWriter& out, const Plan& plan, const State& state) {
   const auto attribute_is_set = [&](std::size_t i) {
     return state.attribute_times[i] != Timestamp::ever() ||
            state.attributes[i] != plan.schema.attributes[i].fallback;
   };
-  const auto accumulator_is_set = [&](std::size_t i) { return is_set(state.accumulators[i]); };
-  const auto log_is_set = [&](std::size_t i) { return !state.logs[i].times.empty(); };
-  const auto watch_is_set = [&](std::size_t i) {
-    return state.watches[i].inside || state.watches[i].flip != Timestamp::never();
-  };
+  const auto accumulator_is_set = [](const Accumulated& kept) { return is_set(kept); };
+  const auto log_is_set = [](const Logged& kept) { return !kept.times.empty(); };
+  const auto watch_is_set = [](const Watched& watched) { return watched != Watched(); };
   std::uint64_t parts = 0;
   const auto part = [&](bool there, std::uint64_t which) { parts |= there ? which : 0; };
   part(!state.identifiers.empty(), Part::identifiers);
   part(any(state.attributes, attribute_is_set), Part::attributes);
-  part(any(state.accumulators, accumulator_is_set), Part::accumulators);
-  part(any(state.logs, log_is_set), Part::logs);
-  part(any(state.watches, watch_is_set), Part::watches);
+  part(any_of(state.accumulators, accumulator_is_set), Part::accumulators);
+  part(any_of(state.logs, log_is_set), Part::logs);
+  part(any_of(state.watches, watch_is_set), Part::watches);
   part(state.seen.size() > 0 || state.seen_pruned != Timestamp::ever(), Part::seen);
   part(!state.journeys.empty(), Part::journeys);
   part(!state.entries.empty(), Part::entries);
@@ -408,16 +425,18 @@ void write(ByteWriter& out, const Plan& plan, const State& state) {
       time(state.attribute_times[i]);
     });
   if (has(Part::accumulators))
-    write_set(out, state.accumulators, accumulator_is_set, [&](std::size_t i) {
-      write(out, plan.accumulators[i].aggregate, state.accumulators[i], base);
-    });
+    write_slots(out, state.accumulators, accumulator_is_set,
+                [&](const Accumulated& kept, std::size_t i) {
+                  write(out, plan.accumulators[i].aggregate, kept, base);
+                });
   if (has(Part::logs))
-    write_set(out, state.logs, log_is_set,
-              [&](std::size_t i) { write(out, state.logs[i], plan.logs[i].columns.size(), base); });
+    write_slots(out, state.logs, log_is_set, [&](const Logged& kept, std::size_t i) {
+      write(out, kept, plan.logs[i].columns.size(), base);
+    });
   if (has(Part::watches))
-    write_set(out, state.watches, watch_is_set, [&](std::size_t i) {
-      out.boolean(state.watches[i].inside);
-      time(state.watches[i].flip);
+    write_slots(out, state.watches, watch_is_set, [&](const Watched& watched, std::size_t) {
+      out.boolean(watched.inside);
+      time(watched.flip);
     });
   if (has(Part::seen)) {
     time(state.seen_pruned);
@@ -529,19 +548,19 @@ State read(ByteReader& in, const Plan& plan, const Layout& slots) {
     read_set(in, slots.accumulators.size(), [&](std::size_t i) {
       const auto& slot = slots.accumulators[i];
       Accumulated kept = read_accumulated(in, slot.aggregate, base);
-      if (slot.id) state.accumulators[slot.id.index()] = std::move(kept);
+      if (slot.id) state.accumulators.set(slot.id.index(), std::move(kept));
     });
   if (has(Part::logs))
     read_set(in, slots.logs.size(), [&](std::size_t i) {
       const auto& slot = slots.logs[i];
       Logged kept = read_logged(in, slot.columns, base);
-      if (slot.id) state.logs[slot.id.index()] = std::move(kept);
+      if (slot.id) state.logs.set(slot.id.index(), std::move(kept));
     });
   if (has(Part::watches))
     read_set(in, slots.watches.size(), [&](std::size_t i) {
       const bool inside = in.boolean();
       const Timestamp flip = time();
-      if (slots.watches[i]) state.watches[slots.watches[i].index()] = {inside, flip};
+      if (slots.watches[i]) state.watches.set(slots.watches[i].index(), {inside, flip});
     });
   if (has(Part::seen)) {
     state.seen_pruned = time();

@@ -102,9 +102,9 @@ State random_state(const plan::Plan& plan, std::uint64_t seed) {
     state.attributes[i] = chance.value();
     state.attribute_times[i] = chance.time();
   }
-  for (std::size_t i = 0; i < state.accumulators.size(); ++i) {
+  for (std::size_t i = 0; i < plan.accumulators.size(); ++i) {
     if (chance.one_in(3)) continue;
-    Accumulated& kept = state.accumulators[i];
+    Accumulated& kept = state.accumulators.at(i);
     switch (plan.accumulators[i].aggregate) {
       case Aggregate::Count: kept.count = static_cast<std::int64_t>(chance(1000)); break;
       case Aggregate::Sum: kept.count = 3, kept.value = Value::money(17); break;
@@ -118,15 +118,16 @@ State random_state(const plan::Plan& plan, std::uint64_t seed) {
       default: kept.runs = {{{1}, {4}}, {{7}, {7}}};
     }
   }
-  for (std::size_t i = 0; i < state.logs.size(); ++i) {
+  for (std::size_t i = 0; i < plan.logs.size(); ++i) {
     Timestamp at = chance.now - days(3);
     for (std::size_t n = chance(40); n > 0; --n) {
-      state.logs[i].times.push_back(at = at + microseconds(std::int64_t{1} << chance(34)));
+      state.logs.at(i).times.push_back(at = at + microseconds(std::int64_t{1} << chance(34)));
       for (std::size_t c = plan.logs[i].columns.size(); c > 0; --c)
-        state.logs[i].values.push_back(chance.value());
+        state.logs.at(i).values.push_back(chance.value());
     }
   }
-  for (Watched& watched : state.watches) watched = {chance.one_in(2), chance.time()};
+  for (std::size_t i = 0; i < plan.watches.size(); ++i)
+    state.watches.set(i, {chance.one_in(2), chance.time()});
   for (std::size_t i = chance(60); i > 0; --i) state.seen.insert(chance.bits(), chance.time());
   if (chance.one_in(2)) state.seen_pruned = chance.time();
   for (std::size_t i = 0; i < 3; ++i) {
@@ -236,7 +237,7 @@ TEST(StateCodec, APlanWithOtherSlotsFindsItsOwn) {
     ASSERT_TRUE(again);
     state.attributes.back() = before.plan.schema.attributes.back().fallback;
     state.attribute_times.back() = Timestamp::ever();
-    state.watches[0] = Watched();
+    state.watches.set(0, Watched());
     ASSERT_TRUE(*again == state) << "seed " << seed;
   }
 }

@@ -66,7 +66,10 @@ Standing Turn::take(const Event& event) {
   const bool late = event.time < state_.clock;
   if (late && state_.clock - event.time > plan_.policy.lateness) {
     // However late, a refusal is a refusal; nothing else of such an event counts.
-    if (event.type == type_of(EngineEvent::Unsubscribed)) apply_consent(event);
+    if (event.type == type_of(EngineEvent::Unsubscribed)) {
+      apply_consent(event);
+      ask_anew();
+    }
     return Standing::TooLate;
   }
   if (!late) advance(event.time, false);
@@ -146,8 +149,8 @@ void Turn::advance(Timestamp to, bool inclusive) {
 // their order, each with its waits before its entries.
 void Turn::fire_due() {
   std::vector<plan::WatchId> flips;
-  for (std::size_t i = 0; i < state_.watches.size(); ++i)
-    if (state_.watches[i].flip <= now_) flips.push_back(plan::WatchId::of(i));
+  for (const auto& [watched, slot] : state_.watches)
+    if (watched.flip <= now_) flips.push_back(plan::WatchId::of(slot));
   if (!flips.empty()) {
     const Hash128 cause = HashInput()
                               .text("timer")
@@ -195,49 +198,13 @@ void Turn::fire_due() {
     admit(nullptr);
   }
   admit_until(plan::CampaignId::none());
-  sweep();
-  for (std::size_t i = 0; i < plan_.logs.size(); ++i)
-    prune(plan_.logs[i], state_.logs[i], now_, zone());
-}
-
-void Turn::fire_schedules(std::vector<Candidate>& found) {
-  if (state_.schedule_due > now_) return;
-  const Timestamp from = schedules_from();
-  for (const plan::TriggerRef& ref : plan_.schedules) {
-    const plan::Trigger& trigger = campaign(ref.campaign).triggers[ref.trigger];
-    const Timestamp occurrence = next_occurrence(trigger.schedule, state_, from, zone());
-    if (occurrence > now_ || !holds(facts(), trigger.condition)) continue;
-    const Hash128 cause = HashInput()
-                              .text("schedule")
-                              .text(state_.id)
-                              .number(ref.trigger)
-                              .number(static_cast<std::uint64_t>(occurrence.us))
-                              .hash128(plan_.seed);
-    found.push_back({ref.campaign, ref.trigger, Candidate::Kind::Fired, cause});
+  if (has_ended_) sweep();
+  bool has_empty = false;
+  for (auto& [kept, slot] : state_.logs) {
+    prune(plan_.logs[slot], kept, now_, zone());
+    has_empty = has_empty || kept.times.empty();
   }
-  state_.schedules_done = now_;
-}
-
-// Schedules count from behind this instant: those of now come after the events of now.
-Timestamp Turn::schedules_from() const {
-  const Timestamp seen = std::max(state_.clock, state_.created) - microseconds(1);
-  return std::max(state_.schedules_done, seen);
-}
-
-Timestamp Turn::next_schedule() const {
-  Timestamp next = Timestamp::never();
-  for (const plan::TriggerRef& ref : plan_.schedules) {
-    const plan::Trigger& trigger = campaign(ref.campaign).triggers[ref.trigger];
-    Timestamp from = schedules_from();
-    // Who does not meet the condition can not before it flips.
-    if (!holds(facts(), trigger.condition)) {
-      const Timestamp flip = next_flip(facts(), trigger.condition);
-      if (flip == Timestamp::never()) continue;
-      from = std::max(from, flip - microseconds(1));
-    }
-    next = std::min(next, next_occurrence(trigger.schedule, state_, from, zone()));
-  }
-  return next;
+  if (has_empty) state_.logs.tidy();
 }
 
 // --- One event: rule 4's order ------------------------------------------------------------------
@@ -245,56 +212,19 @@ Timestamp Turn::next_schedule() const {
 void Turn::happen(const Happening& what) {
   const plan::Reaction& reaction = plan_.reactions[what.type.index()];
   apply_profile(what, reaction);
-  apply_metrics(what, reaction);
+  find_counted(what, reaction);
   if (!state_.begun && !what.by_engine) {
     state_.begun = true;  // he was outside of every segment; now he may be in any
-    std::vector<plan::WatchId> all;
-    for (std::size_t i = 0; i < plan_.watches.size(); ++i) all.push_back(plan::WatchId::of(i));
-    update_watches(all, what.cause);
+    std::vector<plan::WatchId> room;
+    update_watches(all_watches(room), what.cause);
   } else {
-    update_watches(reaction.watches, what.cause);
+    update_watches(watches_to_ask(reaction), what.cause);
   }
   remember(what, reaction);
   pass_journeys(what);
   find_begins(what, reaction);
   admit(&what);
-  sweep();
-}
-
-namespace {
-
-// What the index reads: what is at hand, and the evaluator for the rest.
-struct AtHand {
-  explicit AtHand(const Facts& given)
-      : fields(given.fields), attributes(given.state.attributes), facts(given) {}
-  Value value(plan::NodeId node) const { return value_of(facts, node); }
-  bool holds(plan::NodeId node) const { return core::holds(facts, node); }
-
-  std::span<const Value> fields, attributes;
-  const Facts& facts;
-};
-
-}  // namespace
-
-// The triggers whose first event this is.
-void Turn::find_begins(const Happening& what, const plan::Reaction& reaction) {
-  const auto began = [&](const plan::TriggerRef& ref) {
-    candidates_.push_back({ref.campaign, ref.trigger, Candidate::Kind::Began, {}});
-  };
-  const auto match_of = [&](const plan::TriggerRef& ref) -> const plan::EventMatch& {
-    return campaign(ref.campaign).triggers[ref.trigger].first.match;
-  };
-  // Who wants to know all ways wants to know whom `for` has kept out, which the index does in
-  // passing.
-  if (!waking_ || waking_->trace != nullptr) {
-    for (const plan::TriggerRef& ref : reaction.begins)
-      if (matches(match_of(ref), what, {})) began(ref);
-    return;
-  }
-  const Facts now = facts(what);
-  waking_->index.begins(what.type, AtHand(now), waking_->scratch, [&](std::size_t i) {
-    if (is_meant(match_of(reaction.begins[i]), what)) began(reaction.begins[i]);
-  });
+  if (has_ended_) sweep();
 }
 
 void Turn::happen_echoes() {
@@ -314,6 +244,7 @@ void Turn::apply_profile(const Happening& what, const plan::Reaction& reaction) 
     Value value = value_of(facts(what), set.value);
     if (value.is_missing()) continue;
     if (set.attribute == time_zone_attribute && !find_zone(value.as_text())) continue;
+    if (value != state_.attributes[slot]) note_change(set.attribute);
     state_.attributes[slot] = std::move(value);
     state_.attribute_times[slot] = what.time;
   }
@@ -338,36 +269,7 @@ void Turn::apply_consent(const Event& event) {
                                             : purpose_name == plan::name_of(purpose);
     if (meant) record_consent(state_, purpose, channel, granted, event.time);
   }
-}
-
-void Turn::apply_metrics(const Happening& what, const plan::Reaction& reaction) {
-  if (reaction.accumulators.empty() && reaction.logs.empty()) return;
-  const Zone& here = zone();
-  const auto count = [&](plan::AccumulatorId id) {
-    accumulate(plan_, plan_.accumulators[id.index()], state_.accumulators[id.index()], what.time,
-               what.fields, now_, here);
-  };
-  const auto log = [&](plan::LogId id) {
-    log_event(plan_.logs[id.index()], state_.logs[id.index()], what.time, what.fields, now_, here);
-  };
-  for (const plan::LogId id : reaction.logs)
-    prune(plan_.logs[id.index()], state_.logs[id.index()], now_, here);
-  if (!waking_) {
-    for (const plan::AccumulatorId id : reaction.accumulators)
-      if (matches(plan_.accumulators[id.index()].events, what, {})) count(id);
-    for (const plan::LogId id : reaction.logs)
-      if (matches(plan_.logs[id.index()].events, what, {})) log(id);
-    return;
-  }
-  const Facts now = facts(what);
-  waking_->index.accumulators(what.type, AtHand(now), waking_->scratch, [&](std::size_t i) {
-    const plan::AccumulatorId id = reaction.accumulators[i];
-    if (is_meant(plan_.accumulators[id.index()].events, what)) count(id);
-  });
-  waking_->index.logs(what.type, AtHand(now), waking_->scratch, [&](std::size_t i) {
-    const plan::LogId id = reaction.logs[i];
-    if (is_meant(plan_.logs[id.index()].events, what)) log(id);
-  });
+  if (waking_) note_source(waking_->index.sources().consents());
 }
 
 void Turn::remember(const Happening& what, const plan::Reaction& reaction) {
@@ -393,11 +295,13 @@ void Turn::update_watches(std::span<const plan::WatchId> todo, const Cause& caus
   for (std::size_t i = 0; i < todo.size(); ++i) {
     const plan::WatchId id = todo[i];
     const plan::Watch& watch = plan_.watches[id.index()];
-    Watched& watched = state_.watches[id.index()];
-    const bool inside = holds(facts(), watch.condition);
-    watched.flip = next_flip(facts(), watch.condition);
-    if (inside == watched.inside) continue;
-    watched.inside = inside;
+    const Watched before = state_.watches[id.index()];
+    const Turning found = turning_of(facts(), watch.condition);
+    const Watched now{found.holds, found.flip};
+    if (now == before) continue;
+    state_.watches.set(id.index(), now);
+    if (now.inside == before.inside) continue;
+    note_change(id);
     cross(id, cause);
 
     const auto& readers = plan_.watches_of_watch[id.index()];
@@ -432,9 +336,13 @@ void Turn::cross(plan::WatchId id, const Cause& cause) {
   if (is_heard) echo(event, {Value::text(watch.symbol.name), {}}, crossing);
 }
 
-Hash128 Turn::hash_of(const Cause& cause) const {
+Hash128 Turn::hash_of(const Cause& cause) {
   if (!cause.event) return cause.known;
-  return HashInput().text("event").text(state_.id).text(cause.event->id).hash128(plan_.seed);
+  if (cause.event != event_) {
+    event_ = cause.event;
+    event_hash_ = HashInput().text("event").text(state_.id).text(event_->id).hash128(plan_.seed);
+  }
+  return event_hash_;
 }
 
 bool Turn::is_listened_to(EngineEvent type) const {
@@ -449,26 +357,33 @@ void Turn::echo(EngineEvent type, std::vector<Value> fields, Hash128 cause) {
 
 // --- The end of a turn --------------------------------------------------------------------------
 
+void Turn::find_leave_flip(Journey& journey) {
+  journey.leave_flip = Timestamp::never();
+  if (journey.phase == Journey::Phase::Ended) return;
+  for (const plan::NodeId condition : campaign(journey.campaign).leave_conditions)
+    journey.leave_flip = std::min(journey.leave_flip, next_flip(facts(journey.frame), condition));
+}
+
 // Finds the customer's next timers, now that everything has happened.
 void Turn::settle() {
   leave_by_conditions();
   happen_echoes();
-  sweep();
   prune_ids(state_, plan_.policy.id_horizon);
-  for (Journey& journey : state_.journeys) {
-    journey.leave_flip = Timestamp::never();
-    if (journey.phase == Journey::Phase::Ended) continue;
-    for (const plan::NodeId condition : campaign(journey.campaign).leave_conditions)
-      journey.leave_flip = std::min(journey.leave_flip, next_flip(facts(journey.frame), condition));
-  }
-  state_.schedule_due = plan_.schedules.empty() ? Timestamp::never() : next_schedule();
+  settle_schedules();
 
   Timestamp due = state_.schedule_due;
-  for (const Watched& watched : state_.watches) due = std::min(due, watched.flip);
-  for (const Journey& journey : state_.journeys)
+  for (const auto& [watched, slot] : state_.watches) due = std::min(due, watched.flip);
+  bool has_over = false;
+  for (Journey& journey : state_.journeys) {
+    if (may_want_out(journey)) find_leave_flip(journey);
     due = std::min({due, journey.due, journey.leave_flip});
+    has_over = has_over || is_over(journey);
+  }
+  if (has_over) sweep();
   for (const OpenSend& open : state_.open) due = std::min(due, open.due);
   state_.due = due;
+  was_settled_ = true;
+  forget_changes();
 }
 
 }  // namespace koi::core

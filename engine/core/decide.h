@@ -3,10 +3,12 @@
 // one thread at a time; plans are shared. docs/language.md section 5 is what it promises.
 #pragma once
 
+#include <optional>
 #include <variant>
 #include <vector>
 
 #include "core/effect.h"
+#include "core/readings.h"
 #include "core/state.h"
 #include "core/trace.h"
 #include "match/index.h"
@@ -34,12 +36,19 @@ enum class Standing : std::uint8_t {
   Duplicate,  // the id was seen before: nothing was changed
 };
 
-// The plan's index, which finds what an event concerns without asking every campaign, and the room
-// that one thread needs to use it. The same is decided with it and without.
+// The plan's index, which finds what an input concerns without asking every campaign, and the room
+// that one thread needs to use it. The same is decided with it and without; with it an instant that
+// is only a lower bound (core/evaluate.h, next_flip) may be an earlier one.
 struct Waking {
   const match::Index& index;
   match::Scratch scratch{};
-  Trace* trace = nullptr;  // where somebody wants to know which ways are gone
+  Trace* trace = nullptr;    // where somebody wants to know which ways are gone
+  match::Changes changed{};  // since the customer's timers were last found
+  match::Changes fresh{};    // of these, since his watches were last asked
+  std::vector<plan::WatchId> to_ask{};
+  // Watches that may hold, or flip by themselves, for somebody of whom nothing is known.
+  std::optional<std::vector<plan::WatchId>> of_strangers{};
+  Readings readings{};
 };
 
 // Effects are appended in order of decision. Timers due before the input's time fire first.

@@ -14,6 +14,17 @@ using plan::Op;
 
 namespace {
 
+// Calls use(reading) with the metric's reading as of now.
+template <class Use>
+decltype(auto) with_reading(const Facts& facts, std::uint32_t id, Use use) {
+  const auto fresh = [&] {
+    return reading_of(facts.plan, facts.plan.metrics[id], facts.state, facts.now);
+  };
+  if (facts.readings) return use(facts.readings->of(id, facts.now, fresh));
+  const Reading reading = fresh();
+  return use(reading);
+}
+
 Value of(Kind kind, std::optional<std::int64_t> number) {
   return number ? Value::raw(kind, *number) : Value();
 }
@@ -93,7 +104,8 @@ bool contains(const Value& whole, const Value& part) {
 
 bool compare(Op op, const Value& a, const Value& b) {
   if (a.is_missing() || b.is_missing()) return false;
-  const auto order = a <=> b;
+  const bool are_numbers = a.kind() == b.kind() && a.kind() != Kind::Text && a.kind() != Kind::List;
+  const auto order = are_numbers ? a.raw() <=> b.raw() : a <=> b;
   switch (op) {
     case Op::Equal: return order == 0;
     case Op::NotEqual: return order != 0;
@@ -189,6 +201,11 @@ const Value& seen(const Facts& facts, NodeId id, Value& scratch) {
     case Op::Slot:
       if (node.index < facts.frame.size()) return facts.frame[node.index];
       break;
+    case Op::Metric:
+      if (facts.readings)
+        return with_reading(facts, node.index,
+                            [](const Reading& reading) -> const Value& { return reading.value; });
+      break;
     default: break;
   }
   return scratch = value_of(facts, id);
@@ -206,7 +223,7 @@ Value value_of(const Facts& facts, NodeId id) {
       return node.index < facts.fields.size() ? facts.fields[node.index] : Value();
     case Op::Slot: return node.index < facts.frame.size() ? facts.frame[node.index] : Value();
     case Op::Metric:
-      return read(facts.plan, facts.plan.metrics[node.index], facts.state, facts.now);
+      return with_reading(facts, node.index, [](const Reading& reading) { return reading.value; });
     case Op::CustomerId: return Value::text(facts.state.id);
     case Op::CustomerCreated:
       return facts.state.created == Timestamp::never() ? Value()
@@ -254,7 +271,6 @@ Value value_of(const Facts& facts, NodeId id) {
 bool holds(const Facts& facts, NodeId id) {
   if (id.is_none()) return true;
   const Node& node = facts.plan[id];
-  Value left, right;
   switch (node.op) {
     case Op::Watch: return facts.state.watches[node.index].inside;
     case Op::Consent: return has_consented(facts, facts.plan.consents[node.index]);
@@ -266,24 +282,32 @@ bool holds(const Facts& facts, NodeId id) {
     case Op::Less:
     case Op::LessEqual:
     case Op::Greater:
-    case Op::GreaterEqual:
+    case Op::GreaterEqual: {
+      Value left, right;
       return compare(node.op, seen(facts, node.a, left), seen(facts, node.b, right));
+    }
     case Op::In: {
+      Value left, right;
       const Value& element = seen(facts, node.a, left);
       return !element.is_missing() && contains(seen(facts, node.b, right), element);
     }
     case Op::Contains: {
+      Value left, right;
       const Value& part = seen(facts, node.b, right);
       return !part.is_missing() && contains(seen(facts, node.a, left), part);
     }
     case Op::ContainsAny: {
+      Value left, right;
       const Value& whole = seen(facts, node.a, left);
       const auto parts = seen(facts, node.b, right).as_list();
       return std::any_of(parts.begin(), parts.end(),
                          [&](const Value& part) { return contains(whole, part); });
     }
-    case Op::IsKnown: return !seen(facts, node.a, left).is_missing();
-    case Op::IsMissing: return seen(facts, node.a, left).is_missing();
+    case Op::IsKnown:
+    case Op::IsMissing: {
+      Value scratch;
+      return seen(facts, node.a, scratch).is_missing() == (node.op == Op::IsMissing);
+    }
     default: {
       const Value value = value_of(facts, id);
       return value.kind() == Kind::Bool && value.as_bool();
@@ -320,7 +344,8 @@ Line line_of(const Facts& facts, NodeId id) {
     case Op::Metric: {
       const plan::Metric& metric = facts.plan.metrics[node.index];
       if (metric.aggregate != plan::Aggregate::TimeSinceLast) break;
-      const Value value = read(facts.plan, metric, facts.state, facts.now);
+      const Value value =
+          with_reading(facts, node.index, [](const Reading& reading) { return reading.value; });
       Line line{std::nullopt, 1, next_change(facts.plan, metric, facts.state, facts.now)};
       if (!value.is_missing()) line.value = value.raw();
       return line;
@@ -401,8 +426,10 @@ Timestamp flip_of_comparison(const Facts& facts, const Node& node) {
   const Node& right = facts.plan[node.b];
   if (is_of_time(left.kind)) return flip_of_lines(facts, node);
   if (left.op == Op::Metric && right.op == Op::Constant)
-    return next_crossing(facts.plan, facts.plan.metrics[left.index], facts.state, facts.now,
-                         node.op, facts.plan.constants[right.index]);
+    return with_reading(facts, left.index, [&](const Reading& reading) {
+      return next_crossing(facts.plan, facts.plan.metrics[left.index], facts.state, facts.now,
+                           reading, node.op, facts.plan.constants[right.index]);
+    });
   return std::min(next_change(facts, node.a), next_change(facts, node.b));
 }
 
@@ -463,31 +490,37 @@ Timestamp next_change(const Facts& facts, NodeId id) {
 
 }  // namespace
 
-Timestamp next_flip(const Facts& facts, NodeId id) {
-  if (id.is_none()) return Timestamp::never();
+Turning turning_of(const Facts& facts, NodeId id) {
+  if (id.is_none()) return {true, Timestamp::never()};
   const Node& node = facts.plan[id];
   switch (node.op) {
-    case Op::Not: return next_flip(facts, node.a);
+    case Op::Not: {
+      const Turning a = turning_of(facts, node.a);
+      return {!a.holds, a.flip};
+    }
     case Op::And:
     case Op::Or: {
       // While an `and` is false, each of its false sides must turn first; an `or` is its mirror.
       const bool decided_by = node.op == Op::Or;
-      const bool a = holds(facts, node.a), b = holds(facts, node.b);
-      if (a == decided_by && b == decided_by)
-        return std::max(next_flip(facts, node.a), next_flip(facts, node.b));
-      if (a == decided_by) return next_flip(facts, node.a);
-      if (b == decided_by) return next_flip(facts, node.b);
-      return std::min(next_flip(facts, node.a), next_flip(facts, node.b));
+      const Turning a = turning_of(facts, node.a);
+      if (a.holds == decided_by) {
+        if (a.flip == Timestamp::never() || holds(facts, node.b) != decided_by) return a;
+        return {decided_by, std::max(a.flip, next_flip(facts, node.b))};
+      }
+      const Turning b = turning_of(facts, node.b);
+      return b.holds == decided_by ? b : Turning{b.holds, std::min(a.flip, b.flip)};
     }
     case Op::Equal:
     case Op::NotEqual:
     case Op::Less:
     case Op::LessEqual:
     case Op::Greater:
-    case Op::GreaterEqual: return flip_of_comparison(facts, node);
-    default: return next_change(facts, id);
+    case Op::GreaterEqual: return {holds(facts, id), flip_of_comparison(facts, node)};
+    default: return {holds(facts, id), next_change(facts, id)};
   }
 }
+
+Timestamp next_flip(const Facts& facts, NodeId id) { return turning_of(facts, id).flip; }
 
 std::optional<std::string> text_of(const Facts& facts, plan::TemplateId id) {
   std::string text;

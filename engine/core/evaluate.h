@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 
+#include "core/readings.h"
 #include "core/state.h"
 #include "plan/plan.h"
 
@@ -20,6 +21,7 @@ struct Facts {
   std::span<const Value> fields{};
   Timestamp event_time{};
   std::span<const Value> frame{};
+  Readings* readings = nullptr;  // none: each metric is read whenever it is asked for
 };
 
 Value value_of(const Facts& facts, plan::NodeId node);
@@ -30,6 +32,13 @@ bool holds(const Facts& facts, plan::NodeId node);
 // The first instant after now at which `holds(node)` can change by time alone: a lower bound, never
 // later than the true one; never() where it cannot.
 Timestamp next_flip(const Facts& facts, plan::NodeId node);
+
+// Both at once.
+struct Turning {
+  bool holds = false;
+  Timestamp flip = Timestamp::never();
+};
+Turning turning_of(const Facts& facts, plan::NodeId node);
 
 // The text with its holes filled in; nothing if a value is missing.
 std::optional<std::string> text_of(const Facts& facts, plan::TemplateId text);

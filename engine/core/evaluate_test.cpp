@@ -35,10 +35,10 @@ class Expressions : public testing::Test {
   void order(Timestamp at) {
     const std::vector<Value> fields(3);
     for (std::size_t i = 0; i < made.plan.accumulators.size(); ++i)
-      accumulate(made.plan, made.plan.accumulators[i], state().accumulators[i], at, fields, at,
+      accumulate(made.plan, made.plan.accumulators[i], state().accumulators.at(i), at, fields, at,
                  utc());
     for (std::size_t i = 0; i < made.plan.logs.size(); ++i)
-      log_event(made.plan.logs[i], state().logs[i], at, fields, at, utc());
+      log_event(made.plan.logs[i], state().logs.at(i), at, fields, at, utc());
   }
   NodeId binary(Op op, Value a, Value b) {
     const Kind kind = a.kind();

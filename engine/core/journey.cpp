@@ -64,9 +64,13 @@ void Turn::capture(const plan::Binding& binding, const Happening& what, List<Val
 
 // Each journey in turn: goal, then leave, then steps.
 void Turn::pass_journeys(const Happening& what) {
+  if (state_.journeys.empty()) return;
+  std::optional<match::Index::Listening> listening;
+  if (waking_) listening = waking_->index.listening(what.type, what.fields);
   for (Journey& journey : state_.journeys) {
     // An event counts for what was open at its own time (that is always so unless it is late).
     if (what.time < journey.entered) continue;
+    if (listening && !listening->may_concern(journey.campaign) && !may_want_out(journey)) continue;
     if (journey.phase == Journey::Phase::Forming) {
       pass_forming(journey, what);
       continue;
@@ -83,7 +87,7 @@ void Turn::pass_journeys(const Happening& what) {
     if (led_out != from.leave_events.end())
       mark(journey.campaign, Trace::What::LeftByEvent,
            static_cast<std::size_t>(led_out - from.leave_events.begin()));
-    if (led_out != from.leave_events.end() || wants_out(journey)) {
+    if (led_out != from.leave_events.end() || (may_want_out(journey) && wants_out(journey))) {
       leave(journey);
       continue;
     }
@@ -92,6 +96,7 @@ void Turn::pass_journeys(const Happening& what) {
     if (!wait || !matches(wait->binding.match, what, journey.frame)) continue;
     capture(wait->binding, what, journey.frame);
     mark(journey.campaign, Trace::What::Came, journey.pc);
+    journey.leave_flip = Timestamp::ever();  // it may read what was kept just now
     journey.due = Timestamp::never();
     journey.pc = wait->on_event;
     run(journey);
@@ -110,6 +115,7 @@ void Turn::pass_forming(Journey& journey, const Happening& what) {
     const plan::Binding& next = trigger.thens[journey.part];
     if (is_matched(next.match)) {
       capture(next, what, journey.frame);
+      journey.leave_flip = Timestamp::ever();
       if (++journey.part < trigger.thens.size()) return;
       ++journey.part;  // beyond the last: complete
       candidates_.push_back(
@@ -120,6 +126,7 @@ void Turn::pass_forming(Journey& journey, const Happening& what) {
   if (std::any_of(trigger.nots.begin(), trigger.nots.end(), is_matched)) end(journey);
 }
 
+// Asks; may_want_out() says whether there is a reason to.
 bool Turn::wants_out(const Journey& journey) const {
   const auto& conditions = campaign(journey.campaign).leave_conditions;
   const auto met = std::find_if(conditions.begin(), conditions.end(), [&](plan::NodeId condition) {
@@ -133,12 +140,14 @@ bool Turn::wants_out(const Journey& journey) const {
 
 void Turn::leave_by_conditions() {
   for (Journey& journey : state_.journeys)
-    if (journey.phase != Journey::Phase::Ended && wants_out(journey)) leave(journey);
+    if (journey.phase != Journey::Phase::Ended && may_want_out(journey) && wants_out(journey))
+      leave(journey);
 }
 
 void Turn::reach_goal(Journey& journey) {
   journey.goal_reached = true;
   mark(journey.campaign, Trace::What::Goal);
+  has_ended_ = true;
   emit(journey, Action::Goal).arms = journey.arms;
 }
 
@@ -165,16 +174,21 @@ void Turn::finish(Journey& journey) {
 }
 
 void Turn::end(Journey& journey) {
+  has_ended_ = true;
   journey.phase = Journey::Phase::Ended;
   journey.due = journey.leave_flip = Timestamp::never();
   journey.goal_until = Timestamp::ever();
 }
 
+// Ended, and nothing can come of its goal any more, however late the event.
+bool Turn::is_over(const Journey& journey) const {
+  return journey.phase == Journey::Phase::Ended &&
+         (journey.goal_reached || journey.goal_until < now_ - plan_.policy.lateness);
+}
+
 void Turn::sweep() {
-  erase_if(state_.journeys, [&](const Journey& journey) {
-    return journey.phase == Journey::Phase::Ended &&
-           (journey.goal_reached || journey.goal_until < now_ - plan_.policy.lateness);
-  });
+  has_ended_ = false;
+  erase_if(state_.journeys, [&](const Journey& journey) { return is_over(journey); });
 }
 
 Journey* Turn::find_journey(Hash128 id) {
@@ -275,6 +289,7 @@ void Turn::begin(const Candidate& candidate, const Happening& what) {
                    .hash128(plan_.seed);
   journey.entered = journey.since = what.time;
   journey.due = add(what.time, trigger.within, zone());
+  journey.leave_flip = Timestamp::ever();  // nobody has asked yet
   journey.frame = std::move(frame);
   auto place = place_of(state_.journeys, candidate.campaign, key);
   while (place != state_.journeys.end() && place->campaign == candidate.campaign &&
@@ -327,6 +342,7 @@ void Turn::enter(plan::CampaignId id, std::uint16_t trigger, List<Value> frame, 
                    .number(key)
                    .hash128(plan_.seed);
   entered.entered = entered.since = now_;
+  entered.leave_flip = Timestamp::ever();
   if (into.goal && into.goal->within) entered.goal_until = add(now_, *into.goal->within, zone());
   entered.frame = std::move(frame);
   auto place = place_of(state_.journeys, id, key);
@@ -381,12 +397,13 @@ void Turn::run(Journey& journey) {
     } else if (const auto* set = std::get_if<plan::Set>(&step)) {
       do_set(*set, journey);
       ++journey.pc;
-      if (wants_out(journey)) return leave(journey);  // asked at once, not at the next wait
+      // Asked at once, not at the next wait.
+      if (may_want_out(journey) && wants_out(journey)) return leave(journey);
     } else if (std::holds_alternative<plan::Stop>(step)) {
       break;
     } else if (!act(step, journey)) {
       return;
-    } else if (wants_out(journey)) {
+    } else if (may_want_out(journey) && wants_out(journey)) {
       return leave(journey);
     }
   }
@@ -396,7 +413,7 @@ void Turn::run(Journey& journey) {
 // The journey's timer has come: the deadline of a trigger in parts, or of what it waits at.
 void Turn::wake(Journey& journey) {
   // A campaign before this one may just have set what it is left by.
-  if (wants_out(journey)) return leave(journey);
+  if (may_want_out(journey) && wants_out(journey)) return leave(journey);
   journey.due = Timestamp::never();
   const plan::Campaign& from = campaign(journey.campaign);
   if (journey.phase == Journey::Phase::Forming) {
@@ -583,6 +600,7 @@ void Turn::do_set(const plan::Set& set, Journey& journey) {
 }
 
 void Turn::change(AttributeId attribute, Value value, Hash128 cause) {
+  if (value != state_.attributes[attribute.index()]) note_change(attribute);
   state_.attributes[attribute.index()] = std::move(value);
   state_.attribute_times[attribute.index()] = now_;
   update_watches(plan_.watches_of_attribute[attribute.index()], {nullptr, cause});

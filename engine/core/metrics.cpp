@@ -187,28 +187,30 @@ void for_each_value(const plan::Log& log, const plan::Metric& metric, const Logg
   }
 }
 
-Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metric& metric,
-                  const Logged& kept, Timestamp now, const Zone& zone) {
+Reading read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metric& metric,
+                    const Logged& kept, Timestamp now, const Zone& zone) {
   const Range range = in_window(kept, metric.window, now, zone);
   const auto each = [&](auto visit) { for_each_value(log, metric, kept, range, visit); };
   switch (metric.aggregate) {
-    case Aggregate::Count: return Value::integer(static_cast<std::int64_t>(range.size()));
-    case Aggregate::Ever: return Value::boolean(!range.empty());
-    case Aggregate::Never: return Value::boolean(range.empty());
+    case Aggregate::Count: return {Value::integer(static_cast<std::int64_t>(range.size())), true};
+    case Aggregate::Ever: return {Value::boolean(!range.empty())};
+    case Aggregate::Never: return {Value::boolean(range.empty())};
     case Aggregate::TimeSinceLast:
-      return range.empty() ? Value() : Value::duration(now - kept.times[range.end - 1]);
+      return {range.empty() ? Value() : Value::duration(now - kept.times[range.end - 1])};
     case Aggregate::Sum:
     case Aggregate::Average: {
       std::optional<std::int64_t> sum = 0;
       std::int64_t count = 0;
+      bool only_falls = true;
       each([&](const Value& value, Timestamp) {
         ++count;
+        only_falls = only_falls && value.raw() >= 0;
         if (sum) sum = checked_add(*sum, value.raw());
       });
       if (!sum) return {};
       if (metric.aggregate == Aggregate::Average)
-        return average(summed_kind(plan, metric), *sum, count);
-      return Value::raw(metric.kind, *sum);
+        return {average(summed_kind(plan, metric), *sum, count)};
+      return {Value::raw(metric.kind, *sum), only_falls};
     }
     case Aggregate::Min:
     case Aggregate::Max: {
@@ -216,19 +218,19 @@ Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metr
       each([&](const Value& value, Timestamp) {
         if (is_better(metric.aggregate, value, best)) best = value;
       });
-      return best;
+      return {best};
     }
     case Aggregate::First: {
       Value first;
       each([&](const Value& value, Timestamp) {
         if (first.is_missing()) first = value;
       });
-      return first;
+      return {first};
     }
     case Aggregate::Last: {
       Value last;
       each([&](const Value& value, Timestamp) { last = value; });
-      return last;
+      return {last};
     }
     case Aggregate::Distinct:
     case Aggregate::MostFrequent:
@@ -236,15 +238,15 @@ Value read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metr
       Accumulated counted;
       each([&](const Value& value, Timestamp time) { see(counted, value, time); });
       const List<Accumulated::Seen>& seen = counted.seen;
-      if (metric.aggregate == Aggregate::MostFrequent) return most_frequent(seen);
-      if (metric.aggregate == Aggregate::Values) return newest_first(seen);
-      return Value::integer(static_cast<std::int64_t>(seen.size()));
+      if (metric.aggregate == Aggregate::MostFrequent) return {most_frequent(seen)};
+      if (metric.aggregate == Aggregate::Values) return {newest_first(seen)};
+      return {Value::integer(static_cast<std::int64_t>(seen.size()))};
     }
     case Aggregate::Streak: {
       List<Accumulated::Run> runs;
       for (std::size_t i = range.begin; i < range.end; ++i)
         add_day(runs, zone.local(kept.times[i]).date);
-      return streak(runs, zone.local(now).date);
+      return {streak(runs, zone.local(now).date)};
     }
   }
   KOI_ASSERT(false);
@@ -340,11 +342,12 @@ void prune(const plan::Log& what, Logged& kept, Timestamp now, const Zone& zone)
 
 // --- The three questions ------------------------------------------------------------------------
 
-Value read(const plan::Plan& plan, const plan::Metric& metric, const State& state, Timestamp now) {
+Reading reading_of(const plan::Plan& plan, const plan::Metric& metric, const State& state,
+                   Timestamp now) {
   const Zone& zone = zone_of(plan, state);
   if (metric.window.kind == WindowKind::Lifetime)
-    return read_accumulated(plan, metric, state.accumulators[metric.accumulator.index()], now,
-                            zone);
+    return {
+        read_accumulated(plan, metric, state.accumulators[metric.accumulator.index()], now, zone)};
   return read_logged(plan, plan.logs[metric.log.index()], metric, state.logs[metric.log.index()],
                      now, zone);
 }
@@ -369,42 +372,34 @@ Timestamp next_change(const plan::Plan& plan, const plan::Metric& metric, const 
 }
 
 Timestamp next_crossing(const plan::Plan& plan, const plan::Metric& metric, const State& state,
-                        Timestamp now, plan::Op op, const Value& bound) {
+                        Timestamp now, const Reading& reading, plan::Op op, const Value& bound) {
   using plan::Op;
   const bool counts = metric.aggregate == Aggregate::Count;
   const bool sums = metric.aggregate == Aggregate::Sum;
   const bool ordered =
       op == Op::Less || op == Op::LessEqual || op == Op::Greater || op == Op::GreaterEqual;
   if (metric.window.kind == WindowKind::Lifetime || !(counts || sums) || !ordered ||
-      bound.is_missing())
+      bound.is_missing() || !reading.only_falls)
     return next_change(plan, metric, state, now);
+
+  // What the window loses, oldest first, can only lower the value, so that it crosses the bound at
+  // most once, downwards: find the loss that brings it there.
+  const bool at_bound_is_below = op == Op::Greater || op == Op::LessEqual;
+  const auto is_below = [&](std::int64_t value) {
+    return at_bound_is_below ? value <= bound.raw() : value < bound.raw();
+  };
+  if (is_below(reading.value.raw())) return Timestamp::never();
 
   const Zone& zone = zone_of(plan, state);
   const Logged& kept = state.logs[metric.log.index()];
   const Range range = in_window(kept, metric.window, now, zone);
-  if (range.empty()) return Timestamp::never();
-
-  // What the window loses, oldest first, can only lower the value, so that it crosses the bound at
-  // most once, downwards: find the loss that brings it there.
   const plan::Log& log = plan.logs[metric.log.index()];
   const auto weight = [&](std::size_t row) -> std::int64_t {
     if (counts) return 1;
     const Value& value = kept.values[row * log.columns.size() + metric.column];
     return value.is_missing() ? 0 : value.raw();
   };
-  std::optional<std::int64_t> total = 0;
-  for (std::size_t row = range.begin; row < range.end && total; ++row) {
-    if (weight(row) < 0) return next_change(plan, metric, state, now);
-    total = checked_add(*total, weight(row));
-  }
-  if (!total) return next_change(plan, metric, state, now);
-
-  const bool at_bound_is_below = op == Op::Greater || op == Op::LessEqual;
-  const auto is_below = [&](std::int64_t value) {
-    return at_bound_is_below ? value <= bound.raw() : value < bound.raw();
-  };
-  if (is_below(*total)) return Timestamp::never();
-  std::int64_t rest = *total;
+  std::int64_t rest = reading.value.raw();
   for (std::size_t row = range.begin; row < range.end; ++row) {
     rest -= weight(row);
     if (is_below(rest)) return leaves_window(metric.window, kept.times[row], now, zone);

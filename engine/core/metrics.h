@@ -1,6 +1,7 @@
 // Metrics: what a customer's events add up to. Exact by event time, at every instant.
 #pragma once
 
+#include "core/readings.h"
 #include "core/state.h"
 #include "plan/plan.h"
 
@@ -17,13 +18,19 @@ void log_event(const plan::Log& what, Logged& kept, Timestamp time, std::span<co
 void prune(const plan::Log& what, Logged& kept, Timestamp now, const Zone& zone);
 
 // The metric's value at `now` (not before anything logged).
-Value read(const plan::Plan& plan, const plan::Metric& metric, const State& state, Timestamp now);
+Reading reading_of(const plan::Plan& plan, const plan::Metric& metric, const State& state,
+                   Timestamp now);
+inline Value read(const plan::Plan& plan, const plan::Metric& metric, const State& state,
+                  Timestamp now) {
+  return reading_of(plan, metric, state, now).value;
+}
 // The first instant after `now` at which time alone changes the value; never where it does not.
 Timestamp next_change(const plan::Plan& plan, const plan::Metric& metric, const State& state,
                       Timestamp now);
 // The first instant after `now` at which `metric OP bound` can change by time alone (a lower bound
 // of it), where the metric counts or sums what is never negative; else the same as next_change.
+// `reading` is the metric's at `now`.
 Timestamp next_crossing(const plan::Plan& plan, const plan::Metric& metric, const State& state,
-                        Timestamp now, plan::Op op, const Value& bound);
+                        Timestamp now, const Reading& reading, plan::Op op, const Value& bound);
 
 }  // namespace koi::core

@@ -164,11 +164,11 @@ class History {
         pick(0, 5) ? Value::money(pick(0, 500)) : Value(), Value::integer(pick(0, 9)),
         pick(0, 5) ? Value::text("sku" + std::to_string(pick(0, 4))) : Value()};
     for (std::size_t i = 0; i < made.plan.accumulators.size(); ++i)
-      accumulate(made.plan, made.plan.accumulators[i], state.accumulators[i], event, fields, now,
+      accumulate(made.plan, made.plan.accumulators[i], state.accumulators.at(i), event, fields, now,
                  zone());
     for (std::size_t i = 0; i < made.plan.logs.size(); ++i) {
-      prune(made.plan.logs[i], state.logs[i], now, zone());
-      log_event(made.plan.logs[i], state.logs[i], event, fields, now, zone());
+      prune(made.plan.logs[i], state.logs.at(i), now, zone());
+      log_event(made.plan.logs[i], state.logs.at(i), event, fields, now, zone());
     }
     const auto place = std::upper_bound(history.begin(), history.end(), event,
                                         [](Timestamp t, const Happened& h) { return t < h.time; });
@@ -267,8 +267,9 @@ TEST(Metrics, AComparisonFlipsExactlyAtTheInstantThatNextCrossingNames) {
               default: return value == bound;
             }
           };
-          const Timestamp flip =
-              next_crossing(history.made.plan, metric, history.state, history.now, op, bound);
+          const Reading reading = reading_of(history.made.plan, metric, history.state, history.now);
+          const Timestamp flip = next_crossing(history.made.plan, metric, history.state,
+                                               history.now, reading, op, bound);
           ASSERT_GT(flip, history.now);
           const bool now = truth(history.now);
           if (flip == Timestamp::never()) {
@@ -295,8 +296,9 @@ TEST(Metrics, ASumThatDoesNotFitIsMissingNotWrong) {
   const Timestamp now{1'000'000};
   const std::vector<Value> huge{Value::money(INT64_MAX), Value::integer(1), Value()};
   for (int i = 0; i < 2; ++i) {
-    accumulate(made.plan, made.plan.accumulators[0], state.accumulators[0], now, huge, now, utc());
-    log_event(made.plan.logs[0], state.logs[0], now, huge, now, utc());
+    accumulate(made.plan, made.plan.accumulators[0], state.accumulators.at(0), now, huge, now,
+               utc());
+    log_event(made.plan.logs[0], state.logs.at(0), now, huge, now, utc());
   }
   EXPECT_TRUE(read(made.plan, made.plan.metrics[sum.index()], state, now).is_missing());
   EXPECT_TRUE(read(made.plan, made.plan.metrics[recent.index()], state, now).is_missing());

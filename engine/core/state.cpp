@@ -10,7 +10,7 @@ void prefetch(const State& state, int step) {
   };
   // How long a list is stands in its block; to ask would be to wait.
   const auto elements = [&](const auto& list, std::size_t so_many) {
-    lines(list.data(), so_many * sizeof(list[0]));
+    lines(list.data(), so_many * sizeof(*list.data()));
   };
   switch (step) {
     case 0: return lines(&state, sizeof(State));
@@ -23,9 +23,9 @@ void prefetch(const State& state, int step) {
       lines(state.seen.data(), 2 * cache_line);
       return;
     default:
-      for (const Logged& log : state.logs) {
-        elements(log.times, 8);
-        elements(log.values, 8);
+      for (const auto& log : state.logs) {
+        elements(log.value.times, 8);
+        elements(log.value.values, 8);
       }
   }
 }
@@ -34,7 +34,7 @@ void pass_over_due(State& state, Timestamp to) {
   erase_if(state.journeys,
            [&](const Journey& journey) { return journey.due <= to || journey.leave_flip <= to; });
   erase_if(state.open, [&](const OpenSend& open) { return open.due <= to; });
-  for (Watched& watched : state.watches)
+  for (auto& [watched, slot] : state.watches)
     if (watched.flip <= to) watched.flip = Timestamp::never();
   if (state.schedule_due <= to) {
     state.schedules_done = to;
@@ -42,7 +42,7 @@ void pass_over_due(State& state, Timestamp to) {
   }
   state.clock = std::max(state.clock, to);
   state.due = state.schedule_due;
-  for (const Watched& watched : state.watches) state.due = std::min(state.due, watched.flip);
+  for (const auto& [watched, slot] : state.watches) state.due = std::min(state.due, watched.flip);
   for (const Journey& journey : state.journeys)
     state.due = std::min({state.due, journey.due, journey.leave_flip});
   for (const OpenSend& open : state.open) state.due = std::min(state.due, open.due);
@@ -55,9 +55,6 @@ State new_customer(const plan::Plan& plan, std::string id) {
   for (const Attribute& attribute : plan.schema.attributes)
     state.attributes.push_back(attribute.fallback);
   state.attribute_times.assign(plan.schema.attributes.size(), Timestamp::ever());
-  state.accumulators.resize(plan.accumulators.size());
-  state.logs.resize(plan.logs.size());
-  state.watches.resize(plan.watches.size());
   return state;
 }
 

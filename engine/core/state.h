@@ -11,6 +11,7 @@
 #include "base/time.h"
 #include "core/effect.h"
 #include "core/seen.h"
+#include "core/slots.h"
 #include "model/event.h"
 #include "model/value.h"
 #include "plan/plan.h"
@@ -22,6 +23,7 @@ namespace koi::core {
 //   and so is the metric) · Min, Max: value · First, Last: value, time · Distinct: seen, count ·
 //   Streak: runs
 struct Accumulated {
+  static constexpr bool moves_as_bytes = true;  // (base/list.h)
   struct Seen {
     Value value;
     std::int64_t count = 0;
@@ -44,6 +46,7 @@ struct Accumulated {
 // The events of a window, by time (ties by arrival), with the fields that its metrics read. Of
 // many, the first may be older than what is asked for.
 struct Logged {
+  static constexpr bool moves_as_bytes = true;  // (base/list.h)
   List<Timestamp> times;
   List<Value> values;  // times.size() × the log's columns
   friend bool operator==(const Logged&, const Logged&) = default;
@@ -57,6 +60,7 @@ struct Watched {
 
 // One customer under way in one campaign (and key).
 struct Journey {
+  static constexpr bool moves_as_bytes = true;  // (base/list.h)
   enum class Phase : std::uint8_t {
     Forming,  // a trigger in parts is under way; he has not entered yet
     Active,   // at `pc`
@@ -125,6 +129,7 @@ struct Consent {
 
 // An event that a trigger which begins late may look back at.
 struct Recent {
+  static constexpr bool moves_as_bytes = true;  // (base/list.h)
   Timestamp time;
   EventTypeId type;
   List<Value> fields;
@@ -138,9 +143,9 @@ struct State {
   List<Identifier> identifiers;            // ascending
   List<Value> attributes;
   List<Timestamp> attribute_times;  // of the event that set it; ever: by default or by a step
-  List<Accumulated> accumulators;
-  List<Logged> logs;
-  List<Watched> watches;
+  Slots<Accumulated> accumulators;
+  Slots<Logged> logs;
+  Slots<Watched> watches;
   List<Journey> journeys;  // by (campaign, key); at most one that is not Ended for each
   List<Entered> entries;   // by (campaign, key)
   List<Sent> sent;         // by time

@@ -389,9 +389,8 @@ void Carry::carry_consents(core::State& state, Carried& carried) const {
 void Carry::carry_metrics(State& state) const {
   auto accumulators = std::move(state.accumulators);
   state.accumulators = {};
-  state.accumulators.resize(to_.accumulators.size());
   for (std::size_t i = 0; i < accumulators_.size(); ++i) {
-    if (accumulators_[i].from >= accumulators.size()) continue;
+    if (accumulators_[i].from >= from_.accumulators.size()) continue;
     // By copy: definitions may stand in a plan more than once.
     core::Accumulated kept = accumulators[accumulators_[i].from];
     if (const ValueMap& values = accumulators_[i].values[0]; !values.is_same()) {
@@ -403,19 +402,18 @@ void Carry::carry_metrics(State& state) const {
       std::sort(kept.seen.begin(), kept.seen.end(),
                 [](const auto& a, const auto& b) { return a.value < b.value; });
     }
-    state.accumulators[i] = std::move(kept);
+    state.accumulators.set(i, std::move(kept));
   }
   auto logs = std::move(state.logs);
   state.logs = {};
-  state.logs.resize(to_.logs.size());
   for (std::size_t i = 0; i < logs_.size(); ++i) {
-    if (logs_[i].from >= logs.size()) continue;
+    if (logs_[i].from >= from_.logs.size()) continue;
     core::Logged kept = logs[logs_[i].from];
     const std::size_t columns = logs_[i].values.size();
     for (std::size_t at = 0; at < kept.values.size(); ++at)
       if (const ValueMap& values = logs_[i].values[at % columns]; !values.is_same())
         kept.values[at] = values(kept.values[at]);
-    state.logs[i] = std::move(kept);
+    state.logs.set(i, std::move(kept));
   }
 }
 
@@ -497,15 +495,14 @@ void Carry::carry_recent(State& state) const {
 void Carry::carry_watches(State& state, Timestamp now) const {
   const auto watches = std::move(state.watches);
   state.watches = {};
-  state.watches.resize(to_.watches.size());
   for (std::size_t i = 0; i < watches_.size(); ++i) {
     if (watches_[i]) {
-      state.watches[i] = watches[watches_[i].index()];
+      state.watches.set(i, watches[watches_[i].index()]);
     } else if (state.begun) {  // before his first event he is outside of all of them
       const core::Facts facts{to_, state, std::max(now, state.clock)};
       const bool inside = core::holds(facts, to_.watches[i].condition);
       const Timestamp flip = core::next_flip(facts, to_.watches[i].condition);
-      state.watches[i] = {inside, flip};
+      state.watches.set(i, {inside, flip});
     }
   }
 }
@@ -576,7 +573,7 @@ void Carry::set_timers(State& state) const {
     }
   }
   state.due = state.schedule_due;
-  for (const core::Watched& watched : state.watches) state.due = std::min(state.due, watched.flip);
+  for (const auto& watched : state.watches) state.due = std::min(state.due, watched.value.flip);
   for (const core::Journey& journey : state.journeys)
     state.due = std::min({state.due, journey.due, journey.leave_flip});
   for (const core::OpenSend& open : state.open) state.due = std::min(state.due, open.due);

@@ -248,8 +248,8 @@ TEST(Deploy, TheRebuildComesToTheStatesAsTheyAreAtRandom) {
       const auto beside = *rebuild->store().load(partition_of(customer), customer);
       ASSERT_TRUE(beside);
       core::State again = *codec_beside.decode(*beside);
-      again.accumulators.resize(live.accumulators.size());
-      again.logs.resize(live.logs.size());
+      again.accumulators.truncate(live.accumulators.size());
+      again.logs.truncate(live.logs.size());
       again.recent = stored.recent;
       ASSERT_EQ(again, stored) << customer;
       ++compared;

@@ -280,7 +280,7 @@ class Killed : public ::testing::Test {
           EXPECT_EQ(value("orders"), std::ssize(right.ids)) << saved.customer;
           EXPECT_EQ(value("spent"), right.spent) << saved.customer;
           EXPECT_EQ(value("most"), right.most) << saved.customer;
-          EXPECT_EQ(state.watches.front().inside, right.spent > 500) << saved.customer;
+          EXPECT_EQ(state.watches[0].inside, right.spent > 500) << saved.customer;
           ++states;
         }
       }

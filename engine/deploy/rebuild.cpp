@@ -279,16 +279,14 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
 }
 
 Result<void> Rebuild::complete(core::State& state) const {
-  state.accumulators.resize(plan_.accumulators.size());
-  state.logs.resize(plan_.logs.size());
   KOI_LET(const auto bytes, store_->load(partition_of(state.id), state.id));
   if (!bytes) return {};  // none of his inputs is in the journal
   auto rebuilt = codec_.decode(*bytes);
   if (!rebuilt) return rebuilt.error();
-  for (std::size_t i = accumulators_; i < state.accumulators.size(); ++i)
-    state.accumulators[i] = std::move(rebuilt->accumulators[i]);
-  for (std::size_t i = logs_; i < state.logs.size(); ++i)
-    state.logs[i] = std::move(rebuilt->logs[i]);
+  for (auto& kept : rebuilt->accumulators)
+    if (kept.slot >= accumulators_) state.accumulators.set(kept.slot, std::move(kept.value));
+  for (auto& kept : rebuilt->logs)
+    if (kept.slot >= logs_) state.logs.set(kept.slot, std::move(kept.value));
   return {};
 }
 

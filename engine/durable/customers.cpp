@@ -39,9 +39,9 @@ std::uint64_t bytes_of(const core::State& state) {
                         block_of(state.entries) + block_of(state.sent) + block_of(state.open) +
                         block_of(state.consents) + block_of(state.seen) + block_of(state.recent);
   for (const Identifier& each : state.identifiers) bytes += block_of(each.text);
-  for (const core::Accumulated& each : state.accumulators)
+  for (const auto& [each, slot] : state.accumulators)
     bytes += each.value.heap_bytes() + block_of(each.seen) + block_of(each.runs);
-  for (const core::Logged& each : state.logs)
+  for (const auto& [each, slot] : state.logs)
     bytes += block_of(each.times) + blocks_in(each.values);
   for (const core::Journey& each : state.journeys) bytes += blocks_in(each.frame);
   for (const core::OpenSend& each : state.open) bytes += blocks_in(each.frame);

@@ -77,9 +77,13 @@ Conditions::Conditions(const plan::Plan& plan, std::span<const Condition> condit
 
 void Builder::build(std::span<const Condition> conditions, std::size_t rows_above) {
   made_.conditions_.assign(conditions.begin(), conditions.end());
-  for (std::size_t i = 0; i < conditions.size(); ++i)
+  for (std::size_t i = 0; i < conditions.size(); ++i) {
+    made_.entries_of_.push_back(static_cast<std::uint32_t>(made_.entries_.size()));
     for (Conjunction& tests : splitter_.split(conditions[i].node, conditions[i].also))
       add(static_cast<std::uint32_t>(i), std::move(tests));
+  }
+  made_.entries_of_.push_back(static_cast<std::uint32_t>(made_.entries_.size()));
+  made_.entries_of_.shrink_to_fit();
   auto next = static_cast<std::uint32_t>(made_.entries_.size());
   for (std::size_t i = made_.entries_.size(); i-- > 0;) {
     if (i + 1 < made_.entries_.size() &&
@@ -388,6 +392,34 @@ void Builder::build_searches() {
   }
 }
 
+// --- Few of many --------------------------------------------------------------------------------
+
+Conditions::Sieve Conditions::sieve(std::span<const Value> fields) const {
+  Sieve sieve;
+  sieve.conditions_ = this;
+  // Few conjunctions have no rows: who asks for some of them asks each. The same where an event is
+  // shorter than its type.
+  if (!has_rows() || fields.size() < fields_) return sieve;
+  for (std::size_t i = 0; i < at_hand_ && sieve.count_ < sieve.rows_.size(); ++i)
+    if (dimensions_[i].cell.space == Space::Field)
+      sieve.rows_[sieve.count_++] = row_for(dimensions_[i], fields[dimensions_[i].cell.place]);
+  return sieve;
+}
+
+bool Conditions::Sieve::lets_through(std::uint32_t first, std::uint32_t end) const {
+  const std::uint32_t from = conditions_->entries_of_[first], to = conditions_->entries_of_[end];
+  if (from == to) return false;
+  if (count_ == 0) return true;
+  for (std::uint32_t word = from / 64; word <= (to - 1) / 64; ++word) {
+    std::uint64_t bits = ~std::uint64_t{0};
+    if (word == from / 64) bits &= ~std::uint64_t{0} << from % 64;
+    if (word == (to - 1) / 64) bits &= ~std::uint64_t{0} >> (63 - (to - 1) % 64);
+    for (std::size_t i = 0; i < count_ && bits != 0; ++i) bits &= rows_[i][word];
+    if (bits != 0) return true;
+  }
+  return false;
+}
+
 // --- What an event needs ------------------------------------------------------------------------
 
 bool Conditions::is_worth(const std::uint64_t* alive, std::uint32_t concerns) const {
@@ -404,9 +436,9 @@ std::size_t Conditions::bytes() const {
   const auto of = [](const auto& list) {
     return list.capacity() * sizeof(typename std::decay_t<decltype(list)>::value_type);
   };
-  std::size_t bytes = sizeof *this + of(conditions_) + of(tests_) + of(entries_) + of(rows_) +
-                      of(dimensions_) + of(cuts_) + of(tables_of_hashes_) + of(searches_) +
-                      of(same_pattern_) + of(tables_.computed) + of(tables_.keys) +
+  std::size_t bytes = sizeof *this + of(conditions_) + of(tests_) + of(entries_) + of(entries_of_) +
+                      of(rows_) + of(dimensions_) + of(cuts_) + of(tables_of_hashes_) +
+                      of(searches_) + of(same_pattern_) + of(tables_.computed) + of(tables_.keys) +
                       of(tables_.values) + of(tables_.patterns) + of(tables_.truths) +
                       of(tables_.tests);
   for (const Value& value : tables_.values) bytes += value.heap_bytes();

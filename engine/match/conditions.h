@@ -17,6 +17,10 @@
 //     most once an event, when enough candidates wait for it, and remembered: shared
 //     sub-expressions as in A-Tree (Ji and Jacobsen, SIGMOD 2021).
 //   - Few conditions are asked one after the other: the rows would cost more than they save.
+//   - Who has a few of many conditions to ask (a customer's journeys) intersects the rows for those
+//     alone (Sieve): nothing is done for the others.
+// What a condition reads of a campaign's frame (Op::Slot) is not known here, so that it counts as
+// met: a condition with slots is told when it may hold, and the caller asks.
 #pragma once
 
 #include <algorithm>
@@ -88,6 +92,22 @@ class Conditions {
   template <Reader R, class OnHit>
   void match(const R& reader, Scratch& scratch, OnHit&& on_hit) const;
 
+  // Which of the conditions this event's own fields do not rule out. Nothing of the customer is
+  // looked at, so that it stays right while he changes.
+  class Sieve {
+   public:
+    // May one of the conditions [first, end) hold?
+    bool lets_through(std::uint32_t first, std::uint32_t end) const;
+
+   private:
+    friend class Conditions;
+    const Conditions* conditions_ = nullptr;
+    std::size_t count_ = 0;
+    std::array<const std::uint64_t*, 16> rows_{};  // more fields than this rule out little more
+  };
+  // The conditions must outlive it.
+  Sieve sieve(std::span<const Value> fields) const;
+
   std::size_t size() const { return conditions_.size(); }
   bool has_rows() const { return has_rows_; }
   std::size_t bytes() const;
@@ -150,6 +170,7 @@ class Conditions {
   bool remembers_ = false;                     // something in it needs the scratch
   bool has_rows_ = false;
   std::vector<Entry> entries_;
+  std::vector<std::uint32_t> entries_of_;  // by condition, its first entry; one more at the end
   std::vector<Test> tests_;
   std::vector<Condition> conditions_;
   Tables tables_;

@@ -113,6 +113,19 @@ const Splitter::Alternatives& Splitter::alternatives(NodeId node, bool negated) 
   return known_.emplace(std::pair(node, negated), std::move(made)).first->second;
 }
 
+// Few conditions read the frame, and deep ones share what they read.
+bool Splitter::reads_frame(NodeId id) {
+  if (id.is_none()) return false;
+  const auto place = reads_frame_.find(id);
+  if (place != reads_frame_.end()) return place->second;
+  const Node& node = plan_[id];
+  bool reads = node.op == Op::Slot || reads_frame(node.a) || reads_frame(node.b);
+  if (node.op == Op::Join)
+    for (const auto& part : plan_.templates[node.index].parts)
+      reads = reads || reads_frame(part.node);
+  return reads_frame_.emplace(id, reads).first->second;
+}
+
 Splitter::Alternatives Splitter::compute(NodeId id, bool negated) {
   const Node& node = plan_[id];
   switch (node.op) {
@@ -158,6 +171,7 @@ Splitter::Alternatives Splitter::both(const Alternatives& a, const Alternatives&
 }
 
 Conjunction Splitter::truth(NodeId node, bool negated) {
+  if (reads_frame(node)) return {};
   Test test;
   test.ask = Test::Ask::Truth;
   test.head = truth_of(node);
@@ -215,6 +229,7 @@ std::optional<Cell> Splitter::cell_of(NodeId id) {
 // A condition without and, or, not. The evaluator's rules hold: a missing operand makes it false,
 // and its negation true.
 Splitter::Alternatives Splitter::test(NodeId id, bool negated) {
+  if (reads_frame(id)) return always;
   const Node& node = plan_[id];
   std::optional<Test> made;
   switch (node.op) {

@@ -31,7 +31,8 @@ std::string_view name_of(Kind kind);  // the language's word: "text", "int", …
 
 class Value {
  public:
-  Value() = default;  // missing
+  static constexpr bool moves_as_bytes = true;  // (base/list.h)
+  Value() = default;                            // missing
   static Value boolean(bool b) { return Value(Kind::Bool, b ? 1 : 0); }
   static Value integer(std::int64_t n) { return Value(Kind::Int, n); }
   static Value number(Decimal d) { return Value(Kind::Number, d.millionths); }

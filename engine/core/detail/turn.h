@@ -1,5 +1,5 @@
 // Turn: one input's way through one customer's state. Private to core: decide.cpp has the order in
-// which things happen, journey.cpp what a campaign does with them.
+// which things happen, journey.cpp what a campaign does with them, concern.cpp whom they concern.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +31,13 @@ struct Happening {
 class Turn {
  public:
   Turn(const plan::Plan& plan, State& state, std::vector<Effect>& effects, Waking* waking)
-      : plan_(plan), state_(state), effects_(effects), waking_(waking) {}
+      : plan_(plan),
+        state_(state),
+        effects_(effects),
+        waking_(waking),
+        was_settled_(state.begun && state.schedules_done < state.clock) {
+    forget_changes();
+  }
 
   Standing take(const Event& event);
   Standing take(const Tick& tick);
@@ -69,20 +75,57 @@ class Turn {
   void fire_due();
   void happen(const Happening& what);
   void happen_echoes();
-  void find_begins(const Happening& what, const plan::Reaction& reaction);
   void apply_profile(const Happening& what, const plan::Reaction& reaction);
   void apply_consent(const Event& event);
   void apply_metrics(const Happening& what, const plan::Reaction& reaction);
   void remember(const Happening& what, const plan::Reaction& reaction);
   void update_watches(std::span<const plan::WatchId> todo, const Cause& cause);
   void cross(plan::WatchId id, const Cause& cause);
-  Hash128 hash_of(const Cause& cause) const;
+  Hash128 hash_of(const Cause& cause);
   void echo(EngineEvent type, std::vector<Value> fields, Hash128 cause);
   bool is_listened_to(EngineEvent type) const;
-  void fire_schedules(std::vector<Candidate>& found);
+  void find_leave_flip(Journey& journey);
   void settle();
-  Timestamp schedules_from() const;
+
+  // concern.cpp: whom an input concerns
+  void find_begins(const Happening& what, const plan::Reaction& reaction);
+  void find_counted(const Happening& what, const plan::Reaction& reaction);
+  void count(plan::AccumulatorId id, const Happening& what);
+  void log(plan::LogId id, const Happening& what);
+  std::span<const plan::WatchId> watches_to_ask(const plan::Reaction& reaction);
+  std::span<const plan::WatchId> all_watches(std::vector<plan::WatchId>& room);
+  // Is there a reason to ask again whether the journey is left? When the customer's timers were
+  // last found its conditions did not hold, and none can before `leave_flip` unless what it reads
+  // changes.
+  bool may_want_out(const Journey& journey) const {
+    return !waking_ || journey.leave_flip <= now_ ||
+           (!waking_->changed.all().empty() &&
+            waking_->changed.any_of(waking_->index.left_by(journey.campaign)));
+  }
+  void fire_schedules(std::vector<Candidate>& found);
+  void settle_schedules();
   Timestamp next_schedule() const;
+  Timestamp next_of(const plan::TriggerRef& ref, Timestamp from) const;
+  Timestamp schedules_from() const;
+  void ask_anew();
+  // INVARIANT: whatever changes what a condition can read (attributes, metrics, watches, consents)
+  // says so here, before a condition is asked again.
+  template <class Id>
+  void note_change(Id id) {
+    if (waking_) note_source(waking_->index.sources().of(id));
+  }
+  void note_source(match::SourceId source) {
+    waking_->changed.note(source);
+    waking_->fresh.note(source);
+    waking_->readings.forget();
+  }
+  void forget_changes() {
+    if (!waking_) return;
+    waking_->changed.begin(waking_->index.sources());
+    waking_->fresh.begin(waking_->index.sources());
+    waking_->readings.begin(plan_.metrics.size());
+  }
+  Readings* readings() const { return waking_ ? &waking_->readings : nullptr; }
 
   // journey.cpp: what campaigns do
   void pass_journeys(const Happening& what);
@@ -107,6 +150,7 @@ class Turn {
   void end(Journey& journey);
   void reach_goal(Journey& journey);
   void leave(Journey& journey);
+  bool is_over(const Journey& journey) const;
   void sweep();
   bool matches(const plan::EventMatch& match, const Happening& what,
                std::span<const Value> frame) const;
@@ -150,10 +194,10 @@ class Turn {
   }
 
   Facts facts(std::span<const Value> frame = {}) const {
-    return {plan_, state_, now_, {}, {}, frame};
+    return {plan_, state_, now_, {}, {}, frame, readings()};
   }
   Facts facts(const Happening& what, std::span<const Value> frame = {}) const {
-    return {plan_, state_, now_, what.fields, what.time, frame};
+    return {plan_, state_, now_, what.fields, what.time, frame, readings()};
   }
   const plan::Campaign& campaign(plan::CampaignId id) const { return plan_.campaigns[id.index()]; }
   const Zone& zone() const { return zone_of(plan_, state_); }
@@ -162,6 +206,12 @@ class Turn {
   State& state_;
   std::vector<Effect>& effects_;
   Waking* const waking_;  // none: every condition is asked
+  // The customer's timers are those that an earlier turn has found. Not so before his first event,
+  // nor when a schedule is the last that he has seen: it may have been passed over.
+  bool was_settled_;
+  bool has_ended_ = false;  // a journey has, or has reached its goal, since the last sweep
+  Hash128 event_hash_;      // of event_, which was hashed last
+  const Event* event_ = nullptr;
   Timestamp now_;
   std::vector<Candidate> candidates_;
   std::vector<Echo> echoes_;

@@ -14,7 +14,8 @@ class Splitter {
  public:
   explicit Splitter(const plan::Plan& plan) : plan_(plan) {}
 
-  // The condition holds exactly when all tests of at least one conjunction pass. Empty: never.
+  // The condition holds exactly when all tests of at least one conjunction pass; what reads a
+  // campaign's frame counts as met, negated or not. Empty: never.
   std::vector<Conjunction> split(plan::NodeId a, plan::NodeId b);
 
   Tables take() { return std::move(tables_); }
@@ -36,12 +37,14 @@ class Splitter {
   std::uint32_t truth_of(plan::NodeId node);
   std::optional<Cell> cell_of(plan::NodeId node);
   const Value* constant(plan::NodeId node) const;
+  bool reads_frame(plan::NodeId node);
 
   const plan::Plan& plan_;
   Tables tables_;
   std::map<std::pair<plan::NodeId, bool>, Alternatives> known_;
   std::map<plan::NodeId, std::uint32_t> truths_;
   std::map<plan::NodeId, std::uint16_t> computed_;
+  std::map<plan::NodeId, bool> reads_frame_;
   std::map<Cell, Kind> kinds_;
 };
 

@@ -51,7 +51,7 @@ class Weighing {
   std::size_t accumulated(plan::AccumulatorId id, bool one_value) const {
     const plan::Accumulator& of = plan_.accumulators[id.index()];
     return more([&](core::State& state) {
-      core::Accumulated& kept = state.accumulators[id.index()];
+      core::Accumulated& kept = state.accumulators.at(id.index());
       kept.count = 100;
       kept.time = state.clock;
       if (of.aggregate == plan::Aggregate::Distinct) {
@@ -66,7 +66,7 @@ class Weighing {
   std::size_t logged(plan::LogId id, std::size_t events) const {
     const plan::Log& of = plan_.logs[id.index()];
     return more([&](core::State& state) {
-      core::Logged& kept = state.logs[id.index()];
+      core::Logged& kept = state.logs.at(id.index());
       for (std::size_t i = 0; i < events; ++i) {
         kept.times.push_back(state.clock + hours(static_cast<std::int64_t>(i)));
         for (const FieldId column : of.columns)

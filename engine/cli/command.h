@@ -23,16 +23,21 @@ struct Command {
   std::function<int()> (*add)(CLI::App& app);
 };
 
+std::function<int()> add_build(CLI::App& app);
 std::function<int()> add_check(CLI::App& app);
 std::function<int()> add_connector(CLI::App& app);
 std::function<int()> add_connectors(CLI::App& app);
+std::function<int()> add_deploy(CLI::App& app);
 std::function<int()> add_docs(CLI::App& app);
 std::function<int()> add_explain(CLI::App& app);
 std::function<int()> add_fmt(CLI::App& app);
 std::function<int()> add_init(CLI::App& app);
+std::function<int()> add_keys(CLI::App& app);
 std::function<int()> add_lsp(CLI::App& app);
+std::function<int()> add_rollback(CLI::App& app);
 std::function<int()> add_run(CLI::App& app);
 std::function<int()> add_serve(CLI::App& app);
+std::function<int()> add_status(CLI::App& app);
 std::function<int()> add_test(CLI::App& app);
 std::function<int()> add_version(CLI::App& app);
 

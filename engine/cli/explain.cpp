@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "cli/asking.h"
 #include "cli/command.h"
 #include "lessons/lessons.h"
 
@@ -11,9 +12,14 @@ namespace {
 
 struct Options {
   std::string code, language;
+  Asking asking;
 };
 
 int explain(Options options) {
+  if (!options.asking.campaign.empty()) {
+    options.asking.customer = options.code;
+    return ask(options.asking);
+  }
   for (char& c : options.code)
     if (c == 'k') c = 'K';
   const auto* const lesson = lessons::find(options.code);
@@ -31,7 +37,17 @@ int explain(Options options) {
 
 std::function<int()> add_explain(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("code", options->code, "The code of a diagnostic, as K0201")->required();
+  app.add_option("what", options->code,
+                 "The code of a diagnostic, as K0201; with --campaign, a customer's id")
+      ->required();
+  app.add_option("--campaign", options->asking.campaign,
+                 "Why this customer was or was not in it, told, and given");
+  app.add_option("--at", options->asking.at,
+                 "Up to this instant, as 2026-11-01T10:00:00+08:00; else now");
+  app.add_option("--server", options->asking.server, "The server that knows")
+      ->capture_default_str();
+  app.add_option("--token-file", options->asking.token_file,
+                 "Its first line is the token that requests must bring; else KOI_TOKEN");
   app.add_option("--lang,--language", options->language, "In which language: en or zh")
       ->check(CLI::IsMember({"en", "zh"}));
   return [options] { return explain(*options); };

@@ -4,11 +4,9 @@
 #include <CLI/CLI.hpp>
 
 #include <charconv>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <memory>
 
+#include "cli/bundle.h"
 #include "cli/command.h"
 #include "cli/program.h"
 #include "connectors/list.h"
@@ -21,7 +19,8 @@ namespace {
 
 struct Options {
   std::vector<std::string> paths;
-  std::string data, environment, listen = "127.0.0.1:8700", token_file, language;
+  std::string data, environment, listen = "127.0.0.1:8700", token_file, keys, language;
+  std::size_t approvals = 1;
   std::uint16_t groups = 0, other_ports = 0;
   std::uint64_t memory_mib = 256;
 };
@@ -38,44 +37,39 @@ bool read_listen(const std::string& text, serve::ServerOptions& into) {
   return read.ec == std::errc() && read.ptr == port.data() + port.size();
 }
 
-Result<std::string> read_token(const std::string& file) {
-  if (file.empty()) {
-    const char* token = std::getenv("KOI_TOKEN");
-    return std::string(token ? token : "");
-  }
-  std::ifstream in(file, std::ios::binary);
-  std::string token;
-  if (!std::getline(in, token) || token.empty())
-    return Error{"token", "`" + file + "` has no token in its first line; put one there"};
-  return token;
-}
-
-// The files under the folder that all of them share: where that lies is no part of the program.
-std::vector<deploy::Bundle::File> files_of(const std::vector<Source>& sources) {
-  namespace fs = std::filesystem;
-  std::vector<fs::path> paths;
-  for (const Source& source : sources)
-    paths.push_back(fs::absolute(source.path()).lexically_normal());
-  fs::path common = paths.front().parent_path();
-  for (const fs::path& path : paths)
-    while (path.lexically_relative(common).begin()->string() == "..") common = common.parent_path();
-  std::vector<deploy::Bundle::File> files;
-  for (std::size_t i = 0; i < sources.size(); ++i)
-    files.push_back(
-        {paths[i].lexically_relative(common).generic_string(), std::string(sources[i].text())});
-  return files;
-}
-
 int serve(const Options& options) {
   // What one thread took for states and another gave back is used again: with an arena for every
   // thread the memory grows to twice what is in use.
   ::mallopt(M_ARENA_MAX, 2);
   const Language language = language_of(options.language);
-  const auto program = load_program(options.paths, language);
-  if (!program) return trouble(program.error().what);
-  if (program->errors > 0) return print(render(*program, language, false), Findings);
-
   serve::ServerOptions server;
+  if (!options.keys.empty()) {
+    auto keys = read_keys(options.keys);
+    if (!keys) return trouble(keys.error().what);
+    server.keys = *std::move(keys);
+    server.approvals = options.approvals;
+  }
+  std::vector<deploy::Bundle::File> files;
+  if (options.paths.size() == 1 && is_package(options.paths.front())) {
+    auto package = read_package(options.paths.front());
+    if (!package) return trouble(package.error().what);
+    if (server.keys) {
+      const auto by = deploy::signed_by(*package, *server.keys);
+      if (!by) return trouble(by.error().what);
+      if (by->size() < server.approvals)
+        return trouble("the bundle is signed by " + std::to_string(by->size()) +
+                       " of the key ring, and wants " + std::to_string(server.approvals));
+    }
+    files = std::move(package->files);
+  } else if (!options.paths.empty()) {
+    if (server.keys)
+      return trouble("with --keys only signed bundles are served; `koi build` makes them");
+    const auto program = load_program(options.paths, language);
+    if (!program) return trouble(program.error().what);
+    if (program->errors > 0) return print(render(*program, language, false), Findings);
+    files = files_of(program->sources);
+  }
+
   server.data = options.data;
   server.groups = options.groups;
   server.other_ports = options.other_ports;
@@ -97,8 +91,7 @@ int serve(const Options& options) {
     if (!read) return trouble(read.error().what);
     environment = *std::move(read);
   }
-  const auto served =
-      serve::serve(files_of(program->sources), environment, connectors::all(), server);
+  const auto served = serve::serve(std::move(files), environment, connectors::all(), server);
   return served ? Done : trouble(served.error().what);
 }
 
@@ -106,7 +99,9 @@ int serve(const Options& options) {
 
 std::function<int()> add_serve(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
+  app.add_option(
+      "paths", options->paths,
+      "Files of .koi, folders of them, or one bundle (.koib); none: what is live already");
   app.add_option("--data", options->data,
                  "The folder that keeps everything; made where it is missing")
       ->required();
@@ -119,6 +114,12 @@ std::function<int()> add_serve(CLI::App& app) {
       ->capture_default_str();
   app.add_option("--token-file", options->token_file,
                  "Its first line is the token that requests must bring; else KOI_TOKEN");
+  app.add_option("--keys", options->keys,
+                 "A key ring: only bundles that one of its keys has signed are put live");
+  app.add_option("--approvals", options->approvals,
+                 "By so many of the key ring's keys a bundle must be signed")
+      ->capture_default_str()
+      ->check(CLI::Range(1, 16));
   app.add_option("--memory", options->memory_mib, "For customers' states, in MiB")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));

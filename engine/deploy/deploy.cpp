@@ -24,11 +24,12 @@ class Deploying {
   Deploying(const Site& site, Deployment deployment)
       : site_(site), bundles_(site.directory), deployment_(std::move(deployment)) {}
 
-  Result<std::vector<Report>> run(const Bundle& wanted);
+  Result<std::vector<Report>> run(const Bundle& wanted, const Said& said);
+  Result<void> prepare(const Bundle& wanted);
 
  private:
   Result<void> check_groups() const;
-  Result<void> begin(Hash128 bundle);
+  Result<void> begin(Hash128 bundle, const Said& said);
   Result<void> recover_tails();
   Result<void> finish(bool was_broken_off);
   Result<void> walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
@@ -85,20 +86,34 @@ void Deploying::count(Stage stage, std::uint64_t done) {
   if (site_.progress) site_.progress(progress_);
 }
 
-Result<std::vector<Report>> Deploying::run(const Bundle& wanted) {
+Result<std::vector<Report>> Deploying::run(const Bundle& wanted, const Said& said) {
   KOI_TRY(check_groups());
   KOI_TRY(compile(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
-  if (deployment_.is_under_way)
-    KOI_TRY(finish(true));
-  else  // one that was finished may have left it
+  if (deployment_.is_under_way) KOI_TRY(finish(true));
+  if (!deployment_.turns.empty() && live().bundle == name) {
+    // One that was finished may have left it, or one that was made ready and never came.
     KOI_TRY(Rebuild::clear(site_.directory));
-  if (deployment_.turns.empty() || live().bundle != name) {
+  } else {
     began_ = Clock::now();
-    KOI_TRY(begin(name));
+    KOI_TRY(begin(name, said));
     KOI_TRY(finish(false));
   }
   return std::move(reports_);
+}
+
+Result<void> Deploying::prepare(const Bundle& wanted) {
+  KOI_TRY(compile(wanted));
+  KOI_LET(const Hash128 name, bundles_.keep(wanted));
+  if (deployment_.turns.empty() || deployment_.is_under_way || live().bundle == name) return {};
+  KOI_LET(const plan::Plan* to, plans_.of(name));
+  KOI_LET(const plan::Plan* from, plans_.of(live()));
+  if (lacking(*to, *from).empty()) return {};
+  for (const Turn& each : deployment_.turns) KOI_TRY(plans_.of(each));
+  const History history{site_.journal, site_.groups, deployment_.turns, plans_.all()};
+  KOI_TRY(Rebuild::make(site_.directory, history, *to, name, deployment_.turns.size(), site_.budget,
+                        [&](std::uint64_t rows) { count(Stage::Rebuild, rows); }));
+  return {};
 }
 
 // Are these files of one deployment?
@@ -160,7 +175,7 @@ Result<void> Deploying::recover_tails() {
 }
 
 // From here on the deploy is decided: whatever happens, it is finished first.
-Result<void> Deploying::begin(Hash128 bundle) {
+Result<void> Deploying::begin(Hash128 bundle, const Said& said) {
   const bool is_first = deployment_.turns.empty();
   epochs_.resize(site_.groups.count);
   for (store::Group group = 0; group < site_.groups.count; ++group) {
@@ -169,7 +184,7 @@ Result<void> Deploying::begin(Hash128 bundle) {
   }
   tail_inputs_ = 0;
   if (!is_first) KOI_TRY(recover_tails());
-  Turn turn{bundle, site_.clock(), {}};
+  Turn turn{bundle, site_.clock(), {}, {}, said.by, said.why};
   if (!is_first) turn.since = std::max(turn.since, live().since);
   for (store::Group group = 0; group < site_.groups.count; ++group) {
     KOI_LET(const store::Position position, site_.store.position(group));
@@ -265,8 +280,10 @@ Result<void> Deploying::finish(bool was_broken_off) {
       report.metrics_built = names_of(*to, wanted);
       for (const Turn& each : before) KOI_TRY(plans_.of(each));
       const History history{site_.journal, site_.groups, before, plans_.all()};
+      // By the bundle's own rules: what is linked to them has nothing that was not there before.
+      KOI_LET(const plan::Plan* own, plans_.of(live().bundle));
       KOI_LET(const std::unique_ptr<Rebuild> rebuild,
-              Rebuild::make(site_.directory, history, *to, name_of(live()), turn(), site_.budget,
+              Rebuild::make(site_.directory, history, *own, live().bundle, turn(), site_.budget,
                             [&](std::uint64_t rows) { count(Stage::Rebuild, rows); }));
       if (progress_.stage == Stage::Rebuild) report.rows_read = progress_.done;
       const Carry carry(rebuild->plan(), *to);
@@ -306,9 +323,14 @@ Result<Live> live(const store::Directory& directory) {
   return found;
 }
 
-Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted) {
+Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted, const Said& said) {
   KOI_LET(Deployment deployment, begin_deployment(site.directory, site.clock()));
-  return Deploying(site, std::move(deployment)).run(wanted);
+  return Deploying(site, std::move(deployment)).run(wanted, said);
+}
+
+Result<void> prepare(const Site& site, const Bundle& wanted) {
+  KOI_LET(Deployment deployment, begin_deployment(site.directory, site.clock()));
+  return Deploying(site, std::move(deployment)).prepare(wanted);
 }
 
 std::string told(const Report& report) {

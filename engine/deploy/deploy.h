@@ -52,6 +52,11 @@ struct Site {
   WalkRules walk;
 };
 
+// Who deploys, and why, for the history.
+struct Said {
+  std::string by{}, why{};
+};
+
 // What one deploy has done.
 struct Report {
   std::optional<Hash128> former;  // none: the directory was new
@@ -73,7 +78,12 @@ struct Report {
 // cannot read a bundle, "missing" and "corrupt" of bundles and deployment.json, "semantics"
 // (another Koi's tail), "full", "unwritable", and those of journal and store. After an error, as
 // after a kill, what was accepted is whole, and the next call goes on.
-Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted);
+Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted, const Said& said = {});
+
+// Makes ready what takes long, while others write to journal and store: the bundle is kept, and new
+// metrics are built up to where the journal has come to. A deploy() of the same bundle behind it
+// then has only the rest to build. Nothing is live by it. Errors as deploy()'s.
+Result<void> prepare(const Site& site, const Bundle& wanted);
 
 // What decides now: the rules that are live with what is linked to them.
 struct Live {

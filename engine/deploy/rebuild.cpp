@@ -140,11 +140,8 @@ class Replay {
 };
 
 // What stands in the folder: whom it is for.
-std::string note_of(std::uint64_t turn, Hash128 later, std::span<const store::Position> last) {
-  std::string note =
-      "koi build 1\nturn " + std::to_string(turn) + "\nbundle " + to_hex(later) + "\npositions";
-  for (const store::Position position : last) note += " " + std::to_string(position);
-  return note + "\n";
+std::string note_of(std::uint64_t turn, Hash128 later) {
+  return "koi build 2\nturn " + std::to_string(turn) + "\nbundle " + to_hex(later) + "\n";
 }
 
 // The groups that have not come to those positions.
@@ -216,7 +213,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
     KOI_LET(last[group], history.journal.last(group));
   }
   const auto note_file = folder_of(directory) / "for";
-  const std::string note = note_of(turn, later_name, last);
+  const std::string note = note_of(turn, later_name);
   KOI_LET(const auto known, read_whole(note_file, longest_note));
   const bool is_begun = known && *known == note;
   if (!is_begun) KOI_TRY(clear(directory));

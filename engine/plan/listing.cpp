@@ -89,6 +89,12 @@ class Lister {
     return std::move(out_);
   }
 
+  std::string expression(NodeId id, EventTypeId type = {}) const {
+    std::string text;
+    write(text, id, type);
+    return text;
+  }
+
  private:
   // --- Pieces ---
 
@@ -169,12 +175,6 @@ class Lister {
     if (node.op != Op::Field || type.is_none()) return {};
     const auto& fields = plan_.schema[type].fields;
     return node.index < fields.size() ? fields[node.index].type.enumeration : EnumId{};
-  }
-
-  std::string expression(NodeId id, EventTypeId type = {}) const {
-    std::string text;
-    write(text, id, type);
-    return text;
   }
 
   void write(std::string& out, NodeId id, EventTypeId type) const {
@@ -635,5 +635,9 @@ class Lister {
 }  // namespace
 
 std::string listing(const Plan& plan) { return Lister(plan).list(); }
+
+std::string expression(const Plan& plan, NodeId node, EventTypeId event) {
+  return Lister(plan).expression(node, event);
+}
 
 }  // namespace koi::plan

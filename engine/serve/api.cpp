@@ -16,6 +16,8 @@ namespace {
 
 constexpr std::size_t timeline_lines = 100;
 constexpr std::string_view v1_customers = "/v1/customers/";
+constexpr std::string_view v1_deploys = "/v1/deploys/";
+constexpr std::size_t most_waiting_bytes = 64u << 20;
 constexpr std::string_view v1_callbacks = "/v1/callbacks/";
 
 std::string problem(std::string_view code, std::string_view what) {
@@ -75,18 +77,35 @@ bool is_lines(const net::Asked& asked) {
 
 }  // namespace
 
-Api::Api(Shown shown, std::string token)
-    : shown_(std::move(shown)), token_(std::move(token)), began_(shown_.clock.now()) {}
+Api::Api(Shown shown, std::string token) : token_(std::move(token)), began_(shown.clock.now()) {
+  shown_.emplace(std::move(shown));
+}
 
-void Api::begin(Engine& engine, Reception& reception, Callbacks& callbacks, Touches* touches) {
+void Api::begin(Shown shown, Engine& engine, Reception& reception, Callbacks& callbacks,
+                Touches* touches) {
+  shown_.emplace(std::move(shown));
   engine_ = &engine;
   reception_ = &reception;
   callbacks_ = &callbacks;
   touches_ = touches;
   why_not_ready_.clear();
+  go_on();
 }
 
-void Api::end(std::string why) { why_not_ready_ = std::move(why); }
+void Api::operate_with(Operate operate) { operate_ = std::move(operate); }
+void Api::pause() { is_paused_ = true; }
+void Api::end(std::string why) {
+  why_not_ready_ = std::move(why);
+  go_on();
+}
+
+// What waited is handled in the order it came.
+void Api::go_on() {
+  is_paused_ = false;
+  waiting_bytes_ = 0;
+  for (auto& [asked, reply] : std::exchange(waiting_, {}))
+    handle(std::move(asked), std::move(reply));
+}
 
 // A page of another site must not speak through the browser of who sits at this machine.
 bool Api::is_allowed(const net::Asked& asked) const {
@@ -112,10 +131,18 @@ void Api::handle(net::Asked asked, net::Reply reply) {
     reply.send(std::move(answer));
   };
   if (is("GET", "/healthz")) return say("{\"status\":\"ok\"}\n");
+  if (is_paused_) {  // events are taken: they wait here, their callers there
+    if (is("GET", "/readyz")) return say("{\"status\":\"ready\"}\n");
+    if (waiting_bytes_ + asked.body.size() > most_waiting_bytes)
+      return reply.send(failed({"busy", "rules are being put live, and much waits for them"}));
+    waiting_bytes_ += asked.body.size();
+    waiting_.emplace_back(std::move(asked), std::move(reply));
+    return;
+  }
   if (is("GET", "/readyz") && why_not_ready_.empty()) {
     if (engine_->is_full())
       return reply.send(refused(503, "busy", "too many messages wait to be delivered"));
-    if (const auto room = shown_.directory.room_left(); !room)
+    if (const auto room = shown_->directory.room_left(); !room)
       return reply.send(refused(503, room.error().code, room.error().what));
     return say("{\"status\":\"ready\"}\n");
   }
@@ -131,6 +158,9 @@ void Api::handle(net::Asked asked, net::Reply reply) {
                           : refused(401, "token", "say who you are: Authorization: Bearer TOKEN"));
 
   if (is("POST", "/v1/events")) return take_events(std::move(asked), std::move(reply));
+  if (is("POST", "/v1/deploys") || is("POST", "/v1/rollback") || is("GET", "/v1/status") ||
+      is("GET", "/v1/explain") || (asked.method == "GET" && asked.path.starts_with(v1_deploys)))
+    return operate_(std::move(asked), std::move(reply));
   if (is("GET", "/v1/campaigns")) return say(campaigns());
   if (asked.method == "POST" && !called_campaign(asked.path).empty())
     return call(std::move(asked), std::move(reply));
@@ -146,9 +176,10 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   if (asked.path.starts_with(v1_customers) && asked.method == "GET" &&
       asked.path.size() > v1_customers.size())
     return show_customer(asked.path.substr(v1_customers.size()), std::move(reply));
-  const bool is_known = asked.path == "/v1/events" || asked.path == "/v1/campaigns" ||
-                        asked.path == "/metrics" || asked.path == "/" ||
-                        asked.path.starts_with(v1_customers);
+  const bool is_known =
+      asked.path == "/v1/events" || asked.path == "/v1/campaigns" || asked.path == "/v1/deploys" ||
+      asked.path == "/v1/rollback" || asked.path == "/v1/status" || asked.path == "/v1/explain" ||
+      asked.path == "/metrics" || asked.path == "/" || asked.path.starts_with(v1_customers);
   reply.send(is_known ? refused(405, "method", "this address does not know that method")
                       : refused(404, "path", "there is nothing here; GET / lists what there is"));
 }
@@ -163,7 +194,7 @@ void Api::take_events(net::Asked asked, net::Reply reply) {
 
 void Api::call(net::Asked asked, net::Reply reply) {
   auto event =
-      event_of_call(shown_.plan, called_campaign(asked.path), asked.body, shown_.clock.now());
+      event_of_call(shown_->plan, called_campaign(asked.path), asked.body, shown_->clock.now());
   if (!event) {
     const int status = event.error().code == "campaign" ? 404 : 400;
     return reply.send(refused(status, event.error().code, event.error().what));
@@ -178,26 +209,28 @@ void Api::show_customer(std::string subject, net::Reply reply) {
   auto place = std::make_shared<net::Reply>(std::move(reply));
   reception_->customer_of(std::move(subject), [this, place](Result<std::string> customer) {
     if (!customer) return place->send(failed(customer.error()));
-    auto timeline = shown_.timeline.of(*customer, timeline_lines);
+    auto timeline = shown_->timeline.of(*customer, timeline_lines);
     if (!timeline) return place->send(failed(timeline.error()));
     engine_->writers().look(
         *customer, [this, place, lines = *std::move(timeline)](Result<const core::State*> state) {
           if (!state) return place->send(failed(state.error()));
           if (!*state) return place->send(refused(404, "customer", "nobody is known by that id"));
           net::Answer answer;
-          answer.body = customer_view(shown_.plan, **state, shown_.clock.now(), lines) + "\n";
+          answer.body = customer_view(shown_->plan, **state, shown_->clock.now(), lines) + "\n";
           place->send(std::move(answer));
         });
   });
 }
 
 std::string Api::campaigns() const {
-  return campaigns_json(shown_.plan, shown_.rules, engine_->deliveries().figures());
+  return campaigns_json(shown_->plan, shown_->rules, engine_->deliveries().figures());
 }
 std::string Api::metrics() const {
-  return metrics_text(shown_, *engine_, *reception_, *callbacks_, touches_,
-                      shown_.clock.now() - began_);
+  return metrics_text(*shown_, *engine_, *reception_, *callbacks_, touches_,
+                      shown_->clock.now() - began_);
 }
-std::string Api::page() const { return status_page(shown_, *engine_, shown_.clock.now() - began_); }
+std::string Api::page() const {
+  return status_page(*shown_, *engine_, shown_->clock.now() - began_);
+}
 
 }  // namespace koi::serve

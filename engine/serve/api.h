@@ -1,7 +1,11 @@
 // Api: what the server answers over HTTP. docs/operating.md lists it for those who call it.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "net/server.h"
 #include "serve/callbacks.h"
@@ -21,9 +25,16 @@ class Api {
 
   // `touches` is null where this deployment has no public address. Until then everything but
   // /healthz is answered with 503.
-  void begin(Engine& engine, Reception& reception, Callbacks& callbacks, Touches* touches);
-  // From here on again, with the reason.
+  void begin(Shown shown, Engine& engine, Reception& reception, Callbacks& callbacks,
+             Touches* touches);
+  // Until begin() again requests wait here; what was given to begin() is asked nothing more.
+  void pause();
+  // From here on 503 again, with the reason.
   void end(std::string why);
+
+  // What POST /v1/deploys and /v1/rollback, GET /v1/status and /v1/deploys/N ask.
+  using Operate = std::function<void(net::Asked asked, net::Reply reply)>;
+  void operate_with(Operate operate);
 
   void handle(net::Asked asked, net::Reply reply);
 
@@ -35,14 +46,19 @@ class Api {
   std::string metrics() const;
   std::string page() const;
   bool is_allowed(const net::Asked& asked) const;
+  void go_on();
 
-  Shown shown_;
+  std::optional<Shown> shown_;  // always set
   std::string token_;
   Timestamp began_;
   Engine* engine_ = nullptr;
   Reception* reception_ = nullptr;
   Callbacks* callbacks_ = nullptr;
   Touches* touches_ = nullptr;  // null: this deployment has no public address
+  Operate operate_;
+  bool is_paused_ = false;
+  std::vector<std::pair<net::Asked, net::Reply>> waiting_;
+  std::size_t waiting_bytes_ = 0;
   std::string why_not_ready_ = "the server is starting";
 };
 

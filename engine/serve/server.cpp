@@ -17,12 +17,14 @@
 
 #include "deploy/deploy.h"
 #include "deploy/deployment.h"
+#include "deploy/package.h"
 #include "net/client.h"
 #include "net/server.h"
 #include "serve/api.h"
 #include "serve/callbacks.h"
 #include "serve/engine.h"
 #include "serve/log.h"
+#include "serve/operations.h"
 #include "serve/reception.h"
 #include "serve/touches.h"
 #include "store/sent.h"
@@ -98,9 +100,23 @@ class Network {
   std::thread thread_;
 };
 
-// What ends a life: a signal, or trouble.
+// What ends a life: a signal, or trouble; and what wakes who waits for that before.
 class Ending {
  public:
+  void wake() {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    changed_.notify_all();
+  }
+  // Whether it has come to an end; false: only woken.
+  bool wait_or_woken() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [&] { return ended_ || woken_; });
+    woken_ = false;
+    return ended_;
+  }
   void because(std::optional<Error> error) {
     {
       const std::lock_guard lock(mutex_);
@@ -124,7 +140,7 @@ class Ending {
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool ended_ = false;
+  bool ended_ = false, woken_ = false;
   std::optional<Error> error_;
 };
 
@@ -169,18 +185,64 @@ class Teller {
   std::thread thread_;
 };
 
+// --- Rules --------------------------------------------------------------------------------------
+
+// What deploys work on, and are told by. The clock must outlive it.
+deploy::Site site_of(Data& data, const runtime::Clock& clock, std::uint64_t memory, bool keeps_sent,
+                     std::function<void(const deploy::Progress&)> progress) {
+  const store::Groups groups = data.journal->groups();
+  return {data.directory,
+          *data.journal,
+          *data.states,
+          groups,
+          [groups, keeps_sent](const plan::Plan& plan) {
+            return std::make_unique<Deliveries>(plan, groups, keeps_sent);
+          },
+          [&clock] { return clock.now(); },
+          std::move(progress),
+          memory,
+          {}};
+}
+
+std::string stage_of(const deploy::Progress& progress) {
+  return std::string(name_of(progress.stage)) + ", " + std::to_string(progress.done) + " done";
+}
+
+// Brings the data to the wanted rules, and says what that took, in lines for people.
+Result<std::string> deploy_to(Data& data, const deploy::Bundle& wanted, const deploy::Said& said,
+                              bool keeps_sent, const ServerOptions& options) {
+  const runtime::SystemClock clock;
+  std::chrono::steady_clock::time_point last_told = std::chrono::steady_clock::now();
+  const deploy::Site site =
+      site_of(data, clock, options.memory, keeps_sent, [&](const deploy::Progress& progress) {
+        const auto now = std::chrono::steady_clock::now();
+        if (now - last_told < std::chrono::seconds(5)) return;
+        last_told = now;
+        info("deploying: " + stage_of(progress));
+      });
+  KOI_LET(const auto reports, deploy::deploy(site, wanted, said));
+  std::string all;
+  for (const deploy::Report& report : reports) all += deploy::told(report);
+  for (std::string_view rest = all; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    info(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  return all;
+}
+
 // --- A life -------------------------------------------------------------------------------------
 
 class Life {
  public:
-  Life(const deploy::Live& live, const ServerOptions& options, Data& data)
-      : plan_(live.plan),
-        rules_(live.rules),
+  Life(std::unique_ptr<deploy::Live> live, const runtime::Environment& environment,
+       channel::ConnectorTypes connectors, const ServerOptions& options, Data& data)
+      : live_(std::move(live)),
+        environment_(environment),
+        connectors_(connectors),
         options_(options),
         data_(data),
-        api_({live.plan, to_hex(live.turn.bundle), options.version, clock_, data.directory,
-              *data.timeline},
-             options.token) {}
+        api_(shown(), options.token) {}
   ~Life() {
     // What runs on the network's thread ends there, before what it stands on.
     network_.on_thread([this] { door_.reset(); });
@@ -193,49 +255,17 @@ class Life {
     client_.reset();
   }
 
-  Result<void> begin(const runtime::Environment& environment, channel::ConnectorTypes connectors) {
+  Result<void> begin() {
     listen_to_signals();
     KOI_TRY(open_door());
-    client_ = std::make_unique<net::Client>(network_.context().get_executor(), environment.http);
-    KOI_LET(lanes_, network_.on_thread([&] {
-      return runtime::open_lanes(
-          environment, plan_, connectors,
-          {network_.context().get_executor(), client_.get(), [this] { return clock_.now(); }, log});
-    }));
-    Settings settings;
-    settings.writers.budget = options_.memory;
-    settings.keeps_sent = !environment.public_url.empty();
-    KOI_LET(engine_,
-            Engine::open({plan_, rules_, *data_.journal, *data_.states, data_.journal->groups(),
-                          *data_.identifiers, clock_, network_.context().get_executor(), lanes_,
-                          log, data_.watch.get()},
-                         settings));
-    tell_recovered();
-    if (settings.keeps_sent) {
-      links_.emplace(environment.public_url, data_.sent->secret());
-      engine_->deliveries().dress_with(
-          [this](Delivery& delivery, Timestamp decided) { links_->dress(delivery, decided); });
-    }
-    KOI_TRY(network_.on_thread([this] { return engine_->begin_sending(); }));
-    engine_->start([this](const Error& error) { trouble(error); });
-    teller_ = std::make_unique<Teller>(engine_->deliveries(), *data_.timeline, *data_.sent, clock_);
-    reception_ = std::make_unique<Reception>(*engine_);
+    client_ = std::make_unique<net::Client>(network_.context().get_executor(), environment_.http);
     network_.on_thread([this] {
-      asio::co_spawn(network_.context(), engine_->outbox().run(), asio::detached);
-      callbacks_ = std::make_unique<Callbacks>(
-          network_.context().get_executor(), plan_, lanes_,
-          Callbacks::Ways{[this](std::string lines, const Door::Answer& answer) {
-                            reception_->take(std::move(lines), true, answer);
-                          },
-                          [this](Hash128 key, Failure failure) {
-                            return engine_->outbox().heard(key, failure);
-                          },
-                          log});
-      callbacks_->begin_looking();
-      if (links_) open_touches();
-      api_.begin(*engine_, *reception_, *callbacks_, touches_.get());
+      api_.operate_with([this](net::Asked asked, net::Reply reply) {
+        operations_.handle(std::move(asked), std::move(reply));
+      });
     });
-    return {};
+    KOI_LET(lanes_, open_lanes(environment_, live_->plan));
+    return open();
   }
 
   std::string url() const {
@@ -245,7 +275,14 @@ class Life {
     return "http://" + host + ":" + std::to_string(port_);
   }
 
-  std::optional<Error> wait() { return ending_.wait(); }
+  // Serves until the end, and does on the way what it is asked for.
+  std::optional<Error> wait() {
+    for (;;) {
+      const bool is_over = ending_.wait_or_woken();
+      while (auto wish = operations_.take()) do_wish(*wish);
+      if (is_over || !engine_) return ending_.wait();
+    }
+  }
 
   // Nothing accepted is lost: events first, then what is under way to the channels, then the
   // states.
@@ -258,12 +295,7 @@ class Life {
     stopped.wait();
     stop_callbacks();
     reception_.reset();
-    network_
-        .on_thread([this] {
-          return asio::co_spawn(network_.context(), engine_->outbox().drain(options_.drain),
-                                asio::use_future);
-        })
-        .wait();
+    drain();
     auto done = engine_->stop();
     teller_.reset();
     if (done) info("stopped: everything is stored");
@@ -271,6 +303,210 @@ class Life {
   }
 
  private:
+  Shown shown() {
+    return {live_->plan,    to_hex(live_->turn.bundle), options_.version, clock_, data_.directory,
+            *data_.timeline};
+  }
+
+  // For each channel of other rules; those that are served already keep their connectors, which
+  // may hold what is there once.
+  Result<std::vector<runtime::Lane>> lanes_for(const plan::Plan& plan) {
+    using Lanes = std::vector<runtime::Lane>;
+    const auto lane_of = [](const Lanes& lanes, const std::string& name) {
+      return std::find_if(lanes.begin(), lanes.end(),
+                          [&](const runtime::Lane& lane) { return lane.channel == name; });
+    };
+    // What nothing serves yet, with what the environment says of it; a name is one thing alone.
+    plan::Plan unserved;
+    runtime::Environment theirs = environment_;
+    theirs.channels.clear();
+    theirs.teams.clear();
+    theirs.webhooks.clear();
+    const auto want = [&](const auto& each, const std::string& name, auto& list, const auto& given,
+                          auto& into) {
+      if (lane_of(lanes_, name) != lanes_.end()) return;
+      list.push_back(each);
+      if (const auto found = given.find(name); found != given.end()) into.insert(*found);
+    };
+    for (const plan::Channel& each : plan.channels)
+      want(each, each.symbol.name, unserved.channels, environment_.channels, theirs.channels);
+    for (const Symbol& each : plan.teams)
+      want(each, each.name, unserved.teams, environment_.teams, theirs.teams);
+    for (const Symbol& each : plan.webhooks)
+      want(each, each.name, unserved.webhooks, environment_.webhooks, theirs.webhooks);
+    KOI_LET(const Lanes opened, open_lanes(theirs, unserved));
+    Lanes lanes;
+    const auto take = [&](const std::string& name, std::uint32_t rate) {
+      const auto known = lane_of(lanes_, name);
+      lanes.push_back(known != lanes_.end() ? *known : *lane_of(opened, name));
+      lanes.back().rate_per_second = rate;
+    };
+    for (const plan::Channel& each : plan.channels) take(each.symbol.name, each.rate_per_second);
+    for (const Symbol& each : plan.teams) take(each.name, 0);
+    for (const Symbol& each : plan.webhooks) take(each.name, 0);
+    return lanes;
+  }
+
+  Result<std::vector<runtime::Lane>> open_lanes(const runtime::Environment& environment,
+                                                const plan::Plan& plan) {
+    return network_.on_thread([&] {
+      return runtime::open_lanes(
+          environment, plan, connectors_,
+          {network_.context().get_executor(), client_.get(), [this] { return clock_.now(); }, log});
+    });
+  }
+
+  // Puts the live rules to work over the data; from the end of it on requests are answered.
+  Result<void> open() {
+    Settings settings;
+    settings.writers.budget = options_.memory;
+    settings.keeps_sent = !environment_.public_url.empty();
+    KOI_LET(engine_,
+            Engine::open({live_->plan, live_->rules, *data_.journal, *data_.states,
+                          data_.journal->groups(), *data_.identifiers, clock_,
+                          network_.context().get_executor(), lanes_, log, data_.watch.get()},
+                         settings));
+    tell_recovered();
+    if (settings.keeps_sent) {
+      links_.emplace(environment_.public_url, data_.sent->secret());
+      engine_->deliveries().dress_with(
+          [this](Delivery& delivery, Timestamp decided) { links_->dress(delivery, decided); });
+    }
+    KOI_TRY(network_.on_thread([this] { return engine_->begin_sending(); }));
+    engine_->start([this](const Error& error) { trouble(error); });
+    teller_ = std::make_unique<Teller>(engine_->deliveries(), *data_.timeline, *data_.sent, clock_);
+    reception_ = std::make_unique<Reception>(*engine_);
+    network_.on_thread([this] {
+      asio::co_spawn(network_.context(), engine_->outbox().run(), asio::detached);
+      callbacks_ = std::make_unique<Callbacks>(
+          network_.context().get_executor(), live_->plan, lanes_,
+          Callbacks::Ways{[this](std::string lines, const Door::Answer& answer) {
+                            reception_->take(std::move(lines), true, answer);
+                          },
+                          [this](Hash128 key, Failure failure) {
+                            return engine_->outbox().heard(key, failure);
+                          },
+                          log});
+      callbacks_->begin_looking();
+      if (links_) open_touches();
+      api_.begin(shown(), *engine_, *reception_, *callbacks_, touches_.get());
+    });
+    return {};
+  }
+
+  void drain() {
+    network_
+        .on_thread([this] {
+          return asio::co_spawn(network_.context(), engine_->outbox().drain(options_.drain),
+                                asio::use_future);
+        })
+        .wait();
+  }
+
+  // The other way round, with everything written back; requests wait from the beginning of it on.
+  Result<void> close() {
+    network_.on_thread([this] { api_.pause(); });
+    stop_callbacks();
+    reception_.reset();
+    KOI_TRY(engine_->stop());
+    teller_.reset();
+    network_.on_thread([this] { engine_.reset(); });
+    return {};
+  }
+
+  void do_wish(const Operations::Wish& wish) {
+    if (wish.kind == Operations::Wish::Kind::Status) return wish.answer(status());
+    if (wish.kind == Operations::Wish::Kind::Explain)
+      return wish.answer(
+          explain(data_.directory, *data_.journal, data_.journal->groups(), wish.question));
+    Operations::Outcome outcome;
+    const auto told = put_live(wish, outcome.pause);
+    outcome.told = told ? *told : told.error().what;
+    if (!told) outcome.code = told.error().code;
+    if (!told) log(channel::Level::Problem, "not put live: " + outcome.told);
+    operations_.over(wish.number, std::move(outcome));
+  }
+
+  Result<std::string> status() {
+    KOI_LET(const auto deployment, deploy::read_deployment(data_.directory));
+    KOI_LET(const deploy::Census census,
+            deploy::take_census(*data_.states, data_.journal->groups(), live_->plan, clock_.now()));
+    return status_json(
+        *deployment, *live_, census,
+        campaigns_json(live_->plan, to_hex(live_->turn.bundle), engine_->deliveries().figures()));
+  }
+
+  // The bundle that is asked for, if it may be put live, and who does it.
+  Result<deploy::Bundle> wanted(const Operations::Wish& wish, deploy::Said& said) {
+    KOI_LET(const auto deployment, deploy::read_deployment(data_.directory));
+    if (wish.kind == Operations::Wish::Kind::Rollback) {
+      for (auto turn = deployment->turns.rbegin(); turn != deployment->turns.rend(); ++turn)
+        if (turn->bundle != live_->turn.bundle)
+          return deploy::Bundles(data_.directory).read(turn->bundle);
+      return Error{"rollback", "there are no rules before those that are live"};
+    }
+    KOI_LET(auto package, deploy::decode_package(wish.package, "what was sent"));
+    if (options_.keys) {
+      KOI_LET(const auto names, deploy::signed_by(package, *options_.keys));
+      if (names.size() < options_.approvals)
+        return Error{"approvals", "the bundle is signed by " + std::to_string(names.size()) +
+                                      " of this server's key ring, and wants " +
+                                      std::to_string(options_.approvals)};
+      for (std::size_t i = 0; i < names.size(); ++i)
+        said.by += (i == 0 ? ", signed by " : " and ") + names[i];
+    }
+    return deploy::Bundle{deployment->seed, std::move(package.files)};
+  }
+
+  // Events are taken all the while; for the pause they wait.
+  Result<std::string> put_live(const Operations::Wish& wish, std::chrono::milliseconds& pause) {
+    deploy::Said said = wish.said;
+    KOI_LET(const deploy::Bundle bundle, wanted(wish, said));
+    const Hash128 name = deploy::name_of(bundle);
+    if (name == live_->turn.bundle)
+      return Error{"live",
+                   "these rules are live already, since " + to_string(live_->turn.since, utc())};
+    KOI_LET(const plan::Plan plan, deploy::compile(bundle));
+    KOI_LET(auto lanes, lanes_for(plan));
+    const deploy::Site site =
+        site_of(data_, clock_, options_.memory / 4, !environment_.public_url.empty(),
+                [this](const deploy::Progress& progress) {
+                  operations_.say("making ready: " + stage_of(progress));
+                });
+    KOI_TRY(deploy::prepare(site, bundle));
+    operations_.say("waiting for what is under way to the channels");
+    drain();
+
+    const auto began = std::chrono::steady_clock::now();
+    info("putting rules " + to_hex(name) + " live: events wait");
+    auto closed = close();
+    if (!closed) {  // what stopped the writers ends the process; the next start recovers
+      ending_.because(closed.error());
+      return closed.error();
+    }
+    auto told = deploy_to(data_, bundle, said, !environment_.public_url.empty(), options_);
+    auto live = deploy::live(data_.directory);
+    const auto deployment = deploy::read_deployment(data_.directory);
+    if (!live || !deployment || !*deployment || (*deployment)->is_under_way) {
+      // Neither the old nor the new can go on before it is finished: the next start does so.
+      const Error error = !told ? told.error() : !live ? live.error() : deployment.error();
+      ending_.because(error);
+      network_.on_thread([this] { api_.end("the server is stopping: a deploy was broken off"); });
+      return error;
+    }
+    live_ = std::make_unique<deploy::Live>(*std::move(live));
+    if (told) network_.on_thread([&] { lanes_ = std::move(lanes); });
+    if (auto opened = open(); !opened) {
+      ending_.because(opened.error());
+      network_.on_thread([this] { api_.end("the server is stopping"); });
+      return opened.error();
+    }
+    pause = std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now() -
+                                                                  began);
+    info("events waited for " + std::to_string(pause.count()) + " ms");
+    return told;
+  }
+
   Result<void> open_door() {
     net::ServerSettings settings;
     settings.address = options_.address;
@@ -362,13 +598,15 @@ class Life {
       info(std::to_string(open) + " deliveries are open from before");
   }
 
-  const plan::Plan& plan_;
-  const std::uint64_t rules_;
+  std::unique_ptr<deploy::Live> live_;
+  const runtime::Environment& environment_;
+  const channel::ConnectorTypes connectors_;
   const ServerOptions& options_;
   Data& data_;
   const runtime::SystemClock clock_;
   Api api_;
   Ending ending_;
+  Operations operations_{[this] { ending_.wake(); }};
   Network network_;
   std::optional<asio::signal_set> signals_;
   std::unique_ptr<net::Client> client_;
@@ -383,45 +621,6 @@ class Life {
   std::unique_ptr<net::Server> door_;
   std::uint16_t port_ = 0;
 };
-
-}  // namespace
-
-namespace {
-
-// Brings the data to the wanted rules, and says what that took.
-Result<void> deploy_to(Data& data, const deploy::Bundle& wanted, bool keeps_sent,
-                       const ServerOptions& options) {
-  const runtime::SystemClock clock;
-  const store::Groups groups = data.journal->groups();
-  std::chrono::steady_clock::time_point last_told = std::chrono::steady_clock::now();
-  const deploy::Site site{data.directory,
-                          *data.journal,
-                          *data.states,
-                          groups,
-                          [groups, keeps_sent](const plan::Plan& plan) {
-                            return std::make_unique<Deliveries>(plan, groups, keeps_sent);
-                          },
-                          [&clock] { return clock.now(); },
-                          [&](const deploy::Progress& progress) {
-                            const auto now = std::chrono::steady_clock::now();
-                            if (now - last_told < std::chrono::seconds(5)) return;
-                            last_told = now;
-                            info("deploying: " + std::string(name_of(progress.stage)) + ", " +
-                                 std::to_string(progress.done) + " done");
-                          },
-                          options.memory,
-                          {}};
-  KOI_LET(const auto reports, deploy::deploy(site, wanted));
-  for (const deploy::Report& report : reports) {
-    const std::string told = deploy::told(report);
-    for (std::string_view rest = told; !rest.empty();) {
-      const std::size_t end = std::min(rest.find('\n'), rest.size());
-      info(rest.substr(0, end));
-      rest.remove_prefix(std::min(end + 1, rest.size()));
-    }
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -442,10 +641,12 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
                                 " yet; say which rules to serve"};
     KOI_LET(bundle, deploy::Bundles(data->directory).read(deployment.turns.back().bundle));
   }
-  KOI_TRY(deploy_to(*data, bundle, !environment.public_url.empty(), options));
-  KOI_LET(const deploy::Live live, deploy::live(data->directory));
-  Life life(live, options, *data);
-  KOI_TRY(life.begin(environment, connectors));
+  KOI_TRY(deploy_to(*data, bundle, {"koi serve", "started with these rules"},
+                    !environment.public_url.empty(), options));
+  KOI_LET(deploy::Live live, deploy::live(data->directory));
+  Life life(std::make_unique<deploy::Live>(std::move(live)), environment, connectors, options,
+            *data);
+  KOI_TRY(life.begin());
   info("serving at " + life.url());
   if (options.ready) options.ready(life.url());
   if (const auto error = life.wait()) return *error;

@@ -1,0 +1,218 @@
+// The commands that speak to a running server: deploy, rollback, status.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <asio/awaitable.hpp>
+#include <asio/co_spawn.hpp>
+#include <asio/detached.hpp>
+#include <asio/io_context.hpp>
+#include <chrono>
+#include <cstdlib>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <thread>
+
+#include "cli/asking.h"
+#include "cli/bundle.h"
+#include "cli/command.h"
+#include "net/client.h"
+
+namespace koi::cli {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr auto between_looks = std::chrono::milliseconds(100);
+
+struct Options {
+  std::string package, server = "http://127.0.0.1:8700", token_file, by, why, format = "text";
+};
+
+// One server, asked one thing after another.
+class Remote {
+ public:
+  Remote(std::string server, std::string token_file)
+      : server_(std::move(server)), token_file_(std::move(token_file)) {}
+
+  // Its answer, whatever the status. Errors: "token", and those of net::Client.
+  Result<std::pair<int, Json>> ask(std::string method, const std::string& path,
+                                   std::string body = {}) {
+    KOI_LET(const std::string token, read_token(token_file_));
+    net::Request request;
+    request.method = std::move(method);
+    request.url = server_ + path;
+    if (!token.empty()) request.headers.push_back({"Authorization", "Bearer " + token});
+    request.body = std::move(body);
+    request.answer_within = minutes(2);
+    request.max_body = std::size_t{64} << 20;
+    asio::io_context context;
+    std::optional<Result<net::Response>> got;
+    {
+      net::Client client(context.get_executor());
+      const auto exchange = [&]() -> asio::awaitable<void> {
+        got.emplace(co_await client.send(std::move(request)));
+        context.stop();
+      };
+      asio::co_spawn(context, exchange, asio::detached);
+      context.run();
+    }
+    if (!*got) return Error{got->error().code, server_ + ": " + got->error().what};
+    Json json = Json::parse((*got)->body, nullptr, false);
+    if (json.is_discarded() || !json.is_object())
+      return Error{"answer", server_ + " does not answer as a Koi server does"};
+    return std::pair((*got)->status, std::move(json));
+  }
+
+ private:
+  std::string server_, token_file_;
+};
+
+std::string text_of(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+std::uint64_t number_of(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
+}
+
+// What is not there, or of another kind, is empty.
+Json object_of(const Json& json, const char* name) {
+  const auto found = json.find(name);
+  return found != json.end() && found->is_object() ? *found : Json::object();
+}
+Json list_of(const Json& json, const char* name) {
+  Json objects = Json::array();
+  const auto found = json.find(name);
+  if (found != json.end() && found->is_array())
+    for (const Json& each : *found)
+      if (each.is_object()) objects.push_back(each);
+  return objects;
+}
+
+// Asks for it, and waits until it is live or refused.
+int put_live(const Options& options, const std::string& path, std::string body) {
+  std::string by = options.by;
+  if (by.empty())
+    if (const char* user = std::getenv("USER")) by = user;
+  if (by.empty()) return trouble("say who does it with --by");
+  Remote server(options.server, options.token_file);
+  auto asked = server.ask(
+      "POST",
+      path + "?by=" + net::percent_encoded(by) + "&why=" + net::percent_encoded(options.why),
+      std::move(body));
+  if (!asked) return trouble(asked.error().what);
+  if (asked->first != 202) return trouble(text_of(asked->second, "message"));
+  const std::string place = "/v1/deploys/" + std::to_string(number_of(asked->second, "number"));
+  for (;;) {
+    const auto outcome = server.ask("GET", place);
+    if (!outcome)
+      return trouble(outcome.error().what +
+                     "; `koi status` says what is live, once it serves again");
+    const std::string state = text_of(outcome->second, "state");
+    const std::string message = text_of(outcome->second, "message");
+    if (state == "refused" || outcome->first != 200) return trouble("not put live: " + message);
+    if (state == "live")
+      return print(message + "events waited for " +
+                   std::to_string(number_of(outcome->second, "paused_ms")) + " ms\n");
+    std::this_thread::sleep_for(between_looks);
+  }
+}
+
+int deploy(const Options& options) {
+  // What is wrong with it is said here, before anything is sent.
+  const auto package = read_package(options.package);
+  if (!package) return trouble(package.error().what);
+  return put_live(options, "/v1/deploys", deploy::encode(*package));
+}
+
+std::string turn_of(const Json& turn) {
+  const std::string by = text_of(turn, "by"), why = text_of(turn, "why");
+  return text_of(turn, "bundle") + " since " + text_of(turn, "since") +
+         (by.empty() ? "" : " by " + by) + (why.empty() ? "" : ": " + why) + "\n";
+}
+
+int status(const Options& options) {
+  const auto answer = Remote(options.server, options.token_file).ask("GET", "/v1/status");
+  if (!answer) return trouble(answer.error().what);
+  const Json& json = answer->second;
+  if (answer->first != 200) return trouble(text_of(json, "message"));
+  if (options.format == "json") return print(json.dump() + "\n");
+  std::string out = "live   " + turn_of(object_of(json, "live"));
+  const Json history = list_of(json, "history");
+  for (std::size_t i = 1; i < history.size(); ++i) out += "before " + turn_of(history[i]);
+  const Json under_way = list_of(json, "under_way");
+  for (const Json& campaign : list_of(object_of(json, "figures"), "campaigns")) {
+    const std::string version = text_of(campaign, "version");
+    const std::string name = text_of(campaign, "name") + (version.empty() ? "" : "@" + version);
+    std::uint64_t journeys = 0;
+    for (const Json& each : under_way)
+      if (text_of(each, "campaign") == name) journeys = number_of(each, "journeys");
+    out += name + ": " + std::to_string(journeys) + " under way";
+    for (const char* figure : {"entered", "sent", "goals", "left"})
+      out += ", " + std::to_string(number_of(campaign, figure)) + " " + figure;
+    const Json refused = object_of(campaign, "refused");
+    for (const auto& [reason, count] : refused.items())
+      out += ", " + count.dump() + " refused: " + reason;
+    out += "\n";
+  }
+  return print(out);
+}
+
+void add_server(CLI::App& app, Options& options) {
+  app.add_option("--server", options.server, "Where it serves")->capture_default_str();
+  app.add_option("--token-file", options.token_file,
+                 "Its first line is the token that requests must bring; else KOI_TOKEN");
+}
+
+void add_said(CLI::App& app, Options& options) {
+  app.add_option("--by", options.by, "Who does it, for the history; else the environment's USER");
+  app.add_option("--why", options.why, "Why, for the history")->required();
+}
+
+}  // namespace
+
+int ask(const Asking& asking) {
+  std::string at = asking.at;
+  if (at.empty()) {
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    at = to_string(Timestamp{std::chrono::duration_cast<std::chrono::microseconds>(now).count()},
+                   utc());
+  }
+  const auto answer =
+      Remote(asking.server, asking.token_file)
+          .ask("GET", "/v1/explain?customer=" + net::percent_encoded(asking.customer) +
+                          "&campaign=" + net::percent_encoded(asking.campaign) +
+                          "&at=" + net::percent_encoded(at));
+  if (!answer) return trouble(answer.error().what);
+  if (answer->first != 200) return trouble(text_of(answer->second, "message"));
+  return print(answer->second.dump(2) + "\n");
+}
+
+std::function<int()> add_deploy(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  app.add_option("bundle", options->package, "What `koi build` made (.koib)")->required();
+  add_server(app, *options);
+  add_said(app, *options);
+  return [options] { return deploy(*options); };
+}
+
+std::function<int()> add_rollback(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_server(app, *options);
+  add_said(app, *options);
+  return [options] { return put_live(*options, "/v1/rollback", {}); };
+}
+
+std::function<int()> add_status(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_server(app, *options);
+  app.add_option("--format", options->format, "text, or json")
+      ->check(CLI::IsMember({"text", "json"}));
+  return [options] { return status(*options); };
+}
+
+}  // namespace koi::cli

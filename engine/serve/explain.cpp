@@ -1,0 +1,439 @@
+#include "serve/explain.h"
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/json.h"
+#include "core/calendar.h"
+#include "core/evaluate.h"
+#include "deploy/bundles.h"
+#include "deploy/carry.h"
+#include "deploy/deployment.h"
+#include "deploy/extend.h"
+#include "deploy/link.h"
+#include "durable/writer.h"
+#include "model/partition.h"
+#include "plan/listing.h"
+#include "runtime/effects.h"
+#include "store/memory.h"
+
+namespace koi::serve {
+
+namespace {
+
+using plan::Op;
+
+constexpr store::Position rows_at_once = 4096;
+constexpr std::uint64_t budget = std::uint64_t{16} << 20;
+constexpr std::size_t attempts_told = 50;
+constexpr int deepest = 20;  // of conditions within conditions
+
+// --- Conditions ---------------------------------------------------------------------------------
+
+// The type by which a node's value is shown.
+Type type_of(const plan::Plan& plan, const plan::Node& node, EventTypeId event) {
+  Type type{.kind = node.kind};
+  if (node.op == Op::Attribute) return plan.schema.attributes[node.index].type;
+  if (node.op == Op::Field && event && node.index < plan.schema[event].fields.size())
+    return plan.schema[event].fields[node.index].type;
+  return type;
+}
+
+// The condition with its truth, the values that it reads, and its parts.
+void append_condition(std::string& out, const core::Facts& facts, plan::NodeId id,
+                      EventTypeId event, int depth = 0) {
+  const plan::Plan& plan = facts.plan;
+  const plan::Node& node = plan[id];
+  out += R"({"condition":)";
+  append_json_string(out, plan::expression(plan, id, event));
+  out += std::string(R"(,"holds":)") + (core::holds(facts, id) ? "true" : "false");
+  const bool has_parts = node.op == Op::And || node.op == Op::Or || node.op == Op::Not;
+  if (has_parts && depth < deepest) {
+    out += R"(,"of":[)";
+    append_condition(out, facts, node.a, event, depth + 1);
+    if (node.b) {
+      out += ',';
+      append_condition(out, facts, node.b, event, depth + 1);
+    }
+    out += ']';
+  } else if (node.op == Op::Watch && depth < deepest) {
+    out += R"(,"of":[)";
+    append_condition(out, facts, plan.watches[node.index].condition, {}, depth + 1);
+    out += ']';
+  } else {
+    out += R"(,"values":{)";
+    bool is_first = true;
+    for (const plan::NodeId part : {node.a, node.b}) {
+      if (part.is_none() || plan[part].op == Op::Constant) continue;
+      out += std::exchange(is_first, false) ? "" : ",";
+      append_json_string(out, plan::expression(plan, part, event));
+      out += ':';
+      const Value value = core::value_of(facts, part);
+      runtime::append_value(out, plan.schema, type_of(plan, plan[part], event), value);
+    }
+    out += '}';
+  }
+  out += '}';
+}
+
+// --- What is found on the way -------------------------------------------------------------------
+
+// A time at which a trigger's first event came.
+struct Attempt {
+  Timestamp time;
+  std::string event_id;
+  std::string json;  // without the braces
+};
+
+class Explaining final : public durable::Deeds {
+ public:
+  Explaining(const store::Journal& journal, store::Groups groups, const Question& question)
+      : journal_(journal), groups_(groups), question_(question) {}
+
+  Result<std::string> run(const store::Directory& directory);
+
+  // durable::Deeds
+  void take(store::Group, std::vector<durable::Deed> deeds) override {
+    for (durable::Deed& deed : deeds) decided(deed.effect);
+  }
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+
+ private:
+  Result<void> live(const deploy::Turn& turn, const plan::Plan& rules, store::Position last);
+  Result<void> take_row(const store::Read& read, const plan::Plan& rules);
+  void before(const Event& event, const core::State& state);
+  void after(const Event& event, const core::State& state, std::size_t lines_before);
+  void decided(const core::Effect& effect);
+  void append_counted(std::string& out, const core::Effect& refusal) const;
+  std::string told();
+  std::string time(Timestamp at) const { return to_string(at, *plan_.policy.zone); }
+  const plan::Campaign* campaign() const;
+
+  const store::Journal& journal_;
+  const store::Groups groups_;
+  const Question& question_;
+  core::State state_;  // between two turns
+  plan::Plan plan_;    // of the turn at hand, with all metrics
+  std::unique_ptr<match::Index> index_;
+  std::unique_ptr<store::MemoryStore> nothing_;
+  std::unique_ptr<durable::Writer> writer_;
+  store::Position position_ = 0;
+  bool is_over_ = false, is_open_ = false, has_campaign_ = false;
+  std::string done_;  // effects of the campaign as JSON, commas between
+  std::size_t lines_ = 0;
+  struct Sent {
+    Timestamp at;
+    plan::CampaignClass campaign_class;
+    std::string campaign, content, channel;
+  };
+  std::vector<Sent> sent_;  // of all campaigns
+  std::vector<Attempt> attempts_;
+  std::vector<std::string> reasons_;  // of the event at hand, by trigger
+  std::string rules_;
+};
+
+const plan::Campaign* Explaining::campaign() const {
+  for (const plan::Campaign& each : plan_.campaigns)
+    if (!each.closed && each.symbol.name == question_.campaign) return &each;
+  return nullptr;
+}
+
+void Explaining::decided(const core::Effect& effect) {
+  const plan::Campaign& from = plan_.campaigns[effect.campaign.index()];
+  if (from.symbol.name == question_.campaign) {
+    std::string line;
+    runtime::EffectLines(plan_).append(line, question_.customer, effect);
+    line.resize(line.find_last_of('}'));
+    if (effect.action == core::Action::Refuse && effect.reason == core::Reason::Cap)
+      append_counted(line, effect);
+    done_ += (lines_++ == 0 ? "" : ",") + line + "}";
+  }
+  if (effect.action == core::Action::Send)
+    sent_.push_back({effect.time, from.campaign_class, from.symbol.name,
+                     plan_.contents[effect.content.index()].name,
+                     plan_.channels[effect.channel.index()].symbol.name});
+}
+
+// The messages that each cap counted which was full.
+void Explaining::append_counted(std::string& out, const core::Effect& refusal) const {
+  const plan::Campaign& from = plan_.campaigns[refusal.campaign.index()];
+  const Zone& zone = *plan_.policy.zone;
+  out += R"(,"caps":[)";
+  bool is_first = true;
+  for (const plan::Cap& cap : plan_.policy.caps) {
+    const std::string channel =
+        cap.channel ? plan_.channels[cap.channel.index()].symbol.name : std::string();
+    if (cap.campaign_class ? *cap.campaign_class != from.campaign_class
+                           : cap.channel != refusal.channel)
+      continue;
+    std::string counted;
+    std::size_t count = 0;
+    for (const Sent& sent : sent_) {
+      if (cap.campaign_class ? sent.campaign_class != *cap.campaign_class : sent.channel != channel)
+        continue;
+      // Calendar caps are told by their longest reach.
+      if (cap.calendar == plan::Cap::Calendar::None && add(sent.at, cap.per, zone) <= refusal.time)
+        continue;
+      if (cap.calendar != plan::Cap::Calendar::None && sent.at + days(31) < refusal.time) continue;
+      counted += count++ == 0 ? "{" : ",{";
+      counted += R"("time":")" + time(sent.at) + R"(","campaign":)";
+      append_json_string(counted, sent.campaign);
+      counted += R"(,"name":)";
+      append_json_string(counted, sent.content);
+      counted += R"(,"channel":)";
+      append_json_string(counted, sent.channel);
+      counted += '}';
+    }
+    if (count < cap.limit) continue;
+    out += std::exchange(is_first, false) ? "{" : ",{";
+    out += R"("limit":)" + std::to_string(cap.limit) + R"(,"counted":[)" + counted + "]}";
+  }
+  out += ']';
+}
+
+// --- Deciding again -----------------------------------------------------------------------------
+
+// Why he could not come in, as far as it stands before the event.
+void Explaining::before(const Event& event, const core::State& state) {
+  reasons_.clear();
+  const plan::Campaign* into = campaign();
+  if (!into) return;
+  const auto id = plan::CampaignId::of(static_cast<std::size_t>(into - plan_.campaigns.data()));
+  const auto is_version = [&](plan::CampaignId each) {
+    return each == id ||
+           std::find(into->others.begin(), into->others.end(), each) != into->others.end();
+  };
+  for (const plan::Trigger& trigger : into->triggers) {
+    const bool is_first = trigger.kind == plan::Trigger::Kind::Event ||
+                          trigger.kind == plan::Trigger::Kind::Sequence ||
+                          trigger.kind == plan::Trigger::Kind::Absence;
+    std::string& why = reasons_.emplace_back();
+    if (!is_first || (trigger.first.match.type && trigger.first.match.type != event.type)) continue;
+    why = R"("in_already":)";
+    const bool is_in = std::any_of(
+        state.journeys.begin(), state.journeys.end(), [&](const core::Journey& journey) {
+          return is_version(journey.campaign) && journey.phase != core::Journey::Phase::Ended;
+        });
+    why += is_in ? "true" : "false";
+    const auto noted = into->entries ? into->entries : id;
+    Timestamp last = Timestamp::ever();
+    for (const core::Entered& entered : state.entries)
+      if (entered.campaign == noted) last = std::max(last, entered.at);
+    if (last != Timestamp::ever()) why += R"(,"entered_before":")" + time(last) + '"';
+  }
+}
+
+void Explaining::after(const Event& event, const core::State& state, std::size_t lines_before) {
+  const plan::Campaign* into = campaign();
+  if (!into) return;
+  for (std::size_t i = 0; i < into->triggers.size() && i < reasons_.size(); ++i) {
+    if (reasons_[i].empty()) continue;
+    const plan::Trigger& trigger = into->triggers[i];
+    const core::Facts facts{plan_, state, std::max(event.time, state.clock), event.fields,
+                            event.time};
+    Attempt attempt{event.time, event.id, reasons_[i]};
+    std::vector<Value> frame(into->frame_size);
+    for (const plan::Capture& capture : trigger.first.captures)
+      frame[capture.slot.index()] = capture.field == plan::event_time_field
+                                        ? Value::instant(event.time)
+                                        : event.fields[capture.field.index()];
+    if (trigger.first.match.where) {
+      attempt.json += R"(,"where":)";
+      append_condition(attempt.json, facts, trigger.first.match.where, event.type);
+    }
+    if (into->audience) {
+      const core::Facts entering{plan_, state, facts.now, event.fields, event.time, frame};
+      attempt.json += R"(,"for":)";
+      append_condition(attempt.json, entering, into->audience, event.type);
+    }
+    attempt.json += std::string(R"(,"decided":)") + (lines_ > lines_before ? "true" : "false");
+    attempts_.push_back(std::move(attempt));
+    if (attempts_.size() > attempts_told) attempts_.erase(attempts_.begin());
+  }
+}
+
+Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rules) {
+  if (const auto opening = durable::decode_opening(read.row.bytes)) {
+    if (std::exchange(is_open_, false)) writer_->close();
+    if (opening->stamp > question_.at) {
+      is_over_ = true;
+      return {};
+    }
+    is_open_ = true;
+    return writer_->open(read.position, *opening);
+  }
+  KOI_LET(durable::Input input, durable::decode_input(rules, read.row.bytes));
+  durable::Given given;
+  if (auto* event = std::get_if<Event>(&input)) {
+    if (event->customer != question_.customer) return {};
+    deploy::fill(plan_, *event);
+    given = std::move(*event);
+  } else if (auto* receipt = std::get_if<durable::ReceiptFor>(&input)) {
+    if (receipt->customer != question_.customer) return {};
+    given = std::move(*receipt);
+  } else {
+    return {};  // an attempt is nothing that decides
+  }
+  const auto* event = std::get_if<Event>(&given);
+  KOI_LET(const core::State* known,
+          writer_->customers().of(read.row.partition, question_.customer));
+  if (event) before(*event, *known);
+  writer_->customers().unchanged();
+  const std::size_t lines = lines_;
+  KOI_TRY(writer_->apply(read.position, read.row.partition, given));
+  if (!event) return {};
+  writer_->close();  // what this input decided
+  KOI_LET(const core::State* now, writer_->customers().of(read.row.partition, question_.customer));
+  after(*event, *now, lines);
+  writer_->customers().unchanged();
+  return {};
+}
+
+Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
+                              store::Position last) {
+  const Partition partition = partition_of(question_.customer);
+  const store::Group group = groups_.group_of(partition);
+  rules_ = to_hex(turn.bundle);
+  index_ = std::make_unique<match::Index>(match::Index::build(plan_));
+  nothing_ = std::make_unique<store::MemoryStore>(groups_);
+  writer_ = std::make_unique<durable::Writer>(plan_, *index_, *nothing_, group, budget, *this);
+  KOI_TRY(writer_->customers().learn());
+  KOI_LET(auto set_aside, journal_.set_aside(group));
+  writer_->leave_out(std::move(set_aside));
+  KOI_LET(core::State * state, writer_->customers().of(partition, question_.customer));
+  if (!state_.id.empty()) *state = state_;
+  writer_->customers().changed();
+  has_campaign_ = has_campaign_ || campaign() != nullptr;
+  while (position_ < last && !is_over_) {
+    KOI_LET(const auto rows,
+            journal_.read(group, position_ + 1,
+                          std::min<store::Position>(rows_at_once, last - position_)));
+    if (rows.empty()) break;
+    for (const store::Read& read : rows) {
+      KOI_TRY(take_row(read, rules));
+      if (is_over_) break;
+      position_ = read.position;
+    }
+  }
+  if (std::exchange(is_open_, false)) writer_->close();
+  KOI_LET(state, writer_->customers().of(partition, question_.customer));
+  state_ = *state;
+  writer_->customers().unchanged();
+  return {};
+}
+
+// --- The answer ---------------------------------------------------------------------------------
+
+std::string Explaining::told() {
+  std::string out = R"({"customer":)";
+  append_json_string(out, question_.customer);
+  out += R"(,"campaign":)";
+  append_json_string(out, question_.campaign);
+  out += R"(,"at":")" + time(question_.at) + R"(","rules":")" + rules_ + R"(","journeys":[)";
+  bool is_first = true;
+  for (const core::Journey& journey : state_.journeys) {
+    const plan::Campaign& in = plan_.campaigns[journey.campaign.index()];
+    if (in.symbol.name != question_.campaign || journey.phase == core::Journey::Phase::Ended)
+      continue;
+    out += std::exchange(is_first, false) ? "{" : ",{";
+    out += R"("version":)";
+    append_json_string(out, plan::full_name_of(in));
+    out += journey.phase == core::Journey::Phase::Forming ? R"(,"phase":"forming")"
+                                                          : R"(,"phase":"active")";
+    out += R"(,"entered":")" + time(journey.entered) + '"';
+    if (journey.phase == core::Journey::Phase::Active)
+      out += R"(,"step":)" + std::to_string(journey.pc);
+    if (journey.due != Timestamp::never())
+      out += R"(,"held_back_until":")" + time(journey.due) + '"';
+    out += std::string(R"(,"held_out":)") + (journey.held_out ? "true" : "false") + "}";
+  }
+  out += R"(],"done":[)" + done_ + R"(],"attempts":[)";
+  is_first = true;
+  for (const Attempt& attempt : attempts_) {
+    out += std::exchange(is_first, false) ? "{" : ",{";
+    out += R"("time":")" + time(attempt.time) + R"(","event":)";
+    append_json_string(out, attempt.event_id);
+    out += "," + attempt.json + "}";
+  }
+  out += R"(],"triggers":[)";
+  const plan::Campaign* into = campaign();
+  const core::Facts facts{plan_, state_, std::max(question_.at, state_.clock)};
+  is_first = true;
+  if (into)
+    for (const plan::Trigger& trigger : into->triggers) {
+      std::string why;
+      if (trigger.watch) {
+        why = std::string(R"("when":")") +
+              (trigger.kind == plan::Trigger::Kind::Enters ? "enters" : "leaves") +
+              R"(","inside":)" + (state_.watches[trigger.watch.index()].inside ? "true" : "false") +
+              R"(,"is":)";
+        append_condition(why, facts, plan_.watches[trigger.watch.index()].condition, {});
+      } else if (trigger.kind == plan::Trigger::Kind::Schedule) {
+        const Timestamp next =
+            core::next_occurrence(trigger.schedule, facts.now, core::zone_of(plan_, state_));
+        why = R"("when":"schedule")";
+        if (next != Timestamp::never()) why += R"(,"next":")" + time(next) + '"';
+        if (trigger.condition) {
+          why += R"(,"is":)";
+          append_condition(why, facts, trigger.condition, {});
+        }
+      } else {
+        why = R"("when":)";
+        append_json_string(why, trigger.first.match.type
+                                    ? plan_.schema[trigger.first.match.type].symbol.name
+                                    : "any event");
+      }
+      out += (std::exchange(is_first, false) ? "{" : ",{") + why + "}";
+    }
+  return out + "]}\n";
+}
+
+Result<std::string> Explaining::run(const store::Directory& directory) {
+  KOI_LET(const auto deployment, deploy::read_deployment(directory));
+  if (!deployment || deployment->turns.empty())
+    return Error{"campaign", "nothing was put live here yet"};
+  const deploy::Bundles bundles(directory);
+  deploy::Plans plans(bundles);
+  std::vector<const plan::Plan*> all;
+  for (const deploy::Turn& turn : deployment->turns) {
+    KOI_LET(const plan::Plan* plan, plans.of(turn));
+    all.push_back(plan);
+  }
+  const store::Group group = groups_.group_of(partition_of(question_.customer));
+  for (std::size_t i = 0; i < all.size() && !is_over_; ++i) {
+    if (i > 0 && deployment->turns[i].since > question_.at) break;
+    plan::Plan next = deploy::extend(*all[i], all);
+    if (i > 0 && !state_.id.empty()) {
+      deploy::Carried carried;
+      state_ = deploy::Carry(plan_, next)(std::move(state_), deployment->turns[i].since, carried);
+    }
+    writer_.reset();
+    plan_ = std::move(next);
+    plan_.schema.index();
+    KOI_LET(const store::Position end, journal_.last(group));
+    const bool is_last = i + 1 == all.size();
+    KOI_TRY(live(deployment->turns[i], *all[i],
+                 is_last ? end : deployment->turns[i + 1].positions[group]));
+  }
+  if (state_.created == Timestamp::never())
+    return Error{"customer", "nobody by that id was known at that instant"};
+  if (!has_campaign_)
+    return Error{"campaign", "no rules up to that instant have a campaign by that name"};
+  // What time alone brings between the last input and then.
+  std::vector<core::Effect> effects;
+  core::decide(plan_, state_, core::Tick{question_.at, true}, effects);
+  for (const core::Effect& effect : effects) decided(effect);
+  return told();
+}
+
+}  // namespace
+
+Result<std::string> explain(const store::Directory& directory, const store::Journal& journal,
+                            store::Groups groups, const Question& question) {
+  return Explaining(journal, groups, question).run(directory);
+}
+
+}  // namespace koi::serve

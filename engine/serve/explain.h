@@ -1,0 +1,29 @@
+// Explain: what was decided about one customer in one campaign up to an instant, and why. His
+// recorded inputs are decided again, by the rules that decided them then, so what it says is what
+// happened; conditions are told with the values that they had.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "base/time.h"
+#include "store/directory.h"
+#include "store/groups.h"
+#include "store/journal.h"
+
+namespace koi::serve {
+
+struct Question {
+  std::string customer;  // the id
+  std::string campaign;  // by its name
+  Timestamp at;
+};
+
+// JSON; docs/operating.md lists its members. Nothing is written but for reading's sake: no deeds
+// leave. Takes as long as it takes to read the journal of the customer's group. Errors:
+// "customer", "campaign" (no rules of that time have one by the name), "gap" where the journal's
+// beginning is not kept, and those of journal, bundles and deployment.json.
+Result<std::string> explain(const store::Directory& directory, const store::Journal& journal,
+                            store::Groups groups, const Question& question);
+
+}  // namespace koi::serve

@@ -1,0 +1,175 @@
+#include "serve/operations.h"
+
+#include <charconv>
+#include <utility>
+
+#include "base/json.h"
+#include "plan/plan.h"
+
+namespace koi::serve {
+
+namespace {
+
+constexpr std::size_t outcomes_kept = 100;
+constexpr std::size_t longest_word = 500;  // of who and why
+
+void member(std::string& out, std::string_view name, std::string_view text) {
+  if (out.back() != '{') out += ',';
+  append_json_string(out, name);
+  out += ':';
+  append_json_string(out, text);
+}
+
+net::Answer with(int status, std::string body) {
+  net::Answer answer;
+  answer.status = status;
+  answer.body = std::move(body);
+  return answer;
+}
+net::Answer refused(int status, std::string_view code, std::string_view what) {
+  std::string out = "{";
+  member(out, "error", code);
+  member(out, "message", what);
+  return with(status, out + "}\n");
+}
+
+void append_turn(std::string& out, const deploy::Turn& turn) {
+  out += '{';
+  member(out, "bundle", to_hex(turn.bundle));
+  member(out, "since", to_string(turn.since, utc()));
+  if (!turn.by.empty()) member(out, "by", turn.by);
+  if (!turn.why.empty()) member(out, "why", turn.why);
+  out += '}';
+}
+
+}  // namespace
+
+void Operations::handle(net::Asked asked, net::Reply reply) {
+  if (asked.path.starts_with("/v1/deploys/")) {
+    const std::string_view text = std::string_view(asked.path).substr(12);
+    std::uint64_t number = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
+    return show(read.ptr == text.data() + text.size() ? number : 0, std::move(reply));
+  }
+  Wish wish;
+  const net::Headers query = net::query_of(asked.query);
+  if (asked.path == "/v1/explain") {
+    const std::string *customer = net::find(query, "customer"),
+                      *campaign = net::find(query, "campaign"), *at = net::find(query, "at");
+    const auto instant = at ? parse_instant(*at) : std::nullopt;
+    if (!customer || !campaign || !instant)
+      return reply.send(refused(400, "question",
+                                "say `customer`, `campaign` and `at`, an instant as "
+                                "2026-11-01T10:00:00+08:00"));
+    wish.kind = Wish::Kind::Explain;
+    wish.question = {*customer, *campaign, *instant};
+  }
+  if (asked.path == "/v1/status" || asked.path == "/v1/explain") {
+    auto place = std::make_shared<net::Reply>(std::move(reply));
+    wish.answer = [place](Result<std::string> status) {
+      place->send(
+          status ? with(200, *std::move(status))
+                 : refused(status.error().code == "customer" || status.error().code == "campaign"
+                               ? 404
+                               : 503,
+                           status.error().code, status.error().what));
+    };
+    {
+      const std::lock_guard lock(mutex_);
+      wishes_.push_back(std::move(wish));
+    }
+    return wake_();
+  }
+  const std::string *by = net::find(query, "by"), *why = net::find(query, "why");
+  if (!by || by->empty() || !why || why->empty() || by->size() > longest_word ||
+      why->size() > longest_word)
+    return reply.send(refused(400, "who",
+                              "say who does it and why, in `by` and `why` of the address, each "
+                              "with at most 500 bytes"));
+  wish.kind = asked.path == "/v1/rollback" ? Wish::Kind::Rollback : Wish::Kind::Deploy;
+  wish.said = {*by, *why};
+  wish.package = std::move(asked.body);
+  begin(std::move(wish), std::move(reply));
+}
+
+void Operations::begin(Wish wish, net::Reply reply) {
+  std::uint64_t number = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!is_busy_) {
+      is_busy_ = true;
+      number = wish.number = ++last_;
+      stage_ = "begun";
+      wishes_.push_back(std::move(wish));
+    }
+  }
+  if (number == 0)
+    return reply.send(refused(409, "busy", "rules are being put live already; one at a time"));
+  reply.send(with(202, "{\"number\":" + std::to_string(number) + "}\n"));
+  wake_();
+}
+
+void Operations::show(std::uint64_t number, net::Reply reply) {
+  const std::lock_guard lock(mutex_);
+  std::string out = "{\"number\":" + std::to_string(number);
+  for (const auto& [which, outcome] : outcomes_) {
+    if (which != number) continue;
+    member(out, "state", outcome.code.empty() ? "live" : "refused");
+    if (!outcome.code.empty()) member(out, "error", outcome.code);
+    member(out, "message", outcome.told);
+    out += ",\"paused_ms\":" + std::to_string(outcome.pause.count()) + "}\n";
+    return reply.send(with(200, std::move(out)));
+  }
+  if (number == 0 || number != last_)
+    return reply.send(
+        refused(404, "deploy", "this server knows nothing of a deploy by that number"));
+  member(out, "state", "under way");
+  member(out, "message", stage_);
+  reply.send(with(200, out + "}\n"));
+}
+
+std::optional<Operations::Wish> Operations::take() {
+  const std::lock_guard lock(mutex_);
+  if (wishes_.empty()) return std::nullopt;
+  Wish wish = std::move(wishes_.front());
+  wishes_.pop_front();
+  return wish;
+}
+
+void Operations::say(std::string stage) {
+  const std::lock_guard lock(mutex_);
+  stage_ = std::move(stage);
+}
+
+void Operations::over(std::uint64_t number, Outcome outcome) {
+  const std::lock_guard lock(mutex_);
+  outcomes_.emplace_back(number, std::move(outcome));
+  if (outcomes_.size() > outcomes_kept) outcomes_.pop_front();
+  is_busy_ = false;
+}
+
+std::string status_json(const deploy::Deployment& deployment, const deploy::Live& live,
+                        const deploy::Census& census, std::string_view figures) {
+  std::string out = "{\"live\":";
+  append_turn(out, deployment.turns.back());
+  out += ",\"history\":[";
+  for (std::size_t i = deployment.turns.size(); i > 0; --i) {
+    out += i == deployment.turns.size() ? "" : ",";
+    append_turn(out, deployment.turns[i - 1]);
+  }
+  out += "],\"under_way\":[";
+  bool is_first = true;
+  for (std::size_t i = 0; i < census.size(); ++i) {
+    if (!census[i].is_needed()) continue;
+    out += std::exchange(is_first, false) ? "{" : ",{";
+    member(out, "campaign", plan::full_name_of(live.plan.campaigns[i]));
+    out += ",\"journeys\":" + std::to_string(census[i].journeys) +
+           ",\"goals\":" + std::to_string(census[i].goals) +
+           ",\"receipts\":" + std::to_string(census[i].receipts) + "}";
+  }
+  out += "],\"figures\":";
+  out += figures.substr(0, figures.find_last_not_of('\n') + 1);
+  return out + "}\n";
+}
+
+}  // namespace koi::serve

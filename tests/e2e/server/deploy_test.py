@@ -1,0 +1,306 @@
+"""Bundles and deploys from the outside: built, signed, put live on a server that goes on taking events, and back.
+
+deploy_test.py KOI [KILLS]
+"""
+
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+from server import Server
+
+KOI = os.path.abspath(sys.argv[1])
+KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 12
+
+HEAD = """policy { time zone "Asia/Shanghai"  currency CNY }
+event order { amount: money }
+channel app { class direct }
+metric orders = count order
+"""
+FIRST = HEAD + """content first { body "first words" }
+content last { body "first farewell" }
+campaign thank { class transactional  enter once  when order  send first via app  wait 3 seconds  send last via app }
+test "who orders is thanked" {
+  given customer ann {}
+  at 2026-03-02 10:00  ann order { amount: ¥1.00 }
+  at 2026-03-02 10:00  expect send first to ann
+}
+"""
+SECOND = (FIRST.replace("first words", "second words").replace("first farewell", "second farewell")
+          + "metric spend = sum order.amount\n")
+GONE = HEAD
+
+
+class DeployTest(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = pathlib.Path(scratch.name)
+        self.out = self.folder / "out.ndjson"
+
+    def koi(self, *words, status=0):
+        done = subprocess.run([KOI, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False,
+                              env={**os.environ, "LC_ALL": "C.UTF-8", "USER": "ann"})
+        self.assertEqual(done.returncode, status, done.stdout.decode() + done.stderr.decode())
+        return done.stdout.decode() + done.stderr.decode()
+
+    def built(self, name, text, *more):
+        rules = self.folder / name
+        rules.mkdir(exist_ok=True)
+        (rules / "rules.koi").write_text(text)
+        self.koi("build", rules, "-o", self.folder / f"{name}.koib", *more)
+        return self.folder / f"{name}.koib"
+
+    def server(self, rules, *arguments):
+        server = Server(KOI, self.folder, rules=rules, arguments=arguments, environment={
+            "channels": {"app": {"connector": "file", "path": str(self.out)}}})
+        self.addCleanup(lambda: server.process and server.process.poll() is None and server.kill())
+        return server
+
+    def deploy(self, server, package, *more, status=0):
+        return self.koi("deploy", package, "--server", f"http://127.0.0.1:{server.port}", "--why", "spring", *more, status=status)
+
+    def order(self, number, subject):
+        return {"id": f"o{number}", "type": "order", "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                "subject": subject, "data": {"amount": "1.00"}}
+
+    def said(self):
+        lines = [json.loads(line) for line in self.out.read_text().splitlines()] if self.out.exists() else []
+        words = {}
+        for line in lines:
+            words.setdefault(line["customer"], []).append(line["body"])
+        return words
+
+    def test_the_same_sources_make_the_same_bytes_wherever_they_lie(self):
+        one = self.built("one", FIRST).read_bytes()
+        elsewhere = self.folder / "deep" / "down"
+        elsewhere.mkdir(parents=True)
+        shutil.copy(self.folder / "one" / "rules.koi", elsewhere / "rules.koi")
+        os.utime(elsewhere / "rules.koi", (0, 0))
+        self.koi("build", elsewhere, "-o", self.folder / "two.koib")
+        self.assertEqual((self.folder / "two.koib").read_bytes(), one)
+        os.chdir(elsewhere)
+        self.koi("build", "rules.koi", "-o", "three.koib")
+        self.assertEqual(pathlib.Path("three.koib").read_bytes(), one)
+        os.chdir("/")
+
+    def test_a_program_that_fails_its_tests_is_not_built(self):
+        (self.folder / "bad.koi").write_text(FIRST.replace("expect send first to ann", "expect no send first to ann"))
+        said = self.koi("build", self.folder / "bad.koi", "-o", self.folder / "bad.koib", status=1)
+        self.assertIn("nothing was built", said)
+        self.assertFalse((self.folder / "bad.koib").exists())
+
+    def test_events_are_taken_throughout_and_everyone_finishes_what_he_began(self):
+        first, second, gone = self.built("first", FIRST), self.built("second", SECOND), self.built("gone", GONE)
+        server = self.server(first)
+        server.start()
+        stop, refused, sent = threading.Event(), [], []
+
+        def stream(worker):
+            connection = server.connection()
+            self.addCleanup(connection.close)
+            number = worker
+            while not stop.is_set():
+                status, answer = server.send(self.order(number, f"c{number}"), connection=connection)
+                if status != 200 or answer["accepted"] != 1:
+                    refused.append((status, answer))
+                sent.append(number)
+                number += 10
+        workers = [threading.Thread(target=stream, args=(w,)) for w in range(4)]
+        for worker in workers:
+            worker.start()
+        time.sleep(0.5)
+        told = [self.deploy(server, second)]
+        time.sleep(0.5)
+        told.append(self.deploy(server, gone))
+        time.sleep(0.3)
+        told.append(self.koi("rollback", "--server", f"http://127.0.0.1:{server.port}", "--why", "too early"))
+        time.sleep(0.5)
+        stop.set()
+        for worker in workers:
+            worker.join()
+        self.assertEqual(refused, [])
+        self.assertGreater(len(sent), 50)
+        pauses = [int(re.search(r"events waited for (\d+) ms", t).group(1)) for t in told]
+        self.assertLess(max(pauses), 20000, told)
+        self.assertIn("built from the journal", told[0])
+        self.assertRegex(told[0], r"journeys? goe?s? on in thank@")
+
+        status = json.loads(self.koi("status", "--server", f"http://127.0.0.1:{server.port}", "--format", "json"))
+        self.assertEqual([(t.get("by"), t.get("why")) for t in status["history"]],
+                         [("ann", "too early"), ("ann", "spring"), ("ann", "spring"), ("koi serve", "started with these rules")])
+        self.assertEqual(status["live"]["bundle"], status["history"][2]["bundle"])
+
+        server.until(lambda: sum(len(w) == 2 for w in self.said().values()) == len(self.said()), within=30)
+        words = self.said()
+        kinds = {tuple(w) for w in words.values()}
+        self.assertEqual(kinds, {("first words", "first farewell"), ("second words", "second farewell")})
+        # While the campaign was gone nobody entered it; and nobody was lost or counted twice.
+        self.assertLess(len(words), len(sent))
+        for number in random.sample(sent, 20):
+            metrics = server.customer(f"c{number}")[1]["metrics"]
+            self.assertEqual((metrics["orders"], metrics["spend"]), (1, "1.00"), number)
+        text = self.koi("status", "--server", f"http://127.0.0.1:{server.port}")
+        self.assertRegex(text, r"live   [0-9a-f]{32} since \S+ by ann: too early\n")
+        self.assertRegex(text, r"thank: \d+ under way, \d+ entered")
+        self.assertEqual(server.stop()[0], 0)
+
+    def test_what_is_live_is_served_again_without_naming_it(self):
+        server = self.server(self.built("first", FIRST))
+        server.start()
+        self.deploy(server, self.built("second", SECOND))
+        live = server.ask("GET", "/v1/status")[1]["live"]
+        server.stop()
+        again = Server(KOI, self.folder, rules=self.folder / "none", arguments=())
+        again.command = lambda *more: [KOI, "serve", "--data", str(again.data), "--listen", "127.0.0.1:0"]
+        again.start()
+        self.addCleanup(again.kill)
+        self.assertEqual(again.ask("GET", "/v1/status")[1]["live"], live)
+
+    def test_why_somebody_was_not_told_is_told(self):
+        rules = self.folder / "why.koi"
+        rules.write_text("""policy { time zone "Asia/Shanghai"  currency CNY  cap transactional 1 per day }
+customer { city: text?  on register set city = register.city }
+event register { city: text? }
+event order { amount: money }
+channel app { class direct }
+metric spend = sum order.amount
+content thanks { body "thank you" }
+campaign thank { class transactional  enter always  for spend >= ¥5.00 and customer.city == "Hangzhou"
+  when order where amount > ¥1.00  send thanks via app  wait 1 hour }
+campaign other { class transactional  when order  send thanks via app }
+""")
+        server = self.server(rules)
+        server.start()
+
+        def why(customer, campaign="thank"):
+            return json.loads(self.koi("explain", customer, "--campaign", campaign, "--server", f"http://127.0.0.1:{server.port}"))
+        register = {**self.order(1, "ann"), "id": "r1", "type": "register", "data": {"city": "Hangzhou"}}
+        small, large = self.order(2, "ann"), self.order(3, "ann")
+        small["data"]["amount"], large["data"]["amount"] = "0.50", "9.00"
+        for event in (register, small, self.order(4, "bo")):
+            self.assertEqual(server.send(event)[0], 200)
+        bo = self.order(5, "bo")
+        bo["data"]["amount"] = "7.00"
+        for event in (large, bo):
+            self.assertEqual(server.send(event)[0], 200)
+        ann = why("ann")
+        first, second = ann["attempts"]
+        self.assertEqual((first["event"], first["where"]["holds"], first["where"]["values"], first["decided"]),
+                         ("o2", False, {"amount": "0.50"}, False))
+        self.assertEqual((second["event"], second["for"]["holds"], second["in_already"], second["decided"]), ("o3", True, False, True))
+        self.assertEqual([p["values"] for p in second["for"]["of"]], [{"spend": "9.50"}, {"customer.city": "Hangzhou"}])
+        self.assertEqual([d["action"] for d in ann["done"]], ["enter", "refuse"])
+        self.assertEqual(ann["done"][1]["reason"], "cap")
+        [cap] = ann["done"][1]["caps"]
+        self.assertEqual((cap["limit"], [m["campaign"] for m in cap["counted"]]), (1, ["other"]))
+        [journey] = ann["journeys"]
+        self.assertEqual((journey["version"], journey["phase"]), ("thank", "active"))
+        self.assertIn("held_back_until", journey)
+        last = why("bo")["attempts"][-1]
+        self.assertEqual((last["where"]["holds"], last["for"]["holds"], last["decided"]), (True, False, False))
+        self.assertEqual([(p["holds"], p["values"]) for p in last["for"]["of"]], [(True, {"spend": "8.00"}), (False, {"customer.city": None})])
+        self.assertEqual(why("bo")["journeys"], [])
+        self.assertIn("nobody", self.koi("explain", "eve", "--campaign", "thank", "--server", f"http://127.0.0.1:{server.port}", status=2))
+        self.assertIn("campaign", self.koi("explain", "bo", "--campaign", "none", "--server", f"http://127.0.0.1:{server.port}", status=2))
+        # As of an instant: what has come since is not known then. And after a deploy, by the rules of then.
+        self.assertEqual(server.ask("GET", "/v1/explain?customer=bo&campaign=thank&at=2020-01-01T00:00:00Z")[0], 404)
+        self.deploy(server, self.built("second", SECOND))
+        self.assertEqual([d["action"] for d in why("ann")["done"]], ["enter", "refuse"])
+
+    def test_a_bundle_with_another_byte_is_refused_and_nothing_changes(self):
+        server = self.server(self.built("first", FIRST))
+        server.start()
+        before = server.ask("GET", "/v1/status")[1]["history"]
+        whole = self.built("second", SECOND).read_bytes()
+        altered = self.folder / "altered.koib"
+        chance = random.Random(8)
+        for at in sorted(chance.sample(range(len(whole)), 40)):
+            body = whole[:at] + bytes([whole[at] ^ chance.randrange(1, 256)]) + whole[at + 1:]
+            status, answer = server.ask("POST", "/v1/deploys?by=eve&why=mischief", body)
+            self.assertEqual(status, 202)
+            server.until(lambda: server.ask("GET", f"/v1/deploys/{answer['number']}")[1]["state"] != "under way")
+            self.assertEqual(server.ask("GET", f"/v1/deploys/{answer['number']}")[1]["state"], "refused", at)
+        altered.write_bytes(body)
+        self.assertIn("koi build", self.deploy(server, altered, status=2))
+        self.assertEqual(server.ask("GET", "/v1/status")[1]["history"], before)
+        self.assertEqual(server.ask("POST", "/v1/deploys", whole)[0], 400, "nobody says who and why")
+        self.assertEqual(server.ask("GET", "/v1/deploys/77")[0], 404)
+
+    def test_a_key_ring_takes_what_enough_of_it_have_signed(self):
+        ring = self.folder / "ring"
+        ring.write_text(self.koi("keys", "make", self.folder / "ann.key") + self.koi("keys", "make", self.folder / "bo.key"))
+        self.koi("keys", "make", self.folder / "eve.key")
+        self.assertEqual((self.folder / "ann.key").stat().st_mode & 0o777, 0o600)
+        self.koi("keys", "make", self.folder / "ann.key", status=2)  # never over one that is there
+        self.assertIn(self.koi("keys", "show", self.folder / "bo.key"), ring.read_text())
+
+        def signed(name, *keys):
+            package = self.built(name, SECOND, *(("--sign", self.folder / f"{keys[0]}.key") if keys else ()))
+            for key in keys[1:]:
+                self.koi("keys", "sign", package, "--key", self.folder / f"{key}.key")
+            return package
+        first = self.built("first", FIRST, "--sign", self.folder / "ann.key")
+        self.koi("keys", "sign", first, "--key", self.folder / "bo.key")
+        server = self.server(first, "--keys", ring, "--approvals", "2")
+        server.start()
+        self.assertIn("not signed", self.deploy(server, signed("a"), status=2))
+        self.assertIn("nobody whose key", self.deploy(server, signed("b", "eve"), status=2))
+        self.assertIn("wants 2", self.deploy(server, signed("c", "ann", "eve"), status=2))
+        self.deploy(server, signed("d", "ann", "bo"))
+        self.assertEqual(server.ask("GET", "/v1/status")[1]["live"]["by"], "ann, signed by ann and bo")
+        if shutil.which("openssl"):  # by somebody else's hands
+            package = (self.folder / "d.koib").read_bytes()
+            count = 2
+            content, signatures = package[:-(1 + 96 * count)], package[-96 * count:]
+            key, signature = signatures[:32], signatures[32:96]
+            (self.folder / "m").write_bytes(b"koib 1\n" + content[-32:])
+            (self.folder / "s").write_bytes(signature)
+            (self.folder / "p").write_bytes(bytes.fromhex("302a300506032b6570032100") + key)
+            done = subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", self.folder / "p", "-rawin",
+                                   "-in", self.folder / "m", "-sigfile", self.folder / "s"], check=False, capture_output=True)
+            self.assertEqual(done.returncode, 0, done)
+
+    def test_a_kill_in_a_deploy_or_a_rollback_leaves_the_old_or_the_new_whole(self):
+        packages = [self.built("first", FIRST), self.built("second", SECOND), self.built("gone", GONE)]
+        server = self.server(packages[0])
+        server.start()
+        server.command = lambda *more: [KOI, "serve", "--data", str(server.data), "--listen", "127.0.0.1:0", "--env", str(server.environment)]
+        chance = random.Random()
+        acknowledged, number, deployed = [], 0, 0
+        for _ in range(KILLS):
+            for _ in range(20):
+                status, answer = server.send(self.order(number, f"c{number % 40}"))
+                if status == 200 and answer["accepted"] == 1:
+                    acknowledged.append(number)
+                number += 1
+            before = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]
+            if chance.random() < 0.3:
+                server.ask("POST", "/v1/rollback?by=a&why=b", b"")
+            else:
+                server.ask("POST", "/v1/deploys?by=a&why=b", chance.choice(packages).read_bytes())
+            time.sleep(chance.random() * 0.25)
+            server.kill()
+            server.start()
+            after = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]
+            self.assertIn(len(after) - len(before), (0, 1))
+            self.assertEqual(after[-len(before):], before)
+            deployed += len(after) - len(before)
+        for customer in range(40):
+            mine = [n for n in acknowledged if n % 40 == customer]
+            self.assertEqual(server.customer(f"c{customer}")[1]["metrics"]["orders"], len(mine), customer)
+        self.assertEqual(server.stop()[0], 0)
+        self.assertGreater(deployed, KILLS // 8)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])

@@ -81,6 +81,24 @@ class ServerTest(unittest.TestCase):
         self.assertIn("thanking", page)
         self.assertEqual(server.stop()[0], 0)
 
+    def test_teams_and_webhooks_are_reached_and_a_campaign_is_called(self):
+        out = self.folder / "out.ndjson"
+        file = {"connector": "file", "path": str(out)}
+        server = self.server(rules=RULES.parent / "teams.koi", environment={"teams": {"care": file}, "webhooks": {"crm": file}}).start()
+        asked = {"id": "q1", "type": "asked", "time": order(0, "", time.time())["time"], "subject": "ann", "data": {"text": "where is it?"}}
+        self.assertEqual(server.send(asked, asked)[1]["accepted"], 1)
+        called = json.dumps({"id": "c1", "subject": "bob"}).encode()
+        for _ in range(2):  # the same call, once more
+            self.assertEqual(server.ask("POST", "/v1/campaigns/follow_up/call", called, {"Content-Type": "application/json"})[0], 200)
+        self.assertEqual(server.ask("POST", "/v1/campaigns/nobody/call", called, {"Content-Type": "application/json"})[0], 404)
+        server.until(lambda: out.exists() and len(out.read_text().splitlines()) == 3)
+        text = out.read_text()
+        self.assertEqual(sorted(json.loads(line)["customer"] for line in text.splitlines()), ["ann", "ann", "bob"])
+        for says in ("asked: where is it?", "please call bob back"):
+            self.assertEqual(text.count(says), 1, text)
+        self.assertEqual(server.ask("GET", "/readyz")[0], 200)
+        self.assertEqual(server.stop()[0], 0)
+
     def test_an_identifier_stands_for_its_customer_over_a_kill(self):
         server = self.server().start()
         self.assertEqual(server.send(order(1, "phone:13800138001"))[1]["accepted"], 1)

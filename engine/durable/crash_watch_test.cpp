@@ -111,6 +111,8 @@ class CrashWatchTest : public ::testing::Test {
       const rlimit none{0, 0};
       ::setrlimit(RLIMIT_CORE, &none);
       std::fclose(stderr);
+      // A sanitizer has handlers of its own, which would end the process otherwise.
+      for (const int signal : {SIGSEGV, SIGABRT}) std::signal(signal, SIG_DFL);
       act();
       ::_exit(0);
     }

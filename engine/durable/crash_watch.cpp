@@ -97,14 +97,16 @@ Result<std::unique_ptr<CrashWatch>> CrashWatch::open(const store::Directory& dir
     }
     mark.state = Resting;
   }
-  static const bool is_installed = [] {
-    struct sigaction action {};
-    action.sa_sigaction = &CrashWatch::note;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-    for (std::size_t i = 0; i < signals.size(); ++i) ::sigaction(signals[i], &action, &before[i]);
-    return true;
-  }();
-  static_cast<void>(is_installed);
+  struct sigaction noted {};
+  noted.sa_sigaction = &CrashWatch::note;
+  noted.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    struct sigaction now {};
+    ::sigaction(signals[i], nullptr, &now);
+    if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &CrashWatch::note) continue;
+    before[i] = now;
+    ::sigaction(signals[i], &noted, nullptr);
+  }
   return watch;
 }
 

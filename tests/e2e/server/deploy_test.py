@@ -276,8 +276,10 @@ campaign other { class transactional  when order  send thanks via app }
         server.start()
         server.command = lambda *more: [KOI, "serve", "--data", str(server.data), "--listen", "127.0.0.1:0", "--env", str(server.environment)]
         chance = random.Random()
-        acknowledged, number, deployed = [], 0, 0
-        for _ in range(KILLS):
+        acknowledged, number, deployed, kills = [], 0, 0, 0
+        # Where everything is slow, kills must come later to meet what a deploy has done by then.
+        while kills < KILLS or (deployed <= KILLS // 8 and kills < 5 * KILLS):
+            kills += 1
             for _ in range(20):
                 status, answer = server.send(self.order(number, f"c{number % 40}"))
                 if status == 200 and answer["accepted"] == 1:
@@ -288,7 +290,7 @@ campaign other { class transactional  when order  send thanks via app }
                 server.ask("POST", "/v1/rollback?by=a&why=b", b"")
             else:
                 server.ask("POST", "/v1/deploys?by=a&why=b", chance.choice(packages).read_bytes())
-            time.sleep(chance.random() * 0.25)
+            time.sleep(chance.random() * 0.25 * max(1, kills / KILLS * 2))
             server.kill()
             server.start()
             after = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]

@@ -44,7 +44,9 @@ int build(const Options& options) {
     return print(failures + "nothing was built: what is put live passes its tests\n", Findings);
   if (!key.empty())
     if (const auto made = deploy::sign(package, key); !made) return trouble(made.error().what);
-  if (const auto written = deploy::write_whole(std::filesystem::absolute(options.out), deploy::encode(package)); !written)
+  if (const auto written =
+          deploy::write_whole(std::filesystem::absolute(options.out), deploy::encode(package));
+      !written)
     return trouble(written.error().what);
   const auto many = [](std::size_t number, const char* one, const char* more) {
     return std::to_string(number) + " " + (number == 1 ? one : more);

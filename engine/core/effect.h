@@ -82,9 +82,9 @@ struct Effect {
   // Send: delivered later than this it is worth nothing. Notify: somebody must have taken it.
   Timestamp not_after = Timestamp::never();
   bool wants_receipt = false;  // Send: the core decides something by its receipt
-  Value value;                 // Set: the new value. Tag, Untag, Start, and Refuse of them: the name
-  List<Value> fields;          // Emit: the event's. Call: what is given, as in the plan's step
-  List<plan::ArmId> arms;      // Goal: the arms with names that the journey took before
+  Value value;             // Set: the new value. Tag, Untag, Start, and Refuse of them: the name
+  List<Value> fields;      // Emit: the event's. Call: what is given, as in the plan's step
+  List<plan::ArmId> arms;  // Goal: the arms with names that the journey took before
   std::unique_ptr<const Text> text;  // Send, Notify (its body); else null
 };
 

@@ -530,8 +530,7 @@ class Lister {
         text += " " + given.name + " = " + expression(given.value);
       return text;
     }
-    if (const auto* start = std::get_if<Start>(&step))
-      return "start " + start->campaign;
+    if (const auto* start = std::get_if<Start>(&step)) return "start " + start->campaign;
     KOI_ASSERT(std::holds_alternative<Stop>(step));
     return "stop";
   }

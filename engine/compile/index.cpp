@@ -45,20 +45,6 @@ Reads reads_of(const plan::Plan& plan, plan::NodeId root) {
   return reads;
 }
 
-// Do the customer's clocks decide what the metric is?
-bool depends_on_zone(const plan::Metric& metric) {
-  if (metric.aggregate == plan::Aggregate::Streak) return true;
-  switch (metric.window.kind) {
-    case plan::WindowKind::Lifetime: return false;
-    case plan::WindowKind::Trailing: return metric.window.span.months != 0;
-    case plan::WindowKind::ThisDay:
-    case plan::WindowKind::ThisWeek:
-    case plan::WindowKind::ThisMonth:
-    case plan::WindowKind::ThisYear: return true;
-  }
-  KOI_ASSERT(false);
-}
-
 // The reactions of a type; of all of them where it is any event.
 template <class Visit>
 void for_each_reaction(plan::Plan& plan, EventTypeId type, Visit visit) {
@@ -100,7 +86,7 @@ void index_watches(plan::Plan& plan) {
     for (const std::uint32_t metric : reads[i].metrics) {
       for_each_reaction(plan, plan.metrics[metric].events.type,
                         [&](plan::Reaction& reaction) { reaction.watches.push_back(id); });
-      if (depends_on_zone(plan.metrics[metric]))
+      if (follows_zone(plan.metrics[metric]))
         plan.watches_of_attribute[time_zone_attribute.index()].push_back(id);
     }
     if (reads[i].consent) {

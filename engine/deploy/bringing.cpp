@@ -2,20 +2,14 @@
 
 #include <algorithm>
 
+#include "deploy/detail/find.h"
+
 namespace koi::deploy {
 
 using plan::NodeId;
 using plan::Op;
 
 namespace {
-
-// The first thing in the list that is so, or none.
-template <class Id, class List, class Is>
-Id find(const List& list, Is is) {
-  for (std::size_t i = 0; i < list.size(); ++i)
-    if (is(list[i])) return Id::of(i);
-  return Id::none();
-}
 
 template <class Id>
 Id named(const std::vector<Symbol>& list, const std::string& name) {

@@ -7,6 +7,7 @@
 
 #include "core/calendar.h"
 #include "core/evaluate.h"
+#include "deploy/detail/find.h"
 #include "deploy/meaning.h"
 
 namespace koi::deploy {
@@ -14,14 +15,6 @@ namespace koi::deploy {
 using core::State;
 
 namespace {
-
-// The first thing in the list that is so, or none.
-template <class Id, class List, class Is>
-Id find(const List& list, Is is) {
-  for (std::size_t i = 0; i < list.size(); ++i)
-    if (is(list[i])) return Id::of(i);
-  return Id::none();
-}
 
 bool same_names(const std::vector<Symbol>& a, const std::vector<Symbol>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(),

@@ -6,24 +6,6 @@ namespace koi::match {
 
 using plan::Op;
 
-namespace {
-
-// Do the customer's clocks decide what the metric is?
-bool follows_zone(const plan::Metric& metric) {
-  if (metric.aggregate == plan::Aggregate::Streak) return true;
-  switch (metric.window.kind) {
-    case plan::WindowKind::Lifetime: return false;
-    case plan::WindowKind::Trailing: return metric.window.span.months != 0;
-    case plan::WindowKind::ThisDay:
-    case plan::WindowKind::ThisWeek:
-    case plan::WindowKind::ThisMonth:
-    case plan::WindowKind::ThisYear: return true;
-  }
-  KOI_ASSERT(false);
-}
-
-}  // namespace
-
 std::vector<SourceId> reads_of(const plan::Plan& plan, const Sources& sources, plan::NodeId root) {
   std::vector<SourceId> reads;
   std::vector<plan::NodeId> to_do{root}, seen;
@@ -41,7 +23,7 @@ std::vector<SourceId> reads_of(const plan::Plan& plan, const Sources& sources, p
         const plan::Metric& metric = plan.metrics[node.index];
         reads.push_back(metric.accumulator ? sources.of(metric.accumulator)
                                            : sources.of(metric.log));
-        if (follows_zone(metric)) reads.push_back(sources.of(time_zone_attribute));
+        if (plan::follows_zone(metric)) reads.push_back(sources.of(time_zone_attribute));
         break;
       }
       case Op::Watch: reads.push_back(sources.of(plan::WatchId::of(node.index))); break;

@@ -150,6 +150,9 @@ struct Metric {
   std::uint16_t column = 0;
 };
 
+// Do the customer's clocks decide what the metric is?
+bool follows_zone(const Metric& metric);
+
 // What a lifetime metric keeps. Metrics over the same events and field share one: `aggregate` is
 // Count (for count, ever, never), Sum (sum and count, for sum and average), Min, Max, First, Last
 // (without a field for time since last), Distinct (for distinct, values, most frequent) or Streak.

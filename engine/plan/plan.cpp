@@ -11,6 +11,19 @@ std::string_view name_of(CampaignClass campaign_class) {
   KOI_ASSERT(false);
 }
 
+bool follows_zone(const Metric& metric) {
+  if (metric.aggregate == Aggregate::Streak) return true;
+  switch (metric.window.kind) {
+    case WindowKind::Lifetime: return false;
+    case WindowKind::Trailing: return metric.window.span.months != 0;
+    case WindowKind::ThisDay:
+    case WindowKind::ThisWeek:
+    case WindowKind::ThisMonth:
+    case WindowKind::ThisYear: return true;
+  }
+  KOI_ASSERT(false);
+}
+
 AttributeId attribute_set_by(const Step& step) {
   if (const auto* set = std::get_if<Set>(&step)) return set->attribute;
   if (const auto* tag = std::get_if<Tag>(&step)) return tag->attribute;

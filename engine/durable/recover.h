@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/result.h"
 #include "durable/checkpoint.h"
@@ -17,6 +18,7 @@ struct Recovered {
   store::Position to = 0;         // the journal's end
   std::uint64_t inputs = 0;       // that were stepped again, openings not counted
   std::uint64_t checkpoints = 0;  // written on the way, so that memory stays within its budget
+  std::optional<store::SetAside> set_aside;  // by this start, for it had crashed the two before
 };
 
 // `writer` must be new. `rules` names the program. Errors:

@@ -50,27 +50,27 @@ Result<std::unique_ptr<Writers>> Writers::open(World world, Settings settings) {
 }
 
 // A start that is cut short here does it once more.
-Result<void> Writers::set_aside_suspect(const Group& group) {
-  const auto suspect = world_.watch ? world_.watch->suspect(group.number) : std::nullopt;
-  if (!suspect) return {};
+Result<std::optional<store::SetAside>> Writers::set_aside_suspect(const Group& group) {
+  auto suspect = world_.watch ? world_.watch->suspect(group.number) : std::nullopt;
+  if (!suspect) return suspect;
   KOI_LET(const store::Position last, world_.journal.last(group.number));
-  if (suspect->position <= last) {  // else the marks are another journal's
+  if (suspect->position > last)
+    suspect.reset();  // the marks are another journal's
+  else
     KOI_TRY(world_.journal.set_aside(group.number, group.journal_epoch, *suspect));
-    const std::lock_guard lock(failure_mutex_);
-    set_aside_.emplace_back(group.number, *suspect);
-  }
   world_.watch->settled(group.number);
-  return {};
+  return suspect;
 }
 
 Result<void> Writers::recover_group(Group& group) {
   KOI_LET(group.journal_epoch, world_.journal.take(group.number));
-  KOI_TRY(set_aside_suspect(group));
+  KOI_LET(const auto set_aside, set_aside_suspect(group));
   group.writer.watch(world_.watch);
   KOI_LET(group.store_epoch, world_.store.take(group.number));
   KOI_LET(recovered_[group.number],
           recover(group.writer, world_.plan, world_.rules, world_.journal, world_.store,
                   group.number, group.store_epoch, world_.deeds));
+  recovered_[group.number].set_aside = set_aside;
   KOI_LET(group.stored, world_.store.position(group.number));
   KOI_LET(const Timestamp due, group.writer.next_due());
   group.next_due = due.us;

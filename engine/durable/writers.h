@@ -91,10 +91,6 @@ class Writers {
   const std::vector<Recovered>& recovered() const { return recovered_; }
   std::uint64_t checkpoints() const { return checkpoints_; }  // thread-safe
   std::uint64_t commits() const { return commits_; }          // thread-safe
-  // What this start has set aside, for it had crashed the two before; by group.
-  const std::vector<std::pair<store::Group, store::SetAside>>& set_aside() const {
-    return set_aside_;
-  }
   // Of all groups together; thread-safe, and a moment old.
   struct Figures {
     std::uint64_t inputs = 0;     // stepped since the start, openings not counted
@@ -154,7 +150,7 @@ class Writers {
   Writers(World world, Settings settings);
   Result<void> recover_all();
   Result<void> recover_group(Group& group);
-  Result<void> set_aside_suspect(const Group& group);
+  Result<std::optional<store::SetAside>> set_aside_suspect(const Group& group);
 
   // The committing thread.
   void commit_on();
@@ -188,7 +184,6 @@ class Writers {
   match::Index index_;
   std::vector<std::unique_ptr<Group>> groups_;
   std::vector<Recovered> recovered_;
-  std::vector<std::pair<store::Group, store::SetAside>> set_aside_;
   Timestamp last_stamp_ = Timestamp::ever();
   std::function<void(const Error&)> trouble_;
 

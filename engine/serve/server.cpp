@@ -583,14 +583,17 @@ class Life {
   }
 
   void tell_recovered() {
-    for (const auto& [group, what] : engine_->writers().set_aside())
-      log(channel::Level::Problem,
-          (what.customer == 0 ? "the input" : "a customer's timers") +
-              std::string(" at position ") + std::to_string(what.position) + " of group " +
-              std::to_string(group) +
-              " crashed the process twice: set aside, never to be decided; please report it");
+    const auto& recovered = engine_->writers().recovered();
     std::uint64_t inputs = 0;
-    for (const durable::Recovered& group : engine_->writers().recovered()) inputs += group.inputs;
+    for (std::size_t group = 0; group < recovered.size(); ++group) {
+      inputs += recovered[group].inputs;
+      if (const auto& what = recovered[group].set_aside)
+        log(channel::Level::Problem,
+            (what->customer == 0 ? "the input" : "a customer's timers") +
+                std::string(" at position ") + std::to_string(what->position) + " of group " +
+                std::to_string(group) +
+                " crashed the process twice: set aside, never to be decided; please report it");
+    }
     if (inputs > 0)
       info("recovered: " + std::to_string(inputs) +
            " inputs behind the last checkpoint were decided again");

@@ -14,6 +14,7 @@
 
 #include "connectors/list.h"
 #include "connectors/providers.h"
+#include "wait_for.h"
 
 namespace koi::connectors {
 namespace {
@@ -113,6 +114,7 @@ class Conformance : public ::testing::TestWithParam<Tried> {
 // What a connector declares of itself (channel::Repeat) is tried where it declares it.
 class RecognisesAKey : public Conformance {};
 class CanBeAsked : public Conformance {};
+class Receives : public Conformance {};
 
 TEST_P(Conformance, WhatTheProviderTookIsDoneAndTheKeyWasPassedOn) {
   EXPECT_EQ(came(attempt_when(Act::Accept, 1)), "done");
@@ -273,8 +275,7 @@ TEST_P(Conformance, ManyRunAtTheSameTime) {
   EXPECT_EQ(provider->accepted().size(), count);
 }
 
-TEST_P(Conformance, WhoeverIsNotTheProviderTellsNothing) {
-  if (!GetParam().type->capabilities.receives) GTEST_SKIP() << "it has no callback address";
+TEST_P(Receives, NothingFromWhoeverIsNotTheProvider) {
   provider->next(Act::Accept);
   const auto connector = open();
   ASSERT_TRUE(connector);
@@ -282,15 +283,8 @@ TEST_P(Conformance, WhoeverIsNotTheProviderTellsNothing) {
     for (const char* const query : {"", "token=&signature=&msg_signature=&timestamp=1&nonce=1"})
       for (const char* const body :
            {"", "{}", "[]", "<xml><FromUserName>o</FromUserName><MsgType>event</MsgType></xml>"}) {
-        Received received;
-        asio::co_spawn(context, connector->receive({method, "/", query, {}, body}),
-                       [&](std::exception_ptr thrown, Received got) {
-                         EXPECT_FALSE(thrown);
-                         received = std::move(got);
-                         context.stop();
-                       });
-        context.restart();
-        context.run_for(milliseconds(5000));
+        const Received received =
+            wait_for(context, connector->receive({method, "/", query, {}, body}));
         EXPECT_GE(received.answer.status, 400) << method << " " << query << " " << body;
         EXPECT_TRUE(received.events.empty() && received.reports.empty());
       }
@@ -330,10 +324,14 @@ TEST_P(Conformance, ItsPageHoldsTheTableOfItsSettings) {
       << path;
 }
 
-std::vector<Tried> tried_that(Repeat repeat) {
+template <class Is>
+std::vector<Tried> tried_where(Is is) {
   std::vector<Tried> some = tried();
-  std::erase_if(some, [&](const Tried& each) { return each.type->capabilities.repeat != repeat; });
+  std::erase_if(some, [&](const Tried& each) { return !is(each.type->capabilities); });
   return some;
+}
+std::vector<Tried> tried_that(Repeat repeat) {
+  return tried_where([&](const channel::Capabilities& can) { return can.repeat == repeat; });
 }
 std::string name_of_type(const testing::TestParamInfo<Tried>& tried) {
   return std::string(tried.param.type->name);
@@ -343,6 +341,11 @@ INSTANTIATE_TEST_SUITE_P(EveryConnector, RecognisesAKey,
                          testing::ValuesIn(tried_that(Repeat::Recognised)), name_of_type);
 INSTANTIATE_TEST_SUITE_P(EveryConnector, CanBeAsked,
                          testing::ValuesIn(tried_that(Repeat::CanBeAsked)), name_of_type);
+INSTANTIATE_TEST_SUITE_P(EveryConnector, Receives,
+                         testing::ValuesIn(tried_where([](const channel::Capabilities& can) {
+                           return can.receives;
+                         })),
+                         name_of_type);
 
 TEST(Connectors, AreFoundByTheirNames) {
   for (const ConnectorType* const type : all()) EXPECT_EQ(find(all(), type->name), type);

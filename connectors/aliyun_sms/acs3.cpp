@@ -1,26 +1,14 @@
 #include "aliyun_sms/acs3.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/assert.h"
 
+#include "base/hash.h"
+#include "channel/crypto.h"
+
 namespace koi::connectors {
-
-namespace {
-
-std::string hex_of(const std::array<unsigned char, 32>& bytes) {
-  constexpr char digits[] = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bytes)
-    text.append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
-  return text;
-}
-
-}  // namespace
 
 std::string acs3_query(std::vector<net::Header> parameters) {
   std::sort(parameters.begin(), parameters.end(),
@@ -34,12 +22,7 @@ std::string acs3_query(std::vector<net::Header> parameters) {
   return query;
 }
 
-std::string sha256_hex(std::string_view bytes) {
-  std::array<unsigned char, 32> digest{};
-  KOI_ASSERT(
-      EVP_Digest(bytes.data(), bytes.size(), digest.data(), nullptr, EVP_sha256(), nullptr) == 1);
-  return hex_of(digest);
-}
+std::string sha256_hex(std::string_view bytes) { return hex_of(channel::sha256(bytes)); }
 
 std::string acs3_authorization(std::string_view method, std::string_view query,
                                const net::Headers& headers, std::string_view access_key_id,
@@ -60,14 +43,8 @@ std::string acs3_authorization(std::string_view method, std::string_view query,
   request.append("\n/\n").append(query).append("\n").append(lines).append("\n");
   request.append(names).append("\n").append(*content);
   const std::string text = "ACS3-HMAC-SHA256\n" + sha256_hex(request);
-  std::array<unsigned char, 32> mac{};
-  unsigned int length = 0;
-  KOI_ASSERT(
-      HMAC(EVP_sha256(), access_key_secret.data(), static_cast<int>(access_key_secret.size()),
-           reinterpret_cast<const unsigned char*>(text.data()), text.size(), mac.data(), &length) &&
-      length == mac.size());
   return "ACS3-HMAC-SHA256 Credential=" + std::string(access_key_id) + ",SignedHeaders=" + names +
-         ",Signature=" + hex_of(mac);
+         ",Signature=" + hex_of(channel::hmac_sha256(access_key_secret, text));
 }
 
 }  // namespace koi::connectors

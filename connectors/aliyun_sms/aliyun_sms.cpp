@@ -1,7 +1,6 @@
 // AliyunSms: text messages through Alibaba Cloud's short message service (Dysmsapi 2017-05-25,
 // SendSms), signed by ACS3-HMAC-SHA256. The service takes approved templates alone, and knows no
 // key.
-#include <openssl/rand.h>
 
 #include <array>
 
@@ -9,7 +8,9 @@
 #include "aliyun_sms/push.h"
 #include "aliyun_sms/reply.h"
 #include "aliyun_sms/templates.h"
+#include "base/hash.h"
 #include "channel/connector.h"
+#include "channel/crypto.h"
 #include "channel/push_crypt.h"
 
 namespace koi::connectors {
@@ -127,8 +128,6 @@ class AliyunSms final : public Connector {
 
  private:
   net::Request signed_request(const std::string& query) const {
-    std::array<unsigned char, 16> chance{};
-    KOI_ASSERT(RAND_bytes(chance.data(), chance.size()) == 1);
     net::Request request;
     request.method = "POST";
     request.url = given_.text("url") + "/?" + query;
@@ -136,9 +135,7 @@ class AliyunSms final : public Connector {
         {"x-acs-action", "SendSms"},
         {"x-acs-version", "2017-05-25"},
         {"x-acs-date", to_string(Timestamp{tools_.now().us / 1'000'000 * 1'000'000}, utc())},
-        {"x-acs-signature-nonce",
-         sha256_hex(std::string_view(reinterpret_cast<const char*>(chance.data()), chance.size()))
-             .substr(0, 32)},
+        {"x-acs-signature-nonce", sha256_hex(random_bytes(16)).substr(0, 32)},
         {"x-acs-content-sha256", sha256_hex("")}};
     net::Headers to_sign = request.headers;
     to_sign.push_back({"host", host_});

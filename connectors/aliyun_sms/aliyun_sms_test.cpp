@@ -15,6 +15,7 @@
 #include "aliyun_sms/templates.h"
 #include "channel/connector.h"
 #include "connectors/http_provider.h"
+#include "wait_for.h"
 
 namespace koi::connectors {
 const channel::ConnectorType& aliyun_sms();
@@ -348,17 +349,9 @@ TEST_F(AliyunSmsTest, WhoKnowsTheTokenReports) {
   auto connector = open(service.settings());
   ASSERT_TRUE(connector);
   const auto receive = [&](const std::string& query) {
-    Received received;
     net::Asked asked{.method = "POST", .path = "/", .query = query, .headers = {}};
     asked.body = R"([{"success":true,"out_id":"00000000000000ab00000000000000cd"}])";
-    asio::co_spawn(context, (*connector)->receive(std::move(asked)),
-                   [&](std::exception_ptr, Received got) {
-                     received = std::move(got);
-                     context.stop();
-                   });
-    context.restart();
-    context.run_for(std::chrono::seconds(10));
-    return received;
+    return wait_for(context, (*connector)->receive(std::move(asked)));
   };
   const Received right = receive(std::string("token=") + callback_token);
   EXPECT_EQ(right.answer.body, R"({"code":0,"msg":"ok"})");

@@ -1,13 +1,12 @@
 #include "smtp/message.h"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 
 #include "base/assert.h"
 #include "base/html.h"
 #include "base/source.h"
+#include "channel/crypto.h"
 
 namespace koi::connectors {
 
@@ -21,15 +20,6 @@ bool is_letter_or_digit(char c) {
 bool is_atom_character(char c) {
   return is_letter_or_digit(c) ||
          std::string_view("!#$%&'*+-/=?^_`{|}~").find(c) != std::string::npos;
-}
-
-std::string base64(std::string_view bytes) {
-  std::string out(4 * ((bytes.size() + 2) / 3) + 1, '\0');
-  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()),
-                  reinterpret_cast<const unsigned char*>(bytes.data()),
-                  static_cast<int>(bytes.size()));
-  out.pop_back();  // the NUL
-  return out;
 }
 
 // Valid UTF-8 without control characters, but for line breaks and tabs where they are kept; a line
@@ -96,7 +86,7 @@ std::string part(std::string_view type, std::string_view text) {
     head += "quoted-printable";
   } else {
     head += "base64";
-    const std::string all = base64(lines);
+    const std::string all = channel::base64(lines);
     encoded.clear();
     for (std::size_t at = 0; at < all.size(); at += 76)
       encoded.append(at ? "\r\n" : "").append(all, at, 76);
@@ -125,7 +115,7 @@ std::string encoded_words(std::string_view text, std::size_t used) {
       if (next - at <= room) end = next;
     }
     out.append(at ? "\r\n " : "").append("=?utf-8?B?");
-    out.append(base64(text.substr(at, end - at))).append("?=");
+    out.append(channel::base64(text.substr(at, end - at))).append("?=");
     at = end;
     column = 1;
   }

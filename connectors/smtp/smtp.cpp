@@ -1,16 +1,16 @@
 // Smtp: each delivery as an e-mail, handed to a submission server (RFC 6409). SMTP knows no key: an
 // attempt whose outcome is unknown is not repeated, and the Message-ID, which is made of the key,
 // is how a person finds what became of it.
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <algorithm>
 #include <array>
 #include <filesystem>
 #include <fstream>
 
+#include "base/hash.h"
 #include "base/html.h"
 #include "channel/connector.h"
+#include "channel/crypto.h"
 #include "channel/delivery_json.h"
 #include "channel/push_crypt.h"
 #include "net/mail.h"
@@ -144,17 +144,7 @@ std::string filled(std::string_view text, const Values& values) {
 
 // The beginning of an HMAC-SHA256, in hexadecimal.
 std::string hmac_of(const Secret& secret, const std::string& bytes, std::size_t count) {
-  std::array<unsigned char, 32> mac{};
-  unsigned int length = 0;
-  const std::string& key = secret.reveal();
-  KOI_ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-                  reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), mac.data(),
-                  &length) &&
-             length == mac.size());
-  std::string text;
-  for (std::size_t i = 0; i < count; ++i)
-    for (const int half : {mac[i] >> 4, mac[i] & 15}) text += "0123456789abcdef"[half];
-  return text;
+  return hex_of(hmac_sha256(secret.reveal(), bytes).substr(0, count));
 }
 
 std::string token_of(const Secret& secret, const Delivery& delivery) {

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "channel/delivery_json.h"
+#include "json_text.h"
 
 namespace koi::connectors {
 
@@ -11,11 +12,6 @@ using namespace channel;
 namespace {
 
 using Json = nlohmann::json;
-
-std::string text_of(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 Result<Told> event_of(const Json& json) {
   if (!json.is_object()) return Error{"told", "each of `events` must be an object"};

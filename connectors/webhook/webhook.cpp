@@ -1,12 +1,12 @@
 // Webhook: each delivery posted as JSON to one address, signed by the Standard Webhooks
 // specification (https://github.com/standard-webhooks/standard-webhooks, version 1.0.0): the
 // receiver proves who sent it, and knows a repetition by `webhook-id`, which is the delivery's key.
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
 
 #include <array>
 
+#include "base/hash.h"
 #include "channel/connector.h"
+#include "channel/crypto.h"
 #include "channel/delivery_json.h"
 #include "channel/push_crypt.h"
 #include "webhook/sign.h"
@@ -152,19 +152,9 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
 
 std::optional<std::string> webhook_key(std::string_view secret) {
   if (secret.starts_with("whsec_")) secret.remove_prefix(6);
-  if (secret.empty() || secret.size() % 4 != 0 || secret.size() > 88) return std::nullopt;
-  std::size_t padding = 0;
-  while (padding < 2 && secret[secret.size() - 1 - padding] == '=') ++padding;
-  if (secret.substr(0, secret.size() - padding).find('=') != std::string_view::npos)
-    return std::nullopt;
-  std::array<unsigned char, 66> bytes{};
-  const int length =
-      EVP_DecodeBlock(bytes.data(), reinterpret_cast<const unsigned char*>(secret.data()),
-                      static_cast<int>(secret.size()));
-  if (length < 0) return std::nullopt;
-  const std::size_t size = static_cast<std::size_t>(length) - padding;
-  if (size < 24 || size > 64) return std::nullopt;
-  return std::string(reinterpret_cast<const char*>(bytes.data()), size);
+  const auto key = from_base64(secret);
+  if (!key || key->size() < 24 || key->size() > 64) return std::nullopt;
+  return *key;
 }
 
 std::string webhook_signatures(const std::vector<std::string>& keys, std::string_view id,
@@ -172,18 +162,9 @@ std::string webhook_signatures(const std::vector<std::string>& keys, std::string
   std::string signed_text;
   signed_text.append(id).append(".").append(second).append(".").append(body);
   std::string signatures;
-  for (const std::string& key : keys) {
-    std::array<unsigned char, 32> mac{};
-    unsigned int length = 0;
-    KOI_ASSERT(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-                    reinterpret_cast<const unsigned char*>(signed_text.data()), signed_text.size(),
-                    mac.data(), &length) &&
-               length == mac.size());
-    std::array<unsigned char, 45> text{};
-    EVP_EncodeBlock(text.data(), mac.data(), static_cast<int>(mac.size()));
+  for (const std::string& key : keys)
     signatures.append(signatures.empty() ? "v1," : " v1,")
-        .append(reinterpret_cast<const char*>(text.data()));
-  }
+        .append(base64(hmac_sha256(key, signed_text)));
   return signatures;
 }
 

@@ -7,6 +7,7 @@
 
 #include "channel/connector.h"
 #include "connectors/http_provider.h"
+#include "wait_for.h"
 #include "webhook/sign.h"
 
 namespace koi::connectors {
@@ -58,15 +59,7 @@ class WebhookTest : public ::testing::Test {
   Outcome deliver(Delivery delivery) {
     auto connector = open(receiver.settings());
     EXPECT_TRUE(connector);
-    Outcome outcome;
-    asio::co_spawn(context, (*connector)->deliver(std::move(delivery)),
-                   [&](std::exception_ptr, Outcome got) {
-                     outcome = std::move(got);
-                     context.stop();
-                   });
-    context.restart();
-    context.run_for(std::chrono::seconds(10));
-    return outcome;
+    return wait_for(context, (*connector)->deliver(std::move(delivery)));
   }
   static Delivery greeting() {
     Delivery delivery;
@@ -163,15 +156,7 @@ class WebhookToldTest : public WebhookTest {
                      {"Webhook-Timestamp", second},
                      {"Webhook-Signature", "v1a,x " + webhook_signatures({*webhook_key(secret)},
                                                                          "msg_1", second, body)}};
-    Received received;
-    asio::co_spawn(context, (*connector)->receive(std::move(asked)),
-                   [&](std::exception_ptr, Received got) {
-                     received = std::move(got);
-                     context.stop();
-                   });
-    context.restart();
-    context.run_for(std::chrono::seconds(10));
-    return received;
+    return wait_for(context, (*connector)->receive(std::move(asked)));
   }
 };
 

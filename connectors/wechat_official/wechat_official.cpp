@@ -1,7 +1,6 @@
 // WechatOfficial: messages of a WeChat official account (service account): templates, subscription
 // notices, and customer-service messages while their window is open. The platform lends a token
 // (stable_token), which is kept and renewed.
-#include <openssl/rand.h>
 
 #include <array>
 #include <deque>
@@ -9,6 +8,7 @@
 
 #include "base/json.h"
 #include "channel/connector.h"
+#include "channel/crypto.h"
 #include "channel/delivery_json.h"
 #include "channel/push_crypt.h"
 #include "channel/token_cache.h"
@@ -235,9 +235,7 @@ class WechatOfficial final : public Connector {
   // As the platform wants a reply where pushes are encrypted.
   std::string sealed(std::string reply, Timestamp now) const {
     if (!inbound_.crypt) return reply;
-    std::string chance(24, '\0');
-    KOI_ASSERT(RAND_bytes(reinterpret_cast<unsigned char*>(chance.data()),
-                          static_cast<int>(chance.size())) == 1);
+    const std::string chance = random_bytes(24);
     const std::string encrypted = inbound_.crypt->encrypt(reply, chance.substr(0, 16));
     const std::string second = std::to_string(now.us / 1'000'000);
     const std::string nonce = std::to_string(hash64(chance.substr(16)) % 1'000'000'000);

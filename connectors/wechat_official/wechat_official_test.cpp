@@ -11,6 +11,7 @@
 #include "channel/connector.h"
 #include "channel/push_crypt.h"
 #include "connectors/http_provider.h"
+#include "wait_for.h"
 #include "wechat_official/codes.h"
 #include "wechat_official/inbound.h"
 #include "wechat_official/messages.h"
@@ -295,16 +296,8 @@ class WechatCallbackTest : public WechatOfficialTest {
   Received receive(Given given, net::Asked asked) {
     auto connector = open(std::move(given));
     EXPECT_TRUE(connector) << connector.error().what;
-    Received received;
-    if (!connector) return received;
-    asio::co_spawn(context, (*connector)->receive(std::move(asked)),
-                   [&](std::exception_ptr, Received got) {
-                     received = std::move(got);
-                     context.stop();
-                   });
-    context.restart();
-    context.run_for(std::chrono::seconds(10));
-    return received;
+    if (!connector) return {};
+    return wait_for(context, (*connector)->receive(std::move(asked)));
   }
   static net::Asked plain(std::string method, std::string body, std::string more = "") {
     return {.method = std::move(method),

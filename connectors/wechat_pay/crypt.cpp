@@ -1,13 +1,14 @@
 #include "wechat_pay/crypt.h"
 
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
 
 #include <array>
 
 #include "base/assert.h"
+#include "base/hash.h"
+#include "channel/crypto.h"
 #include "channel/push_crypt.h"
 
 namespace koi::connectors {
@@ -34,17 +35,11 @@ std::string pay_sign(const std::map<std::string, std::string>& fields, std::stri
   for (const auto& [name, value] : fields)
     if (!value.empty() && name != "sign") text.append(name).append("=").append(value).append("&");
   text.append("key=").append(api_key);
-  std::array<unsigned char, 32> digest{};
-  unsigned int size = 0;
-  if (by == PaySign::Md5)
-    KOI_ASSERT(EVP_Digest(text.data(), text.size(), digest.data(), &size, EVP_md5(), nullptr) == 1);
-  else
-    KOI_ASSERT(HMAC(EVP_sha256(), api_key.data(), static_cast<int>(api_key.size()), bytes_of(text),
-                    text.size(), digest.data(), &size));
-  std::string out;
-  for (unsigned int i = 0; i < size; ++i)
-    for (const int half : {digest[i] >> 4, digest[i] & 15}) out += "0123456789ABCDEF"[half];
-  return out;
+  std::string sign =
+      hex_of(by == PaySign::Md5 ? channel::md5(text) : channel::hmac_sha256(api_key, text));
+  for (char& c : sign)
+    if (c >= 'a') c = static_cast<char>(c - 'a' + 'A');
+  return sign;
 }
 
 Result<RsaKey> RsaKey::read(std::string_view pem) {

@@ -2,17 +2,13 @@
 
 #include <nlohmann/json.hpp>
 
+#include "json_text.h"
+
 namespace koi::connectors {
 
 namespace {
 
 using Json = nlohmann::json;
-
-std::string text_of(const Json& json, const char* name) {
-  if (!json.is_object()) return {};
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 
 std::string header(const net::Headers& headers, std::string_view name) {
   const std::string* const found = net::find(headers, name);

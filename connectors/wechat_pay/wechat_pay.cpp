@@ -2,16 +2,18 @@
 // (APIv3, transfer-bills). Both know a bill's number again, which is made of the delivery's key,
 // and can be asked about it; what is not known for sure is asked, and never paid under another
 // number.
-#include <openssl/rand.h>
 
 #include <array>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "channel/connector.h"
+#include "channel/crypto.h"
 #include "channel/delivery_json.h"
 #include "channel/xml.h"
+#include "json_text.h"
 #include "wechat_pay/codes.h"
 #include "wechat_pay/crypt.h"
 #include "wechat_pay/platform_keys.h"
@@ -114,14 +116,7 @@ constexpr std::array settings{
 
 constexpr std::string_view transfer_bills = "/v3/fund-app/mch-transfer/transfer-bills";
 
-std::string chance_hex() {
-  std::array<unsigned char, 16> bytes{};
-  KOI_ASSERT(RAND_bytes(bytes.data(), bytes.size()) == 1);
-  std::string text;
-  for (const unsigned char byte : bytes)
-    for (const int half : {byte >> 4, byte & 15}) text += "0123456789abcdef"[half];
-  return text;
-}
+std::string chance_hex() { return hex_of(random_bytes(16)); }
 
 // A red packet's number has at most 28 characters: the key's first 112 bits.
 std::string packet_number(Hash128 key) { return to_hex(key).substr(0, 28); }
@@ -131,11 +126,6 @@ std::string cut(std::string_view text, std::size_t bytes) {
   if (text.size() <= bytes) return std::string(text);
   while (bytes > 0 && (static_cast<unsigned char>(text[bytes]) & 0xc0) == 0x80) --bytes;
   return std::string(text.substr(0, bytes));
-}
-
-std::string text_of(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
 struct Reach {

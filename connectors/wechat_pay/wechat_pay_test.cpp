@@ -13,9 +13,10 @@
 #include <nlohmann/json.hpp>
 
 #include "channel/connector.h"
-#include "channel/push_crypt.h"
+#include "channel/crypto.h"
 #include "channel/xml.h"
 #include "connectors/http_provider.h"
+#include "wait_for.h"
 #include "wechat_pay/codes.h"
 #include "wechat_pay/crypt.h"
 #include "wechat_pay/platform_keys.h"
@@ -266,27 +267,16 @@ class WechatPayTest : public ::testing::Test {
                 [](Level, std::string_view) {}};
     return wechat_pay().open(*settings, std::move(tools));
   }
-  template <class What>
-  What wait_for(asio::awaitable<What> work) {
-    What what;
-    asio::co_spawn(context, std::move(work), [&](std::exception_ptr thrown, What got) {
-      EXPECT_FALSE(thrown);
-      what = std::move(got);
-      context.stop();
-    });
-    context.restart();
-    context.run_for(std::chrono::seconds(10));
-    return what;
-  }
   std::string pay(const Given& given, Delivery delivery = payment()) {
     auto connector = open(given);
     EXPECT_TRUE(connector) << connector.error().what;
-    return connector ? to_string(wait_for((*connector)->deliver(std::move(delivery)))) : "";
+    return connector ? to_string(wait_for(context, (*connector)->deliver(std::move(delivery))))
+                     : "";
   }
   std::string ask(const Given& given, Hash128 key = {0xab, 0xcd}) {
     auto connector = open(given);
     EXPECT_TRUE(connector) << connector.error().what;
-    return connector ? to_string(wait_for((*connector)->ask(key))) : "";
+    return connector ? to_string(wait_for(context, (*connector)->ask(key))) : "";
   }
   asio::io_context context;
   net::Client http{context.get_executor()};
@@ -544,7 +534,7 @@ class TransferTest : public WechatPayTest {
 TEST_F(TransferTest, WaitsForThePersonAndTellsWhatHeConfirmsWith) {
   auto connector = open(platform.settings());
   ASSERT_TRUE(connector) << connector.error().what;
-  const Outcome outcome = wait_for((*connector)->deliver(payment()));
+  const Outcome outcome = wait_for(context, (*connector)->deliver(payment()));
   const auto* const pending = std::get_if<Pending>(&outcome);
   ASSERT_TRUE(pending) << to_string(outcome);
   EXPECT_EQ(pending->confirm_with, "affffddafdfafddffda==");
@@ -593,11 +583,13 @@ TEST_F(TransferTest, CertificatesAreFetchedForASerialThatIsNotKnownAndNotAgainAn
   auto connector = open(given);
   ASSERT_TRUE(connector);
   for (int i = 0; i < 3; ++i)
-    EXPECT_THAT(to_string(wait_for((*connector)->deliver(payment()))), StartsWith("pending"));
+    EXPECT_THAT(to_string(wait_for(context, (*connector)->deliver(payment()))),
+                StartsWith("pending"));
   EXPECT_EQ(platform.books->certificates, 1);
   platform.books->serial = "another";
   for (int i = 0; i < 3; ++i)
-    EXPECT_THAT(to_string(wait_for((*connector)->deliver(payment()))), StartsWith("unknown"));
+    EXPECT_THAT(to_string(wait_for(context, (*connector)->deliver(payment()))),
+                StartsWith("unknown"));
   EXPECT_EQ(platform.books->certificates, 1) << "at most once a minute";
 }
 
@@ -643,7 +635,7 @@ TEST_F(TransferTest, ACallbackIsVerifiedAndOpenedAndSaysWhatBecameOfTheBill) {
   const auto receive = [&](const std::string& body, const std::string& of, const char* serial) {
     net::Asked asked{.method = "POST", .path = "/", .headers = {}, .body = body};
     asked.headers = TransferPlatform::signature(of, serial);
-    return wait_for((*connector)->receive(std::move(asked)));
+    return wait_for(context, (*connector)->receive(std::move(asked)));
   };
   const std::string finished = "MCHTRANSFER.BILL.FINISHED";
   for (const auto& [state, failure] :

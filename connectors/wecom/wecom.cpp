@@ -14,6 +14,7 @@
 #include "channel/push_crypt.h"
 #include "channel/token_cache.h"
 #include "channel/xml.h"
+#include "json_text.h"
 #include "wecom/codes.h"
 #include "wecom/gather.h"
 #include "wecom/inbound.h"
@@ -99,11 +100,6 @@ constexpr std::array settings{
 constexpr std::size_t most_in_task = 10'000, most_looks = 200;
 constexpr std::size_t longest_customer_text = 4000, longest_staff_text = 2048;  // bytes
 
-std::string text_of(const Json& json, const char* name) {
-  if (!json.is_object()) return {};
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
 std::optional<std::int64_t> number_of(const Json& json, const char* name) {
   if (!json.is_object()) return std::nullopt;
   const auto found = json.find(name);

@@ -13,6 +13,7 @@
 #include "channel/push_crypt.h"
 #include "channel/xml.h"
 #include "connectors/http_provider.h"
+#include "wait_for.h"
 #include "wecom/codes.h"
 #include "wecom/gather.h"
 #include "wecom/inbound.h"
@@ -208,17 +209,6 @@ class WecomTest : public ::testing::Test {
     context.run_for(std::chrono::seconds(10));
     return outcomes;
   }
-  Received wait_for(asio::awaitable<Received> work) {
-    Received received;
-    asio::co_spawn(context, std::move(work), [&](std::exception_ptr thrown, Received got) {
-      EXPECT_FALSE(thrown);
-      received = std::move(got);
-      context.stop();
-    });
-    context.restart();
-    context.run_for(std::chrono::seconds(10));
-    return received;
-  }
   asio::io_context context;
   net::Client http{context.get_executor()};
   Timestamp now = *parse_instant("2026-03-02T10:30:00Z");
@@ -253,23 +243,23 @@ TEST_F(WecomTest, WhatTheStaffSendsOrDoesNotComesBack) {
   ASSERT_TRUE(connector);
   deliver(**connector, {to("wmA", 1), to("wmB", 2), to("wmC", 3), to("wmD", 4)});
   ASSERT_EQ(platform.books->tasks.size(), 1u);
-  EXPECT_TRUE(wait_for((*connector)->look()).reports.empty()) << "nobody has tapped yet";
+  EXPECT_TRUE(wait_for(context, (*connector)->look()).reports.empty()) << "nobody has tapped yet";
   auto& task = platform.books->tasks.begin()->second;
   task = {{"wmA", 1}, {"wmB", 2}, {"wmC", 3}, {"wmD", 0}};
-  const Received told = wait_for((*connector)->look());
+  const Received told = wait_for(context, (*connector)->look());
   std::map<std::uint64_t, Failure> fates;
   for (const Report& report : told.reports) fates[report.key.low] = report.failure;
   EXPECT_EQ(fates, (std::map<std::uint64_t, Failure>{
                        {1, Failure::None}, {2, Failure::Unreachable}, {3, Failure::WindowClosed}}));
-  EXPECT_TRUE(wait_for((*connector)->look()).reports.empty()) << "each is told once";
+  EXPECT_TRUE(wait_for(context, (*connector)->look()).reports.empty()) << "each is told once";
   EXPECT_TRUE(platform.books->cancelled.empty());
   now = now + days(1);
-  const Received late = wait_for((*connector)->look());
+  const Received late = wait_for(context, (*connector)->look());
   ASSERT_EQ(late.reports.size(), 1u);
   EXPECT_EQ(late.reports[0].key.low, 4u);
   EXPECT_EQ(late.reports[0].failure, Failure::Failed);
   EXPECT_EQ(platform.books->cancelled.size(), 1u) << "it must not come after it has failed";
-  EXPECT_TRUE(wait_for((*connector)->look()).reports.empty());
+  EXPECT_TRUE(wait_for(context, (*connector)->look()).reports.empty());
 }
 
 TEST_F(WecomTest, OnePersonIsInATaskOnce) {
@@ -398,14 +388,16 @@ class WecomCallbackTest : public WecomTest {
 TEST_F(WecomCallbackTest, TheEchoIsDecryptedAndPushesAreRead) {
   auto connector = open(platform.settings());
   ASSERT_TRUE(connector);
-  const Received echo = wait_for((*connector)->receive(sealed("GET", "5927782489442352469")));
+  const Received echo =
+      wait_for(context, (*connector)->receive(sealed("GET", "5927782489442352469")));
   EXPECT_EQ(echo.answer.body, "5927782489442352469");
-  const Received gone = wait_for((*connector)->receive(sealed("POST", change("del_follow_user"))));
+  const Received gone =
+      wait_for(context, (*connector)->receive(sealed("POST", change("del_follow_user"))));
   EXPECT_EQ(gone.answer.body, "success");
   ASSERT_EQ(gone.events.size(), 2u);
   EXPECT_EQ(gone.events[1].type, "unsubscribed");
   const Received wrong =
-      wait_for((*connector)->receive(sealed("POST", change("del_follow_user"), true)));
+      wait_for(context, (*connector)->receive(sealed("POST", change("del_follow_user"), true)));
   EXPECT_EQ(wrong.answer.status, 403);
   EXPECT_TRUE(wrong.events.empty());
 }
@@ -415,8 +407,8 @@ TEST_F(WecomCallbackTest, WhoComesIsWelcomedOnceAndNobodyWaitsForIt) {
   ASSERT_TRUE(connector);
   for (const char* const code : {"CODE", "OLD"}) {
     const std::string more = "<WelcomeCode>" + std::string(code) + "</WelcomeCode>";
-    const Received came =
-        wait_for((*connector)->receive(sealed("POST", change("add_external_contact", more))));
+    const Received came = wait_for(
+        context, (*connector)->receive(sealed("POST", change("add_external_contact", more))));
     EXPECT_EQ(came.answer.status, 200);
   }
   for (int i = 0; i < 100 && platform.books->welcomed.size() < 2; ++i) {

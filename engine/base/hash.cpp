@@ -24,6 +24,17 @@ std::string to_hex(Hash128 hash) {
   return text;
 }
 
+std::string hex_of(std::string_view bytes) {
+  static constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  text.reserve(2 * bytes.size());
+  for (const char c : bytes) {
+    const auto byte = static_cast<unsigned char>(c);
+    text.append(1, digits[byte >> 4]).append(1, digits[byte & 15]);
+  }
+  return text;
+}
+
 HashInput& HashInput::text(std::string_view part) {
   number(part.size());
   bytes_.append(part);

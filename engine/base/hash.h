@@ -23,6 +23,7 @@ Hash128 hash128(std::string_view bytes, std::uint64_t seed = 0);
 
 // 32 lower-case hexadecimal digits.
 std::string to_hex(Hash128 hash);
+std::string hex_of(std::string_view bytes);  // two lower-case digits each
 
 // Builds the bytes of a hash from parts whose borders count: {"ab","c"} and {"a","bc"} differ.
 class HashInput {

@@ -48,6 +48,11 @@ TEST(Hash, IsWrittenWithItsHighHalfFirst) {
   EXPECT_EQ(to_hex({}), "00000000000000000000000000000000");
 }
 
+TEST(Hash, BytesAreWrittenAsTwoDigitsEach) {
+  EXPECT_EQ(hex_of(""), "");
+  EXPECT_EQ(hex_of(std::string_view("\0\x0f\xf0\xff", 4)), "000ff0ff");
+}
+
 TEST(Hash, BordersBetweenPartsCount) {
   EXPECT_NE(HashInput().text("ab").text("c").hash64(), HashInput().text("a").text("bc").hash64());
   EXPECT_NE(HashInput().text("").hash128(), HashInput().hash128());

@@ -1,6 +1,5 @@
 #include "channel/push_crypt.h"
 
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -9,6 +8,8 @@
 #include <vector>
 
 #include "base/assert.h"
+#include "base/hash.h"
+#include "channel/crypto.h"
 
 namespace koi::channel {
 
@@ -29,42 +30,7 @@ std::string push_signature(std::initializer_list<std::string_view> texts) {
   std::sort(sorted.begin(), sorted.end());
   std::string all;
   for (const std::string_view text : sorted) all += text;
-  std::array<unsigned char, 20> digest{};
-  unsigned int size = 0;
-  KOI_ASSERT(EVP_Digest(all.data(), all.size(), digest.data(), &size, EVP_sha1(), nullptr) == 1);
-  std::string out;
-  for (const unsigned char byte : digest)
-    for (const int half : {byte >> 4, byte & 15}) out += "0123456789abcdef"[half];
-  return out;
-}
-
-bool is_same_secret(std::string_view a, std::string_view b) {
-  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
-}
-
-std::string base64(std::string_view bytes) {
-  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(bytes),
-                                   static_cast<int>(bytes.size()));
-  out.resize(static_cast<std::size_t>(size));
-  return out;
-}
-
-Result<std::string> from_base64(std::string_view text) {
-  const Error error{"base64", "this is no base64"};
-  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
-  const std::string_view digits = text.substr(0, text.size() - padding);
-  for (const char c : digits)
-    if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '+' ||
-          c == '/'))
-      return error;
-  if (text.size() % 4 != 0 || text.size() > (std::size_t{16} << 20)) return error;
-  std::string out(text.size() / 4 * 3 + 1, '\0');
-  const int size = EVP_DecodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(text),
-                                   static_cast<int>(text.size()));
-  if (size < 0) return error;
-  out.resize(static_cast<std::size_t>(size) - padding);
-  return out;
+  return hex_of(sha1(all));
 }
 
 Result<PushCrypt> PushCrypt::open(std::string token, std::string_view encoding_key,

@@ -16,9 +16,6 @@ namespace koi::channel {
 // Lower-case hexadecimal SHA-1 of the texts, sorted by bytes and put together.
 std::string push_signature(std::initializer_list<std::string_view> texts);
 
-// Whether two texts are equal, in a time that does not depend on where they differ.
-bool is_same_secret(std::string_view a, std::string_view b);
-
 class PushCrypt {
  public:
   // `encoding_key` are the 43 letters and digits that the platform's page shows; `receiver` is the
@@ -40,9 +37,5 @@ class PushCrypt {
   std::string token_, receiver_;
   std::array<unsigned char, 32> key_{};
 };
-
-std::string base64(std::string_view bytes);
-// Standard base64 with its padding; nothing else. Error "base64".
-Result<std::string> from_base64(std::string_view text);
 
 }  // namespace koi::channel

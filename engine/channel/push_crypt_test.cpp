@@ -4,6 +4,8 @@
 
 #include <random>
 
+#include "channel/crypto.h"
+
 namespace koi::channel {
 namespace {
 
@@ -90,15 +92,6 @@ TEST(PushCrypt, WhatIsNotOursIsRefused) {
   }
   EXPECT_FALSE(PushCrypt::open("t", "short", "r"));
   EXPECT_FALSE(PushCrypt::open("t", std::string(43, '!'), "r"));
-}
-
-TEST(Base64, IsReadBackAndNothingElseIs) {
-  for (std::size_t size = 0; size < 20; ++size) {
-    std::string bytes(size, '\xfe');
-    EXPECT_EQ(*from_base64(base64(bytes)), bytes);
-  }
-  for (const char* const text : {"A", "AA", "AAA", "A===", "AA=A", "A A=", "AAA-"})
-    EXPECT_FALSE(from_base64(text)) << text;
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <memory>
 #include <vector>
 
+#include "base/hash.h"
+
 namespace koi::deploy {
 
 namespace {
@@ -73,17 +75,6 @@ std::string sha256(std::string_view bytes) {
       EVP_Digest(bytes.data(), bytes.size(), bytes_of(digest), &size, EVP_sha256(), nullptr);
   KOI_ASSERT(done == 1 && size == digest.size());
   return digest;
-}
-
-std::string hex_of(std::string_view bytes) {
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string text;
-  for (const char c : bytes) {
-    const auto byte = static_cast<unsigned char>(c);
-    text += digits[byte >> 4];
-    text += digits[byte & 15];
-  }
-  return text;
 }
 
 Result<std::string> make_private_key() {

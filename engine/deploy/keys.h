@@ -17,7 +17,6 @@ struct Signature {
 };
 
 std::string sha256(std::string_view bytes);  // 32 bytes
-std::string hex_of(std::string_view bytes);
 
 // A new private key, in PEM (PKCS #8, without a passphrase). Secret.
 Result<std::string> make_private_key();

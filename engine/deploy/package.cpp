@@ -5,6 +5,8 @@
 #include <optional>
 #include <utility>
 
+#include "base/hash.h"
+
 namespace koi::deploy {
 
 namespace {

@@ -6,6 +6,7 @@
 #include <bit>
 
 #include "base/assert.h"
+#include "base/hash.h"
 
 namespace koi::ledger {
 
@@ -62,13 +63,7 @@ std::string commitment(Key secret) {
   append(bytes, secret.second);
   std::array<unsigned char, SHA256_DIGEST_LENGTH> digest{};
   SHA256(reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), digest.data());
-  constexpr std::string_view digits = "0123456789abcdef";
-  std::string hex;
-  for (const unsigned char byte : digest) {
-    hex.push_back(digits[byte >> 4]);
-    hex.push_back(digits[byte & 15]);
-  }
-  return hex;
+  return hex_of(std::string_view(reinterpret_cast<const char*>(digest.data()), digest.size()));
 }
 
 std::uint64_t Chance::next() {

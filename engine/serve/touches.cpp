@@ -1,9 +1,5 @@
 #include "serve/touches.h"
 
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <array>
 #include <asio/post.hpp>
@@ -12,6 +8,7 @@
 #include "base/assert.h"
 #include "base/html.h"
 #include "base/json.h"
+#include "channel/crypto.h"
 
 namespace koi::serve {
 
@@ -55,13 +52,7 @@ constexpr std::array<std::string_view, 28> previewers{"bot",
                                                       "wget/"};
 
 std::string mac_of(const std::string& secret, std::string_view bytes) {
-  std::array<unsigned char, 32> mac{};
-  unsigned int size = 0;
-  KOI_ASSERT(HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
-                  reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size(), mac.data(),
-                  &size) &&
-             size == mac.size());
-  return std::string(reinterpret_cast<const char*>(mac.data()), mac_bytes);
+  return channel::hmac_sha256(secret, bytes).substr(0, mac_bytes);
 }
 
 // Base64 for addresses (RFC 4648, 5), without padding.
@@ -197,7 +188,8 @@ std::optional<store::SentName> MessageLinks::read(std::string_view token) const 
   const auto bytes = from_letters(token);
   if (!bytes || bytes->size() != name_bytes + mac_bytes) return std::nullopt;
   const std::string named = bytes->substr(0, name_bytes), wanted = mac_of(secret_, named);
-  if (CRYPTO_memcmp(wanted.data(), bytes->data() + name_bytes, mac_bytes) != 0) return std::nullopt;
+  if (!channel::is_same_secret(wanted, std::string_view(*bytes).substr(name_bytes)))
+    return std::nullopt;
   store::SentName name;
   for (std::size_t i = 0; i < name_bytes; ++i) {
     const auto byte = static_cast<unsigned char>(named[i]);

@@ -1,7 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <asio/co_spawn.hpp>
@@ -14,6 +13,7 @@
 #include <sstream>
 
 #include "base/scratch.h"
+#include "base/victim.h"
 #include "channel/connector.h"
 #include "channel/provider.h"
 #include "file/key_index.h"
@@ -166,22 +166,21 @@ TEST_F(FileTest, ADamagedOrForeignIndexIsMadeAnew) {
 
 // Killed at any moment, whoever starts again and repeats all that was open finds each key once.
 TEST_F(FileTest, KilledAndRepeatedEachKeyStandsOnce) {
-  std::mt19937 random(7);
+  std::mt19937_64 random(7);
   for (int round = 0; round < 12; ++round) {
-    const pid_t child = fork();
-    ASSERT_GE(child, 0);
-    if (child == 0) {
+    Victim child([&](int told) {
       auto connector = open(folder / "out");
       if (!connector) _exit(3);
-      for (std::uint64_t i = 0; i < 100'000; ++i)
+      for (std::uint64_t i = 0;; ++i) {
         if (deliver(**connector, {5, i}) != "done") _exit(4);
-      _exit(0);
+        if (i < 100) Victim::tell(told, 'd');
+      }
+    });
+    if (round % 3 != 0) {
+      ASSERT_TRUE(child.has_told('d', 1 + static_cast<int>(random() % 100)));
     }
-    usleep(static_cast<useconds_t>(1000 + random() % 30'000));
-    kill(child, SIGKILL);
-    int status = 0;
-    waitpid(child, &status, 0);
-    ASSERT_TRUE(WIFSIGNALED(status)) << WEXITSTATUS(status);
+    sleep_some_while(random);
+    ASSERT_TRUE(child.kill());
   }
   auto connector = open(folder / "out");
   ASSERT_TRUE(connector) << connector.error().what;

@@ -1,17 +1,16 @@
 // A child process deploys one set of rules after another over real files, with orders coming in
-// between, and is killed at random moments. Whatever was acknowledged must be counted once, by
-// metrics that were there and by those that came and went, and be thanked for once.
+// between, and is killed at random moments of all that. Whatever was acknowledged must be counted
+// once, by metrics that were there and by those that came and went, and be thanked for once.
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <random>
 #include <thread>
 
+#include "base/victim.h"
 #include "core/metrics.h"
 #include "deploy/detail/trial.h"
 #include "deploy/link.h"
@@ -86,9 +85,14 @@ std::set<Hash128> keys_in(const fs::path& path) {
   return keys;
 }
 
-// One life of the process under one bundle, from opening the directory on.
+// What the child tells: a deploy begins, its states are on their way, it is done or one that was
+// broken off is, and orders are taken.
+constexpr char begins = 's', is_under_way = 'w', is_done = 'd', is_mended = 'b', takes_orders = 'o';
+
+// One life of the process under one bundle, from opening the directory on. `told` is called when
+// states are on their way.
 struct Life {
-  Life(const fs::path& path, const Bundle& bundle)
+  Life(const fs::path& path, const Bundle& bundle, std::function<void()> told = {})
       : directory(*store::Directory::open(path / "data", {.reserve = 1u << 20})),
         journal(*store::SqliteJournal::open(directory, trial_groups)),
         states(*store::SqliteStore::open(directory, trial_groups)),
@@ -101,7 +105,10 @@ struct Life {
                       return std::make_unique<KeyFile>(path / "keys");
                     },
                     .clock = now,
-                    .progress = {},
+                    .progress =
+                        [&](const Progress& progress) {
+                          if (progress.stage != Stage::Tail && told) std::exchange(told, {})();
+                        },
                     .budget = 2u << 20,
                     .walk = {.customers = 20, .bytes = 100'000, .piece = 50}};
     auto deployed = deploy(site, bundle);
@@ -138,14 +145,15 @@ struct Life {
 
 // In the child: one bundle after the other, until it is killed.
 [[noreturn]] void live(const fs::path& path, int number, std::uint64_t seed, int acknowledged,
-                       int deploys) {
+                       int told) {
   std::mt19937_64 chance(seed);
   for (;;) {
-    Life life(path, all_bundles()[chance() % all_bundles().size()]);
-    for (const Report& report : life.reports) {
-      const char mark = report.was_broken_off ? 'b' : 'd';
-      if (::write(deploys, &mark, 1) != 1) ::_exit(2);
-    }
+    Victim::tell(told, begins);
+    Life life(path, all_bundles()[chance() % all_bundles().size()],
+              [&] { Victim::tell(told, is_under_way); });
+    for (const Report& report : life.reports)
+      Victim::tell(told, report.was_broken_off ? is_mended : is_done);
+    Victim::tell(told, takes_orders);
     for (int batch = static_cast<int>(chance() % 30); batch > 0; --batch) {
       std::vector<int> numbers;
       std::vector<durable::Given> inputs;
@@ -211,30 +219,31 @@ std::map<std::string, Counted> counted(const store::Directory& directory,
 class Killed : public ::testing::Test {
  protected:
   void one_life() {
-    int ends[2], told[2];
+    int ends[2];
     ASSERT_EQ(::pipe(ends), 0);
-    ASSERT_EQ(::pipe(told), 0);
-    const pid_t child = ::fork();
-    if (child == 0) {
+    const std::uint64_t seed = chance_();
+    Victim child([&](int told) {
       ::close(ends[0]);
-      ::close(told[0]);
-      live(folder_->path(), first_, chance_(), ends[1], told[1]);
-    }
+      live(folder_->path(), first_, seed, ends[1], told);
+    });
     ::close(ends[1]);
-    ::close(told[1]);
-    std::this_thread::sleep_for(std::chrono::microseconds(2000 + chance_() % 250'000));
-    ::kill(child, SIGKILL);
-    int status = 0;
-    ASSERT_EQ(::waitpid(child, &status, 0), child);
-    EXPECT_TRUE(WIFSIGNALED(status)) << "the child died by itself";
+    constexpr std::array marks{begins, is_under_way, takes_orders};
+    if (const std::size_t which = chance_() % 4; which < marks.size()) {
+      ASSERT_TRUE(child.has_told(marks[which], 1 + static_cast<int>(chance_() % 2)))
+          << "the child never came to `" << marks[which] << "`";
+    }  // else at any moment of its life
+    sleep_some_while(chance_);
+    EXPECT_TRUE(child.kill()) << "the child died by itself";
     for (int number = 0; ::read(ends[0], &number, sizeof number) == sizeof number;) {
       acknowledged_.insert(number);
       first_ = std::max(first_, number + 1);
     }
-    first_ += 200;  // what was not acknowledged may be there too
-    for (char mark = 0; ::read(told[0], &mark, 1) == 1;) ++(mark == 'b' ? broken_off_ : deploys_);
     ::close(ends[0]);
-    ::close(told[0]);
+    first_ += 200;  // what was not acknowledged may be there too
+    for (const char mark : child.marks()) {
+      deploys_ += mark == is_done ? 1 : 0;
+      broken_off_ += mark == is_mended ? 1 : 0;
+    }
   }
 
   // A build decides the whole journal again, with a walk for each deploy in it: a history that is
@@ -252,6 +261,7 @@ class Killed : public ::testing::Test {
     std::map<std::string, Counted> expected;
     {
       Life life(folder_->path(), bundle);
+      for (const Report& report : life.reports) broken_off_ += report.was_broken_off ? 1 : 0;
       ASSERT_TRUE(life.writers->stop());
       expected = counted(life.directory, *life.journal);
       std::set<std::string> ids;
@@ -298,8 +308,7 @@ class Killed : public ::testing::Test {
 TEST_F(Killed, NothingIsLostOrDoubledBySigkillInADeploy) {
   const char* many = std::getenv("KOI_CRASHES");
   const int kills = many ? std::atoi(many) : 50;
-  // Where everything is slow (sanitizers, a busy machine) most lives end too early: more of them
-  // then.
+  // Half of the lives wait for a deploy to be under way or over: soon there are enough of each.
   const auto has_met_enough = [&] { return deploys_ > kills / 5 && broken_off_ > kills / 50; };
   for (int kill = 1; (kill <= kills || !has_met_enough()) && kill <= 6 * kills && !HasFailure();
        ++kill) {

@@ -16,7 +16,7 @@ import threading
 import time
 import pathlib
 
-from server import Server, order
+from server import Server, order, some_while
 
 KOI = sys.argv[1]
 KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 50
@@ -85,10 +85,14 @@ def main():
             running = [pool.submit(client.run, n) for n in range(4)]
             try:
                 for _ in range(KILLS):
-                    time.sleep(rng.choice((0.02, 0.1, 0.3, 0.7)) * (0.5 + rng.random()))
+                    before = sum(client.acknowledged.values())
+                    if rng.random() < 0.7:  # in the middle of the work; else maybe of its beginning
+                        server.until(lambda: sum(client.acknowledged.values()) > before, within=300)
+                    time.sleep(some_while(rng))
                     server.kill()
                     server.start()
-                time.sleep(0.5)
+                before = sum(client.acknowledged.values())
+                server.until(lambda: sum(client.acknowledged.values()) > before + 100, within=300)
             finally:
                 client.stopping.set()
             for each in running:
@@ -102,8 +106,8 @@ def main():
         def deliveries():
             return [json.loads(line) for line in out.read_text().splitlines()]
 
-        server.until(lambda: len(deliveries()) >= 2 * orders, within=30)
-        status, _ = server.stop()
+        server.until(lambda: len(deliveries()) >= 2 * orders, within=300)
+        status, _ = server.stop(within=300)
         assert status == 0
         lines = deliveries()
         keys = collections.Counter(line["key"] for line in lines)

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import math
 import os
 import pathlib
 import signal
@@ -88,6 +89,11 @@ class Server:
             if time.monotonic() > end:
                 raise AssertionError("it did not come to that in time")
             time.sleep(0.02)
+
+
+def some_while(chance, shortest=0.0001, longest=0.5):
+    """Seconds to wait before a kill: as likely below a millisecond as between 0.1 s and the longest."""
+    return math.exp(chance.uniform(math.log(shortest), math.log(longest)))
 
 
 def order(number, subject, at=None, **data):

@@ -56,9 +56,21 @@ Standing decide(const plan::Plan& plan, State& state, const Input& input,
                     input);
 }
 
+void pass_over(const plan::Plan& plan, State& state, const Event& event) {
+  std::vector<Effect> none;
+  Turn(plan, state, none, nullptr).pass_over(event);
+}
+
 Timestamp next_due(const State& state) { return state.due; }
 
 // --- The three inputs ---------------------------------------------------------------------------
+
+void Turn::pass_over(const Event& event) {
+  const std::uint64_t id_hash = event.id_hash();
+  if (state_.seen.contains(id_hash)) return;
+  state_.seen.insert(id_hash, event.time);
+  if (event.type == type_of(EngineEvent::Unsubscribed)) apply_consent(event);
+}
 
 Standing Turn::take(const Event& event) {
   const std::uint64_t id_hash = event.id_hash();

@@ -61,6 +61,11 @@ Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt,
 Standing decide(const plan::Plan& plan, State& state, const Input& input,
                 std::vector<Effect>& effects, Waking* waking = nullptr);
 
+// For an event that crashes the core: its id is remembered, and a refusal in it counts; nothing
+// else of it does. Conditions that read consents learn of the refusal with the next word on
+// consents.
+void pass_over(const plan::Plan& plan, State& state, const Event& event);
+
 // When the customer's next timer is due; never where there is none. Cheap.
 Timestamp next_due(const State& state);
 

@@ -209,6 +209,26 @@ TEST_F(Cart, WhatIsLaterThanLatenessChangesNothingButARefusalHolds) {
   EXPECT_THAT(done(), ElementsAre("enter 03-02T13:30", "refuse unsubscribed 03-02T13:30"));
 }
 
+TEST_F(Cart, WhatIsPassedOverIsRememberedAndARefusalInItHolds) {
+  Event passed;
+  passed.id = "B1";
+  passed.type = made.order;
+  passed.time = at("2026-03-02T10:00");
+  passed.fields = {Value::money(100), Value(), Value()};
+  pass_over(made.plan, state, passed);
+  EXPECT_EQ(decide(made.plan, state, passed, effects), Standing::Duplicate);
+
+  Event refusal;
+  refusal.id = "stop";
+  refusal.type = type_of(EngineEvent::Unsubscribed);
+  refusal.time = at("2026-03-02T11:00");
+  refusal.fields.resize(4);
+  pass_over(made.plan, state, refusal);
+  happens(cart, "2026-03-02T13:00", "A1");
+  until("2026-03-02T13:30");
+  EXPECT_THAT(done(), ElementsAre("enter 03-02T13:30", "refuse unsubscribed 03-02T13:30"));
+}
+
 TEST_F(Cart, TheSameInputsGiveTheSameBytesAndAStateReadBackGoesOnTheSame) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     State whole = state, broken = state;

@@ -17,7 +17,7 @@ namespace koi::durable {
 
 namespace {
 
-enum State : std::uint32_t { Resting, Stepping, Crashed };
+using Mark = CrashWatch::Mark;
 
 constexpr std::array signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
 std::array<struct sigaction, signals.size()> before;  // what they did, and do after the mark
@@ -42,30 +42,64 @@ class SpareStack {
   std::unique_ptr<std::byte[]> bytes_ = std::make_unique<std::byte[]>(size);
 };
 
-}  // namespace
-
-// One for each group, on a line of the processor's cache of its own.
-struct alignas(64) CrashWatch::Mark {
-  std::atomic<std::uint64_t> position, customer;  // what is being stepped, or was at the crash
-  std::atomic<std::uint32_t> state;
-  std::uint32_t crashes;  // in a row at …
-  std::uint64_t crashed_position, crashed_customer;
-
-  bool is_same() const { return position == crashed_position && customer == crashed_customer; }
-};
-
-namespace {
 // Of the calling thread; what a signal's handler may read.
 constinit thread_local std::atomic<std::uint32_t>* of_this_thread = nullptr;
-}  // namespace
 
-void CrashWatch::note(int signal, siginfo_t* info, void*) {
-  if (of_this_thread && *of_this_thread == Stepping) *of_this_thread = Crashed;
+void note(int signal, siginfo_t* info, void*) {
+  if (of_this_thread && *of_this_thread == Mark::Stepping) *of_this_thread = Mark::Crashed;
   for (std::size_t i = 0; i < signals.size(); ++i)
     if (signals[i] == signal) ::sigaction(signal, &before[i], nullptr);
   // What the processor found happens again on return; what was sent is sent again.
   if (info->si_code <= 0) ::raise(signal);
 }
+
+void note_signals() {
+  struct sigaction noted {};
+  noted.sa_sigaction = &note;
+  noted.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
+  for (std::size_t i = 0; i < signals.size(); ++i) {
+    struct sigaction now {};
+    ::sigaction(signals[i], nullptr, &now);
+    if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &note) continue;
+    before[i] = now;
+    ::sigaction(signals[i], &noted, nullptr);
+  }
+}
+
+// Its marks are in a file that is mapped.
+class Mapped final : public CrashWatch {
+ public:
+  explicit Mapped(std::span<Mark> marks) : CrashWatch(marks), marks_(marks) { note_signals(); }
+  ~Mapped() override { ::munmap(marks_.data(), marks_.size_bytes()); }
+
+  void stepping(store::Group group, store::SetAside what) override {
+    static thread_local SpareStack spare;
+    static_cast<void>(spare);
+    CrashWatch::stepping(group, what);
+    of_this_thread = &state(group);
+  }
+  void rests(store::Group group) override {
+    CrashWatch::rests(group);
+    of_this_thread = nullptr;
+  }
+
+ private:
+  std::span<Mark> marks_;
+};
+
+// What the life before has left.
+void begin_life(Mark& mark) {
+  if (mark.state == Mark::Crashed) {
+    const bool is_same =
+        mark.position == mark.crashed_position && mark.customer == mark.crashed_customer;
+    mark.crashes = is_same ? mark.crashes + 1 : 1;
+    mark.crashed_position = mark.position;
+    mark.crashed_customer = mark.customer;
+  }
+  mark.state = Mark::Resting;
+}
+
+}  // namespace
 
 Result<std::unique_ptr<CrashWatch>> CrashWatch::open(const store::Directory& directory,
                                                      store::Groups groups) {
@@ -87,30 +121,14 @@ Result<std::unique_ptr<CrashWatch>> CrashWatch::open(const store::Directory& dir
   void* const mapped = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
   ::close(file);
   if (mapped == MAP_FAILED) return unwritable();
-  std::unique_ptr<CrashWatch> watch(new CrashWatch(static_cast<Mark*>(mapped), bytes));
-  for (store::Group group = 0; group < groups.count; ++group) {
-    Mark& mark = watch->marks_[group];
-    if (mark.state == Crashed) {
-      mark.crashes = mark.is_same() ? mark.crashes + 1 : 1;
-      mark.crashed_position = mark.position;
-      mark.crashed_customer = mark.customer;
-    }
-    mark.state = Resting;
-  }
-  struct sigaction noted {};
-  noted.sa_sigaction = &CrashWatch::note;
-  noted.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-  for (std::size_t i = 0; i < signals.size(); ++i) {
-    struct sigaction now {};
-    ::sigaction(signals[i], nullptr, &now);
-    if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &CrashWatch::note) continue;
-    before[i] = now;
-    ::sigaction(signals[i], &noted, nullptr);
-  }
+  std::unique_ptr<CrashWatch> watch =
+      std::make_unique<Mapped>(std::span(static_cast<Mark*>(mapped), groups.count));
   return watch;
 }
 
-CrashWatch::~CrashWatch() { ::munmap(marks_, bytes_); }
+CrashWatch::CrashWatch(std::span<Mark> marks) : marks_(marks) {
+  for (Mark& mark : marks_) begin_life(mark);
+}
 
 std::optional<store::SetAside> CrashWatch::suspect(store::Group group) const {
   const Mark& mark = marks_[group];
@@ -121,18 +139,14 @@ std::optional<store::SetAside> CrashWatch::suspect(store::Group group) const {
 void CrashWatch::settled(store::Group group) { marks_[group].crashes = 0; }
 
 void CrashWatch::stepping(store::Group group, store::SetAside what) {
-  static thread_local SpareStack spare;
-  static_cast<void>(spare);
   Mark& mark = marks_[group];
   mark.position.store(what.position, std::memory_order_relaxed);
   mark.customer.store(what.customer, std::memory_order_relaxed);
-  mark.state.store(Stepping, std::memory_order_relaxed);
-  of_this_thread = &mark.state;
+  mark.state.store(Mark::Stepping, std::memory_order_relaxed);
 }
 
 void CrashWatch::rests(store::Group group) {
-  marks_[group].state.store(Resting, std::memory_order_relaxed);
-  of_this_thread = nullptr;
+  marks_[group].state.store(Mark::Resting, std::memory_order_relaxed);
 }
 
 }  // namespace koi::durable

@@ -122,11 +122,15 @@ bool Writer::is_set_aside(store::SetAside what) const {
   return !set_aside_.empty() && std::binary_search(set_aside_.begin(), set_aside_.end(), what);
 }
 
-// Nothing comes of it, but that it counts as seen: it is acknowledged when it comes again.
+// Nothing comes of it, but that it counts as seen (it is acknowledged when it comes again), and
+// that a refusal is one.
 Result<void> Writer::pass_over(Partition partition, const Given& given) {
   if (const auto* event = std::get_if<Event>(&given)) {
     KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
-    state->seen.insert(event->id_hash(), std::min(event->time, stamp_));
+    Event past = *event;
+    past.time = std::min(past.time, stamp_);
+    core::pass_over(plan_, *state, past);
+    if (event->type == type_of(EngineEvent::Unsubscribed)) withdraw(*state);
     customers_.changed();
   } else if (const auto* came = std::get_if<ReceiptFor>(&given)) {
     deeds_.settled(group_, *came);

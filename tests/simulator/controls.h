@@ -20,6 +20,8 @@ enum class Control : std::uint8_t {
   CheckpointWithoutDeeds,    // what is open is not kept
   CheckpointWithoutStamp,    // the clock of the journal is not kept
   CheckpointWithoutChanges,  // one customer of each is left out
+  // of what crashes
+  SetAsideUnwritten,  // it is said to be set aside, and is not
   // of the door
   LinksUnsynced,  // an event is journalled before its links are durable
   // of sources
@@ -36,7 +38,7 @@ struct NamedControl {
   Control control;
   std::string_view name;
 };
-inline constexpr std::array<NamedControl, 16> controls{{
+inline constexpr std::array<NamedControl, 17> controls{{
     {Control::None, "none"},
     {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
     {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
@@ -46,6 +48,7 @@ inline constexpr std::array<NamedControl, 16> controls{{
     {Control::CheckpointWithoutDeeds, "checkpoint_without_deeds"},
     {Control::CheckpointWithoutStamp, "checkpoint_without_stamp"},
     {Control::CheckpointWithoutChanges, "checkpoint_without_changes"},
+    {Control::SetAsideUnwritten, "set_aside_unwritten"},
     {Control::LinksUnsynced, "links_unsynced"},
     {Control::IdsChanged, "ids_changed"},
     {Control::AskFirst, "ask_first"},

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "durable/input.h"
+#include "store/store.h"
 
 namespace koi::simulator {
 
@@ -18,6 +19,9 @@ class Replaying {
     stamp_ = Timestamp::ever();
     customers_.clear();
     position_ = 0;
+    auto aside = journal_.set_aside(group);
+    if (!aside) return record_.breach("what is set aside cannot be read: " + aside.error().what);
+    set_aside_ = *std::move(aside);
     for (;;) {
       const auto rows = journal_.read(group, position_ + 1, 1000);
       if (!rows) return record_.breach("the journal cannot be read: " + rows.error().what);
@@ -29,6 +33,7 @@ class Replaying {
     }
     into_.customers.merge(customers_);
     into_.ends.push_back(position_);
+    into_.set_aside.push_back(set_aside_);
   }
 
  private:
@@ -39,6 +44,7 @@ class Replaying {
     if (auto* event = std::get_if<Event>(&*input)) return apply(*event);
     if (auto* receipt = std::get_if<durable::ReceiptFor>(&*input)) return apply(*receipt);
     const Hash128 key = std::get<durable::AttemptFor>(*input).key;
+    if (is_set_aside(0)) return;
     if (into_.sends.contains(key) && !into_.receipts.contains(key)) into_.attempted.insert(key);
   }
 
@@ -52,6 +58,10 @@ class Replaying {
           customers_.begin(), customers_.end(),
           [](auto& a, auto& b) { return core::next_due(a.second) < core::next_due(b.second); });
       if (next == customers_.end() || core::next_due(next->second) >= stamp_) break;
+      if (is_set_aside(store::place_of(partition_of(next->first), next->first) + 1)) {
+        core::pass_over_due(next->second, stamp_);
+        continue;
+      }
       core::decide(plan_, next->second, core::Tick{core::next_due(next->second), true}, effects_);
       keep_effects(next->first);
     }
@@ -65,6 +75,19 @@ class Replaying {
       if (!is_new && owner->second != event.customer)
         record_.breach("an identifier belongs to " + owner->second + " and to " + event.customer);
     }
+    if (is_set_aside(0)) {  // nothing comes of it, but that it is there
+      core::State& state = customer(event.customer);
+      const bool is_first = !state.seen.contains(event.id_hash());
+      core::pass_over(plan_, state, event);
+      if (is_first) say_consent(event, core::Standing::TooLate);
+      const bool is_old =
+          durable::is_beyond_ids(event, stamp_, plan_.policy) ||
+          (event.time < state.clock && state.clock - event.time > plan_.policy.lateness);
+      return into_.standings[event.id.substr(0, event.id.find('#'))].push_back(
+          !is_first ? core::Standing::Duplicate
+          : is_old  ? core::Standing::TooLate
+                    : core::Standing::Applied);
+    }
     if (durable::is_beyond_ids(event, stamp_, plan_.policy))
       return into_.standings[event.id.substr(0, event.id.find('#'))].push_back(
           core::Standing::TooLate);
@@ -77,8 +100,15 @@ class Replaying {
   void apply(durable::ReceiptFor& came) {
     came.receipt.time = stamp_;
     into_.receipts.emplace(came.receipt.key, came.receipt);
+    if (is_set_aside(0)) return;
     core::decide(plan_, customer(came.customer), came.receipt, effects_);
     keep_effects(came.customer);
+  }
+
+  // What the row at hand is, or the timers of one customer that its opening fires.
+  bool is_set_aside(std::uint64_t customer) const {
+    return std::binary_search(set_aside_.begin(), set_aside_.end(),
+                              store::SetAside{position_, customer});
   }
 
   void say_consent(const Event& event, core::Standing standing) {
@@ -118,6 +148,7 @@ class Replaying {
   store::Group group_ = 0;
   store::Position position_ = 0;
   Timestamp stamp_;
+  std::vector<store::SetAside> set_aside_;
   std::map<std::string, core::State> customers_;
   std::vector<core::Effect> effects_;
 };

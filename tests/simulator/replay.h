@@ -44,6 +44,7 @@ struct Replay {
   std::vector<SaidOfConsent> consents;                                   // group by group, in order
   std::map<std::pair<std::string, std::string>, std::uint64_t> entries;  // by (campaign, customer)
   std::vector<store::Position> ends;                                     // by group
+  std::vector<std::vector<store::SetAside>> set_aside;                   // by group
 };
 
 // Breaches of what a journal must be are recorded: a stamp that goes back, a row that cannot be

@@ -25,6 +25,7 @@ class JournalSeam final : public store::Journal {
   Result<store::Position> last(store::Group group) const override { return real_.last(group); }
   Result<Hash128> chain(store::Group group, store::Position position) const override;
   Result<void> set_aside(store::Group group, store::Epoch epoch, store::SetAside what) override {
+    if (control_ == Control::SetAsideUnwritten) return {};
     return real_.set_aside(group, epoch, what);
   }
   Result<std::vector<store::SetAside>> set_aside(store::Group group) const override {

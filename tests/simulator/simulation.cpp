@@ -14,6 +14,7 @@
 #include "core/codec.h"
 #include "core/gate.h"
 #include "disk.h"
+#include "poison.h"
 #include "program.h"
 #include "promises.h"
 #include "providers.h"
@@ -76,6 +77,14 @@ struct Scene {
   }
 };
 
+// In one seed of three something crashes; by chances of its own, so that the other seeds tell the
+// story that they told without it.
+Poison poison_of(std::uint64_t seed) {
+  Chance chance(hash64("poison", seed));
+  const std::uint64_t rate = chance.one_in(3) ? chance.between(10, 200) : 0;
+  return Poison(chance, rate);
+}
+
 // One life of the process: from its start to its end by whatever.
 struct Life {
   store::Directory directory;
@@ -86,6 +95,7 @@ struct Life {
   std::unique_ptr<JournalSeam> journal_seam;
   std::unique_ptr<StoreSeam> store_seam;
   std::unique_ptr<asio::io_context> context;
+  std::unique_ptr<durable::CrashWatch> watch;
   std::unique_ptr<serve::Engine> engine;
   bool is_over = false;  // answers that come now reach nobody
 
@@ -105,6 +115,7 @@ class Simulation {
         record_(run.print),
         chance_(run.seed),
         scene_(chance_, run.control),
+        poison_(poison_of(run.seed)),
         disk_(chance_.split()),
         mount_(folder_, disk_),
         clock_(scene_.begin),
@@ -139,6 +150,7 @@ class Simulation {
     outcome_.broken = record_.broken();
     outcome_.hash = record_.hash();
     outcome_.events = clients_.told().size();
+    outcome_.crashes = poison_.crashes();
     for (const auto& [key, carried] : providers_.carried()) {
       outcome_.attempts += carried.calls;
       outcome_.delivered += carried.effects;
@@ -151,9 +163,16 @@ class Simulation {
 
   void begin_life() {
     for (int tries = 0; !record_.broken(); ++tries) {
+      if (tries > most_tries) return record_.breach("it does not start any more");
       ++outcome_.lives;
       if (tries < 4 && outcome_.lives > 1) arm_for_recovery();
-      auto opened = open();
+      Result<void> opened;
+      try {
+        opened = open();
+      } catch (const Crashed&) {
+        crash(Death::Kill);
+        continue;
+      }
       if (disk_.is_dead()) {
         crash();
         continue;
@@ -198,12 +217,13 @@ class Simulation {
     life.journal_seam = std::make_unique<JournalSeam>(*life.journal, control_);
     life.store_seam = std::make_unique<StoreSeam>(*life.states, *life.journal, control_);
     life.context = std::make_unique<asio::io_context>(1);
+    life.watch = poison_.watch(scene_.groups, *life.journal);
     KOI_LET(life.engine,
             serve::Engine::open(
                 {scene_.plan, scene_.program->rules, *life.journal_seam, *life.store_seam,
                  life.journal->groups(), *life.identifiers, clock_, life.context->get_executor(),
                  providers_.lanes(life.context->get_executor()),
-                 [](channel::Level, std::string_view) {}},
+                 [](channel::Level, std::string_view) {}, life.watch.get()},
                 scene_.settings));
     return {};
   }
@@ -236,6 +256,7 @@ class Simulation {
     outcome_.power_cuts += death == Death::PowerCut ? 1 : 0;
     end_life();
     disk_.restart(death);
+    if (death == Death::PowerCut) poison_.forget();
     if (scene_.loses_states && !older_.empty() && chance_.one_in(3)) {
       record_.say("the states are those of before");
       disk_.put_back(is_of_states, older_);
@@ -351,7 +372,14 @@ class Simulation {
   }
 
   bool step(store::Group group) {
-    const auto done = life_->engine->writers().step(group);
+    Result<bool> done = false;
+    try {
+      done = life_->engine->writers().step(group);
+    } catch (const Crashed&) {
+      record_.say("crashed in group " + std::to_string(group));
+      crash_and_start(Death::Kill);
+      return false;
+    }
     if (disk_.is_dead()) return false;
     if (done) {
       if (*done) record_.say("stepped group " + std::to_string(group));
@@ -501,6 +529,9 @@ class Simulation {
   void check(bool is_at_rest) {
     Life& life = *life_;
     const Replay expected = replay(scene_.plan, *life.journal_seam, scene_.groups, record_);
+    for (store::Group group = 0; group < expected.set_aside.size(); ++group)
+      for (const store::SetAside& what : expected.set_aside[group])
+        poison_.check(group, what, record_);
     check_decisions(scene_.plan, expected, record_);
     check_answers(expected, clients_, record_);
     check_standing(scene_.plan, expected, *life.engine, *life.identifiers, record_);
@@ -522,11 +553,14 @@ class Simulation {
     return all.hash128();
   }
 
+  static constexpr int most_tries = 200;
+
   Control control_;
   std::filesystem::path folder_;
   Record record_;
   Chance chance_;
   Scene scene_;
+  Poison poison_;
   Disk disk_;
   Mount mount_;
   runtime::ManualClock clock_;

@@ -39,6 +39,7 @@ class Turn {
     forget_changes();
   }
 
+  void pass_over(const Event& event);
   Standing take(const Event& event);
   Standing take(const Tick& tick);
   Standing take(const Receipt& receipt);

@@ -245,16 +245,7 @@ std::optional<Trigger> Checker::trigger(const ast::Trigger& trigger,
           return Trigger{each.span, on};
         } else if constexpr (std::is_same_v<Each, ast::ScheduleTrigger>) {
           OnSchedule on;
-          on.schedule.time = each.schedule.at.value;
-          if (std::holds_alternative<ast::EveryDay>(each.schedule.when)) {
-            on.schedule.every = Schedule::Every::Day;
-          } else if (const auto* week = std::get_if<ast::EveryWeekday>(&each.schedule.when)) {
-            on.schedule.every = Schedule::Every::Week;
-            on.schedule.day = week->weekday;
-          } else {
-            on.schedule.every = Schedule::Every::Month;
-            on.schedule.day = std::get<ast::EveryMonthDay>(each.schedule.when).day;
-          }
+          on.schedule = schedule(each.schedule);
           on.condition = maybe(each.condition);
           return Trigger{each.span, on};
         } else {

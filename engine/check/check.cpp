@@ -30,6 +30,7 @@ bool Checker::within_limits() {
   each(contents_, "contents", "内容");
   each(channels_, "channels", "渠道");
   each(campaigns_, "campaigns", "活动");
+  each(tiers_, "tiers", "等级");
   for (const auto* event : events_)
     at_most(event->fields.size(), event->name.span, "fields", "字段");
   if (customer_ != nullptr) {
@@ -69,10 +70,14 @@ Checked Checker::run() {
     program_.contents.push_back({decl->name.text, decl->alias ? decl->alias->text : std::string()});
   events();
   customer();
+  declare_tiers();
+  audiences();
   channels();
   order_definitions();
   customer_sets();
+  tiers();
   campaigns();
+  privacy();
   contents();
   marketing_without_consent();
   two_on_one_event();
@@ -87,9 +92,9 @@ Checked Checker::run() {
   return {std::move(program_), std::move(diagnostics_)};
 }
 
-Checked check(const std::vector<lang::ast::File>& files, Language language,
-              std::vector<Use>* uses) {
-  Checked checked = Checker(files, language, uses).run();
+Checked check(const std::vector<lang::ast::File>& files, Language language, std::vector<Use>* uses,
+              const ReadBeside& read) {
+  Checked checked = Checker(files, language, uses, read).run();
   if (uses != nullptr) {
     std::sort(uses->begin(), uses->end());
     uses->erase(std::unique(uses->begin(), uses->end()), uses->end());

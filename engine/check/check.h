@@ -2,6 +2,9 @@
 // declarations never matters.
 #pragma once
 
+#include <functional>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/diagnostic.h"
@@ -31,9 +34,14 @@ struct Use {
   friend auto operator<=>(const Use&, const Use&) = default;
 };
 
+// What a file holds that stands beside a source (by its number) and is called so; nothing where it
+// cannot be read.
+using ReadBeside = std::function<std::optional<std::string>(std::uint32_t, const std::string&)>;
+
 // Never fails otherwise than by diagnostics, whose sentences are in `language`. Where `uses` is
-// given it gets the uses of all names that could be resolved, sorted, each once.
+// given it gets the uses of all names that could be resolved, sorted, each once. Without `read`
+// there are no files beside the sources.
 Checked check(const std::vector<lang::ast::File>& files, Language language = Language::English,
-              std::vector<Use>* uses = nullptr);
+              std::vector<Use>* uses = nullptr, const ReadBeside& read = {});
 
 }  // namespace koi::check

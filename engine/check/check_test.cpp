@@ -184,5 +184,42 @@ TEST(Check, ATestIsHandedOverResolved) {
   EXPECT_TRUE(std::get<ExpectNothing>(test.statements[5].what).more);
 }
 
+// An audience of what a file holds, and what is said of it.
+struct Listed {
+  std::vector<std::string> members, help;
+};
+Listed listed(const std::string& file) {
+  const Source source("test.koi",
+                      "customer { phone \"手机\": phone?  identify by phone, openid }\n"
+                      "audience press from \"press.csv\" by phone");
+  const auto parsed = lang::parse(source, 0, Language::English);
+  const auto result = check({parsed.file}, Language::English, nullptr,
+                            [&](std::uint32_t number, const std::string& name) {
+                              EXPECT_EQ(number, 0u);
+                              EXPECT_EQ(name, "press.csv");
+                              return std::optional(file);
+                            });
+  Listed found{result.program.audiences.at(0).members, {}};
+  for (const auto& each : result.diagnostics) found.help.push_back(each.help);
+  return found;
+}
+
+TEST(Audiences, AreTheColumnOfTheirIdentifierOrElseTheFirst) {
+  const auto both = ElementsAre("13800000001", "13800000002");
+  EXPECT_THAT(listed("13800000001\n13800000002\n").members, both);
+  EXPECT_THAT(listed("13800000001,Ann\r\n\r\n138 0000 0002,Bo").members, both);
+  EXPECT_THAT(listed("\xEF\xBB\xBFphone\n13800000001\n13800000002\n").members, both);
+  EXPECT_THAT(listed("name,手机\n\"Ann, \"\"A\"\"\",13800000001\nBo,13800000002\n").members, both);
+  EXPECT_THAT(listed("").members, IsEmpty());
+}
+
+TEST(Audiences, ALineWithoutAValidIdentifierIsNamed) {
+  EXPECT_THAT(listed("phone\n13800000001\nnobody\n").help,
+              ElementsAre("line 3 of that file has none"));
+  EXPECT_THAT(listed("name,phone\nAnn\n").help, ElementsAre("line 2 of that file has none"));
+  EXPECT_THAT(listed(std::string("\"\0\xFF,\n", 5)).help,
+              ElementsAre("line 1 of that file has none"));
+}
+
 }  // namespace
 }  // namespace koi::check

@@ -231,9 +231,9 @@ void Checker::collect() {
               declare(Declares::Webhook, program_.webhooks.size(), decl.name, decl.alias);
               program_.webhooks.push_back(symbol_of(decl));
             } else if constexpr (std::is_same_v<Decl, ast::TierDecl>) {
-              declare(Declares::Tier, others++, decl.name, decl.alias, true);
+              keep(tiers_, Declares::Tier, decl);
             } else if constexpr (std::is_same_v<Decl, ast::AudienceDecl>) {
-              declare(Declares::Audience, others++, decl.name, decl.alias, true);
+              keep(audiences_, Declares::Audience, decl);
             } else if constexpr (std::is_same_v<Decl, ast::ReferralDecl>) {
               declare(Declares::Referral, others++, decl.name, decl.alias, true);
             } else {

@@ -45,7 +45,8 @@ enum class Op : std::uint8_t {
   Segment,       // index: SegmentId; is the customer in it?
   CustomerId,
   CustomerCreated,
-  Consent,  // index: in Program::consents
+  Consent,   // index: in Program::consents
+  Audience,  // index: in Program::audiences
   // truth; a missing operand is false
   Not,
   And,
@@ -148,6 +149,39 @@ struct Segment {
   ExpressionId condition;
 };
 
+struct Schedule {
+  enum class Every : std::uint8_t { Once, Day, Week, Month, Year };
+  Every every = Every::Once;
+  Timestamp at;  // Once
+  int day = 0;   // Week: 0 Monday … 6 Sunday; Month: 1 to 31
+  TimeOfDay time;
+  AttributeId date{};  // Year: the day of this date, each year …
+  Span offset{};       // … so long before it (else after it)
+  bool before = false;
+};
+
+// A fixed list of identifiers, from a file that stands beside the one that declares it.
+struct Audience {
+  Symbol symbol;
+  SourceSpan span;  // of the file's name
+  std::string file;
+  bool is_missing = false;  // the file: nobody is in it then
+  IdentifierId by;
+  std::vector<std::string> members;
+};
+
+// A level is a value of `attribute`, set by the inner event `ranked`.
+struct Tier {
+  Symbol symbol;
+  SourceSpan span;
+  ExpressionId by;
+  ExpressionId among;          // none: everybody
+  Schedule refreshed;          // by the program's clock
+  std::vector<Decimal> up_to;  // by level, from the top: its share and those above it
+  AttributeId attribute;
+  EventTypeId ranked;
+};
+
 // `on register set city = register.city`. Where only an identifier is linked (Field::links), there
 // is none.
 struct AttributeSet {
@@ -168,17 +202,6 @@ struct EventPattern {
   SourceSpan span;
   EventMatch match;
   BindingId binding;  // none: an event that only keeps away (`and no …`), leads out or is the goal
-};
-
-struct Schedule {
-  enum class Every : std::uint8_t { Once, Day, Week, Month, Year };
-  Every every = Every::Once;
-  Timestamp at;  // Once
-  int day = 0;   // Week: 0 Monday … 6 Sunday; Month: 1 to 31
-  TimeOfDay time;
-  AttributeId date{};  // Year: the day of this date, each year …
-  Span offset{};       // … so long before it (else after it)
-  bool before = false;
 };
 
 struct OnEvent {  // `when A then B … without C … and no D … within E`
@@ -319,8 +342,9 @@ struct Message {
   struct Variant {
     ChannelId channel;               // none: every channel without a variant of its own
     ExpressionId title, body, link;  // texts; none where the content has none
+    std::string language;            // in lower case; empty: for all that have none of their own
   };
-  std::vector<Variant> variants;  // the one for every channel last
+  std::vector<Variant> variants;  // by language, all languages last; in it, every channel last
 };
 
 // --- Channels and policy -----------------------------------------------------------------------
@@ -441,6 +465,8 @@ struct Program {
   std::vector<Expression> expressions;
   std::vector<Metric> metrics;
   std::vector<Segment> segments;
+  std::vector<Tier> tiers;
+  std::vector<Audience> audiences;
   std::vector<AttributeSet> sets;  // in the order of the text
   std::vector<Symbol> contents;
   std::vector<Symbol> teams;

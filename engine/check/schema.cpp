@@ -100,6 +100,7 @@ std::vector<std::string> Checker::field_names(EventTypeId event) const {
 std::vector<std::string> Checker::attribute_names() const {
   std::vector<std::string> names{"id", "created", "consent"};
   for (const auto& attribute : program_.schema.attributes) {
+    if (attribute.is_inner) continue;
     names.push_back(attribute.symbol.name);
     if (!attribute.symbol.alias.empty()) names.push_back(attribute.symbol.alias);
   }
@@ -213,8 +214,7 @@ void Checker::events() {
         auto& diagnostic = report(Code::DeclaredTwice, field.name.span, {spelling});
         label(diagnostic, other->second, "declared here", "在这里声明过");
       }
-      if (field.is_private)
-        unsupported(field.span, "a private field of an event", "事件的私密字段");
+      out.is_private = field.is_private;
       fields.push_back(std::move(out));
     }
     program_.schema.events[first + i].fields = std::move(fields);
@@ -496,11 +496,23 @@ void Checker::policy() {
 
 // --- Channels ------------------------------------------------------------------------------------
 
+// The name of a private field of some event that is called so; empty where there is none.
+std::string Checker::private_field(const ast::Name& name) const {
+  for (std::size_t i = 0; i < program_.schema.events.size(); ++i) {
+    const FieldId field = find_field(EventTypeId::of(i), name);
+    if (field.is_none()) continue;
+    const Field& found = program_.schema.events[i].fields[field.index()];
+    if (found.is_private) return found.symbol.name;
+  }
+  return {};
+}
+
 void Checker::channels() {
   for (const auto* decl : channels_) {
     Channel out;
     out.symbol = symbol_of(decl->name, decl->alias);
     out.span = decl->name.span;
+    std::set<std::string> cleared;
     std::map<std::string, SourceSpan> said;
     const auto once = [&](const char* what, SourceSpan span) {
       const auto [first, is_new] = said.emplace(what, span);
@@ -549,11 +561,15 @@ void Checker::channels() {
       } else if (const auto* cleared_for = std::get_if<ast::ChannelClearedFor>(&clause)) {
         for (const auto& name : cleared_for->attributes) {
           const AttributeId attribute = find_attribute(name);
-          if (attribute.is_none()) {
+          const std::string of_field = private_field(name);
+          if (attribute.is_none() && of_field.empty()) {
             suggest(report(Code::NoAttribute, name.span, {name.text}), name.text,
                     attribute_names());
             continue;
           }
+          if (!of_field.empty()) cleared.insert(of_field);
+          if (attribute.is_none()) continue;
+          cleared.insert(program_.schema[attribute].symbol.name);
           out.cleared_for.push_back(attribute);
         }
       } else if (const auto* reach = std::get_if<ast::ChannelReachBy>(&clause)) {
@@ -568,6 +584,7 @@ void Checker::channels() {
       }
     }
     program_.channels.push_back(std::move(out));
+    cleared_.push_back(std::move(cleared));
   }
   if (policy_ == nullptr) return;
   for (const auto& clause : policy_->clauses) {
@@ -608,11 +625,7 @@ void Checker::channels() {
 void Checker::refuse_declarations() {
   for (const auto& file : files_) {
     for (const auto& declaration : file.declarations) {
-      if (const auto* tier = std::get_if<ast::TierDecl>(&declaration))
-        unsupported(tier->name.span, "a tier", "等级");
-      else if (const auto* audience = std::get_if<ast::AudienceDecl>(&declaration))
-        unsupported(audience->name.span, "an audience", "名单");
-      else if (const auto* coupon = std::get_if<ast::CouponDecl>(&declaration))
+      if (const auto* coupon = std::get_if<ast::CouponDecl>(&declaration))
         unsupported(coupon->name.span, "a coupon", "优惠券");
       else if (const auto* packet = std::get_if<ast::RedPacketDecl>(&declaration))
         unsupported(packet->name.span, "a red packet", "红包");

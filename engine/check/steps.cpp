@@ -11,22 +11,48 @@ namespace {
 // Has the content a part that cannot be said yet? Then what it lacks is not told.
 bool waits_for_support(const ast::ContentDecl& content) {
   return std::any_of(content.items.begin(), content.items.end(), [](const auto& item) {
-    return std::holds_alternative<ast::ContentTemplate>(item.kind) ||
-           std::holds_alternative<ast::ContentForLanguage>(item.kind);
+    return std::holds_alternative<ast::ContentTemplate>(item.kind);
   });
+}
+
+std::string lower_case(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
+// A language as customers have it: `zh`, `zh-CN`, `pt-BR`.
+bool is_language(std::string_view text) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+  };
+  return !text.empty() && text.size() <= 35 && text.front() != '-' && text.back() != '-' &&
+         std::all_of(text.begin(), text.end(), fits);
 }
 
 }  // namespace
 
 // --- Contents ------------------------------------------------------------------------------------
 
+// What one block of a content says; the blocks are told apart by language and channel, and a text
+// is the first that there is of: both, the language alone, the channel alone, neither.
 Message Checker::message(std::size_t content, const Scope& scope) {
   struct Texts {
     const ast::TextLiteral* title = nullptr;
     const ast::TextLiteral* body = nullptr;
     const ast::TextLiteral* link = nullptr;
   };
+  struct Place {
+    std::string language;  // empty: all
+    ChannelId channel;     // none: all
+    auto operator<=>(const Place&) const = default;
+  };
   const auto& decl = *contents_[content];
+  std::map<Place, Texts> said;
+  std::map<Place, SourceSpan> spans;
+  std::vector<std::string> languages;  // as they come
+  std::vector<ChannelId> channels;
+  bool nested = false;  // what it says is said where it can not be
   const auto put = [&](const ast::TextLiteral*& place, const auto& item, const char* what) {
     if (place != nullptr)
       label(report(Code::SaidTwice, item.span, {word(what)}), place->span, "first said here",
@@ -34,59 +60,80 @@ Message Checker::message(std::size_t content, const Scope& scope) {
     else
       place = &item.text;
   };
-  const auto read = [&](Texts& texts, const ast::ContentItem& item) {
-    if (const auto* title = std::get_if<ast::ContentTitle>(&item.kind))
-      put(texts.title, *title, "title");
-    else if (const auto* body = std::get_if<ast::ContentBody>(&item.kind))
-      put(texts.body, *body, "body");
-    else if (const auto* link = std::get_if<ast::ContentLink>(&item.kind))
-      put(texts.link, *link, "link");
-    else if (const auto* id = std::get_if<ast::ContentTemplate>(&item.kind))
-      unsupported(id->span, "a provider's template", "服务商模板");
-    else if (const auto* language = std::get_if<ast::ContentForLanguage>(&item.kind))
-      unsupported(language->span, "a content by language", "按语言的内容");
-    else
-      return false;
-    return true;
+  const auto once = [&](const Place& place, SourceSpan span, const std::string& name) {
+    const auto [before, is_new] = spans.emplace(place, span);
+    if (!is_new)
+      label(report(Code::SaidTwice, span, {name}), before->second, "first said here",
+            "第一次写在这里");
+    return is_new;
   };
-  Texts outside;
-  std::vector<const ast::ContentForChannel*> for_channels;
-  for (const auto& item : decl.items)
-    if (!read(outside, item)) for_channels.push_back(&std::get<ast::ContentForChannel>(item.kind));
+  const auto read = [&](const auto& self, const std::vector<ast::ContentItem>& items,
+                        const Place& place) -> void {
+    for (const auto& item : items) {
+      Texts& texts = said[place];
+      if (const auto* title = std::get_if<ast::ContentTitle>(&item.kind)) {
+        put(texts.title, *title, "title");
+      } else if (const auto* body = std::get_if<ast::ContentBody>(&item.kind)) {
+        put(texts.body, *body, "body");
+      } else if (const auto* link = std::get_if<ast::ContentLink>(&item.kind)) {
+        put(texts.link, *link, "link");
+      } else if (const auto* coded = std::get_if<ast::ContentTemplate>(&item.kind)) {
+        unsupported(coded->span, "a provider's template", "服务商模板");
+      } else if (const auto* of = std::get_if<ast::ContentForLanguage>(&item.kind)) {
+        const std::string language = lower_case(of->language.text);
+        if (!place.language.empty()) {
+          nested = true, report(Code::NestedFor, of->span);
+        } else if (!is_language(language)) {
+          report(Code::UnknownLanguage, of->language.span, {of->language.text});
+        } else if (once({language, place.channel}, of->language.span, of->language.text)) {
+          if (std::find(languages.begin(), languages.end(), language) == languages.end())
+            languages.push_back(language);
+          self(self, of->items, {language, place.channel});
+        }
+      } else {
+        const auto& channel_block = std::get<ast::ContentForChannel>(item.kind);
+        if (!place.channel.is_none()) {
+          nested = true, report(Code::NestedFor, channel_block.span);
+          continue;
+        }
+        for (const auto& name : channel_block.channels) {
+          const auto* channel = expect(name, only(Declares::Channel));
+          if (channel == nullptr) continue;
+          const auto id = ChannelId::of(channel->index);
+          if (!once({place.language, id}, name.span, word("for") + " " + name.text)) continue;
+          if (std::find(channels.begin(), channels.end(), id) == channels.end())
+            channels.push_back(id);
+          self(self, channel_block.items, {place.language, id});
+        }
+      }
+    }
+  };
+  read(read, decl.items, {});
 
   Message out;
   out.content = ContentId::of(content);
-  const auto variant = [&](ChannelId channel, const Texts& texts) {
-    const auto checked = [&](const ast::TextLiteral* literal) {
-      return literal == nullptr ? ExpressionId::none() : text(*literal, scope, true);
+  std::map<const ast::TextLiteral*, ExpressionId> checked;  // each text once
+  const auto variant = [&](const std::string& language, ChannelId channel) {
+    const auto first = [&](const ast::TextLiteral* Texts::*text) -> ExpressionId {
+      for (const Place& place :
+           {Place{language, channel}, Place{language, {}}, Place{{}, channel}, Place{{}, {}}}) {
+        const auto found = said.find(place);
+        if (found == said.end() || found->second.*text == nullptr) continue;
+        const auto [known, is_new] = checked.emplace(found->second.*text, ExpressionId());
+        if (is_new) known->second = this->text(*known->first, scope, true);
+        return known->second;
+      }
+      return {};
     };
-    out.variants.push_back(
-        {channel, checked(texts.title), checked(texts.body), checked(texts.link)});
+    Message::Variant made{channel, first(&Texts::title), first(&Texts::body), first(&Texts::link),
+                          language};
+    if (!made.title.is_none() || !made.body.is_none()) out.variants.push_back(std::move(made));
   };
-  std::map<std::size_t, SourceSpan> channels;
-  for (const auto* each : for_channels) {
-    Texts texts;
-    for (const auto& item : each->items)
-      if (!read(texts, item))
-        report(Code::NestedFor, std::get<ast::ContentForChannel>(item.kind).span);
-    // What the block does not say is said as everywhere else.
-    if (texts.title == nullptr) texts.title = outside.title;
-    if (texts.body == nullptr) texts.body = outside.body;
-    if (texts.link == nullptr) texts.link = outside.link;
-    for (const auto& name : each->channels) {
-      const auto* channel = expect(name, only(Declares::Channel));
-      if (channel == nullptr) continue;
-      const auto [before, is_new] = channels.emplace(channel->index, name.span);
-      if (is_new)
-        variant(ChannelId::of(channel->index), texts);
-      else
-        label(report(Code::SaidTwice, name.span, {word("for") + " " + name.text}), before->second,
-              "first said here", "第一次写在这里");
-    }
-  }
-  if (outside.title != nullptr || outside.body != nullptr)
-    variant(ChannelId::none(), outside);
-  else if (for_channels.empty() && !waits_for_support(decl))
+  languages.emplace_back();
+  channels.push_back(ChannelId::none());
+  for (const std::string& language : languages)
+    for (const ChannelId channel : channels) variant(language, channel);
+  if (out.variants.empty() && !nested && !waits_for_support(decl))
     report(Code::ContentEmpty, decl.name.span, {decl.name.text});
   return out;
 }
@@ -96,7 +143,7 @@ MessageId Checker::keep(Message message) {
   hash.number(message.content.value);
   hash.number(static_cast<std::uint64_t>(current_ - program_.campaigns.data()));
   for (const auto& variant : message.variants) {
-    hash.number(variant.channel.value);
+    hash.number(variant.channel.value).text(variant.language);
     for (const ExpressionId id : {variant.title, variant.body, variant.link}) {
       const Hash128 definition = id.is_none() ? Hash128{} : program_[id].definition;
       hash.number(definition.high).number(definition.low);
@@ -110,36 +157,19 @@ MessageId Checker::keep(Message message) {
 
 void Checker::fits_channel(const Message& message, ChannelId channel, SourceSpan at) {
   const auto& content = *contents_[message.content.index()];
-  const auto variant = std::find_if(message.variants.begin(), message.variants.end(),
-                                    [&](const Message::Variant& each) {
-                                      return each.channel == channel || each.channel.is_none();
-                                    });
   const Channel& declared = program_.channels[channel.index()];
-  if (variant == message.variants.end()) {
-    if (!content.items.empty() && !waits_for_support(content))
-      label(report(Code::NothingForChannel, at, {content.name.text, declared.symbol.name}),
-            content.name.span, "declared here", "在这里声明");
-    return;
+  bool for_all = false;
+  std::vector<ExpressionId> leaving;
+  for (const Message::Variant& each : message.variants) {
+    if (each.channel != channel && !each.channel.is_none()) continue;
+    for_all = for_all || each.language.empty();
+    leaving.insert(leaving.end(), {each.title, each.body, each.link});
   }
-  std::set<ExpressionId> seen;
-  std::vector<ExpressionId> stack{variant->title, variant->body, variant->link};
-  while (!stack.empty()) {
-    const ExpressionId id = stack.back();
-    stack.pop_back();
-    if (id.is_none() || !seen.insert(id).second) continue;
-    const Expression& expression = program_[id];
-    stack.push_back(expression.a);
-    stack.push_back(expression.b);
-    for (const auto& part : expression.parts) stack.push_back(part.value);
-    if (expression.op != Op::Attribute) continue;
-    const auto attribute = AttributeId::of(expression.index);
-    if (!program_.schema[attribute].is_private) continue;
-    const auto& cleared = declared.cleared_for;
-    if (std::find(cleared.begin(), cleared.end(), attribute) != cleared.end()) continue;
-    auto& diagnostic = report(Code::NotCleared, at,
-                              {program_.schema[attribute].symbol.name, declared.symbol.name});
-    label(diagnostic, expression.span, "read here", "在这里读取");
-  }
+  if (!for_all && !message.variants.empty() && !waits_for_support(content))
+    label(report(Code::NothingForChannel, at, {content.name.text, declared.symbol.name}),
+          content.name.span, "declared here", "在这里声明");
+  leaves_by_.push_back({channel, at, std::move(leaving),
+                        static_cast<std::size_t>(current_ - program_.campaigns.data())});
 }
 
 // What no campaign sends is checked as far as it can be known.

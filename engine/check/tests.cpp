@@ -113,7 +113,11 @@ void Checker::given(const ast::GivenCustomer& given, Test& test) {
     const auto identifier = attribute.is_none() ? program_.schema.find_identifier(setting.name.text)
                                                 : program_.schema[attribute].identifier;
     if (attribute.is_none() && identifier.is_none()) {
-      if (find(setting.name, Declares::Incentive | Declares::Tier) != nullptr) continue;
+      if (const auto* tier = find(setting.name, only(Declares::Tier))) {
+        given_level(*tier, setting, out);
+        continue;
+      }
+      if (find(setting.name, only(Declares::Incentive)) != nullptr) continue;
       auto candidates = attribute_names();
       candidates.insert(candidates.end(), program_.schema.identifiers.begin(),
                         program_.schema.identifiers.end());
@@ -131,6 +135,17 @@ void Checker::given(const ast::GivenCustomer& given, Test& test) {
       out.identifiers.push_back({identifier, std::string(value->as_text())});
   }
   test.statements.push_back({given.span, std::move(out)});
+}
+
+// `value: gold`, until the next refreshing.
+void Checker::given_level(const Declared& tier, const ast::Setting& setting, GivenCustomer& out) {
+  const auto* path = std::get_if<ast::Path>(&setting.values.front().kind);
+  if (path == nullptr || path->names.size() != 1 || setting.values.size() > 1) {
+    report(Code::TierNeedsLevel, setting.span, {tier.symbol.name});
+    return;
+  }
+  if (const auto found = level_of(tier, path->names.front()))
+    out.attributes.emplace_back(program_.tiers[tier.index].attribute, Value::enumerator(*found));
 }
 
 // `name: value`; several values are a list's.

@@ -87,7 +87,8 @@ ExpressionId Checker::add(Expression expression, std::string_view name, std::uin
     case Op::Attribute:
     case Op::CustomerId:
     case Op::CustomerCreated:
-    case Op::Consent: facts.constant = false, facts.reads_customer = true; break;
+    case Op::Consent:
+    case Op::Audience: facts.constant = false, facts.reads_customer = true; break;
     case Op::Metric:
       facts.constant = false, facts.reads_customer = true;
       define(program_.metrics[expression.index].definition);
@@ -264,6 +265,10 @@ ExpressionId Checker::declared_value(const Declared& declared, SourceSpan span,
                                      const Scope& scope) {
   if (declared.unsupported || cyclic_.count({declared.kind, declared.index}) != 0)
     return poison(span);
+  if (declared.kind == Declares::Tier) {
+    report(Code::TierNeedsLevel, span, {declared.symbol.name});
+    return poison(span);
+  }
   ExpressionId value;
   switch (declared.kind) {
     case Declares::Metric: {
@@ -281,6 +286,13 @@ ExpressionId Checker::declared_value(const Declared& declared, SourceSpan span,
                    .type = simple(Kind::Bool),
                    .span = span,
                    .index = static_cast<std::uint32_t>(declared.index)});
+      break;
+    case Declares::Audience:
+      value = add({.op = Op::Audience,
+                   .type = simple(Kind::Bool),
+                   .span = span,
+                   .index = static_cast<std::uint32_t>(declared.index)},
+                  declared.symbol.name);
       break;
     case Declares::Let:
       value = let_ids_[declared.index];
@@ -491,6 +503,12 @@ ExpressionId Checker::path(const ast::Path& path, const Scope& scope, const Want
   if (scope.event_poisoned) return poison(path.span);
   if (declared != nullptr) {
     if (declared->unsupported) return poison(path.span);
+    if (declared->kind == Declares::Tier && scope.place == Scope::Place::MetricWhere) {
+      report(Code::MetricReadsOther, path.span, {head.text});
+      return poison(path.span);
+    }
+    if (declared->kind == Declares::Tier)
+      return no_more(2) ? level(*declared, path.names[1], path.span) : poison(path.span);
     if (declared->kind == Declares::Event) {
       auto& diagnostic = report(Code::NoSuchEventHere, head.span, {head.text});
       if (scope.place == Scope::Place::Content)

@@ -7,6 +7,7 @@
 #include <fstream>
 #include <set>
 
+#include "check/beside.h"
 #include "check/check.h"
 #include "check/silence.h"
 #include "lang/parse.h"
@@ -103,7 +104,8 @@ Result<LoadedProgram> load_program(const std::vector<std::string>& paths, Langua
               std::back_inserter(loaded.diagnostics));
     loaded.trees.push_back(std::move(parsed.file));
   }
-  check::Checked checked = check::check(loaded.trees, language);
+  check::Checked checked =
+      check::check(loaded.trees, language, nullptr, check::beside_on_disk(loaded.sources));
   std::move(checked.diagnostics.begin(), checked.diagnostics.end(),
             std::back_inserter(loaded.diagnostics));
   loaded.program = std::move(checked.program);

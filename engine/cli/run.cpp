@@ -117,6 +117,10 @@ int run(const Options& options) {
   const auto program = load_program(options.paths, language);
   if (!program) return trouble(program.error().what);
   if (program->errors > 0) return print(render(*program, language, false), Findings);
+  for (const auto& audience : program->program.audiences)
+    if (audience.is_missing)
+      return trouble("`" + audience.file + "`, which the audience `" + audience.symbol.name +
+                     "` is read from, cannot be read; put it beside the rules");
   const plan::Plan plan = compile::compile(program->program, options.seed);
 
   runtime::RunOptions run_options;

@@ -106,7 +106,8 @@ Look look_at(const std::vector<std::string>& paths) {
     for (fs::recursive_directory_iterator at(path, error), end; !error && at != end;
          at.increment(error)) {
       if (at->path().filename().string().starts_with('.')) at.disable_recursion_pending();
-      if (at->path().extension() == ".koi") look_at(at->path(), look);
+      if (at->path().extension() == ".koi" || at->path().extension() == ".csv")
+        look_at(at->path(), look);
     }
   }
   return look;

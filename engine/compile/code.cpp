@@ -20,7 +20,14 @@ plan::ChannelId channel_of(check::ChannelId id) {
   return id.is_none() ? plan::ChannelId::none() : plan::ChannelId::of(id.index());
 }
 
-plan::Schedule schedule_of(const check::Schedule& from) {
+std::uint16_t place(const std::vector<plan::Step>& code) {
+  KOI_ASSERT(code.size() < 0xffff);  // check counts the steps
+  return static_cast<std::uint16_t>(code.size());
+}
+
+}  // namespace
+
+plan::Schedule Compiler::schedule_of(const check::Schedule& from) {
   plan::Schedule to;
   switch (from.every) {
     case check::Schedule::Every::Once: to.every = plan::Schedule::Every::Once; break;
@@ -37,13 +44,6 @@ plan::Schedule schedule_of(const check::Schedule& from) {
   to.before = from.before;
   return to;
 }
-
-std::uint16_t place(const std::vector<plan::Step>& code) {
-  KOI_ASSERT(code.size() < 0xffff);  // check counts the steps
-  return static_cast<std::uint16_t>(code.size());
-}
-
-}  // namespace
 
 void Compiler::policy() {
   const check::Policy& from = program_.policy;
@@ -216,7 +216,7 @@ void Compiler::block(const check::Block& steps, plan::Campaign& to, std::vector<
         };
         for (const auto& variant : from.variants)
           message.variants.push_back({channel_of(variant.channel), text(variant.title),
-                                      text(variant.body), text(variant.link)});
+                                      text(variant.body), text(variant.link), variant.language});
       }
       plan::Send made;
       made.message = send->message.value;

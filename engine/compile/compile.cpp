@@ -18,6 +18,8 @@ plan::Plan Compiler::run(std::uint64_t seed) {
   for (std::size_t i = 0; i < program_.metrics.size(); ++i)
     if (!program_.metrics[i].symbol.name.empty()) metric(check::MetricId::of(i));
   segments();
+  tiers();
+  audiences();
   messages();
   campaigns();
   index();

@@ -22,6 +22,7 @@ struct Reads {
   std::set<std::uint32_t> metrics;
   std::set<std::uint32_t> watches;
   bool consent = false;
+  bool audience = false;
 };
 
 Reads reads_of(const plan::Plan& plan, plan::NodeId root) {
@@ -37,6 +38,7 @@ Reads reads_of(const plan::Plan& plan, plan::NodeId root) {
     if (node.op == plan::Op::Metric) reads.metrics.insert(node.index);
     if (node.op == plan::Op::Watch) reads.watches.insert(node.index);
     if (node.op == plan::Op::Consent) reads.consent = true;
+    if (node.op == plan::Op::Audience) reads.audience = true;
     if (node.op == plan::Op::Join)
       for (const auto& part : plan.templates[node.index].parts) stack.push_back(part.node);
     stack.push_back(node.a);
@@ -89,12 +91,14 @@ void index_watches(plan::Plan& plan) {
       if (follows_zone(plan.metrics[metric]))
         plan.watches_of_attribute[time_zone_attribute.index()].push_back(id);
     }
+    if (reads[i].audience) plan.watches_of_identity.push_back(id);
     if (reads[i].consent) {
       for (const auto event : {EngineEvent::Consented, EngineEvent::Unsubscribed})
         plan.reactions[type_of(event).index()].watches.push_back(id);
     }
   }
   for (auto& watches : plan.watches_of_attribute) with_readers(watches);
+  with_readers(plan.watches_of_identity);
   for (auto& reaction : plan.reactions) {
     for (const auto& set : reaction.sets) {
       const auto& readers = plan.watches_of_attribute[set.attribute.index()];
@@ -163,6 +167,7 @@ void index_conditions(plan::Plan& plan) {
     reaction.remembered = false;
   }
   for (auto* by_one : {&plan.watches_of_attribute, &plan.watches_of_watch}) by_one->clear();
+  plan.watches_of_identity.clear();
   for (auto* by_watch : {&plan.on_enter, &plan.on_leave}) by_watch->clear();
   plan.schedules.clear();
   index_watches(plan);

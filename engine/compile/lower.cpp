@@ -17,6 +17,7 @@ plan::Op op_of(check::Op op) {
     case check::Op::CustomerId: return plan::Op::CustomerId;
     case check::Op::CustomerCreated: return plan::Op::CustomerCreated;
     case check::Op::Consent: return plan::Op::Consent;
+    case check::Op::Audience: return plan::Op::Audience;
     case check::Op::Not: return plan::Op::Not;
     case check::Op::And: return plan::Op::And;
     case check::Op::Or: return plan::Op::Or;
@@ -310,6 +311,29 @@ void Compiler::segments() {
         HashInput().text(segment.symbol.name).number(condition.high).number(condition.low).hash64();
     const plan::NodeId node = lower(segment.condition);
     plan_.watches.push_back({segment.symbol, definition, node, true});
+  }
+}
+
+void Compiler::audiences() {
+  for (const check::Audience& from : program_.audiences) {
+    plan::Audience to{from.symbol, from.by, from.members};
+    std::sort(to.members.begin(), to.members.end());
+    to.members.erase(std::unique(to.members.begin(), to.members.end()), to.members.end());
+    plan_.audiences.push_back(std::move(to));
+  }
+}
+
+void Compiler::tiers() {
+  for (const check::Tier& from : program_.tiers) {
+    plan::Tier to;
+    to.symbol = from.symbol;
+    to.by = lower(from.by);
+    to.among = lower(from.among);
+    to.refreshed = schedule_of(from.refreshed);
+    for (const Decimal share : from.up_to) to.up_to.push_back(share.millionths);
+    to.attribute = from.attribute;
+    to.ranked = from.ranked;
+    plan_.tiers.push_back(std::move(to));
   }
 }
 

@@ -153,6 +153,7 @@ std::span<const plan::WatchId> Turn::all_watches(std::vector<plan::WatchId>& roo
     known(sources.of(plan::AccumulatorId::of(kept.slot)));
   for (const auto& kept : state_.logs) known(sources.of(plan::LogId::of(kept.slot)));
   if (!state_.consents.empty()) known(sources.consents());
+  if (!state_.identifiers.empty()) known(sources.identifiers());
   std::sort(room.begin(), room.end());
   room.erase(std::unique(room.begin(), room.end()), room.end());
   waking_->fresh.begin(sources);

@@ -27,13 +27,17 @@ void prune_ids(State& state, Duration horizon) {
   state.seen_pruned = state.clock;
 }
 
-void link(State& state, const std::vector<Identifier>& identifiers) {
+// Whether one of them is new to him.
+bool link(State& state, const std::vector<Identifier>& identifiers) {
+  bool is_new = false;
   for (const Identifier& identifier : identifiers) {
     const auto place =
         std::lower_bound(state.identifiers.begin(), state.identifiers.end(), identifier);
-    if (place == state.identifiers.end() || *place != identifier)
-      state.identifiers.insert(place, identifier);
+    if (place != state.identifiers.end() && *place == identifier) continue;
+    state.identifiers.insert(place, identifier);
+    is_new = true;
   }
+  return is_new;
 }
 
 }  // namespace
@@ -91,10 +95,12 @@ Standing Turn::take(const Event& event) {
   state_.clock = now_;
   if (state_.created == Timestamp::never()) state_.created = event.time;
   let_in_.clear();
-  link(state_, event.identifiers);
+  identity_is_new_ = link(state_, event.identifiers);
+  if (identity_is_new_ && waking_) note_source(waking_->index.sources().identifiers());
   apply_consent(event);
 
-  happen({event.type, event.time, event.fields, {&event, {}}, late, false});
+  const bool is_inner = plan_.schema[event.type].is_inner;
+  happen({event.type, event.time, event.fields, {&event, {}}, late, is_inner});
   happen_echoes();
   settle();
   // What a late event began may have been over by now: its deadlines are met at once.

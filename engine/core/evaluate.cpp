@@ -117,6 +117,14 @@ bool compare(Op op, const Value& a, const Value& b) {
   }
 }
 
+bool is_in(const State& state, const plan::Audience& audience) {
+  return std::any_of(
+      state.identifiers.begin(), state.identifiers.end(), [&](const Identifier& each) {
+        return each.kind == audience.by &&
+               std::binary_search(audience.members.begin(), audience.members.end(), each.text);
+      });
+}
+
 bool has_consented(const Facts& facts, const plan::ConsentKey& key) {
   for (const Consent& consent : facts.state.consents)
     if (consent.purpose == key.purpose && consent.granted &&
@@ -250,6 +258,7 @@ Value value_of(const Facts& facts, NodeId id) {
     }
     case Op::Watch:
     case Op::Consent:
+    case Op::Audience:
     case Op::Not:
     case Op::And:
     case Op::Or:
@@ -274,6 +283,7 @@ bool holds(const Facts& facts, NodeId id) {
   switch (node.op) {
     case Op::Watch: return facts.state.watches[node.index].inside;
     case Op::Consent: return has_consented(facts, facts.plan.consents[node.index]);
+    case Op::Audience: return is_in(facts.state, facts.plan.audiences[node.index]);
     case Op::Not: return !holds(facts, node.a);
     case Op::And: return holds(facts, node.a) && holds(facts, node.b);
     case Op::Or: return holds(facts, node.a) || holds(facts, node.b);
@@ -444,7 +454,8 @@ Timestamp next_change(const Facts& facts, NodeId id) {
     case Op::Slot:
     case Op::CustomerId:
     case Op::CustomerCreated:
-    case Op::Consent: return Timestamp::never();
+    case Op::Consent:
+    case Op::Audience: return Timestamp::never();
     case Op::Watch: return facts.state.watches[node.index].flip;
     case Op::Metric: {
       const plan::Metric& metric = facts.plan.metrics[node.index];

@@ -557,13 +557,38 @@ std::string Turn::address(plan::ChannelId channel) const {
   return {};
 }
 
+// The one in the customer's language (`pt-BR`), or else in what it is a kind of (`pt`), or else the
+// one for all languages; null where none serves the channel.
+const plan::Message::Variant* Turn::variant_of(const plan::Message& message,
+                                               plan::ChannelId channel) const {
+  const auto in = [&](std::string_view language) -> const plan::Message::Variant* {
+    for (const auto& each : message.variants)
+      if (each.language == language && (each.channel == channel || each.channel.is_none()))
+        return &each;
+    return nullptr;
+  };
+  if (message.variants.empty() || message.variants.front().language.empty()) return in({});
+  std::string language;
+  if (const Value& spoken = state_.attributes[language_attribute.index()];
+      spoken.kind() == Kind::Text)
+    language = spoken.as_text();
+  for (char& c : language) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    if (c == '_') c = '-';
+  }
+  while (!language.empty()) {
+    if (const auto* found = in(language)) return found;
+    const std::size_t kind = language.rfind('-');
+    language.resize(kind == std::string::npos ? 0 : kind);
+  }
+  return in({});
+}
+
 // The content's texts for that channel; false with the reason if it has none or a value is missing.
 bool Turn::render(const plan::Message& message, plan::ChannelId channel,
                   std::span<const Value> frame, Text& text, Reason& reason) const {
-  const auto variant = std::find_if(
-      message.variants.begin(), message.variants.end(),
-      [&](const auto& each) { return each.channel == channel || each.channel.is_none(); });
-  if (variant == message.variants.end()) {
+  const plan::Message::Variant* const variant = variant_of(message, channel);
+  if (variant == nullptr) {
     reason = Reason::NoVariant;
     return false;
   }

@@ -235,6 +235,15 @@ NodeId Bringing::made_of(const plan::Node& wanted, EventTypeId type) {
       made.index = here.value;
       break;
     }
+    case Op::Audience: {
+      // Of that name, as it is by now; where there is none, nobody is in it.
+      const std::string& name = from_.audiences[wanted.index].symbol.name;
+      const auto here = std::find_if(to_.audiences.begin(), to_.audiences.end(),
+                                     [&](const auto& each) { return each.symbol.name == name; });
+      if (here == to_.audiences.end()) return missing();
+      made.index = static_cast<std::uint32_t>(here - to_.audiences.begin());
+      break;
+    }
     case Op::Consent: {
       const plan::ConsentKey& key = from_.consents[wanted.index];
       const plan::ConsentKey here{key.purpose, channel(key.channel)};
@@ -306,8 +315,8 @@ std::uint32_t Bringing::message(std::uint32_t index) {
   for (const plan::Message::Variant& variant : wanted.variants) {
     const plan::ChannelId here = channel(variant.channel);
     if (variant.channel && here.is_none()) continue;
-    made.variants.push_back(
-        {here, text(variant.title, {}), text(variant.body, {}), text(variant.link, {})});
+    made.variants.push_back({here, text(variant.title, {}), text(variant.body, {}),
+                             text(variant.link, {}), variant.language});
   }
   to_.messages.push_back(std::move(made));
   return static_cast<std::uint32_t>(to_.messages.size() - 1);

@@ -60,6 +60,14 @@ Result<plan::Plan> compile(const Bundle& bundle) {
       return Error{"rules", "bundle " + to_hex(name_of(bundle)) +
                                 " is no program for this version of Koi:\n" +
                                 render(diagnostic, sources, Language::English)};
+  if (!checked.program.tiers.empty())
+    return Error{"rules", "the tier `" + checked.program.tiers.front().symbol.name +
+                              "` compares all customers with each other, which a server cannot do "
+                              "yet; run the rules with `koi run`, or leave the tier out"};
+  if (!checked.program.audiences.empty())
+    return Error{"rules", "the audience `" + checked.program.audiences.front().symbol.name +
+                              "` comes from a file, which a server cannot keep yet; run the rules "
+                              "with `koi run`, or leave the audience out"};
   return compile::compile(checked.program, bundle.seed);
 }
 

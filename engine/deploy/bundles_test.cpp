@@ -88,6 +88,19 @@ TEST_F(BundlesTest, OneThatIsNoProgramSaysWhereItIsWrong) {
   EXPECT_NE(plan.error().what.find("shop.koi:2"), std::string::npos) << plan.error().what;
 }
 
+TEST_F(BundlesTest, WhatAServerCannotDoYetIsRefusedByName) {
+  const auto ranks = compile(
+      {1, {{"a.koi", "event e {}\nmetric n = count e\ntier loyalty by n into quintiles\n"}}});
+  ASSERT_FALSE(ranks);
+  EXPECT_EQ(ranks.error().code, "rules");
+  EXPECT_NE(ranks.error().what.find("`loyalty`"), std::string::npos) << ranks.error().what;
+  const auto list = compile(
+      {1,
+       {{"a.koi", "customer { identify by openid }\naudience press from \"p.csv\" by openid\n"}}});
+  ASSERT_FALSE(list);
+  EXPECT_NE(list.error().what.find("`press`"), std::string::npos) << list.error().what;
+}
+
 TEST_F(BundlesTest, AFolderThatCannotBeWrittenIsNamed) {
   std::ofstream(folder_.path() / "data" / "bundles") << "a file stands where the folder should be";
   const auto kept = bundles_.keep(bundle_);

@@ -121,6 +121,12 @@ Hash128 Meaning::of_node(plan::NodeId id, EventTypeId event) {
     case Op::Field: add_field(hash, event, FieldId::of(node.index)); break;
     case Op::Metric: hash.number(plan_.metrics[node.index].definition); break;
     case Op::Watch: hash.number(plan_.watches[node.index].definition); break;
+    case Op::Audience: {
+      const plan::Audience& audience = plan_.audiences[node.index];
+      hash.text(audience.symbol.name).number(audience.members.size());
+      for (const std::string& member : audience.members) hash.text(member);
+      break;
+    }
     case Op::Consent: {
       const plan::ConsentKey& key = plan_.consents[node.index];
       hash.number(static_cast<std::uint64_t>(key.purpose));
@@ -357,6 +363,7 @@ std::uint64_t Meaning::version_of(const plan::Campaign& campaign) {
     for (const auto& variant : plan_.messages[send->message].variants) {
       hash.text(variant.channel ? plan_.channels[variant.channel.index()].symbol.name
                                 : std::string());
+      hash.text(variant.language);
       for (const plan::TemplateId text : {variant.title, variant.body, variant.link})
         add(hash, text);
     }

@@ -94,7 +94,7 @@ class Place {
   }
   void engine_events(int rank) {
     for (const EventType& event : program_.meaning.schema.events)
-      if (event.made_by_engine)
+      if (event.made_by_engine && !event.is_inner)
         both(event.symbol.name, event.symbol.alias, Candidate::Kind::Name,
              describe(Names::Event, reader_), rank);
   }
@@ -108,8 +108,9 @@ class Place {
   }
   void attributes() {
     for (const Attribute& each : program_.meaning.schema.attributes)
-      both(each.symbol.name, each.symbol.alias, Candidate::Kind::Field,
-           describe(each.type, program_.meaning.schema, reader_), 0);
+      if (!each.is_inner)
+        both(each.symbol.name, each.symbol.alias, Candidate::Kind::Field,
+             describe(each.type, program_.meaning.schema, reader_), 0);
   }
   void identifiers() {
     for (const std::string& each : program_.meaning.schema.identifiers)

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "check/beside.h"
 #include "lang/lexer.h"
 #include "lang/parse.h"
 
@@ -82,7 +83,7 @@ Outcome outcome(const Program& program, const std::vector<Edit>& edits, Language
     trees[i] = std::move(parsed.file);
   }
   std::vector<check::Use> uses;
-  note(check::check(trees, language, &uses).diagnostics);
+  note(check::check(trees, language, &uses, check::beside_on_disk(program.sources)).diagnostics);
   out.uses = uses.size();
   std::sort(out.errors.begin(), out.errors.end());
   return out;

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "check/beside.h"
 #include "check/silence.h"
 #include "lang/parse.h"
 
@@ -41,7 +42,7 @@ std::optional<std::uint32_t> Program::number(std::string_view path) const {
 const std::vector<check::Use>& Program::uses(Language language) const {
   if (!uses_) {
     uses_.emplace();
-    check::check(trees, language, &*uses_);
+    check::check(trees, language, &*uses_, check::beside_on_disk(sources));
   }
   return *uses_;
 }
@@ -172,7 +173,8 @@ void Workspace::bring_up_to_date(Kept& of, const std::string& path) {
       if (const auto number = program.number(changed)) parse(*number);
   }
   of.changed.clear();
-  check::Checked checked = check::check(program.trees, language_);
+  check::Checked checked =
+      check::check(program.trees, language_, nullptr, check::beside_on_disk(program.sources));
   program.meaning = std::move(checked.program);
   program.diagnostics = std::move(checked.diagnostics);
   for (const auto& each : program.syntax)

@@ -34,6 +34,7 @@ bool is_truth_op(Op op) {
   switch (op) {
     case Op::Watch:
     case Op::Consent:
+    case Op::Audience:
     case Op::Not:
     case Op::And:
     case Op::Or:

@@ -83,6 +83,7 @@ IdentifierId Schema::find_identifier(std::string_view name) const {
 void Schema::index() {
   event_by_name.clear();
   for (std::size_t i = 0; i < events.size(); ++i) {
+    if (events[i].is_inner) continue;
     event_by_name.emplace(events[i].symbol.name, EventTypeId::of(i));
     if (!events[i].symbol.alias.empty())
       event_by_name.emplace(events[i].symbol.alias, EventTypeId::of(i));

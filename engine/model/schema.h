@@ -47,6 +47,7 @@ struct Field {
   Symbol symbol;
   Type type;
   Value fallback{};  // `= 0`; missing where none is declared
+  bool is_private = false;
   // Set from this field, an identifier links the customer: `identify by phone` with
   // `on register set phone = register.phone`. None where the field links nothing.
   IdentifierId links{};
@@ -56,6 +57,8 @@ struct EventType {
   Symbol symbol;
   std::vector<Field> fields;
   bool made_by_engine = false;  // opened, delivered, entered … (they may come from outside too)
+  // Only the engine says it, and nobody may name it: find_event() does not know it.
+  bool is_inner = false;
 };
 
 struct Attribute {
@@ -64,6 +67,7 @@ struct Attribute {
   Value fallback{};
   bool is_private = false;
   IdentifierId identifier{};  // the attribute is an identifier too (`identify by phone`), or none
+  bool is_inner = false;      // kept by the engine, and nobody may name it
 };
 
 // Attributes that every program has, at fixed places.

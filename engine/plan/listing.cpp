@@ -63,6 +63,7 @@ std::string_view sign_of(Op op) {
     case Op::CustomerId:
     case Op::CustomerCreated:
     case Op::Consent:
+    case Op::Audience:
     case Op::Join: return "";
   }
   KOI_ASSERT(false);
@@ -83,6 +84,12 @@ class Lister {
     for (std::size_t i = 0; i < plan_.channels.size(); ++i) channel(plan_.channels[i]);
     metrics();
     watches();
+    for (const Tier& each : plan_.tiers) tier(each);
+    for (const Audience& each : plan_.audiences)
+      line(0, "audience " + each.symbol.name + " by " +
+                  (each.by.is_none() ? std::string("nothing")
+                                     : plan_.schema.identifiers[each.by.index()]) +
+                  ": " + std::to_string(each.members.size()));
     for (std::size_t i = 0; i < plan_.messages.size(); ++i) message(i);
     for (const Campaign& each : plan_.campaigns) campaign(each);
     reactions();
@@ -208,6 +215,7 @@ class Lister {
       case Op::Watch: out += "in " + watch_name(node.index); return;
       case Op::CustomerId: out += "customer.id"; return;
       case Op::CustomerCreated: out += "customer.created"; return;
+      case Op::Audience: out += "in " + plan_.audiences[node.index].symbol.name; return;
       case Op::Consent: {
         const ConsentKey& key = plan_.consents[node.index];
         out += "customer.consent." + std::string(name_of(key.purpose));
@@ -401,14 +409,26 @@ class Lister {
     }
   }
 
+  void tier(const Tier& tier) {
+    std::string text = "tier " + tier.symbol.name + " by " + expression(tier.by);
+    if (!tier.among.is_none()) text += " among " + expression(tier.among);
+    text += " refreshed " + schedule(tier.refreshed) + ":";
+    const auto& levels =
+        plan_.schema.enumerations[plan_.schema[tier.attribute].type.enumeration.index()].values;
+    for (std::size_t i = 0; i < tier.up_to.size(); ++i)
+      text +=
+          (i == 0 ? " " : ", ") + levels[i].name + " up to " + scaled_to_string(tier.up_to[i], 6);
+    line(0, text);
+  }
+
   void message(std::size_t index) {
     const Message& message = plan_.messages[index];
     line(0,
          "message " + std::to_string(index) + ": " + plan_.contents[message.content.index()].name);
     for (const auto& variant : message.variants) {
-      std::string text = variant.channel.is_none()
-                             ? std::string("everywhere")
-                             : plan_.channels[variant.channel.index()].symbol.name;
+      std::string text = variant.language.empty() ? std::string() : variant.language + " ";
+      text += variant.channel.is_none() ? std::string("everywhere")
+                                        : plan_.channels[variant.channel.index()].symbol.name;
       if (!variant.title.is_none()) text += " title " + text_of(variant.title);
       if (!variant.body.is_none()) text += " body " + text_of(variant.body);
       if (!variant.link.is_none()) text += " link " + text_of(variant.link);

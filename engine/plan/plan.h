@@ -46,7 +46,8 @@ enum class Op : std::uint8_t {
   Watch,      // is the customer in this segment?
   CustomerId,
   CustomerCreated,
-  Consent,  // has the customer consented? `index` is a ConsentKey
+  Consent,   // has the customer consented? `index` is a ConsentKey
+  Audience,  // is one of the customer's identifiers in plan.audiences?
   // truth. A missing operand is false.
   Not,
   And,
@@ -183,6 +184,13 @@ struct Watch {
   bool is_segment = false;
 };
 
+// A fixed list of people: whoever has one of these identifiers is in it.
+struct Audience {
+  Symbol symbol;
+  IdentifierId by;
+  std::vector<std::string> members;  // ascending, each once
+};
+
 // --- Campaigns ---------------------------------------------------------------------------------
 
 enum class CampaignClass : std::uint8_t { Marketing, Transactional, Service };
@@ -211,6 +219,20 @@ struct Schedule {
   AttributeId date{};
   Span offset{};
   bool before = false;
+};
+
+// Ranks customers against each other, whenever it is refreshed. A level is an attribute, set by an
+// inner event, so that it is read, watched and kept like any other.
+struct Tier {
+  Symbol symbol;
+  NodeId by;           // missing: he has no level
+  NodeId among;        // none: everybody
+  Schedule refreshed;  // by the program's clock
+  // Of the levels from the top: the share of all that they and those above them have, in
+  // millionths.
+  std::vector<std::int64_t> up_to;
+  AttributeId attribute;  // an enumeration: the levels, and behind them that he has none
+  EventTypeId ranked;     // its one field is the attribute's new value
 };
 
 struct Trigger {
@@ -385,8 +407,11 @@ struct Message {
   struct Variant {
     ChannelId channel;             // none: for every channel that has no variant of its own
     TemplateId title, body, link;  // none where the content has none
+    std::string language;          // in lower case; empty: for all that have none of their own
   };
-  std::vector<Variant> variants;  // the one for every channel last, if there is one
+  // By language, the one for all of them last; within it, the one for every channel last. Where a
+  // language has no such one, the customer is served by the next.
+  std::vector<Variant> variants;
 };
 
 // --- Channels and policy -----------------------------------------------------------------------
@@ -470,6 +495,8 @@ struct Plan {
   std::vector<Accumulator> accumulators;
   std::vector<Log> logs;
   std::vector<Watch> watches;
+  std::vector<Tier> tiers;
+  std::vector<Audience> audiences;
   std::vector<Symbol> contents;
   std::vector<Symbol> teams;
   std::vector<Symbol> webhooks;
@@ -482,6 +509,7 @@ struct Plan {
   std::vector<Reaction> reactions;  // by event type
   // Who may change with an attribute or with another watch, through other watches too; ascending.
   std::vector<std::vector<WatchId>> watches_of_attribute, watches_of_watch;
+  std::vector<WatchId> watches_of_identity;  // that read an audience, by way of watches too
   std::vector<std::vector<TriggerRef>> on_enter, on_leave;  // by watch: triggers on its crossing
   std::vector<TriggerRef> schedules;
 

@@ -73,6 +73,7 @@ class Customers {
   }
 
   std::size_t size() const { return customers_.size(); }
+  std::deque<Customer>& all() { return customers_; }
 
  private:
   struct Slot {

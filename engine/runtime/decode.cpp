@@ -174,6 +174,7 @@ class Decoder::Impl {
     layouts_.resize(schema_.events.size());
     for (std::size_t i = 0; i < layouts_.size(); ++i) lay_out(plan, EventTypeId::of(i));
     for (std::size_t i = 0; i < schema_.events.size(); ++i) {
+      if (schema_.events[i].is_inner) continue;  // not for anybody outside to say
       const Symbol& symbol = schema_.events[i].symbol;
       type_by_name_.insert(symbol.name, static_cast<std::uint16_t>(i));
       if (!symbol.alias.empty()) type_by_name_.insert(symbol.alias, static_cast<std::uint16_t>(i));
@@ -283,7 +284,8 @@ class Decoder::Impl {
           links.is_none() && kind != NameTable::absent)
         links = IdentifierId::of(kind);
       // An identifier is personal, whatever its type.
-      if (!links.is_none() || field.type.kind == Kind::Text) layout.may_quote[i] = false;
+      if (field.is_private || !links.is_none() || field.type.kind == Kind::Text)
+        layout.may_quote[i] = false;
       add(field.symbol, {.field = FieldId::of(i), .links = links});
     }
     for (std::size_t i = 0; i < schema_.identifiers.size(); ++i) {

@@ -142,6 +142,17 @@ TEST_F(Decode, LinksIdentifiersOfFieldsAndOfBareKeys) {
   EXPECT_TRUE(into_.event.identifiers.empty());
 }
 
+TEST_F(Decode, WhatOnlyTheEngineSaysIsUnknownOutside) {
+  plan_.schema.events.push_back({.symbol = {"tier value", ""}, .is_inner = true});
+  plan_.reactions.resize(plan_.schema.events.size());
+  plan_.schema.index();
+  Decoder decoder(plan_);
+  EXPECT_EQ(
+      decoder.decode(
+          R"({"id":"e1","type":"tier value","time":"2026-11-01T10:00:00Z","subject":"c1"})", into_),
+      Decoded::UnknownType);
+}
+
 TEST_F(Decode, CountsUnknownTypesAndFieldsByName) {
   EXPECT_EQ(
       decode(

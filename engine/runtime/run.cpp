@@ -14,6 +14,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "core/decide.h"
+#include "core/ranks.h"
 #include "model/partition.h"
 #include "runtime/customers.h"
 #include "runtime/directory.h"
@@ -41,11 +42,15 @@ struct Batch {
   std::uint64_t first_arrival = 0;
   Timestamp bound = Timestamp::ever();  // timers due before it fire in this round …
   bool inclusive = false;               // … and those due at it
+  // When tiers are refreshed behind this round, whose bound it is then; never: they are not.
+  Timestamp refreshing = Timestamp::never();
   std::vector<std::vector<std::uint32_t>> of_thread;
 
   explicit Batch(unsigned threads) : of_thread(threads) {}
   void clear() {
     count = 0;
+    inclusive = false;
+    refreshing = Timestamp::never();
     for (auto& each : of_thread) each.clear();
   }
 };
@@ -93,9 +98,22 @@ class Stepper {
       customers_.queue(customer);
     }
     fire_all(batch.bound, batch.inclusive);
-    std::stable_sort(lines_.begin(), lines_.end(),
-                     [](const Line& a, const Line& b) { return a.place < b.place; });
+    sort_lines();
   }
+
+  // Beside the rounds, one after the other for all customers: an event of the engine's own for one
+  // of them. begin_beside() and end_beside() stand around all of a thread's.
+  std::deque<Customer>& everybody() { return customers_.all(); }
+  void begin_beside() {
+    out_.clear();
+    lines_.clear();
+  }
+  void happen(Customer& customer, const Event& event) {
+    count(core::decide(plan_, customer.state, event, effects_, &waking_));
+    carry_out(customer, Place::timer);
+    customers_.queue(customer);
+  }
+  void end_beside() { sort_lines(); }
 
   struct Line {
     Place place;
@@ -115,6 +133,10 @@ class Stepper {
   const std::vector<Sample>& samples() const { return samples_; }
 
  private:
+  void sort_lines() {
+    std::stable_sort(lines_.begin(), lines_.end(),
+                     [](const Line& a, const Line& b) { return a.place < b.place; });
+  }
   bool due(Timestamp at, Timestamp bound, bool inclusive) const {
     return at < bound || (inclusive && at == bound && at != Timestamp::never());
   }
@@ -309,11 +331,12 @@ class Run {
     if (!options_.effects_path.empty()) KOI_TRY(effects_.open(options_.effects_path));
     Batch now(options_.threads), next(options_.threads);
     KOI_TRY(fill(now));
-    while (now.count > 0) {
+    while (now.count > 0 || now.refreshing != Timestamp::never()) {
       team_.start(now);
       const auto filled = fill(next);
       team_.finish();
       KOI_TRY(write_out());
+      if (now.refreshing != Timestamp::never()) KOI_TRY(refresh(now.refreshing));
       if (!filled) return filled.error();
       options_.progress({summary_.records, input_->records_in_all(), now.bound});
       if ((summary_.interrupted = options_.interrupted())) break;
@@ -333,6 +356,7 @@ class Run {
     batch.first_arrival = arrivals_;
     Record record;
     std::size_t file = 0;
+    if (is_held_ && !add(batch, held_)) return {};
     while (batch.count < events_in_a_batch) {
       KOI_LET(const bool more, input_->next(record, file));
       if (!more) break;
@@ -349,18 +373,57 @@ class Run {
         ++summary_.after_until;
         continue;
       }
-      directory_.resolve(entry.incoming);
-      entry.hash = partition_hash(event.customer);
-      batch.of_thread[entry.hash % partition_count % options_.threads].push_back(
-          static_cast<std::uint32_t>(batch.count));
-      summary_.first = std::min(summary_.first, event.time);
-      summary_.last = std::max(summary_.last, event.time);
-      ++batch.count;
+      if (refreshing_ == Timestamp::ever())
+        refreshing_ = core::next_refreshing(plan_, event.time - microseconds(1));
+      if (!add(batch, entry.incoming)) break;
     }
     arrivals_ += batch.count;
     summary_.events += batch.count;
-    batch.bound = summary_.last;
+    if (batch.refreshing == Timestamp::never()) batch.bound = summary_.last;
     return {};
+  }
+
+  // False: tiers are refreshed before this one. It is held back for the next batch.
+  bool add(Batch& batch, Incoming& incoming) {
+    if (incoming.event.time > refreshing_) {
+      batch.bound = batch.refreshing = refreshing_;
+      refreshing_ = core::next_refreshing(plan_, refreshing_);
+      if (!is_held_) std::swap(held_, incoming);
+      is_held_ = true;
+      return false;
+    }
+    is_held_ = false;
+    Batch::Entry& entry = batch.entries[batch.count];
+    if (&entry.incoming != &incoming) std::swap(entry.incoming, incoming);
+    const Event& event = entry.incoming.event;
+    directory_.resolve(entry.incoming);
+    entry.hash = partition_hash(event.customer);
+    batch.of_thread[entry.hash % partition_count % options_.threads].push_back(
+        static_cast<std::uint32_t>(batch.count));
+    summary_.first = std::min(summary_.first, event.time);
+    summary_.last = std::max(summary_.last, event.time);
+    ++batch.count;
+    return true;
+  }
+
+  // Ranks compare all customers, so that no thread can find them alone.
+  Result<void> refresh(Timestamp at) {
+    for (const auto& stepper : team_.steppers()) stepper->begin_beside();
+    for (const plan::Tier* const tier : core::refreshed_at(plan_, at)) {
+      std::vector<const core::State*> everybody;
+      for (const auto& stepper : team_.steppers())
+        for (const Customer& customer : stepper->everybody()) everybody.push_back(&customer.state);
+      const std::vector<Value> levels = core::levels_of(plan_, *tier, everybody, at);
+      std::size_t i = 0;
+      for (const auto& stepper : team_.steppers())
+        for (Customer& customer : stepper->everybody()) {
+          const Value& level = levels[i++];
+          if (customer.state.attributes[tier->attribute.index()] != level)
+            stepper->happen(customer, core::ranked_event(*tier, customer.state, level, at));
+        }
+    }
+    for (const auto& stepper : team_.steppers()) stepper->end_beside();
+    return write_out();
   }
 
   Result<void> reject(const Record& record, std::size_t file) {
@@ -400,13 +463,18 @@ class Run {
   Result<void> run_on(Batch& batch, Timestamp until) {
     batch.clear();
     for (;;) {
-      const Timestamp due = team_.next_due();
+      const Timestamp due = std::min(team_.next_due(), next_refreshing());
       if (due > until || due == Timestamp::never()) return {};
-      batch.bound = std::min(due + hours(6), until);
-      batch.inclusive = batch.bound == until;
+      batch.bound = std::min({due + hours(6), until, next_refreshing()});
+      const bool refreshes = batch.bound == next_refreshing();
+      batch.inclusive = batch.bound == until && !refreshes;
       team_.start(batch);
       team_.finish();
       KOI_TRY(write_out());
+      if (refreshes) {
+        KOI_TRY(refresh(refreshing_));
+        refreshing_ = core::next_refreshing(plan_, refreshing_);
+      }
       options_.progress({summary_.records, input_->records_in_all(), batch.bound});
       if ((summary_.interrupted = options_.interrupted())) return {};
     }
@@ -444,6 +512,11 @@ class Run {
     summary_.unknown_fields = input_->decoder().unknown_fields();
   }
 
+  // Ever: no event has come, and nobody is there to be ranked.
+  Timestamp next_refreshing() const {
+    return refreshing_ == Timestamp::ever() ? Timestamp::never() : refreshing_;
+  }
+
   static std::uint64_t partition_hash(std::string_view customer) {
     return hash64(customer, partition_seed);
   }
@@ -456,6 +529,9 @@ class Run {
   Sink effects_, rejects_;
   Summary summary_;
   std::uint64_t arrivals_ = 0;
+  Timestamp refreshing_ = Timestamp::ever();  // when tiers are refreshed next
+  Incoming held_;                             // the first event behind that, if one has come
+  bool is_held_ = false;
   Team team_;
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/ranks.h"
+
 namespace koi::sim {
 
 namespace {
@@ -21,6 +23,7 @@ core::State& World::customer(std::string_view id) {
 
 void World::begin(Timestamp at) {
   clock_ = at;
+  refreshing_ = core::next_refreshing(plan_, at - microseconds(1));
   for (auto& [id, state] : customers_) {
     state.created = at;
     decide(state, core::Tick{at, false});
@@ -42,15 +45,39 @@ void World::run_to(Timestamp to, bool inclusive) {
         std::min_element(customers_.begin(), customers_.end(), [](const auto& a, const auto& b) {
           return core::next_due(a.second) < core::next_due(b.second);
         });
+    const Timestamp first =
+        next == customers_.end() ? Timestamp::never() : core::next_due(next->second);
+    if (refreshing_ <= first && (refreshing_ < to || (inclusive && refreshing_ == to)) &&
+        refreshing_ != Timestamp::never()) {
+      refresh(refreshing_);
+      continue;
+    }
     if (next == customers_.end()) break;
     core::State& state = next->second;
-    const Timestamp due = core::next_due(state);
+    const Timestamp due = first;
     if (due == Timestamp::never() || due > to || (due == to && !inclusive)) break;
     clock_ = std::max(clock_, due);
     decide(state, core::Tick{due, true});
     carry_out(state);
   }
   clock_ = to;
+}
+
+void World::refresh(Timestamp at) {
+  clock_ = std::max(clock_, at);
+  for (const plan::Tier* const tier : core::refreshed_at(plan_, at)) {
+    std::vector<const core::State*> everybody;
+    for (const auto& [id, state] : customers_) everybody.push_back(&state);
+    const std::vector<Value> levels = core::levels_of(plan_, *tier, everybody, at);
+    std::size_t i = 0;
+    for (auto& [id, state] : customers_) {
+      const Value& level = levels[i++];
+      if (state.attributes[tier->attribute.index()] == level) continue;
+      decide(state, core::ranked_event(*tier, state, level, at));
+      carry_out(state);
+    }
+  }
+  refreshing_ = core::next_refreshing(plan_, at);
 }
 
 core::Standing World::happen(const Event& event) {

@@ -51,7 +51,8 @@ class World {
   void fail(plan::ChannelId channel, Failure failure);
 
   // Moves the clock and fires on the way, in order of (due, customer id), every timer due before
-  // `to`, and those due at it where `inclusive`. A `to` before the clock moves nothing.
+  // `to`, and those due at it where `inclusive`. Tiers are refreshed before the timers of an
+  // instant. A `to` before the clock moves nothing.
   void run_to(Timestamp to, bool inclusive);
 
   // Moves the clock to the event's time (which begins it, if nothing has), then the event happens.
@@ -70,6 +71,7 @@ class World {
   // The effects of one input: recorded, delivered, and their receipts handed in, until all is
   // quiet.
   void carry_out(core::State& state);
+  void refresh(Timestamp at);
   template <class Input>
   core::Standing decide(core::State& state, const Input& input) {
     return core::decide(plan_, state, input, effects_, waking_ ? &*waking_ : nullptr);
@@ -79,7 +81,8 @@ class World {
   std::optional<core::Waking> waking_;
   std::map<std::string, core::State, std::less<>> customers_;
   Timestamp clock_ = Timestamp::ever();
-  std::vector<Failure> failures_;  // by channel
+  Timestamp refreshing_ = Timestamp::never();  // when tiers are refreshed next
+  std::vector<Failure> failures_;              // by channel
   std::vector<core::Effect> effects_;
   std::vector<Done> done_;
   std::optional<std::string> fault_;

@@ -3,13 +3,17 @@
 cli_test.py KOI SOURCE_FOLDER
 """
 
+import html.parser
 import json
 import os
 import pathlib
 import random
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 import xml.etree.ElementTree
 
@@ -19,6 +23,67 @@ SHOP = SOURCE / "rules-examples" / "shop"
 
 def event(number, time="2026-03-02T10:00:00Z", kind="register", subject="ann", data=None):
     return {"id": f"e{number}", "type": kind, "time": time, "subject": subject, "data": data or {}}
+
+
+class GoingOn:
+    """A command that goes on until it is interrupted. One that has nothing to say for ever is ended, so that its test fails."""
+
+    def __init__(self, folder, *words):
+        self.process = subprocess.Popen([KOI, *map(str, words)], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                        encoding="utf-8", env={**os.environ, "LC_ALL": "C.UTF-8"})
+        self.alarm = threading.Timer(600, self.process.kill)
+        self.alarm.start()
+
+    def says(self, *marks):
+        """What it says until each of the marks has come, in their order."""
+        said = ""
+        for mark in marks:
+            line = ""
+            while mark not in line:
+                line = self.process.stdout.readline()
+                if not line:
+                    raise AssertionError(f"it ended without {mark!r}: {said}")
+                said += line
+        return said
+
+    def interrupt(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait()
+
+    def end(self):
+        self.alarm.cancel()
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
+
+
+class Page(html.parser.HTMLParser):
+    """A page of coverage: its heading, and the rows of its tables as (class, number, text, what is told of it)."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.heading, self.rows, self.names = [], "", [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in ("meta", "!doctype"):
+            self.open.append(tag)
+        self.names += [name for name, _ in attributes]
+        if tag == "tr":
+            self.rows.append([dict(attributes).get("class", "")])
+        if tag == "td":
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag):
+        if self.open.pop() != tag:
+            raise AssertionError(f"</{tag}> ends something else")
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "td":
+            self.rows[-1][-1] += data
+        if self.open and self.open[-1] == "h1":
+            self.heading += data
 
 
 class Cli(unittest.TestCase):
@@ -241,6 +306,76 @@ class Cli(unittest.TestCase):
         self.assertEqual(bad.get("name"), "坏\ufffd")
         self.assertIn("expected: set customer.stage", bad.find("failure").get("message"))
         self.assertIn("failed: ", bad.find("failure").text)
+
+    def test_watching_runs_the_tests_again_when_a_file_has_changed(self):
+        self.program()
+        watching = GoingOn(self.folder, "test", "p", "--watch")
+        self.addCleanup(watching.end)
+        waits = "-- waiting for a change"
+        self.assertNotIn("failed: ", watching.says("2 passed, 0 failed", waits))
+
+        def put(name, text):  # at once, so that it is never seen half written
+            self.file("beside", text)
+            os.replace(self.folder / "beside", self.folder / "p" / name)
+        put("more.koi", 'test "nobody came" { at 2026-03-02 10:00  expect enter cart_rescue }\n')
+        self.assertIn("nobody came", watching.says("2 passed, 1 failed", waits))
+        put("more.koi", 'test "nobody came" { at 2026-03-02 10:00  expect nothing\n')
+        self.assertIn("more.koi:1", watching.says("error[", waits))
+        put("more.koi", 'test "nobody came" { at 2026-03-02 10:00  expect nothing }\n')
+        watching.says("3 passed, 0 failed", waits)
+        (self.folder / "p" / "more.koi").unlink()
+        watching.says("2 passed, 0 failed", waits)
+        self.assertEqual(watching.interrupt(), 0)
+
+    def test_watching_a_list_of_people_too_and_in_chinese(self):
+        (self.folder / "p").mkdir()
+        self.file("p/a.koi", 'customer { identify by openid }\nevent visit {}\nchannel push { class direct }\n'
+                             'audience press from "press.csv" by openid\ncontent hello { body "hello" }\n'
+                             'campaign greet { class service  for in press  when visit  send hello via push }\n'
+                             'test "the press is greeted" {\n  given customer ann { openid: "o1" }\n'
+                             '  at 2026-03-02 10:00  ann visit {}\n  expect send hello to ann\n}\n')
+        self.file("p/press.csv", "openid\no2\n")
+        watching = GoingOn(self.folder, "test", "p", "--watch", "--language", "zh")
+        self.addCleanup(watching.end)
+        watching.says("0 个通过，1 个失败", "等待改动")
+        self.file("more.csv", "openid\no2\no1\n")
+        os.replace(self.folder / "more.csv", self.folder / "p" / "press.csv")
+        watching.says("1 个通过，0 个失败", "等待改动")
+        self.assertEqual(watching.interrupt(), 0)
+
+    def test_watching_what_is_not_there_ends_at_once(self):
+        self.assertIn("nowhere", self.koi("test", "nowhere", "--watch", status=2))
+
+    def test_the_page_of_coverage_shows_the_rules_and_what_no_test_has_seen(self):
+        rules = ('event visit "来访" { page: text }\nchannel push { class direct }\ncontent hello { body "<b>&amp; {customer.id}" }\n'
+                 'campaign greet {\n  class service\n  for customer.tags contains "<i>"\n  when visit as v\n'
+                 '    if v.page == "a" { send hello via push }\n    else { tag "<script>" }\n}\n'
+                 'test "a" { given customer ann { tags: "<i>" } at 2026-03-02 10:00  ann visit { page: "a" }  expect send hello }\n')
+        self.file("a.koi", rules)
+        for language in "en", "zh":
+            said = self.koi("test", "a.koi", "--coverage", "--coverage-html", "page.html", "--language", language)
+            page = Page((self.folder / "page.html").read_text(encoding="utf-8"))
+            self.assertEqual(page.open, [])
+            self.assertFalse({"src", "href", "onclick"} & set(page.names), "it needs nothing but itself")
+            self.assertEqual([row[2] for row in page.rows], rules.split("\n"))
+            self.assertEqual([row[1] for row in page.rows], [str(i + 1) for i in range(len(page.rows))])
+            self.assertEqual(said.strip().split("\n")[-1], page.heading)
+            listed = {}
+            for line, what in re.findall(r"^a\.koi:(\d+):\d+  greet(?:: |：)(.*)$", said, re.M):
+                listed.setdefault(line, []).append(what)
+            self.assertGreaterEqual(len(listed), 2)
+            told = {row[1]: row[3].split("；" if language == "zh" else "; ") for row in page.rows if row[0] in ("not", "part")}
+            self.assertEqual(told, listed)
+            self.assertTrue(all(row[3] == "" for row in page.rows if row[0] not in ("not", "part")))
+            self.assertIn("seen", [row[0] for row in page.rows])
+        self.koi("test", "a.koi", "--coverage-at-least", "100", status=1)
+
+        self.file("a.koi", rules + 'test "b" {\n  given customer ann { tags: "<i>" }\n  at 2026-03-02 10:00  ann visit { page: "b" }\n'
+                                   '  expect tag "<script>"\n}\ntest "c" { at 2026-03-02 10:00  bo visit { page: "b" }  expect nothing }\n')
+        self.koi("test", "a.koi", "--coverage-html", "page.html", "--coverage-at-least", "100")
+        page = Page((self.folder / "page.html").read_text(encoding="utf-8"))
+        self.assertIn("100%", page.heading)
+        self.assertEqual({row[0] for row in page.rows}, {"", "seen"})
 
     def test_a_full_disk_and_a_closed_pipe_are_told(self):
         program = self.program()

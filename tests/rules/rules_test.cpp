@@ -47,7 +47,8 @@ std::string text_of(const plan::Plan& plan, const Done& done) {
   text.append(core::name_of(e.reason)).append(" ");
   text += std::to_string(e.content.index()) + " " + std::to_string(e.channel.index()) + " " +
           std::to_string(e.attribute.index()) + " " + to_hex(e.entry) + " " + to_hex(e.key) + " " +
-          std::to_string(e.not_after.us);
+          std::to_string(e.not_after.us) + " " + std::to_string(e.arm.value);
+  if (e.value.kind() == Kind::Text) text.append(" ").append(e.value.as_text());
   if (e.text) text += " " + e.text->title + "|" + e.text->body + "|" + e.text->link;
   return text;
 }
@@ -344,6 +345,38 @@ campaign pair { class marketing  enter always  when visit as v then cart without
 campaign every_morning { class service  enter always  priority 50  every day at 09:00 for buyer  send thanks via sms }
 campaign reach { class service  enter always  when spend reaches ¥200.00  set customer.stage = "gold" }
 campaign failures { class service  enter once every 1 hour  when failed  send thanks via push }
+
+team care
+webhook crm
+event tired { page: text  times: int = 1 }
+segment watched when customer.tags contains "watched" and visits >= 1
+campaign acts {
+  class service
+  enter always
+  hold out 10%
+  goal purchase within 1 day
+  leave when quit
+  from 2026-03-03 to 2026-03-09
+  when visit as v
+    split {
+      40% "often" { repeat every 3 hours at most 4 times { tag "watched"  send hello via push } }
+      40% "twice" { repeat every 1 day at most 2 times { wait for visit up to 30 hours  untag "watched" } }
+      20% {}
+    }
+    choose first {
+      when watched { emit tired { page: v.page } }
+      when in big { start calmed }
+      else { notify care "{customer.id}: {v.page}" within 15 minutes }
+    }
+    call crm { page: v.page  spend: spend  tags: length(v.page) }
+}
+campaign calmed { class service  enter once every 1 day  when called  when tired where times >= 1  set customer.stage = "calm" }
+campaign watched_ones { class service  enter always  when enters watched  when leaves watched  send thanks via push }
+)";
+// Where customers are compared with one another.
+const std::string ranks = R"(
+tier by_spend by spend refreshed every day at 03:00 { gold: top 40%  others: the rest }
+campaign golden { class service  enter always  when enters by_spend.gold  send thanks via push }
 )";
 
 // A random history of three customers over a week: mostly forward, sometimes late (within lateness
@@ -439,8 +472,8 @@ Outcome run(const plan::Plan& plan, const std::vector<Event>& events, std::uint6
 constexpr std::uint64_t seeds = 150;
 
 TEST(Rule8, TheSameInputsGiveTheSameBytes) {
-  const plan::Plan plan = plan_of(busy_shop);
-  const plan::Plan again = plan_of(busy_shop);
+  const plan::Plan plan = plan_of(busy_shop + ranks);
+  const plan::Plan again = plan_of(busy_shop + ranks);
   std::size_t effects = 0;
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     SCOPED_TRACE(seed);
@@ -453,7 +486,7 @@ TEST(Rule8, TheSameInputsGiveTheSameBytes) {
 }
 
 TEST(Rule8, AStateWrittenAndReadBackGoesOnAsIfNothingHadBeen) {
-  const plan::Plan plan = plan_of(busy_shop);
+  const plan::Plan plan = plan_of(busy_shop + ranks);
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     SCOPED_TRACE(seed);
     const auto events = history(plan, seed, 120);
@@ -462,7 +495,7 @@ TEST(Rule8, AStateWrittenAndReadBackGoesOnAsIfNothingHadBeen) {
 }
 
 TEST(Rule8, TheIndexChangesNothingOfWhatIsDecided) {
-  const plan::Plan plan = plan_of(busy_shop);
+  const plan::Plan plan = plan_of(busy_shop + ranks);
   const match::Index index = match::Index::build(plan);
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     SCOPED_TRACE(seed);
@@ -504,6 +537,82 @@ TEST(Rule8, HoldOutIsTheSameAtEveryEntryAndAboutItsShare) {
   EXPECT_NEAR(static_cast<double>(held["some"]), 400, 95);
   EXPECT_NEAR(static_cast<double>(held["others"]), 400, 95);
   EXPECT_NEAR(static_cast<double>(both), 40, 32) << "two campaigns hold out the same customers";
+}
+
+TEST(Rule8, AnArmIsTheSameAtEveryEntryAndAboutItsShareWhateverElseIsChosen) {
+  const plan::Plan plan = plan_of(R"(
+    policy { time zone "Asia/Shanghai"  currency CNY }
+    channel push { class direct }
+    event visit {}
+    content hello { body "hello" }
+    campaign some {
+      class service
+      enter always
+      hold out 50%
+      when visit
+        split { 10% "a" {} 60% "b" {} 30% "c" {} }
+        split { 50% "d" {} 50% "e" {} }
+    }
+  )");
+  std::map<std::string, std::size_t> took;
+  std::size_t customers = 0, b_and_d = 0;
+  for (std::size_t i = 0; i < 4000; ++i) {
+    World world(plan);
+    const std::string id = "c" + std::to_string(i);
+    for (int entry = 0; entry < 3; ++entry)
+      world.happen(event(plan, "e" + std::to_string(entry), "visit",
+                         at("2026-03-02T10:00") + hours(entry), id));
+    std::map<std::string, std::size_t> arms;
+    for (const Done& done : world.done())
+      if (done.effect.action == Action::Split)
+        ++arms[plan.campaigns[0].arms[done.effect.arm.index()].name];
+    if (arms.empty()) continue;  // held out: he takes an arm, and nobody counts him
+    ++customers;
+    ASSERT_EQ(arms.size(), 2u) << id << " took another arm at another entry";
+    for (const auto& [name, times] : arms) {
+      ASSERT_EQ(times, 3u);
+      ++took[name];
+    }
+    b_and_d += arms.contains("b") && arms.contains("d") ? 1 : 0;
+  }
+  // Five standard deviations of a binomial, at n of about 2000: at most 112.
+  const auto n = static_cast<double>(customers);
+  EXPECT_NEAR(n, 2000, 160);
+  EXPECT_NEAR(static_cast<double>(took["a"]), 0.1 * n, 68);
+  EXPECT_NEAR(static_cast<double>(took["b"]), 0.6 * n, 110);
+  EXPECT_NEAR(static_cast<double>(took["d"]), 0.5 * n, 112);
+  EXPECT_NEAR(static_cast<double>(b_and_d), 0.3 * n, 103) << "one split's arms follow the other's";
+}
+
+TEST(Texts, AreInTheCustomersLanguageForTheChannelOrElseAsForEverybody) {
+  const plan::Plan plan = plan_of(R"(
+    policy { time zone "Asia/Shanghai"  currency CNY }
+    channel push { class direct }
+    channel sms { class direct }
+    event visit {}
+    content hello {
+      title "t"  body "b"  link "https://example.com"
+      for sms { body "b sms" }
+      language "zh" { body "b zh" }
+      language "pt-BR" { title "t pt"  for sms { body "b pt sms" } }
+    }
+    campaign greets { class service  enter always  when visit  send hello via push  send hello via sms }
+  )");
+  const auto texts = [&](const char* language) {
+    World world(plan);
+    world.customer("ann").attributes[language_attribute.index()] = Value::text(language);
+    world.happen(event(plan, "e", "visit", at("2026-03-02T10:00"), "ann"));
+    std::string all;
+    for (const Done& done : world.done())
+      if (done.effect.text) all += done.effect.text->title + "/" + done.effect.text->body + " ";
+    return all;
+  };
+  EXPECT_EQ(texts(""), "t/b t/b sms ");
+  EXPECT_EQ(texts("de"), "t/b t/b sms ");
+  EXPECT_EQ(texts("zh"), "t/b zh t/b zh ");
+  EXPECT_EQ(texts("zh-Hant-TW"), "t/b zh t/b zh ");
+  EXPECT_EQ(texts("PT_br"), "t pt/b t pt/b pt sms ");
+  EXPECT_EQ(texts("pt"), "t/b t/b sms ");
 }
 
 TEST(Rule8, AnotherSeedHoldsOutOthers) {

@@ -1,7 +1,7 @@
 // Checker: one walk over a program's trees. Its parts stand in files of their own, by question:
 // names.cpp (what is declared), schema.cpp (what events, customers, channels and the policy are),
-// types.cpp (what an expression is), metrics.cpp, campaigns.cpp, steps.cpp, acts.cpp (what steps do
-// beside sending and waiting), tests.cpp.
+// types.cpp (what an expression is), metrics.cpp, tiers.cpp, campaigns.cpp, steps.cpp, acts.cpp
+// (what steps do beside sending and waiting), private.cpp (where what is private goes), tests.cpp.
 //
 // What does not check becomes *poison*: an expression of Kind::Missing, which fits everywhere, so
 // that one mistake is told once.
@@ -99,8 +99,9 @@ struct Want {
 
 class Checker {
  public:
-  Checker(const std::vector<ast::File>& files, Language language, std::vector<Use>* uses)
-      : files_(files), language_(language), uses_(uses) {}
+  Checker(const std::vector<ast::File>& files, Language language, std::vector<Use>* uses,
+          const ReadBeside& read)
+      : files_(files), language_(language), uses_(uses), read_(read) {}
   Checked run();
 
  private:
@@ -162,6 +163,7 @@ class Checker {
   void customer_sets();
   void policy();
   void channels();
+  std::string private_field(const ast::Name& name) const;
   void refuse_declarations();
   Type type_of(const ast::Type& type);
   Value default_of(const ast::Field& field, const Type& type);
@@ -175,6 +177,15 @@ class Checker {
   std::optional<CampaignClass> campaign_class(const ast::Name& name);
   std::optional<Cap> cap(const ast::CapLimit& limit);
   Cap places_kept(const ast::PolicyCap& cap);
+
+  // tiers.cpp
+  void declare_tiers();
+  void audiences();
+  void members(Audience& audience);
+  void tiers();
+  ExpressionId level(const Declared& tier, const ast::Name& name, SourceSpan span);
+  std::optional<std::uint32_t> level_of(const Declared& tier, const ast::Name& name);
+  Schedule schedule(const ast::Schedule& schedule);
 
   // types.cpp
   ExpressionId expression(const ast::Expr& expr, const Scope& scope, const Want& want = {});
@@ -299,7 +310,7 @@ class Checker {
   Message message(std::size_t content, const Scope& scope);
   MessageId keep(Message message);
   void contents();
-  // Has the message something for the channel, and is the channel cleared for what it says?
+  // Has the message something for the channel? Whether the channel may carry it is asked later.
   void fits_channel(const Message& message, ChannelId channel, SourceSpan at);
 
   // acts.cpp
@@ -320,10 +331,27 @@ class Checker {
   void marketing_without_consent();
   void two_on_one_event();
 
+  // private.cpp
+  struct Holds;
+  // Texts that leave by a channel, to be asked for what is private in them.
+  struct Leaving {
+    ChannelId channel;
+    SourceSpan at;
+    std::vector<ExpressionId> texts;
+    std::size_t campaign = none_;  // that says them
+  };
+  static constexpr std::size_t none_ = ~std::size_t{0};
+  void privacy();
+  std::set<std::string> held(ExpressionId root, const Holds& holds, EventTypeId where_of,
+                             const Campaign* campaign) const;
+  SourceSpan reader_of(ExpressionId text, const std::string& name, const Holds& holds,
+                       const Leaving& leaving) const;
+
   // tests.cpp
   void tests();
   void test(const ast::TestDecl& test);
   void given(const ast::GivenCustomer& given, Test& test);
+  void given_level(const Declared& tier, const ast::Setting& setting, GivenCustomer& out);
   void test_event(const ast::TestEvent& event, std::optional<Timestamp> at, Test& test);
   void expect_action(const ast::ExpectAction& expectation, bool since_last_stop, Test& test);
   TestCustomer test_customer(const ast::Name& name, Test& test);
@@ -334,6 +362,7 @@ class Checker {
   const std::vector<ast::File>& files_;
   Language language_;
   std::vector<Use>* uses_;  // where asked for
+  const ReadBeside& read_;
   Program program_;
   std::vector<Diagnostic> diagnostics_;
   // Where K0505 was said, and of what.
@@ -351,6 +380,8 @@ class Checker {
   std::vector<const ast::LetDecl*> lets_;
   std::vector<const ast::ContentDecl*> contents_;
   std::vector<const ast::ChannelDecl*> channels_;
+  std::vector<const ast::TierDecl*> tiers_;
+  std::vector<const ast::AudienceDecl*> audiences_;
   std::vector<const ast::CampaignDecl*> campaigns_;
   std::vector<const ast::TestDecl*> tests_;
 
@@ -359,12 +390,14 @@ class Checker {
   std::vector<ExpressionId> let_ids_;  // by declaration
   std::map<Hash128, MetricId> metric_by_definition_;
   std::map<Hash128, MessageId> message_by_definition_;
-  std::vector<bool> sent_;              // by content
-  std::set<std::string> test_links_;    // that the test under way was handed out
-  Campaign* current_ = nullptr;         // the campaign under way
-  std::vector<Visible> trigger_names_;  // what its triggers keep
-  std::size_t steps_ = 0;               // that it has so far
-  std::size_t repeats_ = 0;             // of them
+  std::vector<bool> sent_;  // by content
+  std::vector<Leaving> leaves_by_;
+  std::vector<std::set<std::string>> cleared_;  // by channel: what may leave by it
+  std::set<std::string> test_links_;            // that the test under way was handed out
+  Campaign* current_ = nullptr;                 // the campaign under way
+  std::vector<Visible> trigger_names_;          // what its triggers keep
+  std::size_t steps_ = 0;                       // that it has so far
+  std::size_t repeats_ = 0;                     // of them
   const ast::CampaignDecl* current_ast_ = nullptr;
 
   // What is known of an expression beside its own fields.

@@ -31,6 +31,9 @@ class Compiler {
                                             const plan::EventMatch& events);
   void name_logs();
   void segments();
+  void tiers();
+  void audiences();
+  static plan::Schedule schedule_of(const check::Schedule& from);
   plan::WatchId watch(check::ExpressionId condition);
   HashInput definition_of(const check::EventMatch& events, FieldId field) const;
 

@@ -179,6 +179,8 @@ class Turn {
   Attempt attempt(const plan::Send& send, OpenSend open, bool held_out,
                   std::span<const Value> frame);
   std::string address(plan::ChannelId channel) const;
+  const plan::Message::Variant* variant_of(const plan::Message& message,
+                                           plan::ChannelId channel) const;
   bool render(const plan::Message& message, plan::ChannelId channel, std::span<const Value> frame,
               Text& text, Reason& reason) const;
 
@@ -214,6 +216,7 @@ class Turn {
   Hash128 event_hash_;      // of event_, which was hashed last
   const Event* event_ = nullptr;
   Timestamp now_;
+  bool identity_is_new_ = false;  // by the event at hand
   std::vector<Candidate> candidates_;
   std::vector<Echo> echoes_;
   // INVARIANT: a campaign lets a customer in at most once (for each key) in one input: what its

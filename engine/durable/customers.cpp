@@ -372,13 +372,13 @@ void Customers::failed(std::span<const Changed> frozen) {
 
 // From a value to bytes. What is not changed could go at once, but to read it again costs more.
 void Customers::cool(Entry& entry) {
-  const std::string bytes = codec_.encode(*entry.state);
+  codec_.encode(*entry.state, encoded_);
   bytes_ -= entry.saved_bytes() + entry.state_bytes;
   value_bytes_ -= entry.state_bytes;
-  entry.bytes = std::make_unique_for_overwrite<char[]>(bytes.size());
-  std::memcpy(entry.bytes.get(), bytes.data(), bytes.size());
+  entry.bytes = std::make_unique_for_overwrite<char[]>(encoded_.size());
+  std::memcpy(entry.bytes.get(), encoded_.data(), encoded_.size());
   const std::uint64_t before = entry.saved_bytes();
-  entry.size = static_cast<std::uint32_t>(bytes.size());
+  entry.size = static_cast<std::uint32_t>(encoded_.size());
   entry.state.reset();
   entry.state_bytes = 0;
   bytes_ += entry.saved_bytes();

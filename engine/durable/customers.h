@@ -144,6 +144,7 @@ class Customers {
   std::uint64_t loads_ = 0;
   std::vector<Wanted> missing_;  // room for bring_all()
   std::vector<store::Key> keys_;
+  std::string encoded_;  // room for cool()
   Timers timers_;
   std::uint32_t at_hand_ = none;  // whose state was handed out
 

@@ -20,6 +20,7 @@ class ByteWriter {
 
   void byte(std::uint8_t b) { bytes_.push_back(static_cast<char>(b)); }
   void unsigned_(std::uint64_t n) {
+    if (n < 0x80) return byte(static_cast<std::uint8_t>(n));
     char small[10];
     std::size_t size = 0;
     for (; n >= 0x80; n >>= 7) small[size++] = static_cast<char>(n | 0x80);

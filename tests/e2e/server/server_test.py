@@ -4,6 +4,7 @@ server_test.py KOI
 """
 
 import concurrent.futures
+import errno
 import http.client
 import json
 import os
@@ -270,6 +271,38 @@ class ServerTest(unittest.TestCase):
         orders = sum(server.customer(f"c{n}")[1]["metrics"]["orders"] for n in range(20))
         self.assertGreaterEqual(orders, acknowledged)
         self.assertEqual(server.send(order("after", "c0"))[1]["accepted"], 1)
+
+    def test_a_disk_without_any_room_is_told_of_and_is_no_matter_when_there_is_some_again(self):
+        disk = self.folder / "disk"
+        disk.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "size=320m", "koi", str(disk)]
+        if subprocess.run(mount, stderr=subprocess.DEVNULL, check=False).returncode != 0:
+            self.skipTest("a disk of a size of its own needs the right to mount one")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", str(disk)], check=True)
+        server = self.server()
+        server.data = disk / "data"
+        server.start()
+        acknowledged = [f"a{i}" for i in range(40)]
+        self.assertEqual(server.send(*[order(i, f"c{n % 4}") for n, i in enumerate(acknowledged)])[1]["accepted"], 40)
+        with open(disk / "other", "wb", buffering=0) as other:  # somebody else takes all that there is
+            with self.assertRaises(OSError) as full:
+                while True:
+                    other.write(bytes(1 << 20))
+            self.assertEqual(full.exception.errno, errno.ENOSPC)
+        server.until(lambda: server.ask("GET", "/readyz")[0] == 503)
+        self.assertIn("full", json.dumps(server.ask("GET", "/readyz")[1]))
+        status, answer = server.send(order("outside", "c0"))
+        self.assertEqual((status, answer["error"]), (503, "full"))
+        self.assertIn(str(server.data), answer["message"])
+        self.assertEqual(server.customer("c1")[1]["metrics"]["orders"], 10)
+        server.kill()  # nothing could be written back: the journal has it
+        self.assertIn(str(server.data), self.refused(server))
+        (disk / "other").unlink()
+        server.start()
+        for customer in range(4):
+            self.assertEqual(server.customer(f"c{customer}")[1]["metrics"]["orders"], 10)
+        self.assertEqual(server.send(order("outside", "c0"))[1]["accepted"], 1)
+        self.assertEqual(server.stop()[0], 0)
 
     def test_other_rules_are_deployed_by_a_start_and_new_metrics_know_the_past(self):
         program = self.folder / "program.koi"

@@ -4,16 +4,20 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <variant>
 
 #include "channel/connector.h"
 
 namespace koi::connectors {
 
+// To `deliver` and `ask` an outcome, to `receive` and `look` what somebody told.
+using ProgramSaid = std::variant<channel::Outcome, channel::Received>;
+
 struct ProgramAnswer {
   std::uint64_t id = 0;  // of the request
-  channel::Outcome outcome;
+  ProgramSaid said;
 };
-// Nothing where the line is no answer.
-std::optional<ProgramAnswer> answer_of(std::string_view line);
+// Nothing where the line is no answer. An event without a time happened `now`.
+std::optional<ProgramAnswer> answer_of(std::string_view line, Timestamp now);
 
 }  // namespace koi::connectors

@@ -1,5 +1,5 @@
 """The program of the tests: what it does with the next delivery stands in the file `act` of its folder,
-and what it took is written to the file `taken`."""
+and what it took is written to the file `taken`. Who knows the token may tell that somebody replied."""
 
 import json
 import os
@@ -26,7 +26,12 @@ for line in sys.stdin:
     answer = {"outcome": "done"}
     if request["do"] == "cancel":
         continue
-    if request["do"] == "ask":
+    if request["do"] == "receive":
+        asked = request["request"]
+        answer = {"answer": {"status": 403}}
+        if asked["headers"].get("x-token") == "t0ken":
+            answer = {"answer": {"body": "taken"}, "events": [{"id": "1", "type": "replied", "person": asked["body"]}]}
+    elif request["do"] == "ask":
         answer["outcome"] = "done" if request["key"] in taken() else "deferred"
     elif act == "refuse":
         answer = {"outcome": "refused", "failure": "unreachable", "why": "it is not there"}

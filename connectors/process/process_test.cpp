@@ -18,6 +18,7 @@
 #include "channel/connector.h"
 #include "channel/provider.h"
 #include "process/answer.h"
+#include "wait_for.h"
 
 namespace koi::connectors {
 const channel::ConnectorType& process();
@@ -57,7 +58,8 @@ class PretendProgram final : public Provider {
                                 "/process/pretend.py " + folder_.path();
     return {{"command", reachable_ ? command : "exit 7"},
             {"answer_within", soon_over_ ? "2500ms" : "20s"},
-            {"stop_within", "300ms"}};
+            {"stop_within", "300ms"},
+            {"receives", true}};
   }
   void next(Act act) override {
     reachable_ = act != Act::Unreachable;
@@ -84,15 +86,19 @@ class PretendProgram final : public Provider {
   bool reachable_ = true, soon_over_ = false;
 };
 
+constexpr Timestamp now{1'772'447'400'000'000};  // 2026-03-02T10:30:00Z
+
 class ProcessTest : public ::testing::Test {
  protected:
-  std::unique_ptr<Connector> open(std::string command, std::string within = "20s") {
-    const Given given{{"command", std::move(command)},
-                      {"folder", folder.path()},
-                      {"answer_within", std::move(within)}};
+  std::unique_ptr<Connector> open(std::string command, std::string within = "20s",
+                                  const Given& more = {}) {
+    Given given{{"command", std::move(command)},
+                {"folder", folder.path()},
+                {"answer_within", std::move(within)}};
+    given.insert(more.begin(), more.end());
     const auto settings = Settings::read(process().settings, given);
     EXPECT_TRUE(settings);
-    Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
+    Tools tools{context.get_executor(), nullptr, [] { return now; },
                 [this](Level, std::string_view line) { log.append(line).append("\n"); }};
     return *process().open(*settings, std::move(tools));
   }
@@ -224,10 +230,110 @@ TEST_F(ProcessTest, AProgramIsGivenTimeToEndByItself) {
   EXPECT_TRUE(std::filesystem::exists(folder / "ended"));
 }
 
+// --- What comes to the callback address
+
+TEST_F(ProcessTest, TheProgramGetsTheCallbackAsALineAndSaysWhatItTells) {
+  folder.write("program",
+               "read -r line; printf '%s\\n' \"$line\" > heard; cat answer; read -r line; "
+               "printf '%s\\n' \"$line\" > heard; echo '{\"id\":2,\"events\":[]}'; cat");
+  folder.write("answer",
+               R"({"id":1,"answer":{"status":202,"body":"thanks","content_type":"text/x"},)"
+               R"("events":[{"id":"g:1","type":"replied","time":"2026-03-02T10:29:00Z",)"
+               R"("person":"+8613800138000","data":{"text":"好"}},)"
+               R"({"id":"g:2","type":"unsubscribed","person":"+8613800138001"}],)"
+               R"("reports":[{"key":"00000000000000ab00000000000000cd"},)"
+               R"({"key":"00000000000000ab00000000000000ce","failure":"unreachable"}]})"
+               "\n");
+  const auto connector = open("sh ./program", "20s", {{"receives", true}});
+  const net::Asked asked{
+      "POST", "/v1/callbacks/x", "a=%20&b", {{"X-One", "1"}, {"x-one", "2"}}, "you\n\"and\" 我"};
+  const Received received = wait_for(context, connector->receive(asked));
+  EXPECT_EQ(folder.read("heard"),
+            R"({"do":"receive","id":1,"request":{"method":"POST","query":"a=%20&b",)"
+            R"("headers":{"x-one":"1, 2"},"body":"you\n\"and\" 我"}})"
+            "\n");
+  EXPECT_EQ(received.answer.status, 202);
+  EXPECT_EQ(received.answer.body, "thanks");
+  EXPECT_EQ(received.answer.content_type, "text/x");
+  ASSERT_EQ(received.events.size(), 2u);
+  EXPECT_EQ(received.events[0].id, "g:1");
+  EXPECT_EQ(received.events[0].type, "replied");
+  EXPECT_EQ(received.events[0].time, *parse_instant("2026-03-02T10:29:00Z"));
+  EXPECT_EQ(received.events[0].person, "+8613800138000");
+  EXPECT_THAT(received.events[0].fields, testing::ElementsAre(testing::Pair("text", "好")));
+  EXPECT_EQ(received.events[1].time, now);
+  ASSERT_EQ(received.reports.size(), 2u);
+  EXPECT_EQ(received.reports[0].key, (Hash128{0xab, 0xcd}));
+  EXPECT_EQ(received.reports[0].failure, Failure::None);
+  EXPECT_EQ(received.reports[1].failure, Failure::Unreachable);
+
+  const net::Asked bytes{"PUT", "/", "", {}, "\xff\x01"};
+  EXPECT_EQ(wait_for(context, connector->receive(bytes)).answer.status, 200);
+  EXPECT_THAT(folder.read("heard"), HasSubstr(R"("body_base64":"/wE=")"));
+}
+
+TEST_F(ProcessTest, WhatCannotBeReadNowIsToBeSentAgain) {
+  const net::Asked asked{"POST", "/", "", {}, "{}"};
+  EXPECT_EQ(wait_for(context, open("cat")->receive(asked)).answer.status, 404);
+  for (const char* const command :
+       {"exit 7", "read l; sleep 60", "read l; echo '{\"id\":1,\"outcome\":\"done\"}'; cat"}) {
+    const auto connector = open(command, "300ms", {{"receives", true}});
+    const Received received = wait_for(context, connector->receive(asked));
+    EXPECT_EQ(received.answer.status, 503) << command;
+    EXPECT_TRUE(received.events.empty() && received.reports.empty());
+  }
+}
+
+TEST_F(ProcessTest, ItIsAskedWhatThereIsToTellAndToldWhenThatIsKept) {
+  folder.write("program",
+               "read -r l; echo '{\"id\":1,\"reports\":[{\"key\":"
+               "\"00000000000000ab00000000000000cd\"}]}'; read -r l; printf '%s\\n' \"$l\" > kept; "
+               "read -r l; echo '{\"id\":2,\"outcome\":\"done\"}'; cat");
+  const auto connector = open("sh ./program", "20s", {{"look_every", "1m"}});
+  EXPECT_EQ(connector->look_every(), minutes(1));
+  EXPECT_EQ(open("cat")->look_every(), Duration{});
+  const Received received = wait_for(context, connector->look());
+  EXPECT_EQ(received.reports.size(), 1u);
+  ASSERT_TRUE(received.kept);
+  received.kept();
+  EXPECT_EQ(deliver(*connector, 2), "done");
+  EXPECT_EQ(folder.read("kept"), "{\"do\":\"kept\",\"id\":1}\n");
+}
+
+TEST(ProgramAnswer, ThatTellsIsReadOrNone) {
+  const auto read = [](const std::string& line) {
+    const auto answer = answer_of(line, now);
+    if (!answer) return std::string("none");
+    const auto& received = std::get<Received>(answer->said);
+    return std::to_string(received.answer.status) + " " + std::to_string(received.events.size()) +
+           " " + std::to_string(received.reports.size());
+  };
+  EXPECT_EQ(read(R"({"id":1,"answer":{}})"), "200 0 0");
+  EXPECT_EQ(read(R"({"id":1,"answer":{"status":503}})"), "503 0 0");
+  EXPECT_EQ(read(R"({"id":1,"events":[{"id":"1","type":"a","person":"b","data":{}}]})"), "200 1 0");
+  for (const char* const line :
+       {R"({"id":1,"answer":7})", R"({"id":1,"answer":{"status":"200"}})",
+        R"({"id":1,"answer":{"status":100}})", R"({"id":1,"answer":{"status":1e99}})",
+        R"({"id":1,"answer":{"body":7}})", R"({"id":1,"answer":{"content_type":"a\r\nb: c"}})",
+        R"({"id":1,"events":{}})", R"({"id":1,"events":[7]})", R"({"id":1,"events":[{}]})",
+        R"({"id":1,"events":[{"id":"","type":"a","person":"b"}]})",
+        R"({"id":1,"events":[{"id":"1","type":"a\n","person":"b"}]})",
+        R"({"id":1,"events":[{"id":"1","type":"a","person":"b","time":"noon"}]})",
+        R"({"id":1,"events":[{"id":"1","type":"a","person":"b","data":{"x":1}}]})",
+        R"({"id":1,"reports":[{}]})", R"({"id":1,"reports":[{"key":"ab"}]})",
+        R"({"id":1,"reports":[{"key":"00000000000000ab00000000000000cd","failure":"quota"}]})",
+        R"({"id":1,"reports":[{"key":"00000000000000ab00000000000000cd","failure":7}]})"})
+    EXPECT_EQ(read(line), "none") << line;
+  EXPECT_EQ(read(R"({"id":1,"events":[{"id":")" + std::string(300, 'x') +
+                 R"(","type":"a","person":"b"}]})"),
+            "none");
+}
+
 TEST(ProgramAnswer, IsReadOrNone) {
   const auto read = [](const char* line) {
-    const auto answer = answer_of(line);
-    return answer ? std::to_string(answer->id) + " " + to_string(answer->outcome) : "none";
+    const auto answer = answer_of(line, now);
+    return answer ? std::to_string(answer->id) + " " + to_string(std::get<Outcome>(answer->said))
+                  : "none";
   };
   EXPECT_EQ(read(R"({"id":7,"outcome":"done"})"), "7 done");
   EXPECT_EQ(read(R"({"id":7,"outcome":"unknown","why":"a\u0007b","more":[1]})"), "7 unknown: a b");
@@ -241,9 +347,10 @@ TEST(ProgramAnswer, IsReadOrNone) {
   EXPECT_EQ(read(R"({"id":7,"outcome":"pending","within_ms":86400000,"why":"he must confirm"})"),
             "7 pending for 1 day: he must confirm");
   EXPECT_EQ(read(R"({"id":7,"outcome":"refused","failure":"lapsed"})"), "7 refused (lapsed)");
-  EXPECT_TRUE(
-      std::get<Deferred>(answer_of(R"({"id":7,"outcome":"deferred","of_person":true})")->outcome)
-          .of_person);
+  EXPECT_TRUE(std::get<Deferred>(
+                  std::get<Outcome>(
+                      answer_of(R"({"id":7,"outcome":"deferred","of_person":true})", now)->said))
+                  .of_person);
   for (const char* const line :
        {"", "{}", "null", "7", R"({"id":-1,"outcome":"done"})", R"({"id":"1","outcome":"done"})",
         R"({"id":1,"outcome":1})", R"({"id":1,"outcome":"refused"})",

@@ -35,7 +35,7 @@ using std::chrono::steady_clock;
 namespace {
 
 constexpr auto quietly = asio::experimental::as_tuple(asio::use_awaitable);
-constexpr std::size_t longest_answer = std::size_t{64} << 10;
+constexpr std::size_t longest_answer = std::size_t{512} << 10;
 constexpr Duration first_wait = seconds(1), longest_wait = minutes(1);
 
 std::chrono::microseconds of(Duration span) { return std::chrono::microseconds(span.us); }
@@ -46,7 +46,7 @@ struct Open {
   std::string line;
   std::uint64_t begins = 0;  // at this byte of all that was written to the program
   bool begun = false;        // at least a part of it may have been written
-  std::optional<Outcome> outcome;
+  std::optional<ProgramSaid> said;
   asio::steady_timer timer;  // its end, or its being cancelled, wakes who waits
 };
 
@@ -85,7 +85,7 @@ class Program::Keeper : public std::enable_shared_from_this<Keeper> {
   Keeper(Settings settings, Tools tools)
       : settings_(std::move(settings)), tools_(std::move(tools)) {}
 
-  asio::awaitable<Outcome> ask(const LineOf& line_of) {
+  asio::awaitable<ProgramSaid> ask(const LineOf& line_of) {
     const auto now = steady_clock::now();
     if (!child_ && now < start_at_)
       co_return Deferred{
@@ -105,7 +105,7 @@ class Program::Keeper : public std::enable_shared_from_this<Keeper> {
     open->timer.expires_after(of(settings_.answer_within));
     co_await open->timer.async_wait(quietly);
     // Answered, or it took too long, or this coroutine was cancelled.
-    if (open->outcome) co_return *std::move(open->outcome);
+    if (open->said) co_return *std::move(open->said);
     child->open.erase(id);
     if (!open->begun) {
       std::erase(child->waiting, open);
@@ -114,6 +114,12 @@ class Program::Keeper : public std::enable_shared_from_this<Keeper> {
     child->notes.push_back(R"({"do":"cancel","id":)" + std::to_string(id) + "}\n");
     write(child);
     co_return Unknown{"the program did not answer"};
+  }
+
+  void note(const std::string& line) {
+    if (!child_) return;
+    child_->notes.push_back(line + "\n");
+    write(child_);
   }
 
   void stop() {
@@ -234,13 +240,13 @@ class Program::Keeper : public std::enable_shared_from_this<Keeper> {
 
   // Takes the line that ends at `size`. False: it is no answer.
   bool take(Child& child, std::size_t size) {
-    const auto answer = answer_of(std::string_view(child.heard).substr(0, size));
+    const auto answer = answer_of(std::string_view(child.heard).substr(0, size), tools_.now());
     child.heard.erase(0, size);
     if (!answer) return false;
     child.answered = true;
     const auto found = child.open.find(answer->id);
     if (found == child.open.end()) return true;  // nobody waits for it any more
-    found->second->outcome = answer->outcome;
+    found->second->said = answer->said;
     found->second->timer.cancel();
     child.open.erase(found);
     return true;
@@ -292,9 +298,9 @@ class Program::Keeper : public std::enable_shared_from_this<Keeper> {
   static void end_all(Child& child, std::uint64_t read) {
     for (auto& [id, open] : child.open) {
       if (!open->begun || open->begins >= read)
-        open->outcome = Deferred{.why = "the program ended before it read what it was asked"};
+        open->said = Deferred{.why = "the program ended before it read what it was asked"};
       else
-        open->outcome = Unknown{"the program ended without an answer"};
+        open->said = Unknown{"the program ended without an answer"};
       open->timer.cancel();
     }
     child.open.clear();
@@ -323,6 +329,19 @@ Program::Program(Settings settings, Tools tools)
 
 Program::~Program() { keeper_->stop(); }
 
-asio::awaitable<Outcome> Program::ask(const LineOf& line_of) { return keeper_->ask(line_of); }
+asio::awaitable<Outcome> Program::ask(const LineOf& line_of) {
+  ProgramSaid said = co_await keeper_->ask(line_of);
+  if (auto* const outcome = std::get_if<Outcome>(&said)) co_return std::move(*outcome);
+  co_return Unknown{"the program answered with something else"};
+}
+
+asio::awaitable<std::optional<Received>> Program::hear(const LineOf& line_of) {
+  ProgramSaid said = co_await keeper_->ask(line_of);
+  std::optional<Received> received;
+  if (auto* const told = std::get_if<Received>(&said)) received = std::move(*told);
+  co_return received;
+}
+
+void Program::note(const std::string& line) { keeper_->note(line); }
 
 }  // namespace koi::connectors

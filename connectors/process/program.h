@@ -7,6 +7,7 @@
 #include <asio/awaitable.hpp>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "channel/connector.h"
@@ -34,6 +35,12 @@ class Program {
   // Asks and awaits the answer. Deferred, where the program surely has not read the line; Unknown
   // where no answer came. `line_of` is called before anything is awaited.
   asio::awaitable<channel::Outcome> ask(const LineOf& line_of);
+
+  // The same of a request that is answered with what somebody told; nothing where none came.
+  asio::awaitable<std::optional<channel::Received>> hear(const LineOf& line_of);
+
+  // A line that wants no answer; lost where the program does not run.
+  void note(const std::string& line);
 
  private:
   struct Child;

@@ -133,12 +133,12 @@ std::string quoted(const std::vector<std::string>& words) {
   return command;
 }
 
-int check(const std::vector<std::string>& words, const std::string& to) {
+int check(const std::vector<std::string>& words, const std::string& to, bool receives) {
   const auto person = address_of(to);
   if (!person) return trouble(person.error().what);
   std::string out;
   bool fine = true;
-  for (const Check& one : check_program(quoted(words), *person)) {
+  for (const Check& one : check_program(quoted(words), *person, receives)) {
     fine = fine && one.wrong.empty();
     out += (one.wrong.empty() ? "ok    " : "no    ") + one.promise;
     out += one.wrong.empty() ? "\n" : "\n      " + one.wrong + "\n";
@@ -175,8 +175,10 @@ std::function<int()> add_connector(CLI::App& app) {
   CLI::App* const checks = app.add_subcommand(
       "check", "Checks a program that is a connector by handing it some eighty messages");
   checks->add_option("--to", *person, "Whom the messages are for")->capture_default_str();
+  auto receives = std::make_shared<bool>(false);
+  checks->add_flag("--receives", *receives, "It takes callbacks: one that nobody signed is tried");
   checks->add_option("command", *command, "The program and its arguments, after --")->required();
-  return [=] { return test->parsed() ? send(*message) : check(*command, *person); };
+  return [=] { return test->parsed() ? send(*message) : check(*command, *person, *receives); };
 }
 
 }  // namespace koi::cli

@@ -22,7 +22,7 @@ constexpr std::chrono::seconds stop_within(2);
 
 class Checks {
  public:
-  Checks(const std::string& command, const Address& person)
+  Checks(const std::string& command, const Address& person, bool receives)
       : person_(person), seed_(hash64(command, static_cast<std::uint64_t>(clock_.now().us))) {
     const ConnectorType* const type = find(connectors::all(), "process");
     KOI_ASSERT(type);
@@ -30,6 +30,7 @@ class Checks {
     auto settings = Settings::read(type->settings,
                                    {{"command", command},
                                     {"answer_within", answer_within},
+                                    {"receives", receives},
                                     {"stop_within", std::to_string(stop_within.count()) + "s"}});
     KOI_ASSERT(settings);
     settings_ = *std::move(settings);
@@ -63,6 +64,8 @@ class Checks {
     checks_.push_back({std::to_string(count) + " messages at the same time are all taken",
                        done == count ? "" : std::to_string(done) + " were"});
 
+    if (settings_.flag("receives")) unsigned_callback();
+
     cancelled();
     const Outcome after = deliver(delivery("After one that was cancelled."));
     holds("after a request that was cancelled it goes on", is_done(after), after);
@@ -87,7 +90,10 @@ class Checks {
   }
 
  private:
-  static bool is_done(const Outcome& outcome) { return std::holds_alternative<Done>(outcome); }
+  // Or the provider has it and will say what became of it.
+  static bool is_done(const Outcome& outcome) {
+    return std::holds_alternative<Done>(outcome) || std::holds_alternative<Pending>(outcome);
+  }
   // By the program itself, and not for it.
   bool answered(const Outcome& outcome) const {
     const auto* const unknown = std::get_if<Unknown>(&outcome);
@@ -153,6 +159,26 @@ class Checks {
     return done;
   }
 
+  // What anybody could send.
+  void unsigned_callback() {
+    const net::Asked asked{"POST", "/v1/callbacks/check", "a=1", {{"X-Check", "1"}}, "{}"};
+    Received received;
+    asio::co_spawn(context_, connector_->receive(asked), [&](std::exception_ptr, Received got) {
+      received = std::move(got);
+      context_.stop();
+    });
+    context_.restart();
+    context_.run();
+    const int status = received.answer.status;
+    const bool tells = !received.events.empty() || !received.reports.empty();
+    checks_.push_back({"a callback that nobody signed is refused and tells nothing",
+                       tells                           ? "it told something"
+                       : status >= 400 && status < 500 ? ""
+                       : status == 503 && received.answer.body != ""
+                           ? "it did not answer"
+                           : "it answered " + std::to_string(status)});
+  }
+
   void cancelled() {
     asio::cancellation_signal cancel;
     asio::co_spawn(
@@ -180,8 +206,8 @@ class Checks {
 
 }  // namespace
 
-std::vector<Check> check_program(const std::string& command, const Address& person) {
-  return Checks(command, person).run();
+std::vector<Check> check_program(const std::string& command, const Address& person, bool receives) {
+  return Checks(command, person, receives).run();
 }
 
 }  // namespace koi::cli

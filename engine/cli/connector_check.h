@@ -16,7 +16,7 @@ struct Check {
 };
 
 // Runs `command` with /bin/sh several times and hands over some eighty messages for `person`. Stops
-// at the first check that the others need.
-std::vector<Check> check_program(const std::string& command, const Address& person);
+// at the first check that the others need. `receives`: it is also asked for what callbacks tell.
+std::vector<Check> check_program(const std::string& command, const Address& person, bool receives);
 
 }  // namespace koi::cli

@@ -5,6 +5,7 @@ By hand: python3 tests/connectors/cli_test.py KOI
 """
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -54,6 +55,22 @@ class Connectors(unittest.TestCase):
             self.assertEqual((status, err), (0, ""), out)
             self.assertGreaterEqual(out.count("ok    "), 10)
             self.assertGreater(len(list(pathlib.Path(folder).iterdir())), 60)
+
+    def test_so_does_the_example_that_receives(self):
+        example = ROOT / "connectors/process/gateway_example.py"
+        def checked(path):
+            return koi("connector", "check", "--receives", "--", "python3", path, env=os.environ | {"GATEWAY_SECRET": "s3cret"})
+        status, out, err = checked(example)
+        self.assertEqual((status, err), (0, ""), out)
+        self.assertIn("ok    a callback that nobody signed is refused and tells nothing", out)
+        with tempfile.TemporaryDirectory() as folder:
+            credulous = pathlib.Path(folder) / "credulous.py"
+            told = example.read_text().replace("if not hmac.compare_digest", "if False and not hmac.compare_digest")
+            credulous.write_text(told.replace('told["kind"] == "report"', "True").replace('told["arrived"]', "True")
+                                 .replace('told["message"]', '"0" * 32'))
+            status, out, _ = checked(credulous)
+            self.assertEqual(status, 1)
+            self.assertIn("no    a callback that nobody signed is refused and tells nothing\n      it told something", out)
 
     def check(self, program):
         with tempfile.TemporaryDirectory() as folder:

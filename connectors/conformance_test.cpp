@@ -57,7 +57,9 @@ class Conformance : public ::testing::TestWithParam<Tried> {
   // The connector must reach its provider as `settings` says after `next`. `patient`: its own limit
   // of time is far away.
   std::unique_ptr<Connector> open(bool patient = false) {
-    Given given = provider->settings();
+    return open(provider->settings(), patient);
+  }
+  std::unique_ptr<Connector> open(Given given, bool patient) {
     if (patient && given.contains("answer_within")) given["answer_within"] = "30s";
     auto settings = Settings::read(GetParam().type->settings, given);
     EXPECT_TRUE(settings) << settings.error().what;
@@ -95,6 +97,24 @@ class Conformance : public ::testing::TestWithParam<Tried> {
     EXPECT_TRUE(ended) << "it goes on for ever";
     said.append(to_string(outcome)).append("\n");
     return outcome;
+  }
+  // Three that are alike, in one request.
+  std::vector<Outcome> together_when(Act act) {
+    provider->next(act);
+    const auto connector = open(provider->settings_to_gather(), false);
+    if (!connector) return {};
+    EXPECT_GE(connector->together().most, 3u);
+    std::vector<Delivery> three;
+    for (std::uint64_t i = 1; i <= 3; ++i) {
+      Address person = provider->person();
+      person.value.back() = static_cast<char>('0' + i);
+      three.push_back(delivery(i, std::move(person)));
+      EXPECT_NE(connector->alike(three[0]), "");
+      EXPECT_EQ(connector->alike(three[0]), connector->alike(three.back()));
+    }
+    auto outcomes = wait_for(context, connector->deliver_together(std::move(three)));
+    for (const Outcome& each : outcomes) said.append(to_string(each)).append("\n");
+    return outcomes;
   }
   Outcome attempt_when(Act act, std::uint64_t number) {
     provider->next(act);
@@ -157,6 +177,41 @@ TEST_P(Conformance, WhatMayHaveBeenTakenIsUnknown) {
     if (act == Act::Slow || act == Act::Broken) {
       EXPECT_EQ(provider->accepted().size(), before + 1);
     }
+  }
+}
+
+// --- The batch form
+
+TEST_P(Conformance, LikeMessagesAreOneRequestAndEachHasItsOutcome) {
+  if (provider->settings_to_gather().empty()) GTEST_SKIP() << "it has no batch form";
+  const auto all_are = [&](Act act, auto is) {
+    if (!plays(act)) return;
+    const auto outcomes = together_when(act);
+    EXPECT_EQ(outcomes.size(), 3u) << int(act);
+    for (const Outcome& each : outcomes) EXPECT_TRUE(is(each)) << int(act) << to_string(each);
+  };
+  all_are(Act::Accept, [](const Outcome& each) { return came(each) == "done"; });
+  EXPECT_EQ(provider->accepted().size(), 1u);
+  const auto is_deferred = [](const Outcome& each) {
+    return std::holds_alternative<Deferred>(each);
+  };
+  all_are(Act::Busy, is_deferred);
+  all_are(Act::Unreachable, is_deferred);
+  // It may be because of one of them, whom it does not name.
+  all_are(Act::Refuse, [&](const Outcome& each) {
+    return is_deferred(each) || std::holds_alternative<Refused>(each);
+  });
+  EXPECT_EQ(provider->accepted().size(), 1u);
+  for (const Act act : {Act::Silent, Act::HangUp, Act::Nonsense, Act::Slow, Act::Broken})
+    all_are(act, [](const Outcome& each) { return std::holds_alternative<Unknown>(each); });
+  EXPECT_THAT(said, Not(HasSubstr("private-")));
+}
+
+TEST_P(Conformance, ABatchFormIsTried) {
+  const auto connector = open();
+  ASSERT_TRUE(connector);
+  if (connector->together().most > 1) {
+    EXPECT_FALSE(provider->settings_to_gather().empty()) << "its provider must say so";
   }
 }
 

@@ -1,14 +1,19 @@
 // AliyunSms: text messages through Alibaba Cloud's short message service (Dysmsapi 2017-05-25,
-// SendSms), signed by ACS3-HMAC-SHA256. The service takes approved templates alone, and knows no
-// key.
+// SendSms and SendBatchSms), signed by ACS3-HMAC-SHA256. The service takes approved templates
+// alone, and knows no key.
 
 #include <array>
+#include <deque>
+#include <map>
+#include <set>
+#include <variant>
 
 #include "aliyun_sms/acs3.h"
 #include "aliyun_sms/push.h"
 #include "aliyun_sms/reply.h"
 #include "aliyun_sms/templates.h"
 #include "base/hash.h"
+#include "base/json.h"
 #include "channel/connector.h"
 #include "channel/crypto.h"
 #include "channel/push_crypt.h"
@@ -36,6 +41,13 @@ constexpr std::array settings{
             .otherwise = "5",
             .least = 1,
             .most = 20},
+    Setting{
+        .name = "gather_within",
+        .kind = Setting::Kind::Duration,
+        .help = "Messages of one template that come within it go in one request; else each alone.",
+        .optional = true,
+        .least = 1'000,
+        .most = 60'000'000},
     Setting{
         .name = "callback_token",
         .kind = Setting::Kind::Secret,
@@ -69,6 +81,53 @@ std::string number_of(std::string_view phone) {
   return digits;
 }
 
+constexpr std::size_t most_together = 100;  // of SendBatchSms
+
+// What the service gets of one message.
+struct Sms {
+  std::string number, sign, code, values;  // `values`: JSON, empty where the template has none
+};
+
+// A JSON array of texts.
+std::string list_of(const std::vector<Sms>& all, std::string Sms::*part) {
+  std::string out = "[";
+  for (const Sms& sms : all) {
+    out += out.size() == 1 ? "" : ",";
+    append_json_string(out, sms.*part);
+  }
+  return out + "]";
+}
+// The same of what is JSON already.
+std::string values_of(const std::vector<Sms>& all) {
+  std::string out = "[";
+  for (const Sms& sms : all)
+    out += (out.size() == 1 ? "" : ",") + (sms.values.empty() ? std::string("{}") : sms.values);
+  return out + "]";
+}
+
+// What went out together: a report names the request and the number, and not the delivery. The last
+// hundred thousand.
+class SentTogether {
+ public:
+  void note(const std::string& request, const std::string& number, Hash128 key) {
+    const std::string name = request + "/" + number;
+    if (!keys_.insert_or_assign(name, key).second) return;
+    order_.push_back(name);
+    if (order_.size() <= most) return;
+    keys_.erase(order_.front());
+    order_.pop_front();
+  }
+  std::optional<Hash128> find(const std::string& request, const std::string& number) const {
+    const auto found = keys_.find(request + "/" + number_of(number));
+    return found == keys_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  static constexpr std::size_t most = 100'000;
+  std::map<std::string, Hash128> keys_;
+  std::deque<std::string> order_;
+};
+
 class AliyunSms final : public Connector {
  public:
   AliyunSms(const Settings& given, SmsTemplates templates, std::string host, Tools tools)
@@ -78,39 +137,63 @@ class AliyunSms final : public Connector {
         host_(std::move(host)) {}
 
   asio::awaitable<Outcome> deliver(Delivery delivery) override {
-    if (delivery.addresses.empty()) co_return Refused{Failure::Unreachable, "it has no address"};
-    const std::string number = number_of(delivery.addresses[0].value);
-    if (number.size() < 5)
-      co_return Refused{Failure::Unreachable, "its address is no phone number"};
-    const auto used = templates_.find(delivery.content);
-    if (used == templates_.end())
-      co_return Refused{Failure::BadContent, "its content has no template here"};
-    std::string text = delivery.body;
-    if (!delivery.link.empty()) text += (text.empty() ? "" : " ") + delivery.link;
-    const auto values = used->second.text.match(text);
-    if (!values) co_return Refused{Failure::BadContent, "its text does not fit its template"};
-    const std::string& sign = used->second.sign.empty() ? given_.text("sign") : used->second.sign;
-    const std::size_t segments = sms_segments("【" + sign + "】" + text);
-    if (segments > static_cast<std::size_t>(given_.number("most_segments")))
-      co_return Refused{Failure::BadContent,
-                        "it would be charged as " + std::to_string(segments) + " messages"};
-
-    net::Headers parameters{{"PhoneNumbers", number},
-                            {"SignName", sign},
-                            {"TemplateCode", used->second.code},
+    const auto sms = sms_of(delivery);
+    if (const auto* const refused = std::get_if<Refused>(&sms)) co_return *refused;
+    const Sms& made = std::get<Sms>(sms);
+    net::Headers parameters{{"PhoneNumbers", made.number},
+                            {"SignName", made.sign},
+                            {"TemplateCode", made.code},
                             {"OutId", to_hex(delivery.key)}};
-    if (!values->empty()) parameters.push_back({"TemplateParam", json_of(*values)});
-    net::Request request = signed_request(acs3_query(std::move(parameters)));
+    if (!made.values.empty()) parameters.push_back({"TemplateParam", made.values});
+    net::Request request = signed_request("SendSms", acs3_query(std::move(parameters)), "");
     const auto response = co_await tools_.http->send(std::move(request));
-    if (response) {
-      const Outcome outcome = sms_outcome(response->status, code_of_reply(response->body));
-      if (std::holds_alternative<Done>(outcome) && given_.has("report_within"))
-        co_return Pending{.within = given_.duration("report_within"),
-                          .why = "the carrier reports on it"};
-      co_return outcome;
+    alone_.erase(delivery.key);
+    co_return outcome_of(response);
+  }
+
+  // With the carrier's reports the key comes back, whichever life of ours it went out in.
+  Duration reports_for() const override {
+    return given_.has("report_within") ? given_.duration("report_within") : Duration{};
+  }
+
+  Together together() const override {
+    if (!given_.has("gather_within")) return {};
+    return {most_together, given_.duration("gather_within")};
+  }
+
+  // One request has one template; what would be refused here is refused by itself.
+  std::string alike(const Delivery& delivery) const override {
+    if (alone_.contains(delivery.key)) return {};
+    const auto sms = sms_of(delivery);
+    return std::holds_alternative<Sms>(sms) ? std::get<Sms>(sms).code : "";
+  }
+
+  asio::awaitable<std::vector<Outcome>> deliver_together(
+      std::vector<Delivery> deliveries) override {
+    std::vector<Sms> all;
+    for (const Delivery& delivery : deliveries) {
+      auto sms = sms_of(delivery);
+      KOI_ASSERT(std::holds_alternative<Sms>(sms));  // it was, when it was asked what it is like
+      all.push_back(std::get<Sms>(std::move(sms)));
     }
-    if (response.error().code == "unsent") co_return Deferred{.why = response.error().what};
-    co_return Unknown{response.error().what};
+    net::Headers form{{"PhoneNumberJson", list_of(all, &Sms::number)},
+                      {"SignNameJson", list_of(all, &Sms::sign)},
+                      {"TemplateCode", all[0].code},
+                      {"TemplateParamJson", values_of(all)}};
+    net::Request request = signed_request("SendBatchSms", "", acs3_query(std::move(form)));
+    const auto response = co_await tools_.http->send(std::move(request));
+    Outcome outcome = outcome_of(response);
+    if (const auto* const refused = std::get_if<Refused>(&outcome);
+        refused && is_of_one(*refused)) {
+      // It has taken none of them, because of one that it does not name: each by itself, then.
+      for (const Delivery& delivery : deliveries) note_alone(delivery.key);
+      outcome = Deferred{.why = refused->why + " to all of them", .of_person = true};
+    }
+    if (std::holds_alternative<Pending>(outcome))
+      if (const std::string id = biz_id_of_reply(response->body); !id.empty())
+        for (std::size_t i = 0; i < all.size(); ++i)
+          together_.note(id, all[i].number, deliveries[i].key);
+    co_return std::vector<Outcome>(deliveries.size(), outcome);
   }
 
   asio::awaitable<Received> receive(net::Asked asked) override {
@@ -119,7 +202,11 @@ class AliyunSms final : public Connector {
     if (!given_.has("callback_token")) co_return answered(404, "there is no `callback_token`");
     if (!token || !is_same_secret(*token, given_.secret("callback_token").reveal()))
       co_return answered(403, "the token is wrong");
-    auto pushed = sms_push(asked.body, given_.text("numbers") == "international", tools_.now());
+    const auto sent_as = [&](const std::string& request, const std::string& number) {
+      return together_.find(request, number);
+    };
+    auto pushed =
+        sms_push(asked.body, given_.text("numbers") == "international", tools_.now(), sent_as);
     if (!pushed) co_return answered(400, pushed.error().what);
     Received received = *std::move(pushed);
     received.answer.body = R"({"code":0,"msg":"ok"})";
@@ -127,16 +214,64 @@ class AliyunSms final : public Connector {
   }
 
  private:
-  net::Request signed_request(const std::string& query) const {
+  // What the service would get, or why it would not.
+  std::variant<Sms, Refused> sms_of(const Delivery& delivery) const {
+    if (delivery.addresses.empty()) return Refused{Failure::Unreachable, "it has no address"};
+    Sms sms;
+    sms.number = number_of(delivery.addresses[0].value);
+    if (sms.number.size() < 5)
+      return Refused{Failure::Unreachable, "its address is no phone number"};
+    const auto used = templates_.find(delivery.content);
+    if (used == templates_.end())
+      return Refused{Failure::BadContent, "its content has no template here"};
+    std::string text = delivery.body;
+    if (!delivery.link.empty()) text += (text.empty() ? "" : " ") + delivery.link;
+    const auto values = used->second.text.match(text);
+    if (!values) return Refused{Failure::BadContent, "its text does not fit its template"};
+    sms.sign = used->second.sign.empty() ? given_.text("sign") : used->second.sign;
+    const std::size_t segments = sms_segments("【" + sms.sign + "】" + text);
+    if (segments > static_cast<std::size_t>(given_.number("most_segments")))
+      return Refused{Failure::BadContent,
+                     "it would be charged as " + std::to_string(segments) + " messages"};
+    sms.code = used->second.code;
+    if (!values->empty()) sms.values = json_of(*values);
+    return sms;
+  }
+
+  Outcome outcome_of(const Result<net::Response>& response) const {
+    if (!response && response.error().code == "unsent")
+      return Deferred{.why = response.error().what};
+    if (!response) return Unknown{response.error().what};
+    Outcome outcome = sms_outcome(response->status, code_of_reply(response->body));
+    if (std::holds_alternative<Done>(outcome) && given_.has("report_within"))
+      return Pending{.within = given_.duration("report_within"),
+                     .why = "the carrier reports on it"};
+    return outcome;
+  }
+
+  // Whether it may be one of several that the service does not want, and not the account.
+  static bool is_of_one(const Refused& refused) {
+    return refused.failure != Failure::Credentials && refused.failure != Failure::Quota;
+  }
+  void note_alone(Hash128 key) {
+    constexpr std::size_t most = 100'000;  // beyond it some are only tried together again
+    if (alone_.size() < most) alone_.insert(key);
+  }
+
+  net::Request signed_request(const std::string& action, const std::string& query,
+                              std::string form) const {
     net::Request request;
     request.method = "POST";
-    request.url = given_.text("url") + "/?" + query;
+    request.url = given_.text("url") + (query.empty() ? "/" : "/?" + query);
+    request.body = std::move(form);
     request.headers = {
-        {"x-acs-action", "SendSms"},
+        {"x-acs-action", action},
         {"x-acs-version", "2017-05-25"},
         {"x-acs-date", to_string(Timestamp{tools_.now().us / 1'000'000 * 1'000'000}, utc())},
         {"x-acs-signature-nonce", sha256_hex(random_bytes(16)).substr(0, 32)},
-        {"x-acs-content-sha256", sha256_hex("")}};
+        {"x-acs-content-sha256", sha256_hex(request.body)}};
+    if (!request.body.empty())
+      request.headers.push_back({"content-type", "application/x-www-form-urlencoded"});
     net::Headers to_sign = request.headers;
     to_sign.push_back({"host", host_});
     request.headers.push_back(
@@ -153,6 +288,8 @@ class AliyunSms final : public Connector {
   Settings given_;
   SmsTemplates templates_;
   std::string host_;
+  std::set<Hash128> alone_;  // that are not to go with others again
+  SentTogether together_;
 };
 
 Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {

@@ -7,6 +7,7 @@
 #include <asio/io_context.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <set>
 
 #include "aliyun_sms/acs3.h"
@@ -56,10 +57,16 @@ class Service final : public HttpProvider {
                                                   "sign": "Shop"}})")},
             {"answer_within", within()}};
   }
+  Given settings_to_gather() const override {
+    Given given = settings();
+    given["gather_within"] = "5s";
+    return given;
+  }
   std::vector<std::string> secrets() const override { return {secret, callback_token}; }
 
+  // Of the query, or of the form.
   static std::string field(const net::Asked& asked, const std::string& name) {
-    const net::Headers query = net::query_of(asked.query);
+    const net::Headers query = net::query_of(asked.body.empty() ? asked.query : asked.body);
     const std::string* const value = net::find(query, name);
     return value ? *value : "";
   }
@@ -99,6 +106,7 @@ class Service final : public HttpProvider {
       named.insert(name);
       text += name + ":" + header(asked, name) + "\n";
     }
+    if (!asked.body.empty() && !named.contains("content-type")) return false;
     for (const char* const must : {"host", "x-acs-action", "x-acs-content-sha256", "x-acs-date",
                                    "x-acs-signature-nonce", "x-acs-version"})
       if (!named.contains(must)) return false;
@@ -106,13 +114,33 @@ class Service final : public HttpProvider {
     return part("Signature") == digest("ACS3-HMAC-SHA256\n" + digest(text, nullptr), secret) &&
            header(asked, "x-acs-content-sha256") == digest(asked.body, nullptr);
   }
+  // As many signatures and values as numbers, at most a hundred, each number once.
+  static bool is_batch(const net::Asked& asked) {
+    using Json = nlohmann::json;
+    const auto list = [&](const char* name) {
+      return Json::parse(field(asked, name), nullptr, false);
+    };
+    const Json numbers = list("PhoneNumberJson"), signs = list("SignNameJson"),
+               values = list("TemplateParamJson");
+    if (!numbers.is_array() || !signs.is_array() || !values.is_array() || numbers.empty() ||
+        numbers.size() > 100 || signs.size() != numbers.size() || values.size() != numbers.size() ||
+        field(asked, "TemplateCode").empty())
+      return false;
+    std::set<std::string> once;
+    for (const Json& number : numbers)
+      if (!number.is_string() || !once.insert(number.get<std::string>()).second) return false;
+    return std::all_of(values.begin(), values.end(),
+                       [](const Json& each) { return each.is_object(); });
+  }
   static Script script(std::shared_ptr<std::set<std::string>> nonces) {
     Script script;
     script.key_of = [nonces](const net::Asked& asked) -> std::optional<std::string> {
-      if (!is_signed(asked) || header(asked, "x-acs-action") != "SendSms" ||
-          header(asked, "x-acs-version") != "2017-05-25" ||
+      const std::string action = header(asked, "x-acs-action");
+      if (!is_signed(asked) || header(asked, "x-acs-version") != "2017-05-25" ||
           !nonces->insert(header(asked, "x-acs-signature-nonce")).second)
         return std::nullopt;
+      if (action == "SendBatchSms") return is_batch(asked) ? std::optional("batch") : std::nullopt;
+      if (action != "SendSms") return std::nullopt;
       for (const char* const must : {"PhoneNumbers", "SignName", "TemplateCode"})
         if (field(asked, must).empty()) return std::nullopt;
       return field(asked, "OutId");
@@ -229,6 +257,84 @@ TEST_F(AliyunSmsTest, WhatIsNoTemplatesTextIsNotSent) {
   other.addresses[0].value = "ann@example.com";
   EXPECT_THAT(deliver(other), HasSubstr("refused (unreachable)"));
   EXPECT_EQ(service.accepted().size(), 0u);
+}
+
+// --- The batch form
+
+class AliyunSmsTogether : public AliyunSmsTest {
+ protected:
+  static Delivery to(const std::string& number, std::uint64_t key, std::string body = "你好 ") {
+    Delivery delivery = greeting();
+    delivery.key = {0xab, key};
+    delivery.addresses[0].value = number;
+    delivery.body = body + number;
+    return delivery;
+  }
+  std::unique_ptr<Connector> gathering(const char* report_within = nullptr) {
+    Given given = service.settings_to_gather();
+    if (report_within) given["report_within"] = report_within;
+    return *open(given);
+  }
+  std::vector<std::string> send(Connector& connector, std::vector<Delivery> deliveries) {
+    std::vector<std::string> all;
+    for (const Outcome& each : wait_for(context, connector.deliver_together(std::move(deliveries))))
+      all.push_back(to_string(each));
+    return all;
+  }
+};
+
+TEST_F(AliyunSmsTogether, TheServiceGetsNumbersSignaturesAndValuesInOneRequest) {
+  const auto connector = gathering();
+  EXPECT_EQ(connector->together().most, 100u);
+  EXPECT_EQ((*open(service.settings()))->together().most, 1u);
+  Delivery plain = to("+8613800138003", 3);
+  plain.content = "plain";
+  plain.body = "Dear Ann, hello.";
+  plain.link.clear();
+  EXPECT_EQ(connector->alike(to("+8613800138001", 1)), "SMS_1");
+  EXPECT_EQ(connector->alike(plain), "SMS_2");
+  plain.body = "no text of its template";
+  EXPECT_EQ(connector->alike(plain), "");
+  EXPECT_THAT(send(*connector, {to("+8613800138001", 1), to("+15551234567", 2, "\"Hi\" ~*+&= ")}),
+              testing::ElementsAre("done", "done"));
+  const net::Asked asked = service.last();
+  EXPECT_EQ(Service::field(asked, "PhoneNumberJson"), R"(["13800138001","15551234567"])");
+  EXPECT_EQ(Service::field(asked, "SignNameJson"), R"(["小店","小店"])");
+  EXPECT_EQ(Service::field(asked, "TemplateCode"), "SMS_1");
+  EXPECT_EQ(Service::field(asked, "TemplateParamJson"),
+            R"([{"text":"你好","link":"+8613800138001 https://shop.example/?a=1"},)"
+            R"({"text":"\"Hi\"","link":"~*+&= +15551234567 https://shop.example/?a=1"}])");
+}
+
+TEST_F(AliyunSmsTogether, WhatIsRefusedTogetherIsTriedAlone) {
+  const auto connector = gathering();
+  service.next(Act::Refuse);
+  const Delivery one = to("+8613800138001", 1);
+  for (const std::string& each : send(*connector, {one, to("+8613800138002", 2)}))
+    EXPECT_EQ(each, "deferred: it answered isv.MOBILE_NUMBER_ILLEGAL to all of them");
+  EXPECT_EQ(connector->alike(one), "");
+  EXPECT_EQ(connector->alike(to("+8613800138003", 3)), "SMS_1");
+  EXPECT_EQ(to_string(wait_for(context, connector->deliver(one))),
+            "refused (unreachable): it answered isv.MOBILE_NUMBER_ILLEGAL");
+  EXPECT_EQ(connector->alike(one), "SMS_1") << "it is not kept for ever";
+}
+
+TEST_F(AliyunSmsTogether, AReportOnOneOfThemNamesTheRequestAndTheNumber) {
+  const auto connector = gathering("2h");
+  EXPECT_EQ(connector->reports_for(), hours(2));
+  EXPECT_THAT(send(*connector, {to("+8613800138001", 1), to("+8613800138002", 2)}),
+              testing::Each(testing::StartsWith("pending for 2 hours")));
+  net::Asked asked{.method = "POST", .path = "/", .headers = {}};
+  asked.query = std::string("token=") + callback_token;
+  asked.body = R"([{"phone_number":"13800138002","success":false,"biz_id":"900619746936498440^0"},)"
+               R"({"phone_number":"13800138001","success":true,"biz_id":"900619746936498440^0"},)"
+               R"({"phone_number":"13800138001","success":true,"biz_id":"another"}])";
+  const Received received = wait_for(context, connector->receive(std::move(asked)));
+  ASSERT_EQ(received.reports.size(), 2u);
+  EXPECT_EQ(received.reports[0].key, (Hash128{0xab, 2}));
+  EXPECT_EQ(received.reports[0].failure, Failure::Unreachable);
+  EXPECT_EQ(received.reports[1].key, (Hash128{0xab, 1}));
+  EXPECT_EQ(received.reports[1].failure, Failure::None);
 }
 
 TEST_F(AliyunSmsTest, AWrongSecretHoldsTheChannel) {

@@ -33,8 +33,9 @@ std::string person_of(const std::string& number, bool international) {
   return "+" + number;
 }
 
-void take_report(const Json& json, Received& into) {
-  const auto key = key_from_hex(text_of(json, "out_id"));
+void take_report(const Json& json, const SentAs& sent_as, Received& into) {
+  auto key = key_from_hex(text_of(json, "out_id"));
+  if (!key && sent_as) key = sent_as(text_of(json, "biz_id"), text_of(json, "phone_number"));
   const auto success = json.find("success");
   if (!key || !success->is_boolean()) return;
   // Carriers' codes differ and are not published: what did not arrive cannot be reached there.
@@ -54,14 +55,15 @@ void take_reply(const Json& json, bool international, Timestamp now, Received& i
 
 }  // namespace
 
-Result<Received> sms_push(std::string_view body, bool international, Timestamp now) {
+Result<Received> sms_push(std::string_view body, bool international, Timestamp now,
+                          const SentAs& sent_as) {
   const Json json = Json::parse(body, nullptr, false);
   Received received;
   if (!json.is_array()) return Error{"push", "this is no array of reports or replies"};
   for (const Json& each : json) {
     if (!each.is_object()) return Error{"push", "this is no array of reports or replies"};
     if (each.contains("success"))
-      take_report(each, received);
+      take_report(each, sent_as, received);
     else if (each.contains("content"))
       take_reply(each, international, now, received);
     else

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "json_text.h"
 
 namespace koi::connectors {
 
@@ -11,10 +12,6 @@ namespace {
 using Json = nlohmann::json;
 
 Result<SmsTemplate> template_of(const Json& json) {
-  const auto text_of = [&](const char* name) {
-    const auto found = json.find(name);
-    return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-  };
   if (!json.is_object())
     return Error{"template", R"(must be an object: {"code": "SMS_1", "text": "…"})"};
   for (const auto& [name, value] : json.items())
@@ -23,11 +20,11 @@ Result<SmsTemplate> template_of(const Json& json) {
                                    "` is not known here, or no text; it takes code, text "
                                    "and sign"};
   SmsTemplate made;
-  made.code = text_of("code");
-  made.sign = text_of("sign");
-  if (made.code.empty() || text_of("text").empty())
+  made.code = text_of(json, "code");
+  made.sign = text_of(json, "sign");
+  if (made.code.empty() || text_of(json, "text").empty())
     return Error{"template", "needs `code` and `text`: the template's, as approved"};
-  KOI_LET(made.text, channel::TemplateText::parse(text_of("text"), "${", "}"));
+  KOI_LET(made.text, channel::TemplateText::parse(text_of(json, "text"), "${", "}"));
   return made;
 }
 }  // namespace
@@ -63,10 +60,10 @@ std::string json_of(const channel::TemplateText::Values& values) {
 }
 
 std::string code_of_reply(std::string_view body) {
-  const Json json = Json::parse(body, nullptr, false);
-  if (!json.is_object()) return {};
-  const auto code = json.find("Code");
-  return code != json.end() && code->is_string() ? code->get<std::string>() : std::string();
+  return text_of(Json::parse(body, nullptr, false), "Code");
+}
+std::string biz_id_of_reply(std::string_view body) {
+  return text_of(Json::parse(body, nullptr, false), "BizId");
 }
 
 }  // namespace koi::connectors

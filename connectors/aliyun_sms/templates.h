@@ -26,5 +26,7 @@ std::string json_of(const channel::TemplateText::Values& values);
 
 // What stands in a reply; empty where it is no JSON object with a text under `Code`.
 std::string code_of_reply(std::string_view body);
+// The same under `BizId`: its number of the request, which reports come back with.
+std::string biz_id_of_reply(std::string_view body);
 
 }  // namespace koi::connectors

@@ -16,7 +16,6 @@
 #include "channel/xml.h"
 #include "json_text.h"
 #include "wecom/codes.h"
-#include "wecom/gather.h"
 #include "wecom/inbound.h"
 #include "wecom/tasks.h"
 
@@ -180,11 +179,7 @@ class Wecom final : public Connector {
         tokens_(
             tools_.executor, tools_.now, minutes(4),
             [http = tools_.http, reach = reach_, corp = given.text("corp_id"),
-             secret = given.secret("secret")] { return lent_token(http, reach, corp, secret); }),
-        gather_(tools_.executor, given.duration("gather_within"), most_in_task,
-                [this](std::string message, std::vector<Gather::Member> members) {
-                  return begin_task(std::move(message), std::move(members));
-                }) {}
+             secret = given.secret("secret")] { return lent_token(http, reach, corp, secret); }) {}
   ~Wecom() override {
     alive_.reset();  // what goes on behind the callers' backs sees it and ends
     const auto signals = welcoming_;
@@ -195,11 +190,61 @@ class Wecom final : public Connector {
     if (delivery.addresses.empty()) co_return Refused{Failure::Unreachable, "it has no address"};
     std::string text = text_of_delivery(delivery);
     if (text.empty()) co_return Refused{Failure::BadContent, "it says nothing"};
-    if (text.size() > (is_for_staff_ ? longest_staff_text : longest_customer_text))
+    if (text.size() > longest_text())
       co_return Refused{Failure::BadContent, "its text is longer than the platform takes"};
     if (is_for_staff_) co_return co_await tell_staff(delivery.addresses[0].value, text);
-    Gather::Member member{delivery.addresses[0].value, delivery.key};
-    co_return co_await gather_.add(std::move(text), std::move(member));
+    std::vector<Delivery> one{std::move(delivery)};
+    const auto outcomes = co_await deliver_together(std::move(one));
+    if (outcomes.empty()) co_return Unknown{};
+    co_return outcomes[0];
+  }
+
+  // Customers with the same text make one task.
+  Together together() const override {
+    if (is_for_staff_) return {};
+    return {most_in_task, given_.duration("gather_within")};
+  }
+  std::string alike(const Delivery& delivery) const override {
+    std::string text = text_of_delivery(delivery);
+    return delivery.addresses.empty() || text.size() > longest_text() ? "" : text;
+  }
+  asio::awaitable<std::vector<Outcome>> deliver_together(
+      std::vector<Delivery> deliveries) override {
+    std::string body = R"({"chat_type":"single","external_userid":[)";
+    for (const Delivery& delivery : deliveries) {
+      body += body.back() == '[' ? "" : ",";
+      append_json_string(body, delivery.addresses[0].value);
+    }
+    body += ']';
+    if (given_.has("sender")) append_field(body, "sender", given_.text("sender"));
+    body += R"(,"text":{)";
+    append_field(body, "content", text_of_delivery(deliveries[0]));
+    const std::weak_ptr<int> alive = alive_;
+    const Answered answered =
+        co_await call("/cgi-bin/externalcontact/add_msg_template", body + "}}");
+    std::vector<Outcome> outcomes;
+    if (alive.expired()) co_return outcomes;
+    Outcome all = answered.trouble ? *answered.trouble : wecom_outcome(answered.code);
+    WecomTasks::Task task{
+        text_of(answered.json, "msgid"), tools_.now() + given_.duration("sent_within"), {}};
+    if (std::holds_alternative<Done>(all))
+      all = task.number.empty()
+                ? Outcome(Unknown{"it named no task"})
+                : Outcome(Pending{.within = given_.duration("sent_within") + hours(2),
+                                  .why = "a member of staff is to send it"});
+    std::set<std::string> failed;
+    for (const Json& each : list_of(answered.json, "fail_list"))
+      if (each.is_string()) failed.insert(each.get<std::string>());
+    for (const Delivery& delivery : deliveries) {
+      const std::string& person = delivery.addresses[0].value;
+      const bool is_out = failed.contains(person);
+      outcomes.push_back(is_out ? Outcome(Refused{Failure::Unreachable, "it cannot be sent to him"})
+                                : all);
+      if (!is_out && std::holds_alternative<Pending>(all))
+        task.waiting.emplace(person, delivery.key);
+    }
+    if (!task.waiting.empty()) tasks_.add(std::move(task));
+    co_return outcomes;
   }
 
   asio::awaitable<Received> receive(net::Asked asked) override {
@@ -264,6 +309,10 @@ class Wecom final : public Connector {
   }
 
  private:
+  std::size_t longest_text() const {
+    return is_for_staff_ ? longest_staff_text : longest_customer_text;
+  }
+
   // One request under the token; a token that is refused is replaced once.
   asio::awaitable<Answered> call(std::string path, std::string body) {
     Answered answered;
@@ -317,44 +366,6 @@ class Wecom final : public Connector {
     if (answered.code == 0 && !text_of(answered.json, "invaliduser").empty())
       co_return Refused{Failure::Unreachable, "it names him as invalid"};
     co_return wecom_outcome(answered.code);
-  }
-
-  asio::awaitable<std::vector<Outcome>> begin_task(std::string message,
-                                                   std::vector<Gather::Member> members) {
-    std::string body = R"({"chat_type":"single","external_userid":[)";
-    for (const Gather::Member& member : members) {
-      body += body.back() == '[' ? "" : ",";
-      append_json_string(body, member.person);
-    }
-    body += ']';
-    if (given_.has("sender")) append_field(body, "sender", given_.text("sender"));
-    body += R"(,"text":{)";
-    append_field(body, "content", message);
-    const std::weak_ptr<int> alive = alive_;
-    const Answered answered =
-        co_await call("/cgi-bin/externalcontact/add_msg_template", body + "}}");
-    std::vector<Outcome> outcomes;
-    if (alive.expired()) co_return outcomes;
-    Outcome all = answered.trouble ? *answered.trouble : wecom_outcome(answered.code);
-    WecomTasks::Task task{
-        text_of(answered.json, "msgid"), tools_.now() + given_.duration("sent_within"), {}};
-    if (std::holds_alternative<Done>(all))
-      all = task.number.empty()
-                ? Outcome(Unknown{"it named no task"})
-                : Outcome(Pending{.within = given_.duration("sent_within") + hours(2),
-                                  .why = "a member of staff is to send it"});
-    std::set<std::string> failed;
-    for (const Json& each : list_of(answered.json, "fail_list"))
-      if (each.is_string()) failed.insert(each.get<std::string>());
-    for (const Gather::Member& member : members) {
-      const bool is_out = failed.contains(member.person);
-      outcomes.push_back(is_out ? Outcome(Refused{Failure::Unreachable, "it cannot be sent to him"})
-                                : all);
-      if (!is_out && std::holds_alternative<Pending>(all))
-        task.waiting.emplace(member.person, member.key);
-    }
-    if (!task.waiting.empty()) tasks_.add(std::move(task));
-    co_return outcomes;
   }
 
   // What became of the customers of a task, as far as it is known.
@@ -415,7 +426,6 @@ class Wecom final : public Connector {
   WecomTasks tasks_;
   std::set<std::shared_ptr<asio::cancellation_signal>> welcoming_;
   std::shared_ptr<int> alive_ = std::make_shared<int>(0);
-  Gather gather_;  // the last: what it has under way uses the others
 };
 
 Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
@@ -452,7 +462,7 @@ const ConnectorType& wecom() {
       .name = "wecom",
       .summary = "Writes to the customers of WeCom's staff, and to the staff.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Neither, .at_once = 2000, .receives = true},
+      .capabilities = {.repeat = Repeat::Neither, .at_once = 32, .receives = true},
       .open = open};
   return type;
 }

@@ -1,8 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <asio/bind_cancellation_slot.hpp>
-#include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <cstdlib>
@@ -15,7 +13,6 @@
 #include "connectors/http_provider.h"
 #include "wait_for.h"
 #include "wecom/codes.h"
-#include "wecom/gather.h"
 #include "wecom/inbound.h"
 
 namespace koi::connectors {
@@ -63,6 +60,7 @@ class Enterprise final : public HttpProvider {
             {"welcome", "欢迎！"},
             {"answer_within", within()}};
   }
+  Given settings_to_gather() const override { return settings(); }
   Given for_staff() const {
     Given given = settings();
     given["to"] = "staff";
@@ -209,6 +207,13 @@ class WecomTest : public ::testing::Test {
     context.run_for(std::chrono::seconds(10));
     return outcomes;
   }
+  std::vector<std::string> deliver_together(Connector& connector,
+                                            std::vector<Delivery> deliveries) {
+    std::vector<std::string> outcomes;
+    for (const Outcome& each : wait_for(context, connector.deliver_together(std::move(deliveries))))
+      outcomes.push_back(to_string(each));
+    return outcomes;
+  }
   asio::io_context context;
   net::Client http{context.get_executor()};
   Timestamp now = *parse_instant("2026-03-02T10:30:00Z");
@@ -222,26 +227,26 @@ TEST_F(WecomTest, LikeMessagesMakeOneTaskAndEachCustomerHasHisOutcome) {
   ASSERT_TRUE(connector) << connector.error().what;
   Delivery other = to("wmD", 4);
   other.body = "something else";
-  const auto outcomes = deliver(**connector, {to("wmA", 1), to("wmB", 2), to("wmC", 3), other});
-  EXPECT_THAT(outcomes, ElementsAre(StartsWith("pending for 26 hours"), StartsWith("pending"),
-                                    "refused (unreachable): it cannot be sent to him",
-                                    StartsWith("pending")));
+  const std::vector<Delivery> alike{to("wmA", 1), to("wmB", 2), to("wmC", 3)};
+  EXPECT_EQ((*connector)->alike(alike[0]), (*connector)->alike(alike[1]));
+  EXPECT_NE((*connector)->alike(alike[0]), (*connector)->alike(other));
+  EXPECT_EQ((*connector)->together().most, 10'000u);
+  EXPECT_THAT(deliver_together(**connector, alike),
+              ElementsAre(StartsWith("pending for 26 hours"), StartsWith("pending"),
+                          "refused (unreachable): it cannot be sent to him"));
+  EXPECT_THAT(deliver(**connector, {other}), ElementsAre(StartsWith("pending")));
   ASSERT_EQ(platform.books->sent.size(), 2u);
-  std::set<std::size_t> sizes;
-  for (const Json& sent : platform.books->sent) sizes.insert(sent["external_userid"].size());
-  EXPECT_EQ(sizes, (std::set<std::size_t>{1, 3}));
-  for (const Json& sent : platform.books->sent) {
-    EXPECT_EQ(sent["chat_type"], "single");
-    if (sent["external_userid"].size() == 3) {
-      EXPECT_EQ(sent["text"]["content"], "标题\n你好 \"A\"\nhttps://shop.example/?a=1");
-    }
-  }
+  const Json& task = platform.books->sent[0];
+  EXPECT_EQ(task["chat_type"], "single");
+  EXPECT_EQ(task["external_userid"], Json::array({"wmA", "wmB", "wmC"}));
+  EXPECT_EQ(task["text"]["content"], "标题\n你好 \"A\"\nhttps://shop.example/?a=1");
+  EXPECT_EQ(platform.books->sent[1]["external_userid"], Json::array({"wmD"}));
 }
 
 TEST_F(WecomTest, WhatTheStaffSendsOrDoesNotComesBack) {
   auto connector = open(platform.settings());
   ASSERT_TRUE(connector);
-  deliver(**connector, {to("wmA", 1), to("wmB", 2), to("wmC", 3), to("wmD", 4)});
+  deliver_together(**connector, {to("wmA", 1), to("wmB", 2), to("wmC", 3), to("wmD", 4)});
   ASSERT_EQ(platform.books->tasks.size(), 1u);
   EXPECT_TRUE(wait_for(context, (*connector)->look()).reports.empty()) << "nobody has tapped yet";
   auto& task = platform.books->tasks.begin()->second;
@@ -260,41 +265,6 @@ TEST_F(WecomTest, WhatTheStaffSendsOrDoesNotComesBack) {
   EXPECT_EQ(late.reports[0].failure, Failure::Failed);
   EXPECT_EQ(platform.books->cancelled.size(), 1u) << "it must not come after it has failed";
   EXPECT_TRUE(wait_for(context, (*connector)->look()).reports.empty());
-}
-
-TEST_F(WecomTest, OnePersonIsInATaskOnce) {
-  auto connector = open(platform.settings());
-  ASSERT_TRUE(connector);
-  const auto outcomes = deliver(**connector, {to("wmA", 1), to("wmA", 2)});
-  EXPECT_THAT(outcomes, ElementsAre(StartsWith("pending"), StartsWith("pending")));
-  EXPECT_EQ(platform.books->tasks.size(), 2u);
-}
-
-TEST_F(WecomTest, WhoIsCancelledBeforeTheTaskIsMadeIsNotInIt) {
-  Given given = platform.settings();
-  given["gather_within"] = "300ms";
-  auto connector = open(given);
-  ASSERT_TRUE(connector);
-  asio::cancellation_signal cancel;
-  std::string of_cancelled, of_other;
-  asio::co_spawn(context, (*connector)->deliver(to("wmA", 1)),
-                 asio::bind_cancellation_slot(cancel.slot(), [&](std::exception_ptr, Outcome got) {
-                   of_cancelled = to_string(got);
-                 }));
-  asio::co_spawn(context, (*connector)->deliver(to("wmB", 2)),
-                 [&](std::exception_ptr, Outcome got) {
-                   of_other = to_string(got);
-                   context.stop();
-                 });
-  context.restart();
-  context.run_for(std::chrono::milliseconds(50));
-  cancel.emit(asio::cancellation_type::terminal);
-  context.restart();
-  context.run_for(std::chrono::seconds(10));
-  EXPECT_THAT(of_cancelled, StartsWith("deferred"));
-  EXPECT_THAT(of_other, StartsWith("pending"));
-  ASSERT_EQ(platform.books->sent.size(), 1u);
-  EXPECT_EQ(platform.books->sent[0]["external_userid"], Json::array({"wmB"}));
 }
 
 TEST_F(WecomTest, StaffIsToldByTheApplication) {

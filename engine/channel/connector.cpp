@@ -39,6 +39,13 @@ asio::awaitable<Outcome> Connector::ask(Hash128) {
   co_return Unknown{};
 }
 
+std::string Connector::alike(const Delivery&) const { return {}; }
+
+asio::awaitable<std::vector<Outcome>> Connector::deliver_together(std::vector<Delivery>) {
+  KOI_ASSERT(!"a connector that says how many go together has a `deliver_together` of its own");
+  co_return std::vector<Outcome>{};
+}
+
 asio::awaitable<Received> Connector::receive(net::Asked) {
   co_return answered(404, "this channel has no callback");
 }

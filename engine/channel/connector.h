@@ -1,6 +1,6 @@
 // The contract of a connector: it carries one delivery to a provider and says what came of it. When
-// to try, how often and what then follows is the outbox's business. docs/connectors.md shows how to
-// write one.
+// to try, how often and what then follows is the outbox's business. docs/adding-a-connector.md
+// shows how to write one.
 #pragma once
 
 #include <asio/any_io_executor.hpp>
@@ -117,6 +117,12 @@ struct Received {
 // An answer in plain text, and nothing else.
 Received answered(int status, std::string text);
 
+// The batch form of a connector: like messages that one request carries.
+struct Together {
+  std::size_t most = 1;  // in one request; 1: there is no batch form
+  Duration within;       // the first of them waits so long for others
+};
+
 class Connector {
  public:
   virtual ~Connector() = default;
@@ -124,6 +130,20 @@ class Connector {
   // One attempt. It may be cancelled (asio::cancellation_type::terminal) and then ends at once.
   // What it throws counts as unknown. Several run at the same time.
   virtual asio::awaitable<Outcome> deliver(Delivery delivery) = 0;
+
+  // Messages for which `alike` says the same, and not nothing, are gathered up to `most` and
+  // `within`, each address once, and are then one attempt; one that stays alone goes by `deliver`.
+  // `together` does not change. Outcomes are in the order of the deliveries, one for each; one that
+  // is missing counts as unknown.
+  virtual Together together() const { return {}; }
+  virtual std::string alike(const Delivery& delivery) const;
+  virtual asio::awaitable<std::vector<Outcome>> deliver_together(std::vector<Delivery> deliveries);
+
+  // For how long after it has a delivery the provider may still report on it by its key, in
+  // whatever life of this process; zero: it does not. Of use where it can neither be asked nor
+  // recognises a key: what was attempted before a restart is then waited for so long, and not at
+  // once unknown.
+  virtual Duration reports_for() const { return {}; }
 
   // What became of the delivery of that key; Deferred where the provider does not know it, which
   // must be sure. Only where `CanBeAsked` is declared.

@@ -37,6 +37,9 @@ class Provider {
   // How a connector reaches it. Short time limits, so that silence is soon over.
   virtual Given settings() const = 0;
 
+  // The same, with the batch form in use; empty: there is none.
+  virtual Given settings_to_gather() const { return {}; }
+
   // Texts that must never be seen in a log.
   virtual std::vector<std::string> secrets() const { return {}; }
 

@@ -129,15 +129,16 @@ Standing Turn::take(const Receipt& receipt) {
   const plan::Campaign& from = campaign(open.campaign);
   const auto& send = std::get<plan::Send>(from.steps[open.step]);
   const bool failed = receipt.failure != Failure::None;
-  echo(failed ? EngineEvent::Failed : EngineEvent::Delivered,
-       {Value::text(plan_.contents[plan_.messages[send.message].content.index()].name),
-        Value::text(plan_.channels[send.channels[open.channel].index()].symbol.name),
-        Value::text(from.symbol.name)},
-       HashInput()
-           .text("receipt")
-           .number(receipt.key.high)
-           .number(receipt.key.low)
-           .hash128(plan_.seed));
+  if (!receipt.unknown)
+    echo(failed ? EngineEvent::Failed : EngineEvent::Delivered,
+         {Value::text(plan_.contents[plan_.messages[send.message].content.index()].name),
+          Value::text(plan_.channels[send.channels[open.channel].index()].symbol.name),
+          Value::text(from.symbol.name)},
+         HashInput()
+             .text("receipt")
+             .number(receipt.key.high)
+             .number(receipt.key.low)
+             .hash128(plan_.seed));
   if (failed) {
     release_sent(state_, from.campaign_class, send.channels[open.channel], open.sent);
     if (open.first_reason == Reason::None) open.first_reason = reason_of(name_of(receipt.failure));

@@ -66,11 +66,15 @@ bool read(ByteReader& in, const Schema& schema, Event& event) {
   return in.ok() && in.at_end();
 }
 
+constexpr std::uint8_t unknown_mark = 0x80;  // beside a receipt's failure, which is None then
+
 bool read(ByteReader& in, ReceiptFor& given) {
   given.customer = in.text();
   given.receipt.key = in.hash();
   given.receipt.time = in.time();
-  const std::uint8_t failure = in.byte();
+  std::uint8_t failure = in.byte();
+  given.receipt.unknown = failure == unknown_mark;
+  if (given.receipt.unknown) failure = 0;
   given.receipt.failure = static_cast<Failure>(failure);
   return in.ok() && in.at_end() && failure <= static_cast<std::uint8_t>(Failure::Lapsed);
 }
@@ -121,7 +125,8 @@ std::string encode(const Given& given) {
     out.text(receipt->customer);
     out.hash(receipt->receipt.key);
     out.time(receipt->receipt.time);
-    out.byte(static_cast<std::uint8_t>(receipt->receipt.failure));
+    out.byte(receipt->receipt.unknown ? unknown_mark
+                                      : static_cast<std::uint8_t>(receipt->receipt.failure));
   } else {
     const auto& attempt = std::get<AttemptFor>(given);
     mark(out, Mark::Attempt);

@@ -19,9 +19,11 @@ class Inputs : public ::testing::Test {
     return text;
   }
   Given any_given() {
-    if (number(4) == 0)
-      return ReceiptFor{any_text(),
-                        {{chance_(), chance_()}, {any_number()}, static_cast<Failure>(number(7))}};
+    if (number(4) == 0) {
+      const auto failure = static_cast<Failure>(number(7));
+      const bool unknown = failure == Failure::None && number(2) == 0;
+      return ReceiptFor{any_text(), {{chance_(), chance_()}, {any_number()}, failure, unknown}};
+    }
     Event event = trial_order(plan_, "e" + any_text(), any_text(), {any_number()}, any_number());
     if (number(3) == 0) event.fields[0] = {};
     if (number(2) == 0) {
@@ -46,7 +48,8 @@ class Inputs : public ::testing::Test {
     return other && receipt.customer == other->customer &&
            receipt.receipt.key == other->receipt.key &&
            receipt.receipt.time == other->receipt.time &&
-           receipt.receipt.failure == other->receipt.failure;
+           receipt.receipt.failure == other->receipt.failure &&
+           receipt.receipt.unknown == other->receipt.unknown;
   }
 
   plan::Plan plan_ = trial_plan();

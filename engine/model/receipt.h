@@ -27,7 +27,11 @@ Failure failure_of(std::string_view name);
 struct Receipt {
   Hash128 key;  // of the effect
   Timestamp time;
-  Failure failure = Failure::None;  // None: delivered
+  Failure failure = Failure::None;  // None: delivered, or nobody can tell
+  // It may or may not have been delivered, and nobody can tell. That is not failed: what the send
+  // took of caps and budgets stays taken, and no other channel is tried; nor is it said to have
+  // been delivered.
+  bool unknown = false;
 };
 
 }  // namespace koi

@@ -29,6 +29,8 @@ struct Item {
   std::uint64_t number = 0;  // of its coming, for the order among those that are ready at once
   enum class At : std::uint8_t { Waiting, Recording, UnderWay } at = At::Waiting;
   Timestamp ready;                       // Waiting: not before
+  Timestamp starts;                      // Waiting: not after; later than `ready` where it gathers
+  std::string alike;                     // Waiting: what goes together with it; empty: nothing
   Timestamp until;                       // UnderWay: cancelled then
   bool cancelled = false;                // UnderWay
   bool may_be_there = false;             // an attempt's outcome is unknown
@@ -43,14 +45,28 @@ struct Item {
   std::shared_ptr<asio::cancellation_signal> cancel;
 };
 
+// One request: an attempt for one send or for several that are alike, or asking after one.
+struct Act {
+  std::uint64_t number = 0;
+  std::size_t lane = 0;
+  std::vector<Hash128> keys;
+  std::size_t recording = 0;  // of these, those that are not recorded yet
+};
+
+using Queue = std::set<std::tuple<Timestamp, std::uint64_t, Hash128>>;
+
 struct LaneState {
   Lane lane;
+  Together together;
   OutboxCounts counts;
-  std::set<std::tuple<Timestamp, std::uint64_t, Hash128>> waiting;  // by (ready, number)
-  std::set<std::pair<Timestamp, Hash128>> deadlines;                // of the same items
-  std::size_t under_way = 0;                                        // acts that have not ended
+  Queue waiting;                          // by (starts, number)
+  std::map<std::string, Queue> gathered;  // of the same items by what they have in common, by ready
+  std::set<std::string> full;             // of these, those that fill a request
+  std::set<std::pair<Timestamp, Hash128>> deadlines;  // of the same items
+  std::size_t under_way = 0;                          // acts that have not ended
   std::deque<Timestamp> started;               // acts in the last second, where there is a rate
   std::uint32_t failures = 0;                  // in a row
+  std::uint64_t failed_act = 0;                // that was counted as one
   Timestamp open_until = Timestamp::ever();    // the circuit is open until then; then one probe
   bool probing = false;                        // half open: one act at a time
   std::uint32_t times_opened = 0;              // in a row
@@ -114,8 +130,13 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     item.recorded = attempted;
     ++lane.counts.sends;
     ++lane.counts.open;
-    if (attempted && lane.lane.type->capabilities.repeat == Repeat::Neither)
-      return end(item, Failure::None, true);
+    if (attempted && lane.lane.type->capabilities.repeat == Repeat::Neither) {
+      const Duration reports = lane.lane.connector->reports_for();
+      if (reports <= Duration{}) return end(item, Failure::None, true);
+      // It was handed over at the latest now; restarts do not make the wait longer than this.
+      item.awaits = std::min(clock.now(), item.send.decided + settings.give_up_after) + reports;
+      ++pending;
+    }
     wait(item, std::max(clock.now(), item.send.delivery.not_before));
     turn_soon();
   }
@@ -137,17 +158,31 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
 
   void wait(Item& item, Timestamp ready) {
     LaneState& lane = lanes[item.lane];
+    const Delivery& delivery = item.send.delivery;
     item.at = Item::At::Waiting;
-    item.ready = ready;
+    item.ready = item.starts = ready;
+    item.alike.clear();
+    lane.deadlines.emplace(deadline(item), delivery.key);
     // What is only to be heard of has nothing to do until then.
-    if (!is_pending(item) || item.asks)
-      lane.waiting.emplace(item.ready, item.number, item.send.delivery.key);
-    lane.deadlines.emplace(deadline(item), item.send.delivery.key);
+    if (is_pending(item) && !item.asks) return;
+    if (lane.together.most > 1 && !item.asks) item.alike = lane.lane.connector->alike(delivery);
+    if (!item.alike.empty()) {
+      item.starts = std::max(ready, std::min(ready + lane.together.within, last_chance(item)));
+      Queue& gathered = lane.gathered[item.alike];
+      gathered.emplace(item.ready, item.number, delivery.key);
+      if (gathered.size() >= lane.together.most) lane.full.insert(item.alike);
+    }
+    lane.waiting.emplace(item.starts, item.number, delivery.key);
   }
   void unwait(Item& item) {
     LaneState& lane = lanes[item.lane];
-    lane.waiting.erase({item.ready, item.number, item.send.delivery.key});
     lane.deadlines.erase({deadline(item), item.send.delivery.key});
+    lane.waiting.erase({item.starts, item.number, item.send.delivery.key});
+    if (item.alike.empty()) return;
+    const auto gathered = lane.gathered.find(item.alike);
+    gathered->second.erase({item.ready, item.number, item.send.delivery.key});
+    if (gathered->second.size() < lane.together.most) lane.full.erase(item.alike);
+    if (gathered->second.empty()) lane.gathered.erase(gathered);
   }
 
   void end(Item& item, Failure failure, bool unknown) {
@@ -158,7 +193,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
        : failure == Failure::None ? counts.delivered
                                   : counts.failed);
     Ended ended{item.send.delivery.customer, item.send.position,
-                Receipt{item.send.delivery.key, clock.now(), failure}, unknown};
+                Receipt{item.send.delivery.key, clock.now(), failure, unknown}};
     items.erase(ended.receipt.key);
     on_ended(std::move(ended));
   }
@@ -193,7 +228,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
         unwait(item);
         give_up(item);
       }
-      while (may_start(lane, now)) start(*items.at(std::get<Hash128>(*lane.waiting.begin())), now);
+      while (may_start(lane, now)) start(lane, first_of(lane, now), now);
     }
   }
 
@@ -201,11 +236,17 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   Timestamp earliest(const LaneState& lane) const {
     if (lane.waiting.empty()) return Timestamp::never();
     Timestamp at = std::get<Timestamp>(*lane.waiting.begin());
+    for (const std::string& alike : lane.full) at = std::min(at, filled_at(lane, alike));
     at = std::max({at, lane.open_until, lane.slowed_until});
     const std::size_t rate = lane.lane.rate_per_second;
     if (rate > 0 && lane.started.size() >= rate)
       at = std::max(at, lane.started[lane.started.size() - rate] + seconds(1));
     return at;
+  }
+  // When so many of them are ready that they fill a request.
+  static Timestamp filled_at(const LaneState& lane, const std::string& alike) {
+    const auto last = static_cast<std::ptrdiff_t>(lane.together.most) - 1;
+    return std::get<Timestamp>(*std::next(lane.gathered.at(alike).begin(), last));
   }
   bool has_room(const LaneState& lane) const {
     return !stopped && !lane.probing && lane.under_way < lane.lane.type->capabilities.at_once;
@@ -226,10 +267,39 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
 
   // --- One act: an attempt, or asking after one --------------------------------------------------
 
-  void start(Item& item, Timestamp now) {
-    LaneState& lane = lanes[item.lane];
-    unwait(item);
-    if (!item.asks && !is_wanted(item)) return give_up(item);
+  // Those that go together next: a full request, else whoever has waited longest and what is like
+  // him.
+  std::vector<Hash128> first_of(const LaneState& lane, Timestamp now) const {
+    const Hash128 first = std::get<Hash128>(*lane.waiting.begin());
+    std::string alike = items.at(first)->alike;
+    for (const std::string& full : lane.full)
+      if (filled_at(lane, full) <= now) {
+        alike = full;
+        break;
+      }
+    if (alike.empty()) return {first};
+    std::vector<Hash128> keys;
+    std::set<std::string_view> persons;
+    for (const auto& [ready, number, key] : lane.gathered.at(alike)) {
+      if (ready > now || keys.size() >= lane.together.most) break;
+      const auto& addresses = items.at(key)->send.delivery.addresses;
+      if (!addresses.empty() && !persons.insert(addresses[0].value).second) continue;
+      keys.push_back(key);
+    }
+    return keys;
+  }
+
+  void start(LaneState& lane, const std::vector<Hash128>& keys, Timestamp now) {
+    auto act = std::make_shared<Act>();
+    for (const Hash128 key : keys) {
+      Item& item = *items.at(key);
+      unwait(item);
+      if (item.asks || is_wanted(item))
+        act->keys.push_back(key);
+      else
+        give_up(item);
+    }
+    if (act->keys.empty()) return;
     if (lane.open_until != Timestamp::ever()) {
       lane.open_until = Timestamp::ever();
       lane.probing = true;
@@ -240,69 +310,99 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
       lane.started.push_back(now);
       while (lane.started.size() > rate) lane.started.pop_front();
     }
-    item.act = ++last_act;
-    if (lane.lane.type->capabilities.repeat != Repeat::Neither || item.recorded ||
-        !holds(Rule::RecordFirst))
-      return go(item, now);
-
-    item.at = Item::At::Recording;
-    const Hash128 key = item.send.delivery.key;
-    open.attempting(
-        key, item.send.position,
-        [weak = weak_from_this(), on = executor, key, act = item.act](Result<void> durable) {
-          asio::post(on, [weak, key, act, durable = std::move(durable)] {
-            if (const auto alive = weak.lock()) alive->recorded(key, act, durable);
-          });
-        });
+    act->number = ++last_act;
+    act->lane = items.at(act->keys[0])->lane;
+    const bool records =
+        lane.lane.type->capabilities.repeat == Repeat::Neither && holds(Rule::RecordFirst);
+    std::vector<Hash128> to_record;
+    for (const Hash128 key : act->keys) {
+      Item& item = *items.at(key);
+      item.act = act->number;
+      item.at = Item::At::Recording;
+      if (records && !item.recorded) to_record.push_back(key);
+    }
+    if (to_record.empty()) return go(act, now);
+    act->recording = to_record.size();
+    for (const Hash128 key : to_record)
+      open.attempting(key, items.at(key)->send.position,
+                      [weak = weak_from_this(), on = executor, key, act](Result<void> durable) {
+                        asio::post(on, [weak, key, act, durable = std::move(durable)] {
+                          if (const auto alive = weak.lock()) alive->recorded(act, key, durable);
+                        });
+                      });
   }
 
-  void recorded(Hash128 key, std::uint64_t act, const Result<void>& durable) {
+  void recorded(const std::shared_ptr<Act>& act, Hash128 key, const Result<void>& durable) {
     if (destroyed) return;
     Item& item = *items.at(key);
-    KOI_ASSERT(item.at == Item::At::Recording && item.act == act);
-    const Timestamp now = clock.now();
+    KOI_ASSERT(item.at == Item::At::Recording && item.act == act->number);
     item.recorded = durable.has_value();
-    if (item.heard) {
-      act_ended(lanes[item.lane]);
-      lanes[item.lane].probing = false;
-      end(item, *item.heard, false);
-      return turn_soon();
-    }
-    // Recording took its time: it may be too late now, or refused, or the door be closed.
-    if (durable && !stopped && now <= last_chance(item) && is_wanted(item)) return go(item, now);
     if (!durable)
       say(Level::Problem,
           to_string(item.send.delivery) + ": not attempted: " + durable.error().what);
-    LaneState& lane = lanes[item.lane];
+    if (--act->recording == 0) all_recorded(act);
+  }
+
+  // Recording took its time: it may be too late now, or refused, or the door be closed.
+  void all_recorded(const std::shared_ptr<Act>& act) {
+    LaneState& lane = lanes[act->lane];
+    const Timestamp now = clock.now();
+    bool is_one_heard = false;
+    std::vector<Hash128> left;
+    for (const Hash128 key : act->keys) {
+      Item& item = *items.at(key);
+      if (item.heard) {
+        is_one_heard = true;
+        end(item, *item.heard, false);
+      } else if (item.recorded && !stopped && now <= last_chance(item) && is_wanted(item)) {
+        left.push_back(key);
+      } else {
+        wait(item, now + back_off(item));
+      }
+    }
+    act->keys = std::move(left);
+    if (!act->keys.empty()) return go(act, now);
     act_ended(lane);
-    if (std::exchange(lane.probing, false)) lane.open_until = now;  // the next one is the probe
-    wait(item, now + back_off(item));
+    // The next one is the probe, unless the provider has shown that it is well.
+    if (std::exchange(lane.probing, false) && !is_one_heard) lane.open_until = now;
     turn_soon();
   }
 
-  void go(Item& item, Timestamp now) {
-    LaneState& lane = lanes[item.lane];
-    item.at = Item::At::UnderWay;
-    item.cancelled = false;
-    item.until = now + settings.attempt_within;
-    item.cancel = std::make_shared<asio::cancellation_signal>();
-    const Hash128 key = item.send.delivery.key;
-    limits.emplace(item.until, key);
-    ++(item.asks ? lane.counts.asked : lane.counts.attempts);
-    auto ended = [weak = weak_from_this(), key, act = item.act, lane_index = item.lane,
-                  cancel = item.cancel](std::exception_ptr thrown, Outcome outcome) {
+  void go(const std::shared_ptr<Act>& act, Timestamp now) {
+    LaneState& lane = lanes[act->lane];
+    const auto cancel = std::make_shared<asio::cancellation_signal>();
+    std::vector<Delivery> deliveries;
+    for (const Hash128 key : act->keys) {
+      Item& item = *items.at(key);
+      item.at = Item::At::UnderWay;
+      item.cancelled = false;
+      item.until = now + settings.attempt_within;
+      item.cancel = cancel;
+      limits.emplace(item.until, key);
+      ++(item.asks ? lane.counts.asked : lane.counts.attempts);
+      deliveries.push_back(item.send.delivery);
+      deliveries.back().attempt = item.tries + 1;
+    }
+    const auto over = [weak = weak_from_this(), act, cancel](std::exception_ptr thrown,
+                                                             std::vector<Outcome> outcomes) {
       const auto alive = weak.lock();
       if (!alive) return;
-      if (thrown) outcome = Unknown{"the connector threw"};
-      alive->act_over(key, act, lane_index, std::move(outcome));
+      if (thrown) outcomes.assign(act->keys.size(), Unknown{"the connector threw"});
+      alive->act_over(*act, std::move(outcomes));
     };
-    Delivery delivery = item.send.delivery;
-    delivery.attempt = item.tries + 1;
-    auto work = item.asks ? lane.lane.connector->ask(key)
-                          : lane.lane.connector->deliver(std::move(delivery));
-    const auto cancel = item.cancel;
+    if (act->keys.size() > 1) {
+      auto work = lane.lane.connector->deliver_together(std::move(deliveries));
+      asio::co_spawn(executor, std::move(work), asio::bind_cancellation_slot(cancel->slot(), over));
+      return;
+    }
+    auto work = items.at(act->keys[0])->asks
+                    ? lane.lane.connector->ask(act->keys[0])
+                    : lane.lane.connector->deliver(std::move(deliveries[0]));
     asio::co_spawn(executor, std::move(work),
-                   asio::bind_cancellation_slot(cancel->slot(), std::move(ended)));
+                   asio::bind_cancellation_slot(cancel->slot(),
+                                                [over](std::exception_ptr thrown, Outcome outcome) {
+                                                  over(std::move(thrown), {std::move(outcome)});
+                                                }));
   }
 
   // It takes too long: cancelled first, then given up on.
@@ -328,15 +428,18 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     --lane.counts.under_way;
   }
 
-  void act_over(Hash128 key, std::uint64_t act, std::size_t lane_index, Outcome outcome) {
+  void act_over(const Act& act, std::vector<Outcome> outcomes) {
     if (destroyed) return;
-    act_ended(lanes[lane_index]);
-    const auto found = items.find(key);
-    if (found != items.end() && found->second->at == Item::At::UnderWay &&
-        found->second->act == act) {
+    act_ended(lanes[act.lane]);
+    outcomes.resize(act.keys.size());  // of which one that is missing is unknown
+    for (std::size_t i = 0; i < act.keys.size(); ++i) {
+      const auto found = items.find(act.keys[i]);
+      if (found == items.end() || found->second->at != Item::At::UnderWay ||
+          found->second->act != act.number)
+        continue;
       Item& item = *found->second;
-      limits.erase({item.until, key});
-      settle(item, std::move(outcome));
+      limits.erase({item.until, act.keys[i]});
+      settle(item, std::move(outcomes[i]));
     }
     turn_soon();
   }
@@ -410,7 +513,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
       const Timestamp until = clock.now() + deferred.wait.value_or(back_off(item));
       lane.slowed_until = std::max(lane.slowed_until, std::min(until, clock.now() + hours(24)));
     } else {
-      provider_fails(lane);
+      provider_fails(lane, item.act);
     }
     again(item, deferred.wait);
   }
@@ -436,7 +539,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     ++lane.counts.unknown;
     item.held_by = Failure::None;
     item.may_be_there = true;
-    provider_fails(lane);
+    provider_fails(lane, item.act);
     switch (lane.lane.type->capabilities.repeat) {
       case Repeat::Neither:
         if (holds(Rule::NeverTwice)) return end(item, Failure::None, true);
@@ -478,7 +581,9 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     lane.probing = false;
     lane.open_until = Timestamp::ever();
   }
-  void provider_fails(LaneState& lane) {
+  // One request is one failure, however many it carried.
+  void provider_fails(LaneState& lane, std::uint64_t act) {
+    if (act != 0 && std::exchange(lane.failed_act, act) == act) return;
     ++lane.failures;
     if (lane.probing || lane.failures >= settings.failures_to_open) open_circuit(lane);
   }
@@ -505,7 +610,9 @@ Outbox::Outbox(asio::any_io_executor executor, const Clock& clock, OutboxSetting
   for (Lane& lane : lanes) {
     KOI_ASSERT(lane.type && lane.connector);
     KOI_ASSERT(state_->lane_of.emplace(lane.channel, state_->lanes.size()).second);
-    state_->lanes.emplace_back().lane = std::move(lane);
+    LaneState& state = state_->lanes.emplace_back();
+    state.together = lane.connector->together();
+    state.lane = std::move(lane);
   }
 }
 

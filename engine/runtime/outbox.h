@@ -35,9 +35,6 @@ struct Ended {
   std::string customer;
   std::uint64_t position = 0;  // as the send had it
   Receipt receipt;
-  // It may or may not have been delivered, and nobody can tell. That is not failed: the receipt has
-  // no failure, what the send took of caps and budgets stays taken, and no other channel is tried.
-  bool unknown = false;
 };
 
 // What the journal knows of deliveries. Durability implements it.
@@ -120,7 +117,8 @@ class Outbox {
 
   // Takes up what was open at the last stop. Before the first `add`. Of those that may have been
   // attempted, a connector that recognises a key gets them again, one that can be asked is asked
-  // first, and those of one that can do neither end as unknown.
+  // first, and those of one that can do neither end as unknown, at once or, where the provider may
+  // still report on them (Connector::reports_for), when that is over.
   Result<void> recover();
 
   // Takes a send whose cause is durable. The channel must have a lane. A key that is open already

@@ -126,15 +126,15 @@ std::string line_of(const runtime::Send& send, const Receipt& receipt, const Zon
     out.append(key);
     append_json_string(out, value);
   };
-  const bool is_delivered = receipt.failure == Failure::None;
+  const bool has_failed = receipt.failure != Failure::None;
   member(R"(,"customer":)", send.delivery.customer);
   member(R"(,"campaign":)", send.delivery.campaign);
-  member(R"(,"action":)", is_delivered ? "delivered" : "failed");
+  member(R"(,"action":)", receipt.unknown ? "unknown" : has_failed ? "failed" : "delivered");
   const bool is_send = !send.delivery.content.empty();
   member(R"(,"name":)", is_send ? send.delivery.content : send.delivery.channel);
   if (is_send) member(R"(,"channel":)", send.delivery.channel);
   member(R"(,"key":)", to_hex(receipt.key));
-  if (!is_delivered) member(R"(,"reason":)", name_of(receipt.failure));
+  if (has_failed) member(R"(,"reason":)", name_of(receipt.failure));
   return out + "}";
 }
 

@@ -1,4 +1,4 @@
-"""Follows docs/connectors.md by its text alone: what the page says is put into a copy of the tree, and
+"""Follows docs/adding-a-connector.md by its text alone: what the page says is put into a copy of the tree, and
 the suite that every connector passes must pass for it.
 
 By hand: python3 tests/connectors/page_test.py FOLDER_TO_BUILD_IN
@@ -15,7 +15,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def main(folder):
-    page = (ROOT / "docs/connectors.md").read_text()
+    page = (ROOT / "docs/adding-a-connector.md").read_text()
     line = re.search(r"^```cmake\n(connector\(\w+\))\n```", page, re.M).group(1)
     files = re.findall(r"^`(connectors/[\w/]+\.\w+)`:\n\n```\w+\n(.*?)^```$", page, re.M | re.S)
     assert len(files) == 3, [name for name, _ in files]

@@ -76,6 +76,10 @@ bool read(ByteReader& in, ReceiptFor& given) {
   given.receipt.unknown = failure == unknown_mark;
   if (given.receipt.unknown) failure = 0;
   given.receipt.failure = static_cast<Failure>(failure);
+  if (in.ok() && !in.at_end()) {
+    given.receipt.by = in.text();
+    if (given.receipt.by.empty()) return false;  // it would not have been written
+  }
   return in.ok() && in.at_end() && failure <= static_cast<std::uint8_t>(Failure::Lapsed);
 }
 
@@ -127,6 +131,7 @@ std::string encode(const Given& given) {
     out.time(receipt->receipt.time);
     out.byte(receipt->receipt.unknown ? unknown_mark
                                       : static_cast<std::uint8_t>(receipt->receipt.failure));
+    if (!receipt->receipt.by.empty()) out.text(receipt->receipt.by);
   } else {
     const auto& attempt = std::get<AttemptFor>(given);
     mark(out, Mark::Attempt);

@@ -22,7 +22,12 @@ class Inputs : public ::testing::Test {
     if (number(4) == 0) {
       const auto failure = static_cast<Failure>(number(7));
       const bool unknown = failure == Failure::None && number(2) == 0;
-      return ReceiptFor{any_text(), {{chance_(), chance_()}, {any_number()}, failure, unknown}};
+      return ReceiptFor{any_text(),
+                        {{chance_(), chance_()},
+                         {any_number()},
+                         failure,
+                         unknown,
+                         number(3) == 0 ? any_text() : std::string()}};
     }
     Event event = trial_order(plan_, "e" + any_text(), any_text(), {any_number()}, any_number());
     if (number(3) == 0) event.fields[0] = {};
@@ -49,7 +54,8 @@ class Inputs : public ::testing::Test {
            receipt.receipt.key == other->receipt.key &&
            receipt.receipt.time == other->receipt.time &&
            receipt.receipt.failure == other->receipt.failure &&
-           receipt.receipt.unknown == other->receipt.unknown;
+           receipt.receipt.unknown == other->receipt.unknown &&
+           receipt.receipt.by == other->receipt.by;
   }
 
   plan::Plan plan_ = trial_plan();

@@ -40,6 +40,8 @@ struct Delivery {
   // Addresses of this deployment, put in on the way out where it has a public one; empty: none.
   std::string opened_mark;  // a picture: fetching it says that the message was looked at
   std::string unsubscribe;  // where the person leaves, by one POST (RFC 8058) or a page
+  // To the staff: until when somebody is to say, at its link, that he takes it.
+  Timestamp take_by = Timestamp::never();
   Timestamp not_before = Timestamp::ever();  // never handed over earlier
   Timestamp not_after = Timestamp::never();  // handed over later it is worth nothing
   std::uint32_t attempt = 1;                 // 1 at the first

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 #include "base/hash.h"
@@ -18,7 +19,8 @@ enum class Failure : std::uint8_t {
   Quota,
   Credentials,
   Failed,  // given up: its `not after` has come
-  Lapsed,  // the person did not take in time what he was paid; the provider has given it back
+  Lapsed,  // the person did not take in time what he was paid, and the provider has given it back;
+           // of a message to the staff: nobody took it in time
 };
 std::string_view name_of(Failure failure);  // "unreachable", "window_closed", …
 // None where the name is no failure's.
@@ -32,6 +34,7 @@ struct Receipt {
   // took of caps and budgets stays taken, and no other channel is tried; nor is it said to have
   // been delivered.
   bool unknown = false;
+  std::string by;  // of a message to the staff: who has taken it, as he says
 };
 
 }  // namespace koi

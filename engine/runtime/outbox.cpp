@@ -38,6 +38,7 @@ struct Item {
   bool recorded = false;                 // that it will be attempted
   Timestamp awaits = Timestamp::ever();  // the provider has it and is to report until then
   std::optional<Failure> heard;          // what it said while an act was under way
+  std::string taken_by;                  // who has taken a message to the staff
   std::uint32_t tries = 0;               // acts that came to nothing, for the back-off
   std::uint64_t asked = 0;               // how often it was pending, for the jitter
   std::uint64_t act = 0;            // the number of the act under way: an older one's end is late
@@ -132,10 +133,15 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     ++lane.counts.open;
     if (attempted && lane.lane.type->capabilities.repeat == Repeat::Neither) {
       const Duration reports = lane.lane.connector->reports_for();
-      if (reports <= Duration{}) return end(item, Failure::None, true);
-      // It was handed over at the latest now; restarts do not make the wait longer than this.
-      item.awaits = std::min(clock.now(), item.send.decided + settings.give_up_after) + reports;
-      ++pending;
+      if (is_to_be_taken(item)) {
+        await_taking(item);
+      } else if (reports > Duration{}) {
+        // It was handed over at the latest now; restarts do not make the wait longer than this.
+        item.awaits = std::min(clock.now(), item.send.decided + settings.give_up_after) + reports;
+        ++pending;
+      } else {
+        return end(item, Failure::None, true);
+      }
     }
     wait(item, std::max(clock.now(), item.send.delivery.not_before));
     turn_soon();
@@ -148,6 +154,9 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   Timestamp last_chance(const Item& item) const {
     if (!holds(Rule::NotAfter)) return item.send.decided + settings.give_up_after;
     return std::min(item.send.delivery.not_after, item.send.decided + settings.give_up_after);
+  }
+  static bool is_to_be_taken(const Item& item) {
+    return item.send.delivery.take_by != Timestamp::never();
   }
   bool is_pending(const Item& item) const { return item.awaits != Timestamp::ever(); }
   // When waiting is over. Asking is no delivering, so it may go on longer.
@@ -192,14 +201,19 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     ++(unknown                    ? counts.ended_unknown
        : failure == Failure::None ? counts.delivered
                                   : counts.failed);
-    Ended ended{item.send.delivery.customer, item.send.position,
-                Receipt{item.send.delivery.key, clock.now(), failure, unknown}};
+    Ended ended{
+        item.send.delivery.customer, item.send.position,
+        Receipt{item.send.delivery.key, clock.now(), failure, unknown, std::move(item.taken_by)}};
     items.erase(ended.receipt.key);
     on_ended(std::move(ended));
   }
 
   // Its time is over.
   void give_up(Item& item) {
+    if (is_pending(item) && is_to_be_taken(item)) {
+      say(Level::Problem, to_string(item.send.delivery) + ": nobody has taken it in time");
+      return end(item, Failure::Lapsed, false);
+    }
     if (item.may_be_there) return end(item, Failure::None, true);
     end(item, item.held_by != Failure::None ? item.held_by : Failure::Failed, false);
   }
@@ -447,7 +461,8 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   // --- What came of it --------------------------------------------------------------------------
 
   // What the provider said by itself, whenever that is.
-  void heard(Item& item, Failure failure) {
+  void heard(Item& item, Failure failure, std::string by) {
+    item.taken_by = std::move(by);
     if (item.at != Item::At::Waiting) {
       item.heard = failure;
       return;
@@ -475,7 +490,18 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   void came_of(Item& item, LaneState& lane, Done&) {
     ++lane.counts.done;
     provider_is_well(lane);
-    end(item, Failure::None, false);
+    // It is there; now somebody must take it. Said too late, it is there all the same.
+    if (!is_to_be_taken(item) || item.send.delivery.take_by <= clock.now())
+      return end(item, Failure::None, false);
+    await_taking(item);
+    wait(item, clock.now());
+    turn_soon();
+  }
+  void await_taking(Item& item) {
+    if (!is_pending(item)) ++pending;
+    item.awaits = item.send.delivery.take_by;
+    item.asks = false;
+    item.may_be_there = true;
   }
 
   void came_of(Item& item, LaneState& lane, Refused& refused) {
@@ -643,10 +669,10 @@ void Outbox::add(Send send) { state_->add(std::move(send), false); }
 std::size_t Outbox::open() const { return state_->items.size(); }
 std::size_t Outbox::pending() const { return state_->pending; }
 bool Outbox::is_full() const { return open() - pending() >= state_->settings.capacity; }
-bool Outbox::heard(Hash128 key, Failure failure) {
+bool Outbox::heard(Hash128 key, Failure failure, std::string by) {
   const auto found = state_->items.find(key);
-  if (found == state_->items.end()) return false;
-  state_->heard(*found->second, failure);
+  if (found == state_->items.end() || found->second->heard) return false;
+  state_->heard(*found->second, failure, std::move(by));
   return true;
 }
 void Outbox::turn() { state_->turn(); }

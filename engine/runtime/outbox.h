@@ -126,8 +126,9 @@ class Outbox {
   void add(Send send);
 
   // What a provider said by itself of a key: that it was delivered (None) or why it never will be.
-  // False where no such send is open: it has its receipt, or was never sent.
-  bool heard(Hash128 key, Failure failure);
+  // Of a message to the staff that is to be taken: `by` has taken it. False where no such send is
+  // open: it has its receipt, or was never sent.
+  bool heard(Hash128 key, Failure failure, std::string by = {});
 
   std::size_t open() const;  // sends without a final receipt
   std::size_t pending()

@@ -159,5 +159,82 @@ TEST(Reports, RestartsDoNotMakeThatWaitEndless) {
   EXPECT_EQ(world.came_of(1), "unknown");
 }
 
+// --- What somebody on the staff is to take
+
+class Staff : public ::testing::TestWithParam<Repeat> {
+ protected:
+  void send(World& world, std::uint64_t number) {
+    Send made;
+    made.delivery.key = World::key(number);
+    made.delivery.channel = "sms";
+    made.delivery.take_by = start + minutes(15);
+    made.decided = world.clock.now();
+    world.memory.sent.push_back(made);
+    world.outbox->add(std::move(made));
+  }
+};
+
+TEST_P(Staff, ItIsTakenByWhoSaysSoFirstOrMissed) {
+  World world(GetParam(), in_turn({says(Done{}, true)}));
+  send(world, 1);
+  send(world, 2);
+  world.run_until(start + minutes(10));
+  EXPECT_EQ(world.came_of(1), "open");
+  EXPECT_EQ(world.outbox->pending(), 2u);
+  EXPECT_TRUE(world.outbox->heard(World::key(1), Failure::None, "Zhang"));
+  EXPECT_FALSE(world.outbox->heard(World::key(1), Failure::None, "Li"));
+  EXPECT_EQ(world.came_of(1), "delivered");
+  EXPECT_EQ(world.last.at(World::key(1)).receipt.by, "Zhang");
+  EXPECT_EQ(world.last.at(World::key(1)).receipt.time, start + minutes(10));
+  world.run_until(start + hours(1));
+  EXPECT_EQ(world.came_of(2), "lapsed");
+  EXPECT_FALSE(world.outbox->heard(World::key(2), Failure::None, "Zhang"));
+  EXPECT_THAT(world.log, testing::HasSubstr("nobody has taken it in time"));
+  EXPECT_EQ(world.connector->attempts.size(), 2u);
+  EXPECT_EQ(world.connector->asked, 0);
+  EXPECT_EQ(world.outbox->pending(), 0u);
+}
+
+TEST_P(Staff, ItCanBeTakenAfterARestart) {
+  World world(GetParam(), in_turn({says(Done{}, true)}));
+  send(world, 1);
+  send(world, 2);
+  world.run_until(start + minutes(1));
+  world.crash();
+  world.run_until(start + minutes(10));
+  EXPECT_TRUE(world.outbox->heard(World::key(1), Failure::None, "Zhang"));
+  world.run_until(start + hours(1));
+  EXPECT_EQ(world.last.at(World::key(1)).receipt.by, "Zhang");
+  EXPECT_EQ(world.came_of(2), "lapsed");
+}
+
+TEST_P(Staff, TheFirstWhoSaysSoHasItThoughItIsStillUnderWay) {
+  Scripted::Answer slow = says(Done{}, true);
+  slow.after = seconds(30);
+  World world(GetParam(), in_turn({slow}));
+  send(world, 1);
+  world.run_until(start + seconds(10));
+  EXPECT_TRUE(world.outbox->heard(World::key(1), Failure::None, "Zhang"));
+  EXPECT_FALSE(world.outbox->heard(World::key(1), Failure::None, "Li"));
+  world.run_until(start + hours(1));
+  EXPECT_EQ(world.last.at(World::key(1)).receipt.by, "Zhang");
+}
+
+TEST_P(Staff, WhoGetsItTooLateToTakeItHasItAllTheSame) {
+  World world(GetParam(), in_turn({says(Deferred{.wait = minutes(20)}), says(Done{}, true)}));
+  send(world, 1);
+  world.run_until(start + hours(1));
+  EXPECT_EQ(world.came_of(1), "delivered");
+  EXPECT_EQ(world.last.at(World::key(1)).receipt.by, "");
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryKind, Staff,
+                         testing::Values(Repeat::Recognised, Repeat::CanBeAsked, Repeat::Neither),
+                         [](const auto& kind) {
+                           return std::string(kind.param == Repeat::Recognised   ? "recognised"
+                                              : kind.param == Repeat::CanBeAsked ? "asked"
+                                                                                 : "neither");
+                         });
+
 }  // namespace
 }  // namespace koi::runtime

@@ -11,7 +11,8 @@ namespace koi::serve {
 
 namespace {
 
-constexpr std::uint8_t frozen_version = 3;  // 1 had no payouts and no sent messages
+constexpr std::uint8_t frozen_version =
+    4;  // 1 had no payouts and no sent messages, 3 nothing that is to be taken
 constexpr std::size_t most_untold =
     200'000;  // lines of a group, while the timeline cannot be written
 
@@ -30,6 +31,7 @@ void write(ByteWriter& out, const Delivery& delivery) {
     out.text(*text);
   out.time(delivery.not_before);
   out.time(delivery.not_after);
+  out.time(delivery.take_by);
   out.boolean(delivery.payout.has_value());
   if (!delivery.payout) return;
   out.signed_(delivery.payout->amount);
@@ -50,6 +52,7 @@ Delivery read_delivery(ByteReader& in, std::uint8_t version) {
     *text = in.text();
   delivery.not_before = in.time();
   delivery.not_after = in.time();
+  if (version >= 4) delivery.take_by = in.time();
   if (version < 2 || !in.boolean()) return delivery;
   Payout& payout = delivery.payout.emplace();
   payout.amount = in.signed_();
@@ -116,9 +119,23 @@ bool goes_out(core::Action action) {
          action == core::Action::Call;
 }
 
+// Is somebody on the staff to say that he takes it?
+bool is_to_be_taken(const core::Effect& effect) {
+  return effect.action == core::Action::Notify && effect.not_after != Timestamp::never();
+}
+
 // --- Lines --------------------------------------------------------------------------------------
 
-// What became of a delivery, as a line beside the decisions.
+// What became of a delivery. A message to the staff that was to be taken was, or was missed.
+std::string_view action_of(const Delivery& delivery, const Receipt& receipt) {
+  if (receipt.unknown) return "unknown";
+  if (!receipt.by.empty()) return "taken";
+  if (receipt.failure == Failure::None) return "delivered";
+  return receipt.failure == Failure::Lapsed && delivery.take_by != Timestamp::never() ? "missed"
+                                                                                      : "failed";
+}
+
+// The same as a line beside the decisions.
 std::string line_of(const runtime::Send& send, const Receipt& receipt, const Zone& zone) {
   std::string out = R"({"time":)";
   append_json_string(out, to_string(receipt.time, zone));
@@ -129,11 +146,12 @@ std::string line_of(const runtime::Send& send, const Receipt& receipt, const Zon
   const bool has_failed = receipt.failure != Failure::None;
   member(R"(,"customer":)", send.delivery.customer);
   member(R"(,"campaign":)", send.delivery.campaign);
-  member(R"(,"action":)", receipt.unknown ? "unknown" : has_failed ? "failed" : "delivered");
+  member(R"(,"action":)", action_of(send.delivery, receipt));
   const bool is_send = !send.delivery.content.empty();
   member(R"(,"name":)", is_send ? send.delivery.content : send.delivery.channel);
   if (is_send) member(R"(,"channel":)", send.delivery.channel);
   member(R"(,"key":)", to_hex(receipt.key));
+  if (!receipt.by.empty()) member(R"(,"by":)", receipt.by);
   if (has_failed) member(R"(,"reason":)", name_of(receipt.failure));
   return out + "}";
 }
@@ -193,11 +211,11 @@ void Deliveries::begin(Group& group, const durable::Deed& deed, std::vector<runt
     to_webhook(effect, delivery);
   if (!group.open.try_emplace(effect.key, OpenDelivery{send, false, deed.wanted}).second) return;
   ++open_;
-  const bool is_message = effect.action == core::Action::Send;
-  if (is_message && keeps_sent_ && group.unsaved.size() < most_untold)
+  const bool has_links = effect.action == core::Action::Send || is_to_be_taken(effect);
+  if (has_links && keeps_sent_ && group.unsaved.size() < most_untold)
     group.unsaved.push_back({effect.time, effect.key, delivery.customer, delivery.channel,
                              delivery.campaign, delivery.content, delivery.link});
-  if (is_message && dress_) dress_(delivery, effect.time);
+  if (has_links && dress_) dress_(delivery, effect.time);
   sends.push_back(std::move(send));
 }
 
@@ -219,6 +237,8 @@ void Deliveries::to_team(const core::Effect& effect, Delivery& delivery) const {
   const Symbol& campaign = plan_.campaigns[effect.campaign.index()].symbol;
   delivery.channel = plan_.teams[effect.team.index()].name;
   delivery.title = campaign.alias.empty() ? campaign.name : campaign.alias;
+  // Without links of ours nobody could say that he takes it.
+  if (keeps_sent_ && is_to_be_taken(effect)) delivery.take_by = effect.not_after;
   if (effect.not_after != Timestamp::never())
     delivery.title += " ≤ " + to_string(effect.not_after, *plan_.policy.zone);
   delivery.body = effect.text->body;

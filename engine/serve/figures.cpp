@@ -190,7 +190,7 @@ std::string metrics_text(const Shown& shown, Engine& engine, const Reception& re
          {std::pair("clicked", seen.clicks), std::pair("opened", seen.opens),
           std::pair("unsubscribed", seen.unsubscribes), std::pair("preview", seen.previews),
           std::pair("scanner", seen.scanners), std::pair("unknown", seen.unknown),
-          std::pair("lost", seen.lost)})
+          std::pair("taken", seen.taken), std::pair("lost", seen.lost)})
       out.value(count, label("result", kind));
   }
   out.family("koi_circuit_opened_total", "counter", "Times that a channel was given a rest.");

@@ -170,8 +170,40 @@ TEST_F(DeliveriesTest, GoToTeamsAndWebhooksUntilTheirReceipt) {
   EXPECT_EQ(to_webhook.body, "{\"points\":5}");
   EXPECT_TRUE(again.without_channel(noon).empty());
   EXPECT_EQ(again.figures().at("thanks").notified, 1u);
+  EXPECT_EQ(to_team.take_by, Timestamp::never()) << "there is no link to take it by";
   again.settled(group_, {ann_, {{7, 1}, noon, Failure::None}});
   EXPECT_THAT(keys(again), ElementsAre(2u));
+
+  // Where links lead back here, it is to be taken by then.
+  Deliveries with_links(plan_, groups, true);
+  with_links.dress_with([](Delivery& delivery, Timestamp) { delivery.link = "dressed"; });
+  std::vector<Delivery> handed;
+  with_links.hand_over_to([&](const std::vector<runtime::Send>& sends) {
+    for (const auto& send : sends) handed.push_back(send.delivery);
+  });
+  durable::Deed urgent = sent(1, ann_, 0), other = sent(2, ann_, 0);
+  for (durable::Deed* const each : {&urgent, &other}) {
+    each->effect.action = core::Action::Notify;
+    each->effect.content = {};
+    each->effect.channel = {};
+    each->effect.team = plan::TeamId::of(0);
+  }
+  other.effect.not_after = Timestamp::never();
+  with_links.take(group_, deeds(std::move(urgent), std::move(other)));
+  ASSERT_EQ(handed.size(), 2u);
+  EXPECT_EQ(handed[0].take_by, noon + hours(1));
+  EXPECT_EQ(handed[0].link, "dressed");
+  EXPECT_EQ(handed[1].take_by, Timestamp::never());
+  EXPECT_EQ(handed[1].link, "");
+  Deliveries thawed(plan_, groups, true);
+  ASSERT_TRUE(thawed.thaw(group_, with_links.freeze(group_)));
+  const auto kept = *thawed.take_open();
+  ASSERT_EQ(kept.size(), 2u);
+  EXPECT_EQ(kept[0].send.delivery.take_by, noon + hours(1));
+  const store::SentName name = store::SentMessage{noon, {7, 1}, {}, {}, {}, {}, {}}.name();
+  ASSERT_TRUE(with_links.unsaved(name));
+  EXPECT_EQ(with_links.unsaved(name)->channel, "care");
+  EXPECT_EQ(with_links.unsaved(name)->content, "");
 }
 
 TEST_F(DeliveriesTest, AreFrozenWithTheStatesAndThawedWhole) {

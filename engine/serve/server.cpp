@@ -544,6 +544,9 @@ class Life {
                       },
                       [this](std::string lines, const Door::Answer& answer) {
                         reception_->take(std::move(lines), true, answer);
+                      },
+                      [this](Hash128 key, std::string by) {
+                        return engine_->outbox().heard(key, Failure::None, std::move(by));
                       }});
   }
 

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/html.h"
 #include "base/json.h"
+#include "base/source.h"
 #include "channel/crypto.h"
 
 namespace koi::serve {
@@ -152,6 +153,28 @@ net::Answer question() {
               "<p>No more messages of this kind?<br>不再接收此类消息？</p><form method=\"post\">"
               "<button>Unsubscribe · 退订</button></form>");
 }
+net::Answer question_to_staff() {
+  return page(
+      200,
+      "<p>Do you take this?<br>由您来处理吗？</p><form method=\"post\"><p><input name=\"by\" "
+      "maxlength=\"60\" required autocomplete=\"name\" placeholder=\"Your name · 您的姓名\">"
+      "</p><button>I take it · 我来处理</button></form>");
+}
+net::Answer thanks() { return page(200, "<p>Thank you, it is yours.<br>谢谢，已登记。</p>"); }
+net::Answer thanks_again() {
+  return page(409,
+              "<p>Somebody has taken it already, or it is over.<br>已有人处理，或已超时。</p>");
+}
+// As he wrote it, on one line; empty where it is none.
+std::string name_of_person(std::string_view text) {
+  constexpr std::size_t longest = 200;  // bytes
+  std::string name;
+  if (text.size() > longest || find_invalid_utf8(text) != std::string_view::npos) return name;
+  for (const char c : text) name += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? ' ' : c;
+  const std::size_t begin = name.find_first_not_of(' ');
+  if (begin == std::string::npos) return {};
+  return name.substr(begin, name.find_last_not_of(' ') - begin + 1);
+}
 net::Answer farewell() { return page(200, "<p>You will get no more of these.<br>您已退订。</p>"); }
 
 std::string line_of(std::string_view type, const store::SentMessage& message, std::string_view id,
@@ -203,6 +226,11 @@ std::optional<store::SentName> MessageLinks::read(std::string_view token) const 
 
 void MessageLinks::dress(Delivery& delivery, Timestamp decided) const {
   const std::string token = token_of(store::SentMessage{decided, delivery.key}.name());
+  if (delivery.take_by != Timestamp::never()) {
+    delivery.link = base_ + "/t/" + token;
+    return;
+  }
+  if (delivery.content.empty()) return;
   if (is_of_web(delivery.link)) delivery.link = base_ + "/l/" + token;
   delivery.opened_mark = base_ + "/o/" + token;
   delivery.unsubscribe = base_ + "/u/" + token;
@@ -261,6 +289,9 @@ struct Touches::State : std::enable_shared_from_this<State> {
       ++figures.unknown;
       return place->send(nothing_here());
     }
+    // What was told to the staff has no content, and no other address than that to take it.
+    if ((kind == 't') != (*message)->content.empty()) return place->send(nothing_here());
+    if (kind == 't') return give(asked, place, **message);
     if (kind == 'u') return leave(token, asked, place, **message);
     visit(kind, token, asked, place, **message);
   }
@@ -297,6 +328,17 @@ struct Touches::State : std::enable_shared_from_this<State> {
     });
   }
 
+  void give(const net::Asked& asked, const Place& place, const store::SentMessage& message) {
+    if (asked.method != "POST") return place->send(question_to_staff());
+    const net::Headers form = net::query_of(asked.body);
+    const std::string* const by = net::find(form, "by");
+    const std::string name = by ? name_of_person(*by) : "";
+    if (name.empty()) return place->send(question_to_staff());
+    if (!ways.taken(message.key, name)) return place->send(thanks_again());
+    ++figures.taken;
+    place->send(thanks());
+  }
+
   void tell(std::string line, std::function<void(bool kept)> then) {
     ways.take(std::move(line), [weak = weak_from_this(), on = executor,
                                 then = std::move(then)](Result<std::vector<LineResult>> results) {
@@ -317,7 +359,7 @@ Touches::~Touches() = default;
 
 bool Touches::is_of(const net::Asked& asked) {
   return asked.path.size() > 3 && asked.path[0] == '/' && asked.path[2] == '/' &&
-         (asked.path[1] == 'l' || asked.path[1] == 'o' || asked.path[1] == 'u');
+         std::string_view("lout").find(asked.path[1]) != std::string_view::npos;
 }
 
 void Touches::take(net::Asked asked, net::Reply reply) {
@@ -329,8 +371,8 @@ void Touches::take(net::Asked asked, net::Reply reply) {
     ++state.figures.unknown;
     return reply.send(nothing_here());
   }
-  const bool may =
-      asked.method == "GET" || asked.method == "HEAD" || (kind == 'u' && asked.method == "POST");
+  const bool may = asked.method == "GET" || asked.method == "HEAD" ||
+                   ((kind == 'u' || kind == 't') && asked.method == "POST");
   if (!may) return reply.send(page(405, "<p>GET</p>"));
   auto place = std::make_shared<net::Reply>(std::move(reply));
   auto about = std::make_shared<net::Asked>(std::move(asked));

@@ -1,7 +1,8 @@
 // Touches: what people do with a message that went out: they follow its link, they look at it, they
-// leave by it. Each message gets short signed addresses of this deployment; whoever comes by one is
-// led to the address that the content declared and nowhere else, and an event says so. Programs
-// that look at links before people do are counted apart and make no event.
+// leave by it; the staff takes what it was told. Each message gets short signed addresses of this
+// deployment; whoever comes by one is led to the address that the content declared and nowhere
+// else, and an event says so. Programs that look at links before people do are counted apart and
+// make no event.
 #pragma once
 
 #include <asio/any_io_executor.hpp>
@@ -30,7 +31,8 @@ class MessageLinks {
   MessageLinks(std::string base, std::string secret);
 
   // Puts this deployment's addresses into a delivery on its way out: in place of its link, where
-  // that is of the web; to look at; to leave by.
+  // that is of the web; to look at; to leave by. Into what the staff is told and is to take: as its
+  // link, where that is said. Into others of the staff's, and calls, none.
   void dress(Delivery& delivery, Timestamp decided) const;
 
   // 27 letters that name a message and nobody can make up.
@@ -60,6 +62,8 @@ class Touches {
     std::function<void(std::function<void()>)> later;  // off this thread (Reception::later)
     std::function<Result<std::optional<store::SentMessage>>(store::SentName)> find;
     std::function<void(std::string lines, const Door::Answer&)> take;  // Reception::take
+    // Somebody on the staff has taken it (Outbox::heard); false where it is over already.
+    std::function<bool(Hash128 key, std::string by)> taken;
   };
   // Both and what the ways lead to must outlive it.
   Touches(asio::any_io_executor executor, const MessageLinks& links, const runtime::Clock& clock,
@@ -67,12 +71,13 @@ class Touches {
   ~Touches();
   Touches(const Touches&) = delete;
 
-  // True where the address is of /l/, /o/ or /u/, and then it is answered.
+  // True where the address is of /l/, /o/, /u/ or /t/, and then it is answered.
   static bool is_of(const net::Asked& asked);
   void take(net::Asked asked, net::Reply reply);
 
   struct Figures {
     std::uint64_t clicks = 0, opens = 0, unsubscribes = 0;  // by people; events
+    std::uint64_t taken = 0;                                // by the staff
     std::uint64_t previews = 0, scanners = 0;               // of links and marks
     std::uint64_t unknown = 0;                              // tokens that are none, or too old
     std::uint64_t lost = 0;                                 // visits whose event could not be kept

@@ -47,6 +47,7 @@ TEST(MessageLinks, OnlyLinksOfTheWebAreReplaced) {
   const MessageLinks links("https://m.example.com/k", std::string(32, 's'));
   Delivery delivery;
   delivery.key = {7, 9};
+  delivery.content = "hello";
   delivery.link = "pages/index?x=1";
   links.dress(delivery, noon);
   EXPECT_EQ(delivery.link, "pages/index?x=1");
@@ -56,6 +57,19 @@ TEST(MessageLinks, OnlyLinksOfTheWebAreReplaced) {
   delivery.link = "https://shop.example/";
   links.dress(delivery, noon);
   EXPECT_EQ(delivery.link, "https://m.example.com/k/l/" + token);
+}
+
+TEST(MessageLinks, TheStaffGetsOneToTakeWhatIsToBeTakenAndNoOther) {
+  const MessageLinks links("https://m.example.com", std::string(32, 's'));
+  Delivery delivery;
+  delivery.key = {7, 9};
+  delivery.channel = "care";
+  links.dress(delivery, noon);
+  EXPECT_EQ(delivery.link + delivery.opened_mark + delivery.unsubscribe, "");
+  delivery.take_by = noon + minutes(15);
+  links.dress(delivery, noon);
+  EXPECT_EQ(delivery.link, "https://m.example.com/t/" + links.token_of(message.name()));
+  EXPECT_EQ(delivery.opened_mark + delivery.unsubscribe, "");
 }
 
 TEST(Location, HoldsNothingThatIsNotOfAnAddress) {
@@ -89,7 +103,8 @@ class TouchesTest : public ::testing::Test {
     int status = 0;
     std::string location, body;
   };
-  Said ask(const std::string& method, const std::string& path, const std::string& agent = browser) {
+  Said ask(const std::string& method, const std::string& path, const std::string& agent = browser,
+           const std::string& form = "") {
     Said said;
     bool over = false;
     const auto exchange = [&]() -> asio::awaitable<void> {
@@ -104,6 +119,7 @@ class TouchesTest : public ::testing::Test {
       request.method = method;
       request.url = "http://127.0.0.1:" + std::to_string((*door)->port()) + path;
       request.headers = {{"User-Agent", agent}};
+      request.body = form;
       const auto response = co_await client.send(std::move(request));
       if (response) {
         said.status = response->status;
@@ -126,19 +142,27 @@ class TouchesTest : public ::testing::Test {
   MessageLinks links{"https://m.example.com", std::string(32, 's')};
   std::string token = links.token_of(message.name());
   std::string taken;
-  bool door_is_shut = false, is_dropped = false;
+  bool door_is_shut = false, is_dropped = false, is_of_staff = false;
+  std::vector<std::string> takers;
   Touches touches{
       context.get_executor(), links, clock,
       Touches::Ways{[](const std::function<void()>& work) { work(); },
                     [this](store::SentName name) -> Result<std::optional<store::SentMessage>> {
                       if (is_dropped || name != message.name())
                         return std::optional<store::SentMessage>();
-                      return std::optional(message);
+                      store::SentMessage found = message;
+                      if (is_of_staff) found.content.clear();
+                      return std::optional(found);
                     },
                     [this](const std::string& line, const Door::Answer& answer) {
                       if (door_is_shut) return answer(Error{"busy", "later"});
                       taken += line;
                       answer(std::vector<LineResult>{{Came::Accepted, ""}});
+                    },
+                    [this](Hash128 key, std::string by) {
+                      EXPECT_EQ(key, message.key);
+                      takers.push_back(std::move(by));
+                      return takers.size() == 1;
                     }}};
 };
 
@@ -200,6 +224,32 @@ TEST_F(TouchesTest, LeavingTakesAPostAndIsAnsweredWhenItIsKept) {
   EXPECT_EQ(ask("POST", "/u/" + token).status, 200);
   EXPECT_THAT(taken, HasSubstr(R"("type":"unsubscribed")"));
   EXPECT_THAT(taken, HasSubstr(R"("channel":"mail")"));
+}
+
+TEST_F(TouchesTest, TheStaffTakesByAPostWithANameAndTheFirstHasIt) {
+  is_of_staff = true;
+  const std::string address = "/t/" + token;
+  EXPECT_THAT(ask("GET", address).body, HasSubstr("name=\"by\""));
+  for (const char* const nobody : {"", "by=", "by=%20%0A", "by=%FF", "name=x"})
+    EXPECT_THAT(ask("POST", address, browser, nobody).body, HasSubstr("name=\"by\"")) << nobody;
+  EXPECT_THAT(ask("POST", address, browser, "by=" + std::string(201, 'x')).body,
+              HasSubstr("name=\"by\""));
+  EXPECT_TRUE(takers.empty()) << "to look at it takes nothing";
+  EXPECT_EQ(ask("POST", address, browser, "by=%E5%BC%A0%E4%B8%89%0A+").status, 200);
+  EXPECT_EQ(ask("POST", address, browser, "by=Li+Si").status, 409);
+  EXPECT_THAT(takers, testing::ElementsAre("张三", "Li Si"));
+  EXPECT_EQ(touches.figures().taken, 1u);
+  EXPECT_EQ(taken, "") << "it is a receipt, and no event of the customer";
+}
+
+TEST_F(TouchesTest, WhatIsTheStaffsHasNoOtherAddressAndACustomersMessageCannotBeTaken) {
+  EXPECT_EQ(ask("POST", "/t/" + token, browser, "by=Zhang").status, 404);
+  is_of_staff = true;
+  for (const char* const kind : {"/l/", "/o/", "/u/"})
+    EXPECT_EQ(ask("GET", kind + token).status, 404);
+  EXPECT_EQ(ask("POST", "/u/" + token).status, 404);
+  EXPECT_TRUE(takers.empty());
+  EXPECT_EQ(taken, "");
 }
 
 }  // namespace

@@ -100,6 +100,39 @@ class ServerTest(unittest.TestCase):
         self.assertEqual(server.ask("GET", "/readyz")[0], 200)
         self.assertEqual(server.stop()[0], 0)
 
+    def test_the_staff_takes_what_it_is_told_by_its_link_over_a_kill(self):
+        out, rules = self.folder / "out.ndjson", self.folder / "staff.koi"
+        rules.write_text("""
+            event asked { text: text }
+            team care
+            policy { time zone "Asia/Shanghai" }
+            campaign help { class service  enter always  when asked as q  notify care "asked: {q.text}" within 15 minutes }
+        """)
+        server = self.server(rules=rules, environment={"teams": {"care": {"connector": "file", "path": str(out)}},
+                                                       "public_url": "https://m.shop.example"}).start()
+
+        asked = {"id": "q1", "type": "asked", "time": order(0, "", time.time())["time"], "subject": "ann", "data": {"text": "?"}}
+        self.assertEqual(server.send(asked)[1]["accepted"], 1)
+        server.until(lambda: out.exists() and out.read_text().endswith("\n"))
+        link = json.loads(out.read_text().splitlines()[0])["link"]
+        self.assertRegex(link, r"^https://m\.shop\.example/t/[\w-]{27}$")
+        address = link.removeprefix("https://m.shop.example")
+
+        def taken():
+            return [line for line in server.customer("ann")[1]["timeline"] if line["action"] == "taken"]
+
+        status, page = server.ask("GET", address)
+        self.assertEqual(status, 200)
+        self.assertIn('name="by"', page)
+        server.kill()
+        server.start()
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        self.assertEqual(server.ask("POST", address, "by=%E5%BC%A0%E4%B8%89", form)[0], 200)
+        self.assertEqual(server.ask("POST", address, "by=Li", form)[0], 409)
+        server.until(taken)
+        self.assertEqual([(line["name"], line["by"]) for line in taken()], [("care", "张三")])
+        self.assertEqual(server.stop()[0], 0)
+
     def test_an_identifier_stands_for_its_customer_over_a_kill(self):
         server = self.server().start()
         self.assertEqual(server.send(order(1, "phone:13800138001"))[1]["accepted"], 1)

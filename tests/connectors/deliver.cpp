@@ -1,10 +1,12 @@
 // Delivers messages through a connector, for the reference tests beside this.
 //   koi_deliver CONNECTOR NAME=VALUE…    settings; deliveries as JSON on standard input, one a line
 // KOI_CA_FILE in the environment: the authorities to trust.
-// Prints the outcomes, one a line, in the order of the deliveries.
+// Prints the outcomes, one a line, in the order of the deliveries. What is alike goes together
+// where the connector takes it so.
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <iostream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "connectors/list.h"
@@ -31,6 +33,25 @@ Delivery delivery_of(const std::string& line) {
     delivery.payout = Payout{payout->at("amount").get<std::int64_t>(), payout->at("currency"),
                              payout->value("remark", "")};
   return delivery;
+}
+
+// The places of those that go together, request by request.
+std::vector<std::vector<std::size_t>> requests_of(const channel::Connector& connector,
+                                                  const std::vector<Delivery>& deliveries) {
+  const std::size_t most = connector.together().most;
+  std::vector<std::vector<std::size_t>> requests;
+  std::map<std::string, std::size_t> open;
+  for (std::size_t i = 0; i < deliveries.size(); ++i) {
+    const std::string alike = most > 1 ? connector.alike(deliveries[i]) : "";
+    const auto found = alike.empty() ? open.end() : open.find(alike);
+    if (found != open.end() && requests[found->second].size() < most) {
+      requests[found->second].push_back(i);
+      continue;
+    }
+    if (!alike.empty()) open[alike] = requests.size();
+    requests.push_back({i});
+  }
+  return requests;
 }
 
 }  // namespace
@@ -62,17 +83,29 @@ int main(int count_of_arguments, char** arguments) {
   for (std::string line; std::getline(std::cin, line);) deliveries.push_back(delivery_of(line));
 
   // As many at the same time as it can, as the outbox does.
+  const auto requests = requests_of(**connector, deliveries);
   std::vector<std::string> outcomes(deliveries.size());
   std::size_t next = 0, under_way = 0;
   std::function<void()> go_on = [&] {
-    for (; next < deliveries.size() && under_way < type->capabilities.at_once; ++next, ++under_way)
-      asio::co_spawn(context, (*connector)->deliver(deliveries[next]),
-                     [&, i = next](std::exception_ptr, channel::Outcome outcome) {
-                       outcomes[i] = channel::to_string(outcome);
-                       --under_way;
-                       go_on();
-                       if (under_way == 0) context.stop();
-                     });
+    for (; next < requests.size() && under_way < type->capabilities.at_once; ++next, ++under_way) {
+      const auto over = [&, places = requests[next]](const std::vector<channel::Outcome>& came) {
+        for (std::size_t i = 0; i < places.size(); ++i)
+          outcomes[places[i]] = channel::to_string(came.at(i));
+        --under_way;
+        go_on();
+        if (under_way == 0) context.stop();
+      };
+      std::vector<Delivery> together;
+      for (const std::size_t i : requests[next]) together.push_back(deliveries[i]);
+      if (together.size() > 1)
+        asio::co_spawn(
+            context, (*connector)->deliver_together(std::move(together)),
+            [over](std::exception_ptr, const std::vector<channel::Outcome>& came) { over(came); });
+      else
+        asio::co_spawn(
+            context, (*connector)->deliver(std::move(together[0])),
+            [over](std::exception_ptr, channel::Outcome outcome) { over({std::move(outcome)}); });
+    }
   };
   go_on();
   if (!deliveries.empty()) context.run();

@@ -5,6 +5,7 @@ late events among them. Larger programs than the naive meaning's, since nothing 
 """
 
 import argparse
+import json
 import os
 import pathlib
 import random
@@ -13,7 +14,7 @@ import sys
 import tempfile
 
 from meaning import HOUR, MINUTE
-from worlds import World, Writer, event_line
+from worlds import World, Writer, event_line, stamp
 
 AT_ONCE = 25  # worlds for one process
 
@@ -24,12 +25,40 @@ def arrivals(events, dice):
     return sorted(((event.time + late(), i) for i, event in enumerate(events)))
 
 
+# What asks for consents, which the naive meaning does not know.
+CONSENTS = """
+channel zz_channel { class direct }
+content zz_hello { body "hello" }
+segment zz_willing when customer.consent.marketing
+segment zz_reachable when customer.consent.service.zz_channel and not in zz_willing
+campaign zz_entered { class service  enter always  when enters zz_willing  send zz_hello via zz_channel }
+campaign zz_left { class transactional  enter always  when leaves zz_reachable  send zz_hello via zz_channel }
+campaign zz_waits { class transactional  enter always  when consented
+  leave when not customer.consent.marketing
+  wait 1 hour  send zz_hello via zz_channel }
+"""
+
+
+def consents(world, dice):
+    """What some of the customers say of consents between the events: (arrival, number, line)."""
+    said = []
+    for number, event in enumerate(dice.sample(world.events, len(world.events) // 6)):
+        data = {"purpose": dice.choice(["marketing", "marketing", "service"])}
+        if dice.random() < 0.4:
+            data["channel"] = "zz_channel"
+        line = {"id": f"said {number}", "type": dice.choice(["consented", "consented", "unsubscribed"]),
+                "time": stamp(event.time), "subject": event.customer, "data": data}
+        said.append((event.time, len(world.events) + number, json.dumps(line)))
+    return said
+
+
 def write(world, dice, folder):
     folder.mkdir(parents=True)
     if dice.random() < 0.6:  # many campaigns, so that there is something to find
         world.program.campaigns += [world.campaign(i) for i in range(6, 6 + dice.choice([6, 20, 40]))]
-    (folder / "world.koi").write_text(Writer(world.program).text(), encoding="utf-8")
-    lines = [event_line(world.events[i]) for _, i in arrivals(world.events, dice)]
+    (folder / "world.koi").write_text(Writer(world.program).text() + CONSENTS, encoding="utf-8")
+    lines = [line for _, _, line in sorted([(at, i, event_line(world.events[i])) for at, i in arrivals(world.events, dice)]
+                                           + consents(world, dice))]
     (folder / "events.ndjson").write_text("".join(line + "\n" for line in lines), encoding="utf-8")
     (folder / "until").write_text(str(world.until), encoding="utf-8")
 

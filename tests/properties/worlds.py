@@ -568,11 +568,12 @@ class Writer:
         return "\n".join(lines) + "\n"
 
 
-def event_line(event):
-    def stamp(us):
-        moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=us)
-        return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def stamp(us):
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(microseconds=us)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
+
+def event_line(event):
     data = dict(event.fields)
     data["m"] = f"{data['m'] // 100}.{data['m'] % 100:02}"
     data["t"] = stamp(data["t"])

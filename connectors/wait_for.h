@@ -8,7 +8,10 @@
 #include <asio/io_context.hpp>
 #include <chrono>
 #include <exception>
+#include <optional>
 #include <utility>
+
+#include "base/result.h"
 
 namespace koi::connectors {
 
@@ -27,6 +30,21 @@ What wait_for(asio::io_context& context, asio::awaitable<What> work) {
   context.run_for(std::chrono::seconds(10));
   EXPECT_TRUE(is_done) << "it did not end";
   return what;
+}
+
+template <class What>
+asio::awaitable<std::optional<Result<What>>> optionally(asio::awaitable<Result<What>> work) {
+  std::optional<Result<What>> came;
+  came.emplace(co_await std::move(work));
+  co_return came;
+}
+
+// The same of work that may fail; what nothing came of is an error.
+template <class What>
+Result<What> wait_for_result(asio::io_context& context, asio::awaitable<Result<What>> work) {
+  auto came = wait_for(context, optionally(std::move(work)));
+  if (!came) return Error{"test", "it did not end"};
+  return *std::move(came);
 }
 
 }  // namespace koi::connectors

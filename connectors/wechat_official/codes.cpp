@@ -25,6 +25,7 @@ constexpr std::array rows{
     Row{43101, Class::Person},   // has refused, or has had what he subscribed to
     Row{43019, Class::Person},   // on our own black list
     Row{48002, Class::Person},   // has switched messages off
+    Row{49003, Class::Person},   // follows another account
     Row{45015, Class::Window},   // 48 hours, or a minute, are over
     Row{45047, Class::Window},   // so many are sent
     Row{43117, Class::Window},   // so many for this person
@@ -56,6 +57,10 @@ constexpr std::array rows{
     Row{44003, Class::Bad},      //
     Row{44004, Class::Bad},      //
     Row{45168, Class::Bad},      // words that may not be sent
+    Row{45056, Class::Bad},      // tags: there are as many as there may be
+    Row{45158, Class::Bad},      // its name is too long
+    Row{45059, Class::Bad},      // he has as many as he may
+    Row{45058, Class::Bad},      // it is one of the platform's
     Row{40164, Class::Account},  // our address is not on the list
     Row{40013, Class::Account},  // app_id
     Row{40125, Class::Account},  // app_secret
@@ -85,6 +90,9 @@ std::optional<Class> class_of(std::int64_t code) {
 bool is_of_token(std::int64_t code) {
   return code == 40001 || code == 40014 || code == 42001 || code == 41001;
 }
+
+bool is_of_window(std::int64_t code) { return code == 45015 || code == 45047; }
+bool is_of_tag(std::int64_t code) { return code == 45159 || code == 45157; }
 
 Outcome wechat_outcome(std::int64_t code) {
   constexpr std::int64_t seen_before = 45065;  // under this client_msg_id

@@ -87,10 +87,19 @@ std::vector<Told> told_by_wechat(const XmlElement& push, bool follow_consents, T
 }
 
 std::optional<WechatFate> fate_by_wechat(const XmlElement& push) {
-  if (push.text_of("MsgType") != "event" || push.text_of("Event") != "TEMPLATESENDJOBFINISH")
-    return std::nullopt;
-  const std::string& status = push.text_of("Status");
-  WechatFate fate{push.text_of("MsgID"), Failure::Failed};
+  if (push.text_of("MsgType") != "event") return std::nullopt;
+  const std::string &status = push.text_of("Status"), &event = push.text_of("Event");
+  if (event == "MASSSENDJOBFINISH") {
+    WechatFate fate{push.text_of("MsgID"), true, Failure::Failed};
+    if (status != "send success") return fate;
+    if (push.text_of("ErrorCount") != "0" ||
+        push.text_of("FilterCount") != push.text_of("TotalCount"))
+      return std::nullopt;
+    fate.failure = Failure::None;
+    return fate;
+  }
+  if (event != "TEMPLATESENDJOBFINISH") return std::nullopt;
+  WechatFate fate{push.text_of("MsgID"), false, Failure::Failed};
   if (status == "success") fate.failure = Failure::None;
   if (status.find("user block") != std::string::npos) fate.failure = Failure::Unreachable;
   if (status.find("freq limit") != std::string::npos) fate.failure = Failure::WindowClosed;

@@ -18,9 +18,11 @@ namespace koi::connectors {
 std::vector<channel::Told> told_by_wechat(const channel::XmlElement& push, bool follow_consents,
                                           Timestamp now);
 
-// A template message's fate, as TEMPLATESENDJOBFINISH says it.
+// A message's fate, as TEMPLATESENDJOBFINISH or MASSSENDJOBFINISH says it; nothing where only some
+// of those in a mass message have it, because it does not say who.
 struct WechatFate {
   std::string message;  // the platform's number of it
+  bool is_mass = false;
   Failure failure = Failure::None;
 };
 std::optional<WechatFate> fate_by_wechat(const channel::XmlElement& push);

@@ -1,12 +1,14 @@
 // WechatOfficial: messages of a WeChat official account (service account): templates, subscription
-// notices, and customer-service messages while their window is open. The platform lends a token
-// (stable_token), which is kept and renewed.
+// notices, customer-service messages while their window is open, and one text to many; its codes
+// and its tags. The platform lends a token (stable_token), which is kept and renewed.
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <map>
 
 #include "base/json.h"
+#include "channel/codes.h"
 #include "channel/connector.h"
 #include "channel/crypto.h"
 #include "channel/delivery_json.h"
@@ -15,6 +17,8 @@
 #include "wechat_official/codes.h"
 #include "wechat_official/inbound.h"
 #include "wechat_official/messages.h"
+#include "wechat_official/tagging.h"
+#include "wechat_official/window.h"
 
 namespace koi::connectors {
 
@@ -22,9 +26,15 @@ using namespace channel;
 
 namespace {
 
+constexpr std::array<std::string_view, 2> deeds{"messages", "tags"};
 constexpr std::array settings{
     Setting{.name = "app_id", .kind = Setting::Kind::Text, .help = "The account's AppID."},
     Setting{.name = "app_secret", .kind = Setting::Kind::Secret, .help = "Its AppSecret."},
+    Setting{.name = "does",
+            .kind = Setting::Kind::Text,
+            .help = "What deliveries are: messages, or, of a webhook, tags to be put on followers.",
+            .otherwise = "messages",
+            .choices = deeds},
     Setting{.name = "messages",
             .kind = Setting::Kind::Path,
             .help = "How each content is sent: a file of JSON, see below; without it as "
@@ -48,10 +58,17 @@ constexpr std::array settings{
             .optional = true},
     Setting{.name = "report_within",
             .kind = Setting::Kind::Duration,
-            .help = "How long a template message's fate is waited for; else sent is delivered.",
+            .help = "How long a template or mass message's fate is waited for; else sent is "
+                    "delivered.",
             .optional = true,
             .least = 60'000'000,
             .most = 259'200'000'000},
+    Setting{.name = "gather_within",
+            .kind = Setting::Kind::Duration,
+            .help = "Mass messages with the same text that come within it are one.",
+            .otherwise = "1m",
+            .least = 1'000,
+            .most = 3'600'000'000},
     Setting{.name = "url",
             .kind = Setting::Kind::Url,
             .help = "The platform's address.",
@@ -123,28 +140,28 @@ struct Inbound {
   WechatReplies replies;
 };
 
-// Which delivery a template message was, by the platform's number of it; the last hundred thousand.
+// Which deliveries a message was, by the platform's number of it; the last hundred thousand.
 class Sent {
  public:
-  void note(const std::string& message, Hash128 key) {
-    if (!keys_.emplace(message, key).second) return;
+  void note(const std::string& message, std::vector<Hash128> keys) {
+    if (!keys_.emplace(message, std::move(keys)).second) return;
     order_.push_back(message);
     if (order_.size() <= most) return;
     keys_.erase(order_.front());
     order_.pop_front();
   }
-  std::optional<Hash128> find(const std::string& message) const {
+  std::vector<Hash128> find(const std::string& message) const {
     const auto found = keys_.find(message);
-    return found == keys_.end() ? std::nullopt : std::optional(found->second);
+    return found == keys_.end() ? std::vector<Hash128>() : found->second;
   }
 
  private:
   static constexpr std::size_t most = 100'000;
-  std::map<std::string, Hash128> keys_;
+  std::map<std::string, std::vector<Hash128>> keys_;
   std::deque<std::string> order_;
 };
 
-class WechatOfficial final : public Connector {
+class WechatOfficial final : public Connector, public MakesCodes {
  public:
   WechatOfficial(const Settings& given, WechatMessages messages, Inbound inbound, Tools tools)
       : tools_(std::move(tools)),
@@ -158,38 +175,89 @@ class WechatOfficial final : public Connector {
                   return stable_token(http, reach, id, secret);
                 }) {
     if (given.has("report_within")) report_within_ = given.duration("report_within");
+    const bool has_mass = std::any_of(messages_.begin(), messages_.end(), [](const auto& each) {
+      return each.second.as == WechatMessage::As::Mass;
+    });
+    if (has_mass) together_ = {most_in_mass, given.duration("gather_within")};
+    tags_ = given.text("does") == "tags";
+    if (!inbound_.token.reveal().empty()) window_.emplace(tools_.now());
   }
 
   asio::awaitable<Outcome> deliver(Delivery delivery) override {
+    if (tags_) co_return co_await tag(std::move(delivery.body));
     if (delivery.addresses.empty()) co_return Refused{Failure::Unreachable, "it has no address"};
-    static const WechatMessage as_it_is;
-    const auto named = messages_.find(delivery.content);
-    const WechatMessage& message = named == messages_.end() ? as_it_is : named->second;
-    const auto made = wechat_request(message, delivery, delivery.addresses[0].value);
-    if (!made) co_return Refused{Failure::BadContent, "its text does not fit its template"};
-
-    for (bool again = false;; again = true) {
-      const auto token = co_await tokens_.get();
-      if (!token) co_return without_token(token.error());
-      net::Request request = request_to(
-          reach_, made->path + "?access_token=" + net::percent_encoded(*token), made->body);
-      request.once = true;  // sent twice, it might be two messages
-      const auto response = co_await tools_.http->send(std::move(request));
-      if (!response && response.error().code == "unsent")
-        co_return Deferred{.why = response.error().what};
-      if (!response) co_return Unknown{response.error().what};
-      const WechatReply reply = wechat_reply(response->body);
-      if (response->status != 200 || !reply.readable || !reply.code)
-        co_return Unknown{"it answered what cannot be read, with status " +
-                          std::to_string(response->status)};
-      if (*reply.code == 0 && message.as == WechatMessage::As::Template && report_within_ &&
-          !reply.message.empty()) {
-        sent_.note(reply.message, delivery.key);
-        co_return Pending{.within = *report_within_, .why = "the platform reports on it"};
-      }
-      if (!is_of_token(*reply.code) || again) co_return wechat_outcome(*reply.code);
-      tokens_.refused(*token);
+    const std::string& person = delivery.addresses[0].value;
+    const WechatMessage& message = message_of(delivery);
+    if (message.as == As::Mass) {
+      if (wechat_text(delivery).empty()) co_return Refused{Failure::BadContent, "it says nothing"};
+      co_return Deferred{.why = "a mass message needs two people or more", .of_person = true};
     }
+    const auto made = wechat_request(message, delivery, person);
+    if (!made) co_return Refused{Failure::BadContent, "its text does not fit its template"};
+    const bool has_window = message.as == As::CustomerService && window_;
+    if (has_window && window_->is_closed(person, tools_.now()))
+      co_return Refused{Failure::WindowClosed,
+                        "he has not written for two days, or has had as many as he may"};
+
+    const Posted posted = co_await post(made->path, made->body);
+    if (posted.trouble) co_return *posted.trouble;
+    const std::int64_t code = *posted.reply.code;
+    if (has_window) {
+      if (code == 0) window_->sent(person, tools_.now());
+      if (is_of_window(code)) window_->closed(person, tools_.now());
+    }
+    if (code == 0 && message.as == As::Template && report_within_ &&
+        !posted.reply.message.empty()) {
+      std::vector<Hash128> key{delivery.key};
+      sent_.note(posted.reply.message, std::move(key));
+      co_return Pending{.within = *report_within_, .why = "the platform reports on it"};
+    }
+    co_return wechat_outcome(code);
+  }
+
+  // Those with one text are one mass message.
+  Together together() const override { return together_; }
+  std::string alike(const Delivery& delivery) const override {
+    if (tags_ || delivery.addresses.empty() || message_of(delivery).as != As::Mass) return {};
+    return wechat_text(delivery);
+  }
+  asio::awaitable<std::vector<Outcome>> deliver_together(
+      std::vector<Delivery> deliveries) override {
+    const WechatRequest request = wechat_mass_request(deliveries);
+    const Posted posted = co_await post(request.path, request.body);
+    Outcome all = posted.trouble ? *posted.trouble : wechat_outcome(*posted.reply.code);
+    // It takes none of them because of one whom it does not name.
+    if (auto* const refused = std::get_if<Refused>(&all);
+        refused && refused->failure == Failure::Unreachable)
+      refused->failure = Failure::Failed;
+    if (std::holds_alternative<Done>(all) && report_within_ && !posted.reply.message.empty()) {
+      std::vector<Hash128> keys;
+      for (const Delivery& delivery : deliveries) keys.push_back(delivery.key);
+      sent_.note(mass_mark + posted.reply.message, std::move(keys));
+      all = Pending{.within = *report_within_, .why = "the platform reports on it"};
+    }
+    co_return std::vector<Outcome>(deliveries.size(), all);
+  }
+
+  asio::awaitable<Result<std::string>> code(CodeWanted wanted) override {
+    constexpr Duration longest = days(30);
+    if (wanted.scene.empty() || wanted.scene.size() > 64)
+      co_return Error{"code", "the platform takes a scene of 1 to 64 letters"};
+    if (wanted.lasts && (*wanted.lasts < seconds(1) || *wanted.lasts > longest))
+      co_return Error{"code", "a code that does not last for good lasts at most 30 days"};
+    std::string body = "{";
+    if (wanted.lasts)
+      body += R"("expire_seconds":)" + std::to_string(wanted.lasts->us / 1'000'000) + ",";
+    body += R"("action_name":")";
+    body += wanted.lasts ? "QR_STR_SCENE" : "QR_LIMIT_STR_SCENE";
+    body += R"(","action_info":{"scene":{)";
+    append_field(body, "scene_str", wanted.scene);
+    const Posted posted = co_await post("/cgi-bin/qrcode/create", body + "}}}");
+    if (posted.trouble) co_return Error{"code", to_string(*posted.trouble)};
+    if (posted.reply.ticket.empty())
+      co_return Error{"code", "it answered " + std::to_string(posted.reply.code.value_or(0))};
+    co_return "https://mp.weixin.qq.com/cgi-bin/showqrcode?ticket=" +
+        net::percent_encoded(posted.reply.ticket);
   }
 
   asio::awaitable<Received> receive(net::Asked asked) override {
@@ -220,15 +288,89 @@ class WechatOfficial final : public Connector {
   }
 
  private:
-  Received taken(const XmlElement& push) const {
+  using As = WechatMessage::As;
+  static constexpr std::size_t most_in_mass = 10'000;
+  inline static const std::string mass_mark = "mass ";
+
+  const WechatMessage& message_of(const Delivery& delivery) const {
+    static const WechatMessage as_it_is;
+    const auto named = messages_.find(delivery.content);
+    return named == messages_.end() ? as_it_is : named->second;
+  }
+
+  // One request under the token; a token that is refused is replaced once.
+  struct Posted {
+    std::optional<Outcome> trouble;
+    WechatReply reply;  // with a code, where there is no trouble; 0 where it said none
+  };
+  asio::awaitable<Posted> post(std::string path, std::string body, std::string method = "POST") {
+    Posted posted;
+    for (bool again = false;; again = true) {
+      const auto token = co_await tokens_.get();
+      if (!token) {
+        posted.trouble = without_token(token.error());
+        co_return posted;
+      }
+      net::Request request =
+          request_to(reach_, path + "?access_token=" + net::percent_encoded(*token), body);
+      request.method = method;
+      request.once = true;  // sent twice, it might be two messages
+      const auto response = co_await tools_.http->send(std::move(request));
+      if (!response && response.error().code == "unsent")
+        posted.trouble = Deferred{.why = response.error().what};
+      else if (!response)
+        posted.trouble = Unknown{response.error().what};
+      if (posted.trouble) co_return posted;
+      posted.reply = wechat_reply(response->body);
+      if (response->status != 200 || !posted.reply.readable || !posted.reply.code) {
+        posted.trouble = Unknown{"it answered what cannot be read, with status " +
+                                 std::to_string(response->status)};
+        co_return posted;
+      }
+      if (!is_of_token(*posted.reply.code) || again) co_return posted;
+      tokens_.refused(*token);
+    }
+  }
+
+  // Puts a tag on a follower or takes it off, as a `call` says; a tag that is not there is made.
+  asio::awaitable<Outcome> tag(std::string wanted) {
+    const auto tagging = read_tagging(wanted);
+    if (!tagging) co_return Refused{Failure::BadContent, tagging.error().what};
+    for (const bool makes : {false, true}) {
+      if (tag_ids_.contains(tagging->tag)) break;
+      std::string path = makes ? "/cgi-bin/tags/create" : "/cgi-bin/tags/get";
+      std::string body = makes ? tag_body(tagging->tag) : "", method = makes ? "POST" : "GET";
+      const Posted posted = co_await post(std::move(path), std::move(body), std::move(method));
+      if (posted.trouble) co_return *posted.trouble;
+      if (*posted.reply.code != 0) co_return outcome_of_tag(*posted.reply.code);
+      for (const auto& [name, id] : posted.reply.tags) tag_ids_[name] = id;
+    }
+    const auto known = tag_ids_.find(tagging->tag);
+    if (known == tag_ids_.end()) co_return Unknown{"it did not name the tag that it made"};
+    std::string path = tagging->is_off ? "/cgi-bin/tags/members/batchuntagging"
+                                       : "/cgi-bin/tags/members/batchtagging";
+    std::string body = members_body(known->second, tagging->person);
+    const Posted posted = co_await post(std::move(path), std::move(body));
+    if (posted.trouble) co_return *posted.trouble;
+    co_return outcome_of_tag(*posted.reply.code);
+  }
+  // A tag that somebody has deleted or made meanwhile is looked up again.
+  Outcome outcome_of_tag(std::int64_t code) {
+    if (!is_of_tag(code)) return wechat_outcome(code);
+    tag_ids_.clear();
+    return Deferred{.why = "it answered " + std::to_string(code), .of_person = true};
+  }
+
+  Received taken(const XmlElement& push) {
     const Timestamp now = tools_.now();
     std::string reply = wechat_passive_reply(push, inbound_.replies, now);
     Received received = answered(200, reply.empty() ? "success" : sealed(std::move(reply), now));
     if (!reply.empty()) received.answer.content_type = "text/xml; charset=utf-8";
     received.events = told_by_wechat(push, inbound_.follow_consents, now);
     if (const auto fate = fate_by_wechat(push))
-      if (const auto key = sent_.find(fate->message))
-        received.reports.push_back({*key, fate->failure});
+      for (const Hash128 key : sent_.find((fate->is_mass ? mass_mark : "") + fate->message))
+        received.reports.push_back({key, fate->failure});
+    if (window_) window_->heard(push, now);
     return received;
   }
 
@@ -252,6 +394,10 @@ class WechatOfficial final : public Connector {
   Inbound inbound_;
   std::optional<Duration> report_within_;
   Sent sent_;
+  Together together_;
+  bool tags_ = false;
+  std::map<std::string, std::int64_t> tag_ids_;  // by name
+  std::optional<WechatWindow> window_;           // where callbacks are received
   Reach reach_;
   TokenCache tokens_;
 };

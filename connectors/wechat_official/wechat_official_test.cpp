@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "channel/codes.h"
 #include "channel/connector.h"
 #include "channel/push_crypt.h"
 #include "connectors/http_provider.h"
@@ -45,6 +46,10 @@ class Platform final : public HttpProvider {
     std::string asked_for_token;
     std::int64_t refuses_tokens = 0;  // the code
     bool forgets_each = false;
+    std::map<std::string, int> tags;              // their ids
+    std::map<int, std::set<std::string>> tagged;  // followers, by tag
+    std::vector<Json> codes;                      // that were asked for
+    int tag_made = 0, tags_listed = 0;
     std::string token() const { return "42_token-" + std::to_string(lent); }
   };
   explicit Platform(std::shared_ptr<Books> kept = std::make_shared<Books>())
@@ -65,6 +70,16 @@ class Platform final : public HttpProvider {
               "talk": {"as": "customer_service"}})")},
             {"answer_within", within()}};
   }
+  Given settings_to_gather() const override {
+    Given given = settings();
+    given["messages"] = file_with("wechat_mass.json", R"({"greeting": {"as": "mass"}})");
+    return given;
+  }
+  Given to_tag() const {
+    Given given = settings();
+    given["does"] = "tags";
+    return given;
+  }
   std::vector<std::string> secrets() const override { return {secret, "42_token-", push_token}; }
   Address person() const override { return {"openid", "oABC-123_xyz"}; }
 
@@ -72,12 +87,51 @@ class Platform final : public HttpProvider {
 
  private:
   static net::Answer coded(std::int64_t code) {
-    return {.body =
-                R"({"errcode":)" + std::to_string(code) + R"(,"errmsg":"told rid: 1","msgid":7})"};
+    return {.body = R"({"errcode":)" + std::to_string(code) +
+                    R"(,"errmsg":"told rid: 1","msgid":7,"msg_data_id":8})"};
+  }
+  // Tags and codes.
+  static net::Answer beside(Books& books, const net::Asked& asked) {
+    const net::Headers query = net::query_of(asked.query);
+    const std::string* const token = net::find(query, "access_token");
+    if (!token || *token != books.token() || !books.valid) return coded(42001);
+    const Json body = Json::parse(asked.body, nullptr, false);
+    if (asked.path == "/cgi-bin/tags/get") {
+      if (asked.method != "GET") return coded(43001);
+      ++books.tags_listed;
+      Json all{{"tags", Json::array()}};
+      for (const auto& [name, id] : books.tags) all["tags"].push_back({{"id", id}, {"name", name}});
+      return {.body = all.dump()};
+    }
+    if (asked.path == "/cgi-bin/tags/create") {
+      const std::string name = body["tag"].value("name", "");
+      if (name == "too long") return coded(45158);
+      if (books.tags.contains(name)) return coded(45157);
+      books.tags[name] = 100 + ++books.tag_made;
+      return {.body = Json{{"tag", {{"id", books.tags[name]}, {"name", name}}}}.dump()};
+    }
+    if (asked.path == "/cgi-bin/qrcode/create") {
+      books.codes.push_back(body);
+      return {.body =
+                  R"({"ticket":"gQH47j/+=","expire_seconds":60,"url":"http://weixin.example/q"})"};
+    }
+    const int id = body.value("tagid", 0);
+    const bool is_there = std::any_of(books.tags.begin(), books.tags.end(),
+                                      [&](const auto& tag) { return tag.second == id; });
+    if (!is_there) return coded(45159);
+    const std::string person = body["openid_list"][0];
+    if (person == "oELSEWHERE") return coded(49003);
+    if (asked.path == "/cgi-bin/tags/members/batchtagging")
+      books.tagged[id].insert(person);
+    else
+      books.tagged[id].erase(person);
+    return coded(0);
   }
   static Script script(const std::shared_ptr<Books>& books) {
     Script script;
     script.aside = [books](const net::Asked& asked) -> std::optional<net::Answer> {
+      if (asked.path.starts_with("/cgi-bin/tags/") || asked.path == "/cgi-bin/qrcode/create")
+        return beside(*books, asked);
       if (asked.path != "/cgi-bin/stable_token") return std::nullopt;
       books->asked_for_token = asked.body;
       if (books->refuses_tokens) return coded(books->refuses_tokens);
@@ -97,8 +151,18 @@ class Platform final : public HttpProvider {
       const std::string* const token = net::find(query, "access_token");
       const Json body = Json::parse(asked.body, nullptr, false);
       if (!token || *token != books->token() || !books->valid || !body.is_object() ||
-          body.value("touser", "").empty() || asked.method != "POST")
+          !body.contains("touser") || asked.method != "POST")
         return std::nullopt;
+      const Json& to = body["touser"];
+      if (asked.path == "/cgi-bin/message/mass/send") {
+        const std::string number = body.value("clientmsgid", "");
+        if (!to.is_array() || to.size() < 2 || to.size() > 10'000 || number.empty() ||
+            number.size() > 64 || body.value("msgtype", "") != "text" ||
+            body["text"].value("content", "").empty())
+          return std::nullopt;
+        return number;
+      }
+      if (!to.is_string() || to.get<std::string>().empty()) return std::nullopt;
       return body.value("client_msg_id", "none");
     };
     script.accepted = coded(0);
@@ -402,6 +466,146 @@ TEST_F(WechatCallbackTest, TheFateOfATemplateMessageEndsItsDelivery) {
     EXPECT_TRUE(received.reports.empty()) << "it is somebody else's";
     EXPECT_EQ(deliver(**connector, greeting("talk")), "done") << "nobody reports on these";
   }
+}
+
+TEST_F(WechatCallbackTest, WhoHasNotWrittenForTwoDaysIsNotWrittenToAndTheReasonIsTheWindow) {
+  auto connector = open(platform.settings());
+  ASSERT_TRUE(connector);
+  const auto says = [&](const std::string& push) {
+    EXPECT_EQ(wait_for(context, (*connector)->receive(plain("POST", push))).answer.status, 200);
+  };
+  const std::string message =
+      pushed("<MsgType>text</MsgType><Content>hi</Content><MsgId>7</MsgId>");
+  Delivery talk = greeting("talk");
+  talk.addresses = {{"openid", "oABC"}};
+  // At first nobody here knows what he did before: the platform is asked.
+  EXPECT_EQ(deliver(**connector, talk), "done");
+  now = now + hours(48);
+  const std::string refused =
+      "refused (window_closed): he has not written for two days, or has had as many as he may";
+  EXPECT_EQ(deliver(**connector, talk), refused);
+  says(message);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(deliver(**connector, talk), "done");
+  EXPECT_EQ(deliver(**connector, talk), refused) << "five to one message";
+  now = now + hours(1);
+  says(event("CLICK", "<EventKey>deals</EventKey>"));
+  EXPECT_EQ(deliver(**connector, talk), "done");
+  now = now + minutes(1);
+  EXPECT_EQ(deliver(**connector, talk), refused) << "a minute after a touch";
+  says(message);
+  platform.say({.body = R"({"errcode":45015,"errmsg":"response out of time limit"})"});
+  EXPECT_EQ(deliver(**connector, talk), "refused (window_closed): it answered 45015");
+  platform.next(Act::Accept);
+  EXPECT_EQ(deliver(**connector, talk), refused) << "the platform knows better";
+  EXPECT_EQ(deliver(**connector, greeting("greeting")), "done") << "others need no window";
+}
+
+// --- One text to many
+
+TEST_F(WechatCallbackTest, OneTextToManyIsOneMassMessage) {
+  Given given = platform.settings_to_gather();
+  given["report_within"] = "3h";
+  auto connector = open(given);
+  ASSERT_TRUE(connector) << connector.error().what;
+  EXPECT_EQ((*connector)->together().most, 10'000u);
+  std::vector<Delivery> two{greeting("greeting"), greeting("greeting")};
+  two[1].key = {0xab, 0xce};
+  two[1].addresses = {{"openid", "oDEF"}};
+  EXPECT_EQ((*connector)->alike(two[0]), (*connector)->alike(two[1]));
+  EXPECT_NE((*connector)->alike(two[0]), "");
+  EXPECT_EQ((*connector)->alike(greeting("talk")), "");
+  EXPECT_EQ(deliver(**connector, two[0]), "deferred: a mass message needs two people or more");
+  const auto fate = [&](const std::string& number, const std::string& rest) {
+    const std::string body = event("MASSSENDJOBFINISH", "<MsgID>" + number + "</MsgID>" + rest);
+    return wait_for(context, (*connector)->receive(plain("POST", body))).reports;
+  };
+  const auto send = [&] {
+    for (const Outcome& each : wait_for(context, (*connector)->deliver_together(two)))
+      EXPECT_EQ(to_string(each), "pending for 3 hours: the platform reports on it");
+  };
+  send();
+  const Json asked = Json::parse(platform.last().body);
+  EXPECT_EQ(asked["touser"], Json::array({greeting("greeting").addresses[0].value, "oDEF"}));
+  EXPECT_EQ(asked["text"]["content"], wechat_text(two[0]));
+  send();
+  EXPECT_EQ(Json::parse(platform.last().body)["clientmsgid"], asked["clientmsgid"])
+      << "the platform knows the same request again";
+  const std::string counts = "<TotalCount>2</TotalCount><FilterCount>2</FilterCount>";
+  EXPECT_TRUE(
+      fate("9", "<Status>send success</Status>" + counts + "<ErrorCount>0</ErrorCount>").empty());
+  EXPECT_TRUE(
+      fate("7", "<Status>send success</Status>" + counts + "<ErrorCount>1</ErrorCount>").empty())
+      << "it does not say whom it has not reached";
+  const auto all =
+      fate("7", "<Status>send success</Status>" + counts + "<ErrorCount>0</ErrorCount>");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].key, two[0].key);
+  EXPECT_EQ(all[1].key, two[1].key);
+  for (const Report& each : all) EXPECT_EQ(each.failure, Failure::None);
+  for (const Report& each : fate("7", "<Status>err(20001)</Status>" + counts))
+    EXPECT_EQ(each.failure, Failure::Failed);
+}
+
+// --- Codes and tags
+
+TEST_F(WechatOfficialTest, ACodeLeadsToTheAccountWithItsScene) {
+  auto connector = open(platform.settings());
+  ASSERT_TRUE(connector);
+  const auto code = [&](std::string scene, std::optional<Duration> lasts) {
+    CodeWanted wanted{std::move(scene), lasts};
+    const auto made =
+        wait_for_result(context, dynamic_cast<MakesCodes&>(**connector).code(std::move(wanted)));
+    return made ? *made : made.error().what;
+  };
+  EXPECT_EQ(code("friend-of-ann", std::nullopt),
+            "https://mp.weixin.qq.com/cgi-bin/showqrcode?ticket=gQH47j%2F%2B%3D");
+  EXPECT_EQ(platform.books->codes[0], Json::parse(R"({"action_name":"QR_LIMIT_STR_SCENE",
+                            "action_info":{"scene":{"scene_str":"friend-of-ann"}}})"));
+  code("expo", days(30));
+  EXPECT_EQ(platform.books->codes[1],
+            Json::parse(R"({"action_name":"QR_STR_SCENE","expire_seconds":2592000,
+                            "action_info":{"scene":{"scene_str":"expo"}}})"));
+  EXPECT_THAT(code("expo", days(31)), HasSubstr("at most 30 days"));
+  EXPECT_THAT(code("", std::nullopt), HasSubstr("1 to 64"));
+  EXPECT_THAT(code(std::string(65, 'x'), std::nullopt), HasSubstr("1 to 64"));
+  EXPECT_EQ(platform.books->codes.size(), 2u);
+  platform.books->refuses_tokens = 40164;
+  platform.books->valid = false;
+  EXPECT_THAT(code("expo", std::nullopt), HasSubstr("40164"));
+}
+
+TEST_F(WechatOfficialTest, ACallPutsATagOnAFollowerAndTakesItOff) {
+  auto connector = open(platform.to_tag());
+  ASSERT_TRUE(connector) << connector.error().what;
+  const auto call = [&](const std::string& body) {
+    Delivery delivery;
+    delivery.key = {1, 2};
+    delivery.body = body;
+    return deliver(**connector, std::move(delivery));
+  };
+  platform.books->tags = {{"old", 7}};
+  EXPECT_EQ(call(R"({"openid":"oABC","tag":"vip"})"), "done");
+  EXPECT_EQ(call(R"({"openid":"oDEF","tag":"vip"})"), "done");
+  EXPECT_EQ(call(R"({"openid":"oABC","tag":"old","points":5})"), "done");
+  const int vip = platform.books->tags.at("vip");
+  EXPECT_EQ(platform.books->tagged[vip], (std::set<std::string>{"oABC", "oDEF"}));
+  EXPECT_EQ(platform.books->tagged[7], (std::set<std::string>{"oABC"}));
+  EXPECT_EQ(call(R"({"openid":"oABC","tag":"vip","remove":true})"), "done");
+  EXPECT_EQ(platform.books->tagged[vip], (std::set<std::string>{"oDEF"}));
+  EXPECT_EQ(platform.books->tags_listed, 1);
+  // Somebody deletes the tag on the platform's page: it is looked up, and made again.
+  platform.books->tags.erase("vip");
+  EXPECT_EQ(call(R"({"openid":"oABC","tag":"vip"})"), "deferred: it answered 45159");
+  EXPECT_EQ(call(R"({"openid":"oABC","tag":"vip"})"), "done");
+  EXPECT_EQ(platform.books->tag_made, 2);
+  EXPECT_EQ(call(R"({"openid":"oELSEWHERE","tag":"vip"})"),
+            "refused (unreachable): it answered 49003");
+  EXPECT_EQ(call(R"({"openid":"oABC","tag":"too long"})"),
+            "refused (bad_content): it answered 45158");
+  for (const char* const wrong :
+       {"", "{}", "[]", R"({"openid":"o"})", R"({"tag":"vip"})", R"({"openid":7,"tag":"vip"})",
+        R"({"openid":"o","tag":"vip","remove":"yes"})"})
+    EXPECT_THAT(call(wrong), testing::StartsWith("refused (bad_content)")) << wrong;
 }
 
 TEST_F(WechatCallbackTest, WrongSettingsAreNamed) {

@@ -20,6 +20,8 @@ bool is_of_wecom_token(std::int64_t code) {
   return is_one_of(code, std::array{40014, 42001, 41001});
 }
 
+bool is_of_wecom_tag(std::int64_t code) { return is_one_of(code, std::array{40068, 40071}); }
+
 Outcome wecom_outcome(std::int64_t code) {
   static constexpr std::array of_person{40096, 84061, 41048, 60111, 40003, 81013, 82001, 40031};
   static constexpr std::array of_window{41049, 41050};

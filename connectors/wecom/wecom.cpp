@@ -1,6 +1,7 @@
-// Wecom: messages of an enterprise account: to customers, as group-send tasks that a member of
-// staff taps, and to staff, as messages of an application. The platform lends a token for each
-// secret, which is kept and renewed. It knows no key.
+// Wecom: messages of an enterprise account: to customers and to customer groups, as group-send
+// tasks that a member of staff taps, and to staff, as messages of an application; its codes and its
+// tags. The platform lends a token for each secret, which is kept and renewed. It knows no key.
+#include <algorithm>
 #include <array>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
@@ -9,6 +10,7 @@
 #include <set>
 
 #include "base/json.h"
+#include "channel/codes.h"
 #include "channel/connector.h"
 #include "channel/delivery_json.h"
 #include "channel/push_crypt.h"
@@ -17,6 +19,7 @@
 #include "json_text.h"
 #include "wecom/codes.h"
 #include "wecom/inbound.h"
+#include "wecom/tagging.h"
 #include "wecom/tasks.h"
 
 namespace koi::connectors {
@@ -27,11 +30,13 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array<std::string_view, 2> kinds{"customers", "staff"};
+constexpr std::array<std::string_view, 4> kinds{"customers", "staff", "groups", "tags"};
 constexpr std::array settings{
     Setting{.name = "to",
             .kind = Setting::Kind::Text,
-            .help = "Who is written to: customers of the staff, or the staff itself.",
+            .help =
+                "Who is written to: customers of the staff, the staff itself, or customer groups; "
+                "or, of a webhook, tags to be put on customers.",
             .choices = kinds},
     Setting{.name = "corp_id", .kind = Setting::Kind::Text, .help = "The enterprise's CorpID."},
     Setting{.name = "secret",
@@ -47,6 +52,14 @@ constexpr std::array settings{
             .kind = Setting::Kind::Text,
             .help = "Customers: the userid of the member of staff who sends; else whoever knows "
                     "the customer.",
+            .optional = true},
+    Setting{.name = "groups",
+            .kind = Setting::Kind::Text,
+            .help = "Groups: their chat ids, with commas between them; needs `sender`.",
+            .optional = true},
+    Setting{.name = "codes_lead_to",
+            .kind = Setting::Kind::Text,
+            .help = "The userids, with commas between them, of the staff to whom codes lead.",
             .optional = true},
     Setting{.name = "gather_within",
             .kind = Setting::Kind::Duration,
@@ -96,7 +109,7 @@ constexpr std::array settings{
             .most = 30'000'000},
 };
 
-constexpr std::size_t most_in_task = 10'000, most_looks = 200;
+constexpr std::size_t most_in_task = 10'000, most_groups = 2000, most_looks = 200;
 constexpr std::size_t longest_customer_text = 4000, longest_staff_text = 2048;  // bytes
 
 std::optional<std::int64_t> number_of(const Json& json, const char* name) {
@@ -111,6 +124,31 @@ const Json& list_of(const Json& json, const char* name) {
   if (!json.is_object()) return none;
   const auto found = json.find(name);
   return found != json.end() && found->is_array() ? *found : none;
+}
+
+// What stands between commas, without blanks around it.
+std::vector<std::string> parts_of(std::string_view text) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    std::string_view part = text.substr(at, comma - at);
+    while (part.starts_with(' ')) part.remove_prefix(1);
+    while (part.ends_with(' ')) part.remove_suffix(1);
+    if (!part.empty()) parts.emplace_back(part);
+    at = comma + 1;
+  }
+  return parts;
+}
+// Appends "name":["…","…"], with a comma before it where something stands there already.
+void append_list(std::string& out, std::string_view name, const std::vector<std::string>& texts) {
+  out += out.back() == '{' ? "" : ",";
+  append_json_string(out, name);
+  out += ":[";
+  for (const std::string& text : texts) {
+    out += out.back() == '[' ? "" : ",";
+    append_json_string(out, text);
+  }
+  out += ']';
 }
 
 std::string text_of_delivery(const Delivery& delivery) {
@@ -167,13 +205,16 @@ struct Answered {
   Json json;
 };
 
-class Wecom final : public Connector {
+class Wecom final : public Connector, public MakesCodes {
  public:
   Wecom(const Settings& given, std::optional<PushCrypt> crypt, Tools tools)
       : tools_(std::move(tools)),
         given_(given),
         crypt_(std::move(crypt)),
         is_for_staff_(given.text("to") == "staff"),
+        is_for_tags_(given.text("to") == "tags"),
+        groups_(given.text("to") == "groups" ? parts_of(given.text("groups"))
+                                             : std::vector<std::string>()),
         reach_{given.text("url"), given.duration("connect_within"),
                given.duration("answer_within")},
         tokens_(
@@ -187,6 +228,8 @@ class Wecom final : public Connector {
   }
 
   asio::awaitable<Outcome> deliver(Delivery delivery) override {
+    if (is_for_tags_) co_return co_await tag(std::move(delivery.body));
+    if (!groups_.empty()) co_return co_await tell_groups(std::move(delivery));
     if (delivery.addresses.empty()) co_return Refused{Failure::Unreachable, "it has no address"};
     std::string text = text_of_delivery(delivery);
     if (text.empty()) co_return Refused{Failure::BadContent, "it says nothing"};
@@ -201,7 +244,7 @@ class Wecom final : public Connector {
 
   // Customers with the same text make one task.
   Together together() const override {
-    if (is_for_staff_) return {};
+    if (is_for_staff_ || is_for_tags_ || !groups_.empty()) return {};
     return {most_in_task, given_.duration("gather_within")};
   }
   std::string alike(const Delivery& delivery) const override {
@@ -210,12 +253,10 @@ class Wecom final : public Connector {
   }
   asio::awaitable<std::vector<Outcome>> deliver_together(
       std::vector<Delivery> deliveries) override {
-    std::string body = R"({"chat_type":"single","external_userid":[)";
-    for (const Delivery& delivery : deliveries) {
-      body += body.back() == '[' ? "" : ",";
-      append_json_string(body, delivery.addresses[0].value);
-    }
-    body += ']';
+    std::vector<std::string> persons;
+    for (const Delivery& delivery : deliveries) persons.push_back(delivery.addresses[0].value);
+    std::string body = R"({"chat_type":"single")";
+    append_list(body, "external_userid", persons);
     if (given_.has("sender")) append_field(body, "sender", given_.text("sender"));
     body += R"(,"text":{)";
     append_field(body, "content", text_of_delivery(deliveries[0]));
@@ -227,11 +268,7 @@ class Wecom final : public Connector {
     Outcome all = answered.trouble ? *answered.trouble : wecom_outcome(answered.code);
     WecomTasks::Task task{
         text_of(answered.json, "msgid"), tools_.now() + given_.duration("sent_within"), {}};
-    if (std::holds_alternative<Done>(all))
-      all = task.number.empty()
-                ? Outcome(Unknown{"it named no task"})
-                : Outcome(Pending{.within = given_.duration("sent_within") + hours(2),
-                                  .why = "a member of staff is to send it"});
+    if (std::holds_alternative<Done>(all)) all = awaited(task);
     std::set<std::string> failed;
     for (const Json& each : list_of(answered.json, "fail_list"))
       if (each.is_string()) failed.insert(each.get<std::string>());
@@ -274,8 +311,25 @@ class Wecom final : public Connector {
     co_return received;
   }
 
+  asio::awaitable<Result<std::string>> code(CodeWanted wanted) override {
+    if (!given_.has("codes_lead_to"))
+      co_return Error{"code", "say in `codes_lead_to` to whom on the staff codes lead"};
+    if (wanted.scene.empty() || wanted.scene.size() > 30)
+      co_return Error{"code", "the platform takes a scene of 1 to 30 letters"};
+    if (wanted.lasts) co_return Error{"code", "its codes are for good; leave the time out"};
+    std::string body = R"({"type":2,"scene":2,"skip_verify":true)";
+    append_field(body, "state", wanted.scene);
+    append_list(body, "user", parts_of(given_.text("codes_lead_to")));
+    const Answered answered = co_await call("/cgi-bin/externalcontact/add_contact_way", body + "}");
+    if (answered.trouble) co_return Error{"code", to_string(*answered.trouble)};
+    std::string picture = text_of(answered.json, "qr_code");
+    if (answered.code != 0 || picture.empty())
+      co_return Error{"code", "it answered " + std::to_string(answered.code)};
+    co_return picture;
+  }
+
   Duration look_every() const override {
-    return is_for_staff_ ? Duration{} : given_.duration("look_every");
+    return is_for_staff_ || is_for_tags_ ? Duration{} : given_.duration("look_every");
   }
 
   // Who has got what the staff was to send. A task that nobody has tapped in time is called off:
@@ -289,10 +343,7 @@ class Wecom final : public Connector {
       // While it waited tasks may have come, but none gone.
       WecomTasks::Task& task = tasks_.all()[i];
       for (const auto& [person, failure] : fates)
-        if (const auto found = task.waiting.find(person); found != task.waiting.end()) {
-          received.reports.push_back({found->second, failure});
-          task.waiting.erase(found);
-        }
+        if (const auto report = task.settle(person, failure)) received.reports.push_back(*report);
       if (task.waiting.empty() || tools_.now() < task.ends) continue;
       std::string which = "{";
       append_field(which, "msgid", number);
@@ -300,9 +351,7 @@ class Wecom final : public Connector {
           co_await call("/cgi-bin/externalcontact/cancel_groupmsg_send", which + "}");
       if (off.trouble || off.code != 0) continue;  // again at the next look
       WecomTasks::Task& late = tasks_.all()[i];
-      for (const auto& [person, key] : late.waiting)
-        received.reports.push_back({key, Failure::Failed});
-      late.waiting.clear();
+      for (const Report& report : late.settle_rest()) received.reports.push_back(report);
     }
     tasks_.drop_empty();
     co_return received;
@@ -314,7 +363,7 @@ class Wecom final : public Connector {
   }
 
   // One request under the token; a token that is refused is replaced once.
-  asio::awaitable<Answered> call(std::string path, std::string body) {
+  asio::awaitable<Answered> call(std::string path, std::string body, std::string method = "POST") {
     Answered answered;
     const std::weak_ptr<int> alive = alive_;
     for (bool again = false;; again = true) {
@@ -330,7 +379,10 @@ class Wecom final : public Connector {
         co_return answered;
       }
       net::Request request =
-          reach_.request("POST", path + "?access_token=" + net::percent_encoded(*token), body);
+          reach_.request(method,
+                         path + (path.find('?') == std::string::npos ? "?" : "&") +
+                             "access_token=" + net::percent_encoded(*token),
+                         body);
       request.once = true;  // sent twice, it would be two messages
       const auto response = co_await tools_.http->send(std::move(request));
       if (alive.expired())
@@ -351,6 +403,100 @@ class Wecom final : public Connector {
       if (!is_of_wecom_token(*code) || again) co_return answered;
       tokens_.refused(*token);
     }
+  }
+
+  Outcome awaited(const WecomTasks::Task& task) const {
+    if (task.number.empty()) return Unknown{"it named no task"};
+    return Pending{.within = given_.duration("sent_within") + hours(2),
+                   .why = "a member of staff is to send it"};
+  }
+
+  // One task for all groups; it is delivered when those that could be written to were.
+  asio::awaitable<Outcome> tell_groups(Delivery delivery) {
+    const std::string text = text_of_delivery(delivery);
+    if (text.empty()) co_return Refused{Failure::BadContent, "it says nothing"};
+    if (text.size() > longest_customer_text)
+      co_return Refused{Failure::BadContent, "its text is longer than the platform takes"};
+    std::string body = R"({"chat_type":"group")";
+    append_list(body, "chat_id_list", groups_);
+    append_field(body, "sender", given_.text("sender"));
+    body += R"(,"text":{)";
+    append_field(body, "content", text);
+    const std::weak_ptr<int> alive = alive_;
+    const Answered answered =
+        co_await call("/cgi-bin/externalcontact/add_msg_template", body + "}}");
+    if (answered.trouble) co_return *answered.trouble;
+    if (alive.expired()) co_return Unknown{};
+    Outcome outcome = wecom_outcome(answered.code);
+    if (!std::holds_alternative<Done>(outcome)) co_return outcome;
+    WecomTasks::Task task{
+        text_of(answered.json, "msgid"), tools_.now() + given_.duration("sent_within"), {}};
+    task.is_one = true;
+    for (const std::string& group : groups_) task.waiting.emplace(group, delivery.key);
+    for (const Json& each : list_of(answered.json, "fail_list"))
+      if (each.is_string()) task.waiting.erase(each.get<std::string>());
+    if (task.waiting.empty()) co_return Refused{Failure::Unreachable, "it cannot be sent to any"};
+    outcome = awaited(task);
+    if (std::holds_alternative<Pending>(outcome)) tasks_.add(std::move(task));
+    co_return outcome;
+  }
+
+  // Puts a tag of the enterprise on a customer or takes it off, as a `call` says, at the member of
+  // staff who is named or at all who know him; a tag that is not there is made.
+  asio::awaitable<Outcome> tag(std::string wanted) {
+    const auto tagging = read_wecom_tagging(wanted);
+    if (!tagging) co_return Refused{Failure::BadContent, tagging.error().what};
+    const std::weak_ptr<int> alive = alive_;
+    for (const bool makes : {false, true}) {
+      if (tag_ids_.contains(tagging->tag)) break;
+      std::string body = "{";
+      if (makes) {
+        append_field(body, "group_name", "Koi");
+        body += R"(,"tag":[{)";
+        append_field(body, "name", tagging->tag);
+        body += "}]";
+      }
+      std::string path = makes ? "/cgi-bin/externalcontact/add_corp_tag"
+                               : "/cgi-bin/externalcontact/get_corp_tag_list";
+      const Answered answered = co_await call(std::move(path), body + "}");
+      if (answered.trouble) co_return *answered.trouble;
+      if (alive.expired()) co_return Unknown{};
+      if (answered.code != 0) co_return outcome_of_tag(answered.code);
+      for (const auto& [name, id] : wecom_tags(answered.json)) tag_ids_[name] = id;
+    }
+    const auto known = tag_ids_.find(tagging->tag);
+    if (known == tag_ids_.end()) co_return Unknown{"it did not name the tag that it made"};
+    const std::string id = known->second;
+
+    std::vector<std::string> staff{tagging->staff};
+    if (tagging->staff.empty()) {
+      const Answered customer = co_await call(
+          "/cgi-bin/externalcontact/get?external_userid=" + net::percent_encoded(tagging->person),
+          "", "GET");
+      if (customer.trouble) co_return *customer.trouble;
+      if (customer.code != 0) co_return wecom_outcome(customer.code);
+      staff.clear();
+      for (const Json& each : list_of(customer.json, "follow_user"))
+        staff.push_back(text_of(each, "userid"));
+      if (staff.empty()) co_return Refused{Failure::Unreachable, "nobody on the staff knows him"};
+    }
+    for (const std::string& member : staff) {
+      std::string body = "{";
+      append_field(body, "userid", member);
+      append_field(body, "external_userid", tagging->person);
+      append_list(body, tagging->is_off ? "remove_tag" : "add_tag", {id});
+      const Answered marked = co_await call("/cgi-bin/externalcontact/mark_tag", body + "}");
+      if (marked.trouble) co_return *marked.trouble;
+      if (alive.expired()) co_return Unknown{};
+      if (marked.code != 0) co_return outcome_of_tag(marked.code);
+    }
+    co_return Done{};
+  }
+  // A tag that somebody has deleted or made meanwhile is looked up again.
+  Outcome outcome_of_tag(std::int64_t code) {
+    if (!is_of_wecom_tag(code)) return wecom_outcome(code);
+    tag_ids_.clear();
+    return Deferred{.why = "it answered " + std::to_string(code), .of_person = true};
   }
 
   asio::awaitable<Outcome> tell_staff(std::string person, std::string text) {
@@ -388,7 +534,8 @@ class Wecom final : public Connector {
         if (sent.trouble || sent.code != 0) break;
         for (const Json& one : list_of(sent.json, "send_list")) {
           const auto fate = wecom_fate(number_of(one, "status").value_or(0));
-          if (fate) fates.emplace_back(text_of(one, "external_userid"), *fate);
+          const char* const who = groups_.empty() ? "external_userid" : "chat_id";
+          if (fate) fates.emplace_back(text_of(one, who), *fate);
         }
         cursor = text_of(sent.json, "next_cursor");
         if (cursor.empty()) break;
@@ -420,7 +567,9 @@ class Wecom final : public Connector {
   Tools tools_;
   Settings given_;
   std::optional<PushCrypt> crypt_;
-  bool is_for_staff_;
+  bool is_for_staff_, is_for_tags_;
+  std::vector<std::string> groups_;             // written to; empty: somebody else is
+  std::map<std::string, std::string> tag_ids_;  // by name
   Reach reach_;
   TokenCache tokens_;
   WecomTasks tasks_;
@@ -435,6 +584,11 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
   };
   if (given.text("to") == "staff" && !given.has("agent_id"))
     say("`agent_id` is missing: messages to staff are an application's");
+  if (given.text("to") == "groups") {
+    const std::size_t groups = given.has("groups") ? parts_of(given.text("groups")).size() : 0;
+    if (!given.has("sender")) say("`sender` is missing: a member of staff sends to groups");
+    if (groups == 0 || groups > most_groups) say("`groups` must name 1 to 2,000 chat ids");
+  }
   if (given.has("token") != given.has("encoding_key"))
     say("`token` and `encoding_key` belong together; give both or none");
   if (given.has("welcome") && !given.has("token"))

@@ -1,12 +1,14 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "channel/codes.h"
 #include "channel/connector.h"
 #include "channel/push_crypt.h"
 #include "channel/xml.h"
@@ -40,6 +42,10 @@ class Enterprise final : public HttpProvider {
     std::int64_t refuses_tokens = 0, says = 0;
     std::map<std::string, std::map<std::string, int>> tasks;  // by msgid: customers and statuses
     std::set<std::string> cancelled, strangers;
+    std::map<std::string, std::string> tags;              // ids by name
+    std::map<std::string, std::set<std::string>> tagged;  // "member customer", by id
+    int tags_made = 0, tags_listed = 0;
+    std::vector<Json> ways;
     std::vector<Json> sent, welcomed;
     std::string token() const { return "lent-token-" + std::to_string(lent); }
   };
@@ -65,6 +71,18 @@ class Enterprise final : public HttpProvider {
     Given given = settings();
     given["to"] = "staff";
     given["agent_id"] = std::int64_t{1000002};
+    return given;
+  }
+  Given for_groups() const {
+    Given given = settings();
+    given["to"] = "groups";
+    given["sender"] = "zhang";
+    given["groups"] = "wrA, wrB,wrC";
+    return given;
+  }
+  Given to_tag() const {
+    Given given = settings();
+    given["to"] = "tags";
     return given;
   }
   std::vector<std::string> secrets() const override { return {secret, "lent-token-", push_key}; }
@@ -98,7 +116,7 @@ class Enterprise final : public HttpProvider {
     const Json body = Json::parse(asked.body, nullptr, false);
     if (is_message(asked.path)) return std::nullopt;
     if (!token || *token != books.token() || !books.valid) return told({}, 42001);
-    const std::string number = body.value("msgid", "");
+    const std::string number = body.is_object() ? body.value("msgid", "") : "";
     if (asked.path == "/cgi-bin/externalcontact/get_groupmsg_task")
       return told({{"task_list", {{{"userid", "zhang"}, {"status", 0}}}}});
     if (asked.path == "/cgi-bin/externalcontact/get_groupmsg_send_result") {
@@ -110,8 +128,9 @@ class Enterprise final : public HttpProvider {
       Json page{{"send_list", Json::array()}};
       if (at < customers.size()) {
         const auto each = std::next(customers.begin(), static_cast<std::ptrdiff_t>(at));
+        const char* const who = each->first.starts_with("wr") ? "chat_id" : "external_userid";
         page["send_list"].push_back(
-            {{"external_userid", each->first}, {"userid", "zhang"}, {"status", each->second}});
+            {{who, each->first}, {"userid", "zhang"}, {"status", each->second}});
         if (at + 1 < customers.size()) page["next_cursor"] = std::to_string(at + 1);
       }
       return told(page);
@@ -123,6 +142,49 @@ class Enterprise final : public HttpProvider {
     if (asked.path == "/cgi-bin/externalcontact/send_welcome_msg") {
       books.welcomed.push_back(body);
       return told({}, body.value("welcome_code", "") == "CODE" ? 0 : 41050);
+    }
+    if (asked.path == "/cgi-bin/externalcontact/add_contact_way") {
+      books.ways.push_back(body);
+      return told({{"config_id", "c1"}, {"qr_code", "https://p.qpic.cn/wwhead/1"}});
+    }
+    return aside_of_tags(books, asked, body);
+  }
+  static net::Answer aside_of_tags(Books& books, const net::Asked& asked, const Json& body) {
+    const auto in_group = [](const std::string& name, const std::string& id) {
+      return Json{{"group_name", "Koi"}, {"tag", {{{"id", id}, {"name", name}}}}};
+    };
+    if (asked.path == "/cgi-bin/externalcontact/get_corp_tag_list") {
+      ++books.tags_listed;
+      Json groups = Json::array();
+      for (const auto& [name, id] : books.tags) groups.push_back(in_group(name, id));
+      return told({{"tag_group", groups}});
+    }
+    if (asked.path == "/cgi-bin/externalcontact/add_corp_tag") {
+      const std::string name = body["tag"][0].value("name", "");
+      if (books.tags.contains(name)) return told({}, 40071);
+      books.tags[name] = "et" + std::to_string(++books.tags_made);
+      return told({{"tag_group", in_group(name, books.tags[name])}});
+    }
+    if (asked.path == "/cgi-bin/externalcontact/get") {
+      const net::Headers query = net::query_of(asked.query);
+      if (asked.method != "GET" || *net::find(query, "external_userid") != "wmABC&1")
+        return told({}, 40096);
+      return told({{"follow_user", {{{"userid", "zhang"}}, {{"userid", "li"}}}}});
+    }
+    if (asked.path == "/cgi-bin/externalcontact/mark_tag") {
+      const std::string pair = body.value("userid", "") + " " + body.value("external_userid", "");
+      for (const char* const what : {"add_tag", "remove_tag"}) {
+        if (!body.contains(what)) continue;
+        const std::string id = body[what][0];
+        const bool is_there = std::any_of(books.tags.begin(), books.tags.end(),
+                                          [&](const auto& tag) { return tag.second == id; });
+        if (!is_there) return told({}, 40068);
+        if (std::string(what) == "add_tag")
+          books.tagged[id].insert(pair);
+        else
+          books.tagged[id].erase(pair);
+      }
+      return told({});
     }
     return net::Answer{.status = 404};
   }
@@ -152,7 +214,9 @@ class Enterprise final : public HttpProvider {
         return told(
             {{"msgid", "m1"}, {"invaliduser", books->strangers.contains(person) ? person : ""}});
       }
-      const Json& people = body["external_userid"];
+      const bool is_group = body.value("chat_type", "") == "group";
+      if (is_group && body.value("sender", "").empty()) return told({}, 40058);
+      const Json& people = body[is_group ? "chat_id_list" : "external_userid"];
       if (text.size() > 4000) return told({}, 45002);
       if (people.empty() || people.size() > 10'000) return told({}, 40063);
       const std::string number = "msg-" + std::to_string(books->tasks.size() + 1);
@@ -267,6 +331,85 @@ TEST_F(WecomTest, WhatTheStaffSendsOrDoesNotComesBack) {
   EXPECT_TRUE(wait_for(context, (*connector)->look()).reports.empty());
 }
 
+TEST_F(WecomTest, GroupsAreOneTaskAndOneDelivery) {
+  auto connector = open(platform.for_groups());
+  ASSERT_TRUE(connector) << connector.error().what;
+  EXPECT_EQ((*connector)->together().most, 1u);
+  Delivery news = to("", 1);
+  news.addresses.clear();
+  platform.books->strangers = {"wrC"};
+  EXPECT_THAT(deliver(**connector, {news}), ElementsAre(StartsWith("pending for 26 hours")));
+  const Json& sent = platform.books->sent[0];
+  EXPECT_EQ(sent["chat_type"], "group");
+  EXPECT_EQ(sent["sender"], "zhang");
+  EXPECT_EQ(sent["chat_id_list"], Json::array({"wrA", "wrB", "wrC"}));
+  auto& task = platform.books->tasks.begin()->second;
+  task = {{"wrA", 1}, {"wrB", 0}};
+  EXPECT_TRUE(wait_for(context, (*connector)->look()).reports.empty());
+  task = {{"wrA", 1}, {"wrB", 3}};
+  const Received told = wait_for(context, (*connector)->look());
+  ASSERT_EQ(told.reports.size(), 1u);
+  EXPECT_EQ(told.reports[0].key, news.key);
+  EXPECT_EQ(told.reports[0].failure, Failure::None) << "one group has it";
+  platform.books->strangers = {"wrA", "wrB", "wrC"};
+  EXPECT_THAT(deliver(**connector, {news}), ElementsAre(StartsWith("refused (unreachable)")));
+  platform.books->strangers.clear();
+  deliver(**connector, {news});
+  now = now + days(1);
+  const Received late = wait_for(context, (*connector)->look());
+  ASSERT_EQ(late.reports.size(), 1u);
+  EXPECT_EQ(late.reports[0].failure, Failure::Failed);
+}
+
+TEST_F(WecomTest, ACodeLeadsToTheStaffWithItsScene) {
+  Given given = platform.settings();
+  given["codes_lead_to"] = "zhang, li";
+  auto connector = open(given);
+  ASSERT_TRUE(connector) << connector.error().what;
+  const auto code = [&](Connector& of, std::string scene, std::optional<Duration> lasts) {
+    CodeWanted wanted{std::move(scene), lasts};
+    const auto made =
+        wait_for_result(context, dynamic_cast<MakesCodes&>(of).code(std::move(wanted)));
+    return made ? *made : made.error().what;
+  };
+  EXPECT_EQ(code(**connector, "friend-of-ann", std::nullopt), "https://p.qpic.cn/wwhead/1");
+  EXPECT_EQ(platform.books->ways[0],
+            Json::parse(R"({"type":2,"scene":2,"skip_verify":true,"state":"friend-of-ann",
+                            "user":["zhang","li"]})"));
+  EXPECT_THAT(code(**connector, std::string(31, 'x'), std::nullopt), HasSubstr("1 to 30"));
+  EXPECT_THAT(code(**connector, "expo", days(1)), HasSubstr("for good"));
+  auto without = open(platform.settings());
+  EXPECT_THAT(code(**without, "expo", std::nullopt), HasSubstr("`codes_lead_to`"));
+  EXPECT_EQ(platform.books->ways.size(), 1u);
+}
+
+TEST_F(WecomTest, ACallPutsATagOnACustomerAndTakesItOff) {
+  auto connector = open(platform.to_tag());
+  ASSERT_TRUE(connector) << connector.error().what;
+  EXPECT_EQ((*connector)->look_every(), Duration{});
+  const auto call = [&](const std::string& body) {
+    Delivery delivery;
+    delivery.body = body;
+    return deliver(**connector, {delivery})[0];
+  };
+  EXPECT_EQ(call(R"({"external_userid":"wmABC&1","tag":"vip"})"), "done");
+  EXPECT_EQ(call(R"({"external_userid":"wmB","tag":"vip","staff":"wang"})"), "done");
+  const std::string vip = platform.books->tags.at("vip");
+  EXPECT_EQ(platform.books->tagged[vip],
+            (std::set<std::string>{"zhang wmABC&1", "li wmABC&1", "wang wmB"}));
+  EXPECT_EQ(call(R"({"external_userid":"wmABC&1","tag":"vip","remove":true})"), "done");
+  EXPECT_EQ(platform.books->tagged[vip], (std::set<std::string>{"wang wmB"}));
+  EXPECT_EQ(platform.books->tags_listed, 1);
+  platform.books->tags.clear();
+  EXPECT_EQ(call(R"({"external_userid":"wmABC&1","tag":"vip"})"), "deferred: it answered 40068");
+  EXPECT_EQ(call(R"({"external_userid":"wmABC&1","tag":"vip"})"), "done");
+  EXPECT_EQ(call(R"({"external_userid":"wmNOBODY","tag":"vip"})"),
+            "refused (unreachable): it answered 40096");
+  for (const char* const wrong : {"", "[]", R"({"tag":"vip"})", R"({"external_userid":"wmA"})",
+                                  R"({"external_userid":"wmA","tag":"vip","remove":1})"})
+    EXPECT_THAT(call(wrong), StartsWith("refused (bad_content)")) << wrong;
+}
+
 TEST_F(WecomTest, StaffIsToldByTheApplication) {
   auto connector = open(platform.for_staff());
   ASSERT_TRUE(connector) << connector.error().what;
@@ -339,6 +482,32 @@ TEST(WecomPush, TellsWhoComesAndGoes) {
   EXPECT_TRUE(told_by_wecom(*parse_xml("<xml><Event>click</Event></xml>"), true, {}).empty());
 }
 
+TEST(WecomPush, TellsWhoComesIntoAGroupAndWhoLeavesIt) {
+  const auto of_group = [](const std::string& type, const std::string& detail,
+                           const std::string& list) {
+    std::vector<std::string> all;
+    const std::string xml =
+        "<xml><CreateTime>1772447000</CreateTime><Event>change_external_chat</Event>"
+        "<ChatId>wrX</ChatId><ChangeType>" +
+        type + "</ChangeType><UpdateDetail>" + detail + "</UpdateDetail><MemChangeList>" + list +
+        "</MemChangeList></xml>";
+    for (const Told& each : told_by_wecom(*parse_xml(xml), true, {})) {
+      EXPECT_EQ(each.time, Timestamp{1'772'447'000'000'000});
+      EXPECT_THAT(each.fields, ElementsAre(testing::Pair("group", "wrX")));
+      all.push_back(each.person + " " + each.type);
+    }
+    return all;
+  };
+  EXPECT_THAT(
+      of_group("update", "add_member", "<Item>wmA</Item><Item>zhang</Item><Item>woB</Item>"),
+      ElementsAre("wmA joined_group", "woB joined_group"));
+  EXPECT_THAT(of_group("update", "del_member", "wmA,zhang,wmB"),
+              ElementsAre("wmA left_group", "wmB left_group"));
+  EXPECT_THAT(of_group("update", "change_name", "<Item>wmA</Item>"), ElementsAre());
+  EXPECT_THAT(of_group("dismiss", "", "<Item>wmA</Item>"), ElementsAre());
+  EXPECT_THAT(of_group("update", "add_member", ""), ElementsAre());
+}
+
 class WecomCallbackTest : public WecomTest {
  protected:
   net::Asked sealed(const std::string& method, const std::string& text, bool spoil = false) {
@@ -403,6 +572,8 @@ TEST_F(WecomTest, WrongSettingsAreNamed) {
     return opened ? "fine" : opened.error().what;
   };
   EXPECT_THAT(wrong("to", GivenValue("staff")), HasSubstr("`agent_id` is missing"));
+  EXPECT_THAT(wrong("to", GivenValue("groups")), HasSubstr("`sender` is missing"));
+  EXPECT_THAT(wrong("to", GivenValue("groups")), HasSubstr("`groups` must name"));
   EXPECT_THAT(wrong("encoding_key", std::nullopt), HasSubstr("belong together"));
   EXPECT_THAT(wrong("encoding_key", GivenValue("env:KOI_TEST_WECOM_TOKEN")),
               HasSubstr("43 letters"));

@@ -1,10 +1,12 @@
-// koi connectors, koi connector: what is built in, one real message, and the checks of a program.
+// koi connectors, koi connector: what is built in, one real message, a code to scan, and the checks
+// of a program.
 #include <CLI/CLI.hpp>
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <memory>
 #include <random>
 
+#include "channel/codes.h"
 #include "cli/command.h"
 #include "cli/connector_check.h"
 #include "connectors/list.h"
@@ -72,18 +74,42 @@ Result<std::string> channel_named(const runtime::Environment& environment,
   return found;
 }
 
-int send(const Message& message) {
-  const auto environment = runtime::read_environment(message.config);
-  if (!environment) return trouble(environment.error().what);
-  const auto name = channel_named(*environment, message.name);
-  if (!name) return trouble(name.error().what);
-  const auto& channel = environment->channels.at(*name);
-  const ConnectorType* const type = channel::find(connectors::all(), channel.connector);
-  if (!type)
-    return trouble("there is no connector `" + channel.connector + "`; `koi connectors` lists all");
-  const auto settings = channel::Settings::read(type->settings, channel.settings);
-  if (!settings) return trouble(settings.error().what);
+// One channel of an environment file, with what its connector needs around it.
+struct OneChannel {
+  std::string name, connector;
+  asio::io_context context;
+  std::unique_ptr<net::Client> http;
+  runtime::SystemClock clock;
+  std::unique_ptr<channel::Connector> opened;
 
+  static Result<std::unique_ptr<OneChannel>> open(const std::string& config,
+                                                  const std::string& named) {
+    KOI_LET(const auto environment, runtime::read_environment(config));
+    auto made = std::make_unique<OneChannel>();
+    KOI_LET(made->name, channel_named(environment, named));
+    const auto& channel = environment.channels.at(made->name);
+    made->connector = channel.connector;
+    const ConnectorType* const type = channel::find(connectors::all(), channel.connector);
+    if (!type)
+      return Error{"usage",
+                   "there is no connector `" + channel.connector + "`; `koi connectors` lists all"};
+    KOI_LET(const auto settings, channel::Settings::read(type->settings, channel.settings));
+    made->http = std::make_unique<net::Client>(made->context.get_executor(), environment.http);
+    KOI_LET(made->opened, type->open(settings, {made->context.get_executor(), made->http.get(),
+                                                [&clock = made->clock] { return clock.now(); },
+                                                [](channel::Level, std::string_view line) {
+                                                  std::fprintf(stderr, "%.*s\n",
+                                                               static_cast<int>(line.size()),
+                                                               line.data());
+                                                }}));
+    return made;
+  }
+};
+
+int send(const Message& message) {
+  const auto channel = OneChannel::open(message.config, message.name);
+  if (!channel) return trouble(channel.error().what);
+  OneChannel& one = **channel;
   Delivery delivery;
   if (!message.to.empty()) {
     auto address = address_of(message.to);
@@ -93,33 +119,49 @@ int send(const Message& message) {
   std::random_device chance;  // a key that was never there before
   delivery.key = HashInput().number(chance()).number(chance()).number(chance()).hash128();
   delivery.customer = "test";
-  delivery.channel = *name;
+  delivery.channel = one.name;
   delivery.campaign = "test";
   delivery.content = "test";
   delivery.title = message.title;
   delivery.body = message.body;
   delivery.link = message.link;
 
-  asio::io_context context;
-  net::Client http(context.get_executor(), environment->http);
-  const runtime::SystemClock clock;
-  auto connector = type->open(
-      *settings, {context.get_executor(), &http, [&] { return clock.now(); },
-                  [](channel::Level, std::string_view line) {
-                    std::fprintf(stderr, "%.*s\n", static_cast<int>(line.size()), line.data());
-                  }});
-  if (!connector) return trouble(connector.error().what);
   Outcome outcome;
-  asio::co_spawn(context, (*connector)->deliver(delivery), [&](std::exception_ptr, Outcome got) {
+  asio::co_spawn(one.context, one.opened->deliver(delivery), [&](std::exception_ptr, Outcome got) {
     outcome = std::move(got);
-    context.stop();
+    one.context.stop();
   });
-  context.run();
+  one.context.run();
   const bool done = std::holds_alternative<channel::Done>(outcome) ||
                     std::holds_alternative<channel::Pending>(outcome);
-  return print(*name + " (" + channel.connector + "), key " + to_hex(delivery.key) + ": " +
+  return print(one.name + " (" + one.connector + "), key " + to_hex(delivery.key) + ": " +
                    to_string(outcome) + "\n",
                done ? Done : Findings);
+}
+
+struct Wanted {
+  std::string name, config, scene;
+  int days = 0;  // none: for good
+};
+
+int make_code(const Wanted& wanted) {
+  const auto channel = OneChannel::open(wanted.config, wanted.name);
+  if (!channel) return trouble(channel.error().what);
+  OneChannel& one = **channel;
+  auto* const makes = dynamic_cast<channel::MakesCodes*>(one.opened.get());
+  if (!makes) return trouble(one.connector + " makes no codes");
+  std::string picture, wrong = "it was broken off";
+  const auto work = [&]() -> asio::awaitable<void> {
+    channel::CodeWanted code{wanted.scene, {}};
+    if (wanted.days > 0) code.lasts = days(wanted.days);
+    auto made = co_await makes->code(std::move(code));
+    wrong = made ? "" : made.error().what;
+    if (made) picture = *std::move(made);
+  };
+  asio::co_spawn(one.context, work(), [&](const std::exception_ptr&) { one.context.stop(); });
+  one.context.run();
+  if (!wrong.empty()) return trouble(one.name + ": no code was made: " + wrong);
+  return print(picture + "\n");
 }
 
 // As /bin/sh takes it apart again.
@@ -170,6 +212,17 @@ std::function<int()> add_connector(CLI::App& app) {
   test->add_option("--body", message->body, "What it says")->capture_default_str();
   test->add_option("--link", message->link, "Where it leads");
 
+  auto wanted = std::make_shared<Wanted>();
+  CLI::App* const code = app.add_subcommand(
+      "code", "Makes a code that leads to the channel when it is scanned, and prints where it is");
+  code->add_option("name", wanted->name, "A channel of the environment file, or its connector")
+      ->required();
+  code->add_option("--config", wanted->config, "The environment file")->required();
+  code->add_option("--scene", wanted->scene, "What `scan` and `follow` then say that it was")
+      ->required();
+  code->add_option("--days", wanted->days, "For how many days; else for good")
+      ->check(CLI::Range(1, 3650));
+
   auto command = std::make_shared<std::vector<std::string>>();
   auto person = std::make_shared<std::string>("email=ann@example.com");
   CLI::App* const checks = app.add_subcommand(
@@ -178,7 +231,10 @@ std::function<int()> add_connector(CLI::App& app) {
   auto receives = std::make_shared<bool>(false);
   checks->add_flag("--receives", *receives, "It takes callbacks: one that nobody signed is tried");
   checks->add_option("command", *command, "The program and its arguments, after --")->required();
-  return [=] { return test->parsed() ? send(*message) : check(*command, *person, *receives); };
+  return [=] {
+    if (code->parsed()) return make_code(*wanted);
+    return test->parsed() ? send(*message) : check(*command, *person, *receives);
+  };
 }
 
 }  // namespace koi::cli

@@ -232,7 +232,7 @@ void Deliveries::to_customer(const core::Effect& effect, Delivery& delivery) con
   delivery.not_after = effect.not_after;
 }
 
-// Late is better than never: until when somebody should have taken it is said, and ends nothing.
+// Late is better than never: it goes out though nobody can take it in time any more.
 void Deliveries::to_team(const core::Effect& effect, Delivery& delivery) const {
   const Symbol& campaign = plan_.campaigns[effect.campaign.index()].symbol;
   delivery.channel = plan_.teams[effect.team.index()].name;

@@ -24,10 +24,12 @@ event follow { scene: text = "" }
 event unfollow { staff: text = "" }
 event scan { scene: text }
 event visit { page: text = "" }
+event joined_group { group: text }
 customer { identify by openid, wecom_id }
 metric follows = count follow
 metric scans = count scan
 metric replies = count replied
+metric groups  = count joined_group
 channel wechat { class direct  cost ¥0.01  reach by openid }
 channel wecom  { class direct  cost ¥0.01  reach by wecom_id }
 content hello { body "Hello." }
@@ -121,6 +123,12 @@ def main(folder, koi):
         assert wecom("POST", came) == (200, "success")
         _, customer = server.customer("wecom_id:wmANN")
         assert customer["metrics"]["scans"] == 1, customer["metrics"]
+        joined = push("change_external_chat", "sys", "<ChatId><![CDATA[wrX]]></ChatId><ChangeType><![CDATA[update]]></ChangeType>"
+                      "<UpdateDetail><![CDATA[add_member]]></UpdateDetail><MemChangeList><Item><![CDATA[wmANN]]></Item>"
+                      "<Item><![CDATA[zhang]]></Item></MemChangeList>")
+        for _ in range(2):  # told twice it counts once
+            assert wecom("POST", joined) == (200, "success")
+        assert server.customer("wecom_id:wmANN")[1]["metrics"]["groups"] == 1
         log = server.log.read_text()
         assert "oANN" not in log and "wmANN" not in log and KEY not in log, log
     finally:

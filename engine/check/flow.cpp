@@ -1,6 +1,8 @@
 // What a program says that cannot be meant: conditions that never hold, waits that outlast their
 // campaign, messages that get into each other's way.
 #include <algorithm>
+#include <iterator>
+#include <limits>
 #include <map>
 #include <set>
 
@@ -9,14 +11,25 @@
 namespace koi::check {
 namespace {
 
-// What the comparisons of one value with fixed ones leave of it.
+// What comparisons with fixed values leave of one value. It may be missing too, unless they ask
+// that it is not.
 struct Range {
   std::optional<std::int64_t> least, most;  // both included
   std::set<std::int64_t> not_these;
+  bool may_be_missing = false;
+  bool nothing_known = false;  // it must be missing
 
   bool is_empty() const {
+    if (may_be_missing) return false;
+    if (nothing_known) return true;
     if (!least || !most) return false;
-    return *least > *most || (*least == *most && not_these.count(*least) != 0);
+    if (*least > *most) return true;
+    // As many as there are excluded ones, each between the two, is all of them.
+    const auto width = static_cast<std::uint64_t>(*most) - static_cast<std::uint64_t>(*least);
+    if (width >= not_these.size()) return false;
+    const auto excluded =
+        std::distance(not_these.lower_bound(*least), not_these.upper_bound(*most));
+    return static_cast<std::uint64_t>(excluded) == width + 1;
   }
   void at_least(std::int64_t value) { least = std::max(least.value_or(value), value); }
   void at_most(std::int64_t value) { most = std::min(most.value_or(value), value); }
@@ -31,6 +44,7 @@ bool is_counted(Kind kind) {
     case Kind::Instant:
     case Kind::Date:
     case Kind::Time:
+    case Kind::Bool:
     case Kind::Enum: return true;
     default: return false;
   }
@@ -46,51 +60,179 @@ Op turned(Op op) {
   }
 }
 
+// The comparison that holds where this one does not, for a value that is there.
+Op opposite(Op op) {
+  switch (op) {
+    case Op::Equal: return Op::NotEqual;
+    case Op::NotEqual: return Op::Equal;
+    case Op::Less: return Op::GreaterEqual;
+    case Op::LessEqual: return Op::Greater;
+    case Op::Greater: return Op::LessEqual;
+    case Op::GreaterEqual: return Op::Less;
+    default: return op;
+  }
+}
+
+// A condition that is not made of others, or its contrary.
+struct Literal {
+  ExpressionId condition;
+  bool is_not = false;
+};
+using Case = std::vector<Literal>;  // which all hold
+
+// Beyond these nobody wrote it by hand, and what is not found out is not told.
+constexpr std::size_t most_cases = 64, most_parts = 256;
+constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+
 }  // namespace
 
-// Whether conditions that must all hold contradict each other: a value that is to be in two places
-// at once, or what is both asked for and ruled out.
-bool Checker::never_hold(const std::vector<ExpressionId>& conditions) const {
+// One way in which all of them may hold: nothing is asked for and ruled out, and each value has
+// somewhere to be. What is missing fits no comparison, and so fits the contrary of each.
+struct Checker::Way {
+  const Checker& checker;
   std::map<Hash128, Range> ranges;
   std::set<Hash128> asked, ruled_out;
-  std::vector<ExpressionId> open = conditions;
-  while (!open.empty()) {
-    const ExpressionId id = open.back();
-    open.pop_back();
-    if (id.is_none() || is_poison(id)) continue;
-    const Expression& each = program_[id];
-    if (each.op == Op::And) {
-      open.push_back(each.a);
-      open.push_back(each.b);
-      continue;
+
+  Range& range_of(const Expression& value) {
+    const auto [place, is_new] = ranges.try_emplace(value.definition);
+    Range& range = place->second;
+    if (!is_new) return range;
+    range.may_be_missing = value.type.optional;
+    if (value.type.kind == Kind::Bool) {
+      range.at_least(0), range.at_most(1);
+    } else if (value.type.kind == Kind::Enum) {
+      const auto& values =
+          checker.program_.schema.enumerations[value.type.enumeration.index()].values;
+      range.at_least(0), range.at_most(static_cast<std::int64_t>(values.size()) - 1);
+    } else if (value.op == Op::Metric) {
+      const Aggregate aggregate = checker.program_.metrics[value.index].aggregate;
+      if (aggregate == Aggregate::Count || aggregate == Aggregate::Distinct) range.at_least(0);
     }
-    if (each.op == Op::Not)
-      ruled_out.insert(program_[each.a].definition);
-    else
-      asked.insert(each.definition);
-    if (each.a.is_none() || each.b.is_none()) continue;
-    const bool is_turned = program_[each.a].op == Op::Constant;
-    const Expression& value = program_[is_turned ? each.b : each.a];
-    const Expression& fixed = program_[is_turned ? each.a : each.b];
+    return range;
+  }
+
+  void take(const Literal& literal) {
+    const Expression& each = checker.program_[literal.condition];
+    (literal.is_not ? ruled_out : asked).insert(each.definition);
+    if (each.op == Op::IsKnown || each.op == Op::IsMissing) {
+      const Expression& value = checker.program_[each.a];
+      // That a value is always there is told by itself.
+      if (!value.type.optional) return;
+      Range& range = range_of(value);
+      if ((each.op == Op::IsKnown) != literal.is_not)
+        range.may_be_missing = false;
+      else
+        range.nothing_known = true;
+      return;
+    }
+    if (each.a.is_none() || each.b.is_none()) return;
+    const bool is_turned = checker.program_[each.a].op == Op::Constant;
+    const Expression& value = checker.program_[is_turned ? each.b : each.a];
+    const Expression& fixed = checker.program_[is_turned ? each.a : each.b];
     if (fixed.op != Op::Constant || value.op == Op::Constant || fixed.constant.is_missing() ||
         !is_counted(fixed.constant.kind()) || fixed.constant.kind() != value.type.kind)
-      continue;
-    Range& range = ranges[value.definition];
-    const std::int64_t number = fixed.constant.raw();
-    switch (is_turned ? turned(each.op) : each.op) {
-      case Op::Equal: range.at_least(number), range.at_most(number); break;
-      case Op::NotEqual: range.not_these.insert(number); break;
-      case Op::Less: range.at_most(number - 1); break;
-      case Op::LessEqual: range.at_most(number); break;
-      case Op::Greater: range.at_least(number + 1); break;
-      case Op::GreaterEqual: range.at_least(number); break;
-      default: break;
+      return;
+    Op op = is_turned ? turned(each.op) : each.op;
+    if (op != opposite(op)) {
+      Range& range = range_of(value);
+      if (literal.is_not)
+        op = opposite(op);
+      else
+        range.may_be_missing = false;
+      const std::int64_t number = fixed.constant.raw();
+      switch (op) {
+        case Op::Equal: range.at_least(number), range.at_most(number); break;
+        case Op::NotEqual: range.not_these.insert(number); break;
+        case Op::Less: range.at_most(std::max(number, lowest + 1) - 1); break;
+        case Op::LessEqual: range.at_most(number); break;
+        case Op::Greater: range.at_least(std::min(number, highest - 1) + 1); break;
+        case Op::GreaterEqual: range.at_least(number); break;
+        default: break;
+      }
     }
   }
-  return std::any_of(ranges.begin(), ranges.end(),
-                     [](const auto& each) { return each.second.is_empty(); }) ||
-         std::any_of(ruled_out.begin(), ruled_out.end(),
-                     [&](const Hash128& each) { return asked.count(each) != 0; });
+
+  bool is_closed() const {
+    return std::any_of(ranges.begin(), ranges.end(),
+                       [](const auto& each) { return each.second.is_empty(); }) ||
+           std::any_of(ruled_out.begin(), ruled_out.end(),
+                       [&](const Hash128& each) { return asked.count(each) != 0; });
+  }
+};
+
+// Whether the conditions can not all hold (or, where `is_not`, one of them must): a value that is
+// to be in two places at once, or what is both asked for and ruled out, in each case that `or`
+// leaves.
+bool Checker::never_hold(const std::vector<ExpressionId>& conditions, bool is_not) const {
+  // Each case is followed until nothing in it is made of others.
+  struct Open {
+    Case literals, to_do;
+  };
+  Case all;
+  for (const ExpressionId id : conditions)
+    if (!id.is_none() && !is_poison(id)) all.push_back({id, is_not});
+  if (all.empty()) return false;
+  std::vector<Open> open{{{}, std::move(all)}};
+  std::size_t cases = 1, parts = 0;
+  while (!open.empty()) {
+    Open at = std::move(open.back());
+    open.pop_back();
+    while (!at.to_do.empty()) {
+      if (++parts > most_parts) return false;
+      const Literal next = at.to_do.back();
+      at.to_do.pop_back();
+      const Expression& each = program_[next.condition];
+      if (is_poison(next.condition)) continue;
+      if (each.op == Op::Not) {
+        at.to_do.push_back({each.a, !next.is_not});
+      } else if (each.op == (next.is_not ? Op::Or : Op::And)) {
+        at.to_do.push_back({each.b, next.is_not});
+        at.to_do.push_back({each.a, next.is_not});
+      } else if (each.op == (next.is_not ? Op::And : Op::Or)) {
+        if (++cases > most_cases) return false;
+        open.push_back(at);
+        open.back().to_do.push_back({each.b, next.is_not});
+        at.to_do.push_back({each.a, next.is_not});
+      } else {
+        at.literals.push_back(next);
+      }
+    }
+    Way way{*this, {}, {}, {}};
+    for (const Literal& literal : at.literals) way.take(literal);
+    if (!way.is_closed()) return false;
+  }
+  return true;
+}
+
+// What is the same for everybody: the condition, or else what `and` and `or` make it of. What
+// stands elsewhere (a `let`) is told there.
+void Checker::same_parts(ExpressionId condition, SourceSpan span) {
+  struct Part {
+    ExpressionId condition;
+    SourceSpan span;
+  };
+  std::vector<Part> open{{condition, span}};
+  for (std::size_t parts = 0; !open.empty() && parts < most_parts; ++parts) {
+    const Part at = open.back();
+    open.pop_back();
+    if (is_poison(at.condition) || is_constant(at.condition)) continue;
+    if (never_hold({at.condition})) {
+      report(Code::AlwaysSame, at.span, {say("false", "不成立")});
+      continue;
+    }
+    if (never_hold({at.condition}, true)) {
+      report(Code::AlwaysSame, at.span, {say("true", "成立")});
+      continue;
+    }
+    const Expression& each = program_[at.condition];
+    if (each.op != Op::And && each.op != Op::Or) continue;
+    for (const ExpressionId operand : {each.b, each.a}) {
+      const SourceSpan within = program_[operand].span;
+      if (within.source == span.source && within.begin >= span.begin && within.end <= span.end)
+        open.push_back({operand, within});
+    }
+  }
 }
 
 // A branch whose condition was asked before in the same chain is never come to.

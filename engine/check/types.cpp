@@ -1161,7 +1161,7 @@ void Checker::missing_decides(ExpressionId condition, const std::vector<Hash128>
 void Checker::always_the_same(ExpressionId condition, SourceSpan span) {
   if (is_poison(condition)) return;
   if (!is_constant(condition)) {
-    if (never_hold({condition})) report(Code::AlwaysSame, span, {say("false", "不成立")});
+    same_parts(condition, span);
     return;
   }
   // Only literals: what it comes to is the same for everybody.

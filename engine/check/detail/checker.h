@@ -100,11 +100,12 @@ struct Want {
 class Checker {
  public:
   Checker(const std::vector<ast::File>& files, Language language, std::vector<Use>* uses,
-          const ReadBeside& read)
-      : files_(files), language_(language), uses_(uses), read_(read) {}
+          const ReadBeside& read, std::optional<std::uint32_t> only = {})
+      : files_(files), language_(language), uses_(uses), read_(read), only_(only) {}
   Checked run();
 
  private:
+  bool is_looked_into(SourceSpan span) const { return !only_ || span.source == *only_; }
   bool within_limits();
 
   // uses.cpp: told wherever a name is looked up; nothing is kept where nobody asked.
@@ -325,7 +326,9 @@ class Checker {
   void start(const ast::StartStep& step, Block& out);
 
   // flow.cpp
-  bool never_hold(const std::vector<ExpressionId>& conditions) const;
+  struct Way;
+  bool never_hold(const std::vector<ExpressionId>& conditions, bool is_not = false) const;
+  void same_parts(ExpressionId condition, SourceSpan span);
   void asked_before(const std::vector<ExpressionId>& chain);
   void waits_outlast(const ast::CampaignDecl& campaign, const ast::DateRange& period);
   void marketing_without_consent();
@@ -363,6 +366,7 @@ class Checker {
   Language language_;
   std::vector<Use>* uses_;  // where asked for
   const ReadBeside& read_;
+  const std::optional<std::uint32_t> only_;  // the one file that is looked into; none: all
   Program program_;
   std::vector<Diagnostic> diagnostics_;
   // Where K0505 was said, and of what.

@@ -149,9 +149,10 @@ int main(int count, char** arguments) {
   tell("{\"jsonrpc\":\"2.0\",\"method\":\"textDocument/didOpen\",\"params\":{" + document +
        ",\"languageId\":\"koi\",\"version\":1,\"text\":" +
        quoted(std::string(sources[edited].text())) + "}}}");
-  server.tell_diagnostics();
-  // A letter is typed and taken back: each time the whole program is checked again.
-  std::vector<double> answers, hovers;
+  while (server.has_news()) server.tell_diagnostics();
+  // A letter is typed and taken back: the file's diagnostics come first, then those of the whole
+  // program, which is checked again each time.
+  std::vector<double> answers, wholes, hovers;
   for (int i = 0; i < 40; ++i) {
     const bool typed = i % 2 == 0;
     const double before = milliseconds();
@@ -170,6 +171,9 @@ int main(int count, char** arguments) {
     tell("{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"textDocument/completion\",\"params\":{" +
          document + "},\"position\":{\"line\":9,\"character\":7}}}");
     hovers.push_back(milliseconds() - asked);
+    const double rest = milliseconds();
+    while (server.has_news()) server.tell_diagnostics();
+    wholes.push_back(milliseconds() - rest);
   }
   fs::remove_all(folder, error);
 
@@ -182,6 +186,7 @@ int main(int count, char** arguments) {
   std::printf(
       "| an edit of one file, to its diagnostics | median %.1f ms, slowest %.1f | under 50 ms |\n",
       edit_ms, *std::max_element(answers.begin(), answers.end()));
+  std::printf("| behind it, to those of the whole program | median %.1f ms | |\n", median(wholes));
   std::printf("| a completion behind it | median %.1f ms | |\n", median(hovers));
   return good && check_ms < 1000 && edit_ms < 50 ? 0 : 1;
 }

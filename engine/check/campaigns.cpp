@@ -485,7 +485,15 @@ void Checker::campaign(std::size_t index) {
 
 void Checker::campaigns() {
   program_.campaigns.resize(campaigns_.size());
-  for (std::size_t i = 0; i < campaigns_.size(); ++i) campaign(i);
+  for (std::size_t i = 0; i < campaigns_.size(); ++i) {
+    if (is_looked_into(campaigns_[i]->span)) {
+      campaign(i);
+      continue;
+    }
+    const auto& decl = *campaigns_[i];
+    program_.campaigns[i].symbol = {decl.name.text, decl.alias ? decl.alias->text : std::string()};
+    program_.campaigns[i].span = decl.name.span;
+  }
 }
 
 }  // namespace koi::check

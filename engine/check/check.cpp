@@ -77,10 +77,12 @@ Checked Checker::run() {
   customer_sets();
   tiers();
   campaigns();
-  privacy();
   contents();
-  marketing_without_consent();
-  two_on_one_event();
+  if (!only_) {
+    privacy();
+    marketing_without_consent();
+    two_on_one_event();
+  }
   tests();
   refuse_declarations();
   declared_names();
@@ -100,6 +102,14 @@ Checked check(const std::vector<lang::ast::File>& files, Language language, std:
     uses->erase(std::unique(uses->begin(), uses->end()), uses->end());
   }
   return checked;
+}
+
+std::vector<Diagnostic> check_one(const std::vector<lang::ast::File>& files, std::uint32_t source,
+                                  Language language, const ReadBeside& read) {
+  Checked checked = Checker(files, language, nullptr, read, source).run();
+  std::erase_if(checked.diagnostics,
+                [&](const Diagnostic& each) { return each.span.source != source; });
+  return std::move(checked.diagnostics);
 }
 
 }  // namespace koi::check

@@ -44,4 +44,12 @@ using ReadBeside = std::function<std::optional<std::string>(std::uint32_t, const
 Checked check(const std::vector<lang::ast::File>& files, Language language = Language::English,
               std::vector<Use>* uses = nullptr, const ReadBeside& read = {});
 
+// A first look at one file (by its source number): what is wrong in it, as far as it tells together
+// with what all files declare. What campaigns, tests and contents of the others do is passed over,
+// and what takes the whole program to know is not found; all that is found check() finds too, but
+// for findings on a content that another file's campaigns send.
+std::vector<Diagnostic> check_one(const std::vector<lang::ast::File>& files, std::uint32_t source,
+                                  Language language = Language::English,
+                                  const ReadBeside& read = {});
+
 }  // namespace koi::check

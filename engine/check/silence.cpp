@@ -63,7 +63,7 @@ std::uint32_t line_meant(const Source& source, SourceSpan comment) {
 }  // namespace
 
 void silence(std::vector<Diagnostic>& diagnostics, const std::vector<Source>& sources,
-             const std::vector<lang::ast::File>& files, Language language) {
+             std::span<const lang::ast::File> files, Language language) {
   // By source and line.
   std::multimap<std::pair<std::uint32_t, std::uint32_t>, Allowance> allowed;
   for (const auto& file : files) {

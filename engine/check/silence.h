@@ -2,6 +2,7 @@
 // or on a line of its own above it, silences that one.
 #pragma once
 
+#include <span>
 #include <vector>
 
 #include "base/diagnostic.h"
@@ -13,6 +14,6 @@ namespace koi::check {
 // Takes out the warnings that are allowed, and adds one for each comment that gives no reason or
 // allows nothing. Errors cannot be allowed. The diagnostics come out sorted.
 void silence(std::vector<Diagnostic>& diagnostics, const std::vector<Source>& sources,
-             const std::vector<lang::ast::File>& files, Language language);
+             std::span<const lang::ast::File> files, Language language);
 
 }  // namespace koi::check

@@ -175,7 +175,7 @@ void Checker::fits_channel(const Message& message, ChannelId channel, SourceSpan
 // What no campaign sends is checked as far as it can be known.
 void Checker::contents() {
   for (std::size_t i = 0; i < contents_.size(); ++i) {
-    if (sent_[i]) continue;
+    if (sent_[i] || !is_looked_into(contents_[i]->span)) continue;
     Scope scope;
     scope.place = Scope::Place::UnsentContent;
     message(i, scope);

@@ -390,7 +390,7 @@ void Checker::tests() {
     if (!is_new)
       label(report(Code::DeclaredTwice, decl->name.span, {decl->name.text}), first->second,
             "declared here", "在这里声明过");
-    test(*decl);
+    if (is_looked_into(decl->span)) test(*decl);
   }
 }
 

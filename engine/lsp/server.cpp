@@ -173,6 +173,12 @@ class Server::Impl {
 
   void tell_diagnostics() {
     if (!initialized_ || !news_) return;
+    if (const auto first = workspace_.first_look()) {
+      // Of the file that is written in at once; the rest is still to be told.
+      std::vector<const Diagnostic*> of;
+      for (const Diagnostic& each : first->diagnostics) of.push_back(&each);
+      return publish(*first->program, first->source, of);
+    }
     news_ = false;
     std::set<std::string> alive;
     for (const Program* program : workspace_.programs()) {
@@ -235,11 +241,13 @@ class Server::Impl {
     const auto open = open_.find(path);
     return open == open_.end() ? uri_of(path) : open->second.uri;
   }
-  Document document(const Json& params) {
+  // `at_hand`: as far as the text itself tells, for what is asked at every key.
+  Document document(const Json& params, bool at_hand = false) {
     const std::string path = path_of(document_in(params));
     if (workspace_.buffer(path) == nullptr)
       throw Failure{InvalidParams, "the document is not open"};
-    const Program& program = workspace_.program_of(path);
+    const Program& program =
+        at_hand ? workspace_.program_at_hand(path) : workspace_.program_of(path);
     const auto number = program.number(path);
     if (!number) throw Failure{RequestFailed, "the document is not part of a program"};
     return {program, *number, Lines(program.sources[*number].text())};
@@ -447,7 +455,7 @@ class Server::Impl {
   // --- Names -------------------------------------------------------------------------------------
 
   Json completion(const Json& params) {
-    const Document at = document(params);
+    const Document at = document(params, /*at_hand=*/true);
     const std::uint32_t offset = at.offset(params);
     const auto text = at.program.sources[at.source].text();
     const Json range = to_json(at.lines.range(word_begin(text, offset), offset));
@@ -560,7 +568,7 @@ class Server::Impl {
   }
 
   Json document_symbols(const Json& params) {
-    const Document at = document(params);
+    const Document at = document(params, /*at_hand=*/true);
     Json out = Json::array();
     for (const Symbol& each : symbols_of(at.program.trees[at.source])) {
       Json symbol{{"name", each.name.empty() ? "\"\"" : each.name},

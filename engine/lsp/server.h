@@ -26,8 +26,9 @@ class Server {
   void fault(std::string_view why);
   // Works on one message; false where there is none.
   bool step();
-  // Says what is wrong with the programs that have changed since it was last said. To be called
-  // when there is nothing else to do, a moment after the last change.
+  // Says what is wrong with the programs that have changed since it was last said: of the file that
+  // is being edited first, and with the next call, as long as there is news, of all others. To be
+  // called when there is nothing else to do, a moment after the last change.
   void tell_diagnostics();
   bool has_news() const;
 

@@ -97,9 +97,12 @@ class Client {
     return {{"textDocument", {{"uri", uri(name)}}},
             {"position", {{"line", place.line}, {"character", place.character}}}};
   }
-  // Codes of what was last told of a file.
+  // Codes of what was last told of a file, when all is told.
   std::vector<std::string> codes(const std::string& name) {
-    server.tell_diagnostics();
+    while (server.has_news()) server.tell_diagnostics();
+    return last_told(name);
+  }
+  std::vector<std::string> last_told(const std::string& name) {
     std::vector<std::string> out;
     for (const Json& each : said) {
       if (each.value("method", "") != "textDocument/publishDiagnostics") continue;
@@ -431,6 +434,91 @@ TEST(Server, NothingThatAClientSaysBreaksIt) {
   client.open("shop.koi");
   EXPECT_EQ(client.ask("textDocument/documentSymbol", {{"textDocument", {{"uri", uri}}}}).size(),
             6u);
+}
+
+// Two that answer one event with a message, in two files: only the whole program tells.
+const std::string other = R"(content more { body "more" }
+campaign tells_more {
+  class marketing
+  when purchase as q
+    send more via sms
+}
+)";
+const std::string marketing = R"(content thanks { body "hello" }
+campaign thank {
+  class marketing
+  when purchase as p
+    send thanks via sms
+}
+)";
+
+TEST(Server, TheEditedFileIsToldFirstAndTheRestBehindIt) {
+  Client client(Files{
+      {"shop.koi", shop}, {"thanks.koi", thanks}, {"uses.koi", "segment a when spent > ¥5\n"}});
+  client.open("shop.koi");
+  EXPECT_THAT(client.codes("uses.koi"), ElementsAre());
+  std::string edited = shop;
+  edited.replace(edited.find("metric spent"), 12, "metric spend");
+  client.change("shop.koi", edited + "segment b when orders > 1\n");
+  client.server.tell_diagnostics();
+  EXPECT_THAT(client.last_told("shop.koi"), ElementsAre("K0201"));
+  EXPECT_THAT(client.last_told("uses.koi"), ElementsAre());
+  EXPECT_TRUE(client.server.has_news());
+  client.server.tell_diagnostics();
+  EXPECT_THAT(client.last_told("shop.koi"), ElementsAre("K0201"));
+  EXPECT_THAT(client.last_told("uses.koi"), ElementsAre("K0201"));
+  EXPECT_FALSE(client.server.has_news());
+}
+
+TEST(Server, WhatOnlyTheWholeProgramTellsStaysAndMovesWithTheText) {
+  Client client(Files{{"shop.koi", shop}, {"a_more.koi", other}, {"thanks.koi", marketing}});
+  client.open("thanks.koi");
+  EXPECT_THAT(client.codes("thanks.koi"), ElementsAre("K0512"));
+  const auto line = [&] {
+    Json told;
+    for (const Json& each : client.said)
+      if (each.value("method", "") == "textDocument/publishDiagnostics" &&
+          each["params"]["uri"] == client.uri("thanks.koi") &&
+          !each["params"]["diagnostics"].empty())
+        told = each["params"]["diagnostics"].back();
+    return told["range"]["start"]["line"].get<int>();
+  };
+  EXPECT_EQ(line(), 3);
+  client.change("thanks.koi", marketing + "segment b when orders > 1\n");
+  client.server.tell_diagnostics();
+  EXPECT_THAT(client.last_told("thanks.koi"), ElementsAre("K0512", "K0201"));
+  client.change("thanks.koi", marketing);
+  client.server.tell_diagnostics();
+  client.change("thanks.koi", "# a line\n\n" + marketing);
+  client.server.tell_diagnostics();
+  EXPECT_THAT(client.last_told("thanks.koi"), ElementsAre("K0512"));
+  EXPECT_EQ(line(), 5);
+  EXPECT_THAT(client.codes("thanks.koi"), ElementsAre("K0512"));
+  // What is written over is asked for anew.
+  std::string mended = marketing;
+  mended.insert(mended.find("purchase as p"), " ");
+  client.change("thanks.koi", mended);
+  client.server.tell_diagnostics();
+  EXPECT_THAT(client.last_told("thanks.koi"), ElementsAre());
+  EXPECT_THAT(client.codes("thanks.koi"), ElementsAre("K0512"));
+  // An allowance counts at once.
+  client.change("thanks.koi", "# allow K0512: both are wanted\n" + mended);
+  EXPECT_THAT(client.codes("thanks.koi"), ElementsAre("K0513", "K0512"));
+  mended.insert(mended.find("  when "), "  # allow K0512: both are wanted\n");
+  client.change("thanks.koi", mended);
+  client.server.tell_diagnostics();
+  EXPECT_THAT(client.last_told("thanks.koi"), ElementsAre());
+  EXPECT_THAT(client.codes("thanks.koi"), ElementsAre());
+}
+
+TEST(Server, CompletionKnowsWhatWasJustDeclaredBeforeAnybodyWasTold) {
+  Client client(Files{{"shop.koi", shop}, {"thanks.koi", thanks}});
+  client.open("thanks.koi");
+  EXPECT_THAT(client.codes("thanks.koi"), ElementsAre());
+  EXPECT_THAT(client.completion("thanks.koi", thanks + "event visit { page: text  place: text }\n"
+                                                       "segment b when count visit where "),
+              IsSupersetOf({"page", "place"}));
+  EXPECT_THAT(client.codes("thanks.koi"), Not(ElementsAre()));
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "base/hash.h"
 #include "check/beside.h"
 #include "check/silence.h"
 #include "lang/parse.h"
@@ -62,6 +63,9 @@ void Workspace::open(const std::string& path, std::string text) {
   if (is_new && !of.program.number(path)) of.files_known = false;
   of.changed.push_back(path);
   of.checked = false;
+  if (of.edited != path) of.only_edited = false;
+  of.edited = path;
+  of.looked = false;
 }
 
 void Workspace::close(const std::string& path) {
@@ -79,6 +83,7 @@ void Workspace::changed_on_disk(const std::string& path) {
   for (auto& [folder, of] : programs_) {
     if (!is_within(path, folder) && folder != path) continue;
     of.files_known = false;
+    of.only_edited = false;
     of.changed.push_back(path);
     of.checked = false;
   }
@@ -147,32 +152,49 @@ void Workspace::find_files(Kept& of, const std::string& path) {
   of.files_known = true;
   if (found == of.program.paths) return;
   of.program.paths = std::move(found);
+  of.only_edited = of.has_meaning = false;
   of.program.sources.clear();
   of.changed.clear();
+}
+
+void Workspace::parse(Program& program, std::size_t number) const {
+  program.sources[number] = Source(program.paths[number], read(program.paths[number]).value_or(""));
+  lang::Parsed parsed =
+      lang::parse(program.sources[number], static_cast<std::uint32_t>(number), language_);
+  program.trees[number] = std::move(parsed.file);
+  program.syntax[number] = std::move(parsed.diagnostics);
+}
+
+void Workspace::parse_changed(Kept& of) const {
+  Program& program = of.program;
+  if (program.sources.size() != program.paths.size()) {
+    program.sources.assign(program.paths.size(), Source("", ""));
+    program.trees.assign(program.paths.size(), {});
+    program.syntax.assign(program.paths.size(), {});
+    for (std::size_t i = 0; i < program.paths.size(); ++i) parse(program, i);
+  } else {
+    std::sort(of.changed.begin(), of.changed.end());
+    of.changed.erase(std::unique(of.changed.begin(), of.changed.end()), of.changed.end());
+    for (const std::string& changed : of.changed)
+      if (const auto number = program.number(changed)) parse(program, *number);
+  }
+  of.changed.clear();
+}
+
+// As they are before any is allowed.
+std::vector<Diagnostic> Workspace::look_at(const Program& program, std::uint32_t source) const {
+  std::vector<Diagnostic> found =
+      check::check_one(program.trees, source, language_, check::beside_on_disk(program.sources));
+  found.insert(found.end(), program.syntax[source].begin(), program.syntax[source].end());
+  sort_and_unique(found);
+  return found;
 }
 
 void Workspace::bring_up_to_date(Kept& of, const std::string& path) {
   if (!of.files_known) find_files(of, path);
   if (of.checked) return;
+  parse_changed(of);
   Program& program = of.program;
-  const auto parse = [&](std::size_t i) {
-    program.sources[i] = Source(program.paths[i], read(program.paths[i]).value_or(""));
-    lang::Parsed parsed = lang::parse(program.sources[i], static_cast<std::uint32_t>(i), language_);
-    program.trees[i] = std::move(parsed.file);
-    program.syntax[i] = std::move(parsed.diagnostics);
-  };
-  if (program.sources.size() != program.paths.size()) {
-    program.sources.assign(program.paths.size(), Source("", ""));
-    program.trees.assign(program.paths.size(), {});
-    program.syntax.assign(program.paths.size(), {});
-    for (std::size_t i = 0; i < program.paths.size(); ++i) parse(i);
-  } else {
-    std::sort(of.changed.begin(), of.changed.end());
-    of.changed.erase(std::unique(of.changed.begin(), of.changed.end()), of.changed.end());
-    for (const std::string& changed : of.changed)
-      if (const auto number = program.number(changed)) parse(*number);
-  }
-  of.changed.clear();
   check::Checked checked =
       check::check(program.trees, language_, nullptr, check::beside_on_disk(program.sources));
   program.meaning = std::move(checked.program);
@@ -180,9 +202,118 @@ void Workspace::bring_up_to_date(Kept& of, const std::string& path) {
   for (const auto& each : program.syntax)
     program.diagnostics.insert(program.diagnostics.end(), each.begin(), each.end());
   sort_and_unique(program.diagnostics);
+
+  const auto edited = program.number(of.edited);
+  of.only_edited = edited.has_value();
+  of.of_the_whole.clear();
+  if (edited) {
+    const std::vector<Diagnostic> seen = look_at(program, *edited);
+    for (const Diagnostic& each : program.diagnostics)
+      if (each.span.source == *edited &&
+          std::none_of(seen.begin(), seen.end(), [&](const Diagnostic& other) {
+            return each.span == other.span && each.code == other.code &&
+                   each.message == other.message;
+          }))
+        of.of_the_whole.push_back(each);
+  }
   check::silence(program.diagnostics, program.sources, program.trees, language_);
   program.uses_.reset();
-  of.checked = true;
+  of.checked = of.has_meaning = true;
+}
+
+const Program& Workspace::program_at_hand(const std::string& path) {
+  Kept& of = kept(path);
+  if (of.files_known) take_edits(of);
+  if (!of.files_known || !of.has_meaning) bring_up_to_date(of, path);
+  return of.program;
+}
+
+namespace {
+
+// Where a text stands behind an edit: what is before it and behind it keeps its distance from the
+// beginning and from the end; of what is within nothing is known.
+class Edited {
+ public:
+  Edited(std::string_view before, std::string_view after) : source_size_(before.size()) {
+    const std::size_t most = std::min(before.size(), after.size());
+    while (head_ < most && before[head_] == after[head_]) ++head_;
+    while (tail_ < most - head_ &&
+           before[before.size() - 1 - tail_] == after[after.size() - 1 - tail_])
+      ++tail_;
+    moved_ = static_cast<std::int64_t>(after.size()) - static_cast<std::int64_t>(before.size());
+  }
+  bool move(SourceSpan& span) const {
+    if (span.end <= head_) return true;
+    if (span.begin < source_size_ - tail_) return false;
+    span.begin = static_cast<std::uint32_t>(span.begin + moved_);
+    span.end = static_cast<std::uint32_t>(span.end + moved_);
+    return true;
+  }
+
+ private:
+  std::size_t source_size_ = 0, head_ = 0, tail_ = 0;
+  std::int64_t moved_ = 0;
+};
+
+// All that a file declares for others to build on, as it is written.
+Hash128 ground_of(const Source& source, const lang::ast::File& tree) {
+  HashInput hash;
+  for (const auto& declaration : tree.declarations)
+    std::visit(
+        [&](const auto& each) {
+          using Each = std::decay_t<decltype(each)>;
+          if constexpr (!std::is_same_v<Each, lang::ast::CampaignDecl> &&
+                        !std::is_same_v<Each, lang::ast::ContentDecl> &&
+                        !std::is_same_v<Each, lang::ast::TestDecl>)
+            hash.text(source.slice(each.span));
+        },
+        declaration);
+  return hash.hash128();
+}
+
+}  // namespace
+
+// The changed files are read again, and what the whole program said of the edited one moves along.
+void Workspace::take_edits(Kept& of) const {
+  if (of.changed.empty()) return;
+  const auto edited = of.program.number(of.edited);
+  of.only_edited = of.only_edited && edited.has_value();
+  if (!of.only_edited) {
+    of.has_meaning = false;
+    return parse_changed(of);
+  }
+  const Source& source = of.program.sources[*edited];
+  const std::string before(source.text());
+  const Hash128 ground = ground_of(source, of.program.trees[*edited]);
+  parse_changed(of);
+  if (ground_of(source, of.program.trees[*edited]) != ground) of.has_meaning = false;
+  const Edited edit(before, source.text());
+  const auto is_lost = [&](SourceSpan& span) { return span.source == *edited && !edit.move(span); };
+  std::erase_if(of.of_the_whole, [&](Diagnostic& each) {
+    std::erase_if(each.labels, [&](Label& label) { return is_lost(label.span); });
+    return is_lost(each.span);
+  });
+}
+
+std::optional<Workspace::FirstLook> Workspace::first_look() {
+  Kept* stale = nullptr;
+  for (auto& [folder, of] : programs_) {
+    if (of.checked) continue;
+    if (stale != nullptr) return std::nullopt;
+    stale = &of;
+  }
+  if (stale == nullptr || !stale->only_edited || !stale->files_known) return std::nullopt;
+  const auto source = stale->program.number(stale->edited);
+  if (!source || (stale->changed.empty() && stale->looked)) return std::nullopt;
+  take_edits(*stale);
+  stale->looked = true;
+  FirstLook found{&stale->program, *source, look_at(stale->program, *source)};
+  found.diagnostics.insert(found.diagnostics.end(), stale->of_the_whole.begin(),
+                           stale->of_the_whole.end());
+  sort_and_unique(found.diagnostics);
+  check::silence(found.diagnostics, stale->program.sources,
+                 std::span(&stale->program.trees[*source], 1), language_);
+  return found;
 }
 
 const Program& Workspace::program_of(const std::string& path) {

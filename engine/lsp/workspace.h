@@ -48,8 +48,22 @@ class Workspace {
   // The program that the file belongs to, up to date: its folder is the topmost one on the way up
   // to the root that has .koi files directly in it. A path that is no file's is a program alone.
   const Program& program_of(const std::string& path);
+  // The same for what is asked at every key: texts and trees are up to date, and so is what is
+  // declared, but for contents, campaigns and tests.
+  const Program& program_at_hand(const std::string& path);
   // All programs that have a buffer in them, up to date.
   std::vector<const Program*> programs();
+
+  // What is wrong in a file of which nothing but its text has changed since the program was whole:
+  // known long before the rest of a large program is. What only the whole program tells of that
+  // file is as it was, moved along with the text. Nothing where there is no such file, or where
+  // this was asked since the last edit: then all programs are to be brought up to date.
+  struct FirstLook {
+    const Program* program = nullptr;
+    std::uint32_t source = 0;
+    std::vector<Diagnostic> diagnostics;  // sorted
+  };
+  std::optional<FirstLook> first_look();
   bool is_stale() const;
 
  private:
@@ -58,11 +72,22 @@ class Workspace {
     bool files_known = false;
     std::vector<std::string> changed;  // paths
     bool checked = false;
+    bool has_meaning = false;  // what is declared is as it was when the program was whole
+    // The file that was edited last, as long as nothing else changes, and what the whole program
+    // said of it beyond what one look says.
+    std::string edited;
+    bool only_edited = false;
+    bool looked = false;  // at it, since the last edit
+    std::vector<Diagnostic> of_the_whole;
   };
   std::string folder_of(const std::string& path) const;
   Kept& kept(const std::string& path);
   void find_files(Kept& kept, const std::string& path);
   void bring_up_to_date(Kept& kept, const std::string& path);
+  void parse_changed(Kept& kept) const;
+  void take_edits(Kept& kept) const;
+  void parse(Program& program, std::size_t number) const;
+  std::vector<Diagnostic> look_at(const Program& program, std::uint32_t source) const;
   std::optional<std::string> read(const std::string& path) const;
 
   Language language_ = Language::English;

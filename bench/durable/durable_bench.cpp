@@ -188,11 +188,8 @@ Measured run(durable::Writers& writers, Shop& shop, std::size_t events) {
       --open;
       changed.notify_one();
     };
-    for (;;) {
-      auto copy = inputs;  // refused ones are sent again
-      if (writers.submit(std::move(copy), done)) break;
+    while (!writers.submit(std::move(inputs), done))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    }
   }
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return open == 0; });

@@ -79,7 +79,7 @@ int measure(const fs::path& folder, std::uint64_t journeys, std::uint64_t budget
       --open;
       changed.notify_one();
     };
-    while (!writers->submit(inputs, done))
+    while (!writers->submit(std::move(inputs), done))
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
   }
   std::unique_lock lock(mutex);

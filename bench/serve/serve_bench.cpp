@@ -123,7 +123,7 @@ double in_process(const fs::path& folder, const plan::Plan& plan, Stream& stream
       --open;
       changed.notify_one();
     };
-    while (!writers->submit(inputs, done)) ::usleep(500);
+    while (!writers->submit(std::move(inputs), done)) ::usleep(500);
   }
   std::unique_lock lock(mutex);
   changed.wait(lock, [&] { return open == 0; });

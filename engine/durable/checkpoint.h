@@ -56,7 +56,7 @@ Result<void> write(Frozen& frozen, const store::Journal& journal, store::Store& 
 // When a checkpoint is due.
 struct CheckpointRules {
   std::chrono::microseconds tail =
-      std::chrono::seconds(3);         // of replaying what came since the last
+      std::chrono::seconds(5);         // of replaying what came since the last
   std::uint32_t percent_changed = 40;  // of the budget
   std::chrono::microseconds rest = std::chrono::minutes(1);  // without any input
 };

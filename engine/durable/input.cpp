@@ -99,6 +99,10 @@ std::string_view customer_of(const Given& given) {
   return std::visit([](const auto& each) -> std::string_view { return each.customer; }, given);
 }
 
+namespace {
+constexpr std::size_t usual_row = 192;  // bytes of most inputs
+}
+
 std::string encode(const Opening& opening) {
   ByteWriter out;
   mark(out, Mark::Opening);
@@ -110,7 +114,9 @@ std::string encode(const Opening& opening) {
 }
 
 std::string encode(const Given& given) {
-  ByteWriter out;
+  std::string row;
+  row.reserve(usual_row);
+  ByteWriter out(std::move(row));
   if (const auto* event = std::get_if<Event>(&given)) {
     mark(out, Mark::Event);
     out.text(event->id);

@@ -105,7 +105,12 @@ Writers::~Writers() {
 
 // --- The door -----------------------------------------------------------------------------------
 
-Result<void> Writers::submit(std::vector<Given> inputs, Done done, Lane lane) {
+bool Writers::is_busy(const Group& group) const {
+  return group.is_slow || group.waiting >= settings_.longest_queue ||
+         group.waiting_bytes >= settings_.queue_bytes;
+}
+
+Result<void> Writers::submit(std::vector<Given>&& inputs, Done done, Lane lane) {
   if (const auto error = failed_ ? failure() : std::nullopt) return *error;
   if (door_closed_ && lane == Lane::Outer)
     return Error{"stopping", "this process is stopping and takes nothing more"};
@@ -113,10 +118,17 @@ Result<void> Writers::submit(std::vector<Given> inputs, Done done, Lane lane) {
     if (done) done(std::vector<Answer>());
     return {};
   }
+  std::vector<Partition> partitions;
+  partitions.reserve(inputs.size());
+  for (const Given& each : inputs) {
+    partitions.push_back(partition_of(customer_of(each)));
+    if (lane == Lane::Outer && is_busy(*groups_[world_.groups.group_of(partitions.back())]))
+      return Error{"busy", "more inputs wait than can be taken; send these again a little later"};
+  }
   const auto request = std::make_shared<Request>(inputs.size(), std::move(done));
   std::vector<std::vector<Part>> parts(groups_.size());
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const Partition partition = partition_of(customer_of(inputs[i]));
+    const Partition partition = partitions[i];
     auto& of_group = parts[world_.groups.group_of(partition)];
     if (of_group.empty() || of_group.back().items.size() >= settings_.longest_batch ||
         of_group.back().bytes >= settings_.batch_bytes)
@@ -125,12 +137,6 @@ Result<void> Writers::submit(std::vector<Given> inputs, Done done, Lane lane) {
     part.rows.push_back({partition, encode(inputs[i])});
     part.bytes += part.rows.back().bytes.size();
     part.items.push_back({std::move(inputs[i]), partition, request, static_cast<std::uint32_t>(i)});
-  }
-  for (const auto& group : groups_) {
-    if (lane == Lane::Inner || parts[group->number].empty()) continue;
-    if (group->is_slow || group->waiting >= settings_.longest_queue ||
-        group->waiting_bytes >= settings_.queue_bytes)
-      return Error{"busy", "more inputs wait than can be taken; send these again a little later"};
   }
   for (const auto& group : groups_) {
     auto& of_group = parts[group->number];

@@ -61,9 +61,9 @@ class Writers {
 
   // Hands inputs in; `done` is called when all are durable and stepped, or with the reason why they
   // may not be, on a thread that others wait for. Thread-safe. Errors, after which nothing was
-  // taken and `done` is not called: "busy" (ask again later), "stopping", and whatever stopped the
-  // writers.
-  Result<void> submit(std::vector<Given> inputs, Done done, Lane lane = Lane::Outer);
+  // taken, `inputs` are as they were and `done` is not called: "busy" (ask again later),
+  // "stopping", and whatever stopped the writers.
+  Result<void> submit(std::vector<Given>&& inputs, Done done, Lane lane = Lane::Outer);
 
   // Shows the customer as he stands between two batches, on the thread that steps him (without
   // threads: at once); null where there is none. What is shown is valid for the call. Thread-safe.
@@ -151,6 +151,8 @@ class Writers {
   Result<void> recover_all();
   Result<void> recover_group(Group& group);
   Result<std::optional<store::SetAside>> set_aside_suspect(const Group& group);
+
+  bool is_busy(const Group& group) const;
 
   // The committing thread.
   void commit_on();

@@ -113,12 +113,12 @@ void store_all(Writers& writers) {
 }
 
 // Where the door waits because too much must stay in memory, what is inside is finished first.
-void submit(Writers& writers, const std::vector<Given>& inputs) {
-  auto taken = writers.submit(inputs, {});
+void submit(Writers& writers, std::vector<Given> inputs) {
+  auto taken = writers.submit(std::move(inputs), {});
   if (!taken && taken.error().code == "busy") {
     run_dry(writers);
     store_all(writers);
-    taken = writers.submit(inputs, {});
+    taken = writers.submit(std::move(inputs), {});
   }
   EXPECT_TRUE(taken);
 }
@@ -624,13 +624,13 @@ TEST(Writers, OfManyThreadsComeToTheSameAsAPlainRun) {
         std::vector<Given> inputs;
         for (int k = 0; k < 3; ++k) inputs.push_back(deployment.order(10 * number + k, 300));
         for (;;) {
-          auto copy = inputs;
-          const auto taken = writers->submit(std::move(copy), [&](auto result) {
+          const auto taken = writers->submit(std::move(inputs), [&](auto result) {
             EXPECT_TRUE(result);
             answered += 3;
           });
           if (taken) break;
           EXPECT_EQ(taken.error().code, "busy");
+          ASSERT_EQ(inputs.size(), 3u) << "they are still the caller's";
           std::this_thread::yield();
         }
       }

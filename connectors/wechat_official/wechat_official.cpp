@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "channel/codes.h"
 #include "channel/connector.h"
@@ -219,7 +220,9 @@ class WechatOfficial final : public Connector, public MakesCodes {
   Together together() const override { return together_; }
   std::string alike(const Delivery& delivery) const override {
     if (tags_ || delivery.addresses.empty() || message_of(delivery).as != As::Mass) return {};
-    return wechat_text(delivery);
+    const std::string text = wechat_text(delivery);
+    if (text.empty()) return {};
+    return to_hex(hash128(text));  // of a long text many wait
   }
   asio::awaitable<std::vector<Outcome>> deliver_together(
       std::vector<Delivery> deliveries) override {

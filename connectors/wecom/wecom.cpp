@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "base/hash.h"
 #include "base/json.h"
 #include "channel/codes.h"
 #include "channel/connector.h"
@@ -248,8 +249,9 @@ class Wecom final : public Connector, public MakesCodes {
     return {most_in_task, given_.duration("gather_within")};
   }
   std::string alike(const Delivery& delivery) const override {
-    std::string text = text_of_delivery(delivery);
-    return delivery.addresses.empty() || text.size() > longest_text() ? "" : text;
+    const std::string text = text_of_delivery(delivery);
+    if (delivery.addresses.empty() || text.empty() || text.size() > longest_text()) return {};
+    return to_hex(hash128(text));  // of a long text many wait
   }
   asio::awaitable<std::vector<Outcome>> deliver_together(
       std::vector<Delivery> deliveries) override {

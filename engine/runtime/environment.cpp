@@ -13,6 +13,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t longest_file = std::size_t{1} << 20;
+constexpr std::uint64_t most_a_second = 1'000'000;
 
 std::string in_marks(std::string_view text) {
   std::string out = "`";
@@ -60,6 +61,12 @@ void take_channel(const List& list, Environment& environment, const std::string&
   for (const auto& [setting, value] : given.items()) {
     if (setting == "connector") {
       if (value.is_string()) channel.connector = value.get<std::string>();
+    } else if (setting == "rate_per_second") {
+      const auto rate = value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+      if (rate == 0 || rate > most_a_second)
+        wrong(place + ": `rate_per_second` must be a whole number from 1 to 1000000");
+      else
+        channel.rate_per_second = static_cast<std::uint32_t>(rate);
     } else if (value.is_string()) {
       channel.settings.emplace(setting, value.get<std::string>());
     } else if (value.is_boolean()) {
@@ -81,10 +88,10 @@ struct Wanted {
   std::string name;
   std::uint32_t rate_per_second = 0;
 };
-std::vector<Wanted> wanted_by(const plan::Plan& plan) {
+std::vector<Wanted> wanted_by(const Environment& environment, const plan::Plan& plan) {
   std::vector<Wanted> wanted;
   for (const plan::Channel& channel : plan.channels)
-    wanted.push_back({&lists[0], channel.symbol.name, channel.rate_per_second});
+    wanted.push_back({&lists[0], channel.symbol.name, environment.rate_of(channel)});
   for (const Symbol& team : plan.teams) wanted.push_back({&lists[1], team.name, 0});
   for (const Symbol& webhook : plan.webhooks) wanted.push_back({&lists[2], webhook.name, 0});
   return wanted;
@@ -101,6 +108,19 @@ void take_http(Environment& environment, const Json& given, Wrongs& wrong) {
       (name == "proxy" ? environment.http.proxy : environment.http.ca_file) =
           value.get<std::string>();
   }
+}
+
+void take_only_to(Environment& environment, const Json& given, Wrongs& wrong) {
+  environment.only_to.emplace();
+  const bool are_texts =
+      given.is_array() && std::all_of(given.begin(), given.end(), [](const Json& each) {
+        return each.is_string() && !each.get_ref<const std::string&>().empty();
+      });
+  if (!are_texts)
+    return wrong(
+        "`only_test_recipients` must be a list of customers' ids and of addresses as "
+        "`phone:+8613800138000`: nobody else is reached");
+  for (const Json& each : given) environment.only_to->insert(each.get<std::string>());
 }
 
 void take_public_url(Environment& environment, const Json& given, Wrongs& wrong) {
@@ -163,13 +183,22 @@ Result<Environment> parse_environment(std::string_view text, std::string file) {
       take_http(environment, value, wrong);
     } else if (name == "public_url") {
       take_public_url(environment, value, wrong);
+    } else if (name == "only_test_recipients") {
+      take_only_to(environment, value, wrong);
     } else {
       wrong(in_marks(name) +
-            " is not known here; there are channels, teams, webhooks, http and public_url");
+            " is not known here; there are channels, teams, webhooks, http, public_url and "
+            "only_test_recipients");
     }
   }
   if (!wrong.text.empty()) return Error{"environment", wrong.text};
   return environment;
+}
+
+std::uint32_t Environment::rate_of(const plan::Channel& channel) const {
+  const auto found = channels.find(channel.symbol.name);
+  const bool is_said = found != channels.end() && found->second.rate_per_second != 0;
+  return is_said ? found->second.rate_per_second : channel.rate_per_second;
 }
 
 Result<Environment> read_environment(const std::string& path) {
@@ -188,7 +217,7 @@ Result<Environment> read_environment(const std::string& path) {
 Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
                                      channel::ConnectorTypes types, const channel::Tools& tools) {
   Wrongs wrong{environment.file, {}};
-  const std::vector<Wanted> wanted = wanted_by(plan);
+  const std::vector<Wanted> wanted = wanted_by(environment, plan);
   std::string connectors;
   for (const channel::ConnectorType* const type : types) add(connectors, type->name);
 
@@ -239,6 +268,7 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
         continue;
       }
       connector = *std::move(opened);
+      if (environment.only_to) connector = fenced(std::move(connector), *environment.only_to);
     }
     lanes.push_back({each.name, type, connector, each.rate_per_second});
   }

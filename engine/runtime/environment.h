@@ -4,6 +4,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "channel/connector.h"
 #include "net/client.h"
 #include "plan/plan.h"
+#include "runtime/fence.h"
 #include "runtime/outbox.h"
 
 namespace koi::runtime {
@@ -19,7 +21,8 @@ namespace koi::runtime {
 struct Environment {
   struct Channel {
     std::string connector;
-    channel::Given settings;  // not yet checked: only the connector knows them
+    channel::Given settings;            // not yet checked: only the connector knows them
+    std::uint32_t rate_per_second = 0;  // 0: as the rules say
   };
   std::string file;  // its name, for messages; empty without one
   std::map<std::string, Channel> channels, teams, webhooks;
@@ -27,6 +30,10 @@ struct Environment {
   // Where people reach this deployment, https://host[/path] without a slash at its end; empty: they
   // do not, and links in messages stay as they are.
   std::string public_url;
+  // Where this is so, nobody but these is reached, by any channel, team or webhook.
+  std::optional<TestRecipients> only_to{};
+  // At most so many a second by this channel: of the two that say it, the environment.
+  std::uint32_t rate_of(const plan::Channel& channel) const;
 };
 
 // Errors name the file, the place and the remedy. A path that cannot be read is error "unreadable".

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 
 namespace koi::runtime {
@@ -53,6 +54,21 @@ Result<std::vector<Lane>> lanes(std::string_view text) {
   const channel::Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
                              [](channel::Level, std::string_view) {}};
   return open_lanes(*environment, plan_with({"sms", "email", "push"}), types, tools);
+}
+asio::io_context& loop() {
+  static asio::io_context context;
+  return context;
+}
+// What comes of a delivery to this person by the first lane.
+channel::Outcome outcome_of(std::string_view text, Delivery delivery) {
+  const auto open = lanes(text);
+  EXPECT_TRUE(open);
+  channel::Outcome outcome;
+  asio::co_spawn(loop(), open->front().connector->deliver(std::move(delivery)),
+                 [&](std::exception_ptr, channel::Outcome came) { outcome = std::move(came); });
+  loop().restart();
+  loop().run();
+  return outcome;
 }
 std::string error_of(std::string_view text) {
   const auto made = lanes(text);
@@ -171,6 +187,40 @@ TEST(Environment, ThePublicAddressIsAnAddressOfTheWeb) {
   for (const char* const wrong : {R"("")", "7", R"("m.example.com")", R"("https:///x")",
                                   R"("https://m.example.com/?a")", R"("https://m example.com")"})
     EXPECT_EQ(read(wrong), "none") << wrong;
+}
+
+TEST(Environment, InAFencedOneNobodyIsReachedButItsTestRecipients) {
+  const std::string fenced =
+      R"({"only_test_recipients": ["ann", "phone:+8613800138000"],
+          "channels": {"sms": {"connector": "console"}}})";
+  const auto to = [&](std::string customer, std::vector<Address> addresses) {
+    Delivery delivery;
+    delivery.customer = std::move(customer);
+    delivery.addresses = std::move(addresses);
+    return channel::to_string(outcome_of(fenced, std::move(delivery)));
+  };
+  const Address test{"phone", "+8613800138000"}, other{"phone", "+8613800138001"};
+  EXPECT_EQ(to("ann", {}), "done");
+  EXPECT_EQ(to("ann", {other}), "done");
+  EXPECT_EQ(to("bo", {test}), "done");
+  EXPECT_THAT(to("bo", {}), HasSubstr("refused (unreachable)"));
+  EXPECT_THAT(to("bo", {other}), HasSubstr("test recipients alone"));
+  EXPECT_THAT(to("bo", {test, other}), HasSubstr("unreachable"));
+  EXPECT_THAT(to("phone:+8613800138000", {other}), HasSubstr("done"));
+  EXPECT_THAT(error_of(R"({"only_test_recipients": "ann"})"), HasSubstr("must be a list"));
+  EXPECT_THAT(error_of(R"({"only_test_recipients": [""]})"), HasSubstr("must be a list"));
+}
+
+TEST(Environment, WhatItSaysOfAChannelsRateCounts) {
+  const auto open =
+      lanes(R"({"channels": {"sms": {"connector": "console", "rate_per_second": 7}}})");
+  ASSERT_TRUE(open) << open.error().what;
+  EXPECT_EQ((*open)[0].rate_per_second, 7u);
+  EXPECT_EQ((*open)[1].rate_per_second, 30u);
+  for (const char* bad : {"0", "-1", "1.5", "\"7\"", "1000001"})
+    EXPECT_THAT(error_of(R"({"channels": {"sms": {"connector": "console", "rate_per_second": )" +
+                         std::string(bad) + "}}}"),
+                HasSubstr("rate_per_second"));
 }
 
 }  // namespace

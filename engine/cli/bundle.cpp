@@ -49,17 +49,24 @@ Result<std::string> read_token(const std::string& file) {
   return token;
 }
 
-std::vector<deploy::Bundle::File> files_of(const std::vector<Source>& sources) {
+std::vector<std::string> names_of(const std::vector<Source>& sources) {
   std::vector<fs::path> paths;
   for (const Source& source : sources)
     paths.push_back(fs::absolute(source.path()).lexically_normal());
   fs::path common = paths.front().parent_path();
   for (const fs::path& path : paths)
     while (path.lexically_relative(common).begin()->string() == "..") common = common.parent_path();
+  std::vector<std::string> names;
+  for (const fs::path& path : paths)
+    names.push_back(path.lexically_relative(common).generic_string());
+  return names;
+}
+
+std::vector<deploy::Bundle::File> files_of(const std::vector<Source>& sources) {
+  const std::vector<std::string> names = names_of(sources);
   std::vector<deploy::Bundle::File> files;
   for (std::size_t i = 0; i < sources.size(); ++i)
-    files.push_back(
-        {paths[i].lexically_relative(common).generic_string(), std::string(sources[i].text())});
+    files.push_back({names[i], std::string(sources[i].text())});
   std::sort(files.begin(), files.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   return files;

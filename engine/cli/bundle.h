@@ -24,8 +24,10 @@ Result<std::string> read_text(const std::string& path);
 // "token".
 Result<std::string> read_token(const std::string& file);
 
-// The files under the folder that all of them share: where that lies is no part of the program. By
-// name.
+// The files' names under the folder that all of them share, by source: where that lies is no part
+// of the program.
+std::vector<std::string> names_of(const std::vector<Source>& sources);
+// The files by these names, in their order.
 std::vector<deploy::Bundle::File> files_of(const std::vector<Source>& sources);
 
 }  // namespace koi::cli

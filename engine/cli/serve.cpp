@@ -60,6 +60,7 @@ int serve(const Options& options) {
         return trouble("the bundle is signed by " + std::to_string(by->size()) +
                        " of the key ring, and wants " + std::to_string(server.approvals));
     }
+    if (const auto good = deploy::check_plan(*package); !good) return trouble(good.error().what);
     files = std::move(package->files);
   } else if (!options.paths.empty()) {
     if (server.keys)

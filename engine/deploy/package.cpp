@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "base/hash.h"
+#include "deploy/meaning.h"
+#include "plan/listing.h"
 
 namespace koi::deploy {
 
@@ -13,7 +15,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view mark = "koib 1\n";
+constexpr std::string_view mark = "koib 2\n", older_mark = "koib 1\n";
+constexpr std::uint64_t seed_of_tests = 1;
 constexpr std::size_t length_bytes = 8, hash_bytes = 32, key_bytes = 32, signature_bytes = 64;
 
 std::string manifest_of(const Package& package) {
@@ -23,10 +26,15 @@ std::string manifest_of(const Package& package) {
   for (const Package::Test& test : package.tests)
     tests.push_back({{"name", test.name}, {"passed", test.passed}});
   const Json all = {{"koi", "package"},
-                    {"version", 1},
+                    {"version", 2},
                     {"files", std::move(files)},
                     {"campaigns", package.campaigns},
-                    {"tests", std::move(tests)}};
+                    {"plan", package.plan},
+                    {"tests", std::move(tests)},
+                    {"coverage",
+                     {{"seen", package.coverage.seen},
+                      {"of", package.coverage.of},
+                      {"unseen", package.coverage.unseen}}}};
   return all.dump() + "\n";
 }
 
@@ -93,10 +101,40 @@ std::optional<std::pair<Package, std::vector<std::uint64_t>>> read_manifest(std:
     if (!test.is_object() || passed == test.end() || !passed->is_boolean()) return std::nullopt;
     package.tests.push_back({string(test, "name"), passed->get<bool>()});
   }
+  package.plan = string(json, "plan");
+  const auto coverage = json.find("coverage");
+  if (coverage == json.end() || !coverage->is_object()) return std::nullopt;
+  for (const auto& [name, into] :
+       {std::pair("seen", &package.coverage.seen), std::pair("of", &package.coverage.of)}) {
+    const auto found = coverage->find(name);
+    if (found == coverage->end() || !found->is_number_unsigned()) return std::nullopt;
+    *into = found->get<std::uint64_t>();
+  }
+  const auto unseen = coverage->find("unseen");
+  if (unseen == coverage->end() || !unseen->is_array()) return std::nullopt;
+  for (const Json& each : *unseen)
+    package.coverage.unseen.push_back(each.is_string() ? each.get<std::string>() : "");
   return std::pair(std::move(package), std::move(sizes));
 }
 
 }  // namespace
+
+std::string plan_hash(const plan::Plan& plan) {
+  std::string text = plan::listing(plan);
+  // The listing is for people: it has no room for everything that a campaign says.
+  Meaning meaning(plan);
+  for (const plan::Campaign& campaign : plan.campaigns)
+    text += campaign.symbol.name + " " + std::to_string(meaning.version_of(campaign)) + "\n";
+  return hex_of(sha256(text));
+}
+
+Result<void> check_plan(const Package& package) {
+  KOI_LET(const plan::Plan plan, compile(Bundle{seed_of_tests, package.files}));
+  if (plan_hash(plan) == package.plan) return {};
+  return Error{"plan",
+               "this version of Koi makes another plan of the bundle's files than the one that its "
+               "tests were run with; build it again with this version"};
+}
 
 std::string content_hash(const Package& package) {
   const std::string content = content_of(package);
@@ -120,7 +158,10 @@ Result<Package> decode_package(std::string_view bytes, std::string_view name) {
   const std::string_view begin = in.take(mark.size());
   if (begin.size() == mark.size() && begin.starts_with("koib ") && begin != mark &&
       begin.back() == '\n')
-    return Error{"newer", std::string(name) + " was built by a later version of Koi"};
+    return begin == older_mark
+               ? Error{"older", std::string(name) +
+                                    " was built by an earlier version of Koi; build it again"}
+               : Error{"newer", std::string(name) + " was built by a later version of Koi"};
   if (begin != mark) return corrupt("it does not begin as one");
   std::uint64_t length = 0;
   const std::string_view length_text = in.take(length_bytes);

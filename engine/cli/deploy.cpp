@@ -29,6 +29,11 @@ constexpr auto between_looks = std::chrono::milliseconds(100);
 
 struct Options {
   std::string package, server = "http://127.0.0.1:8700", token_file, by, why, format = "text";
+  // What becomes of those who are under way.
+  std::vector<std::string> migrate, steps, stop;
+  std::string canary;
+  bool preview = false;  // that alone is said
+  bool has_ways() const { return !migrate.empty() || !stop.empty(); }
 };
 
 // One server, asked one thing after another.
@@ -93,17 +98,22 @@ Json list_of(const Json& json, const char* name) {
   return objects;
 }
 
-// Asks for it, and waits until it is live or refused.
-int put_live(const Options& options, const std::string& path, std::string body) {
-  std::string by = options.by;
-  if (by.empty())
-    if (const char* user = std::getenv("USER")) by = user;
-  if (by.empty()) return trouble("say who does it with --by");
-  Remote server(options.server, options.token_file);
-  auto asked = server.ask(
-      "POST",
-      path + "?by=" + net::percent_encoded(by) + "&why=" + net::percent_encoded(options.why),
-      std::move(body));
+std::string ways_of(const Options& options) {
+  std::string query;
+  const auto add = [&](const char* name, const std::vector<std::string>& values) {
+    for (const std::string& value : values)
+      query += std::string("&") + name + "=" + net::percent_encoded(value);
+  };
+  add("migrate", options.migrate);
+  add("step", options.steps);
+  add("stop", options.stop);
+  if (!options.canary.empty()) add("canary", {options.canary});
+  return query;
+}
+
+// Asks for it, waits until it is over, and prints what came of it.
+int ask_for(Remote& server, const std::string& path, const std::string& body) {
+  auto asked = server.ask("POST", path, body);
   if (!asked) return trouble(asked.error().what);
   if (asked->first != 202) return trouble(text_of(asked->second, "message"));
   const std::string place = "/v1/deploys/" + std::to_string(number_of(asked->second, "number"));
@@ -115,11 +125,29 @@ int put_live(const Options& options, const std::string& path, std::string body) 
     const std::string state = text_of(outcome->second, "state");
     const std::string message = text_of(outcome->second, "message");
     if (state == "refused" || outcome->first != 200) return trouble("not put live: " + message);
+    if (state == "preview") return print(message);
     if (state == "live")
       return print(message + "events waited for " +
                    std::to_string(number_of(outcome->second, "paused_ms")) + " ms\n");
     std::this_thread::sleep_for(between_looks);
   }
+}
+
+// Says whom it moves before it does so.
+int put_live(const Options& options, const std::string& path, const std::string& body) {
+  std::string by = options.by;
+  if (by.empty())
+    if (const char* user = std::getenv("USER")) by = user;
+  if (by.empty()) return trouble("say who does it with --by");
+  Remote server(options.server, options.token_file);
+  const std::string whole = path + "?by=" + net::percent_encoded(by) +
+                            "&why=" + net::percent_encoded(options.why) + ways_of(options);
+  if (options.has_ways() || options.preview) {
+    const int said = ask_for(server, whole + "&preview=1", body);
+    if (said != Done || options.preview) return said;
+    std::fflush(stdout);
+  }
+  return ask_for(server, whole, body);
 }
 
 int deploy(const Options& options) {
@@ -130,9 +158,12 @@ int deploy(const Options& options) {
 }
 
 std::string turn_of(const Json& turn) {
-  const std::string by = text_of(turn, "by"), why = text_of(turn, "why");
+  const std::string by = text_of(turn, "by"), why = text_of(turn, "why"),
+                    canary = text_of(turn, "canary");
   return text_of(turn, "bundle") + " since " + text_of(turn, "since") +
-         (by.empty() ? "" : " by " + by) + (why.empty() ? "" : ": " + why) + "\n";
+         (by.empty() ? "" : " by " + by) +
+         (canary.empty() ? "" : " for " + canary + " of the customers") +
+         (why.empty() ? "" : ": " + why) + "\n";
 }
 
 int status(const Options& options) {
@@ -173,6 +204,21 @@ void add_said(CLI::App& app, Options& options) {
   app.add_option("--why", options.why, "Why, for the history")->required();
 }
 
+void add_ways(CLI::App& app, Options& options) {
+  app.add_option("--migrate", options.migrate,
+                 "Who is under way in this campaign goes on in its new version, at the step of the "
+                 "same name; may be given more than once")
+      ->allow_extra_args(false);
+  app.add_option("--step", options.steps,
+                 "With --migrate: \"CAMPAIGN: STEP = STEP\", a former step and where those who "
+                 "stand at it go on")
+      ->allow_extra_args(false);
+  app.add_option("--stop", options.stop,
+                 "Who is under way in this campaign ends; may be given more than once")
+      ->allow_extra_args(false);
+  app.add_flag("--preview", options.preview, "Says whom it would move and stop, and does nothing");
+}
+
 }  // namespace
 
 int ask(const Asking& asking) {
@@ -197,13 +243,25 @@ std::function<int()> add_deploy(CLI::App& app) {
   app.add_option("bundle", options->package, "What `koi build` made (.koib)")->required();
   add_server(app, *options);
   add_said(app, *options);
+  add_ways(app, *options);
+  app.add_option("--canary", options->canary,
+                 "For this part of the customers alone, as 5%: the same ones as long as these rules "
+                 "are a canary. All others go on entering the campaigns as they were");
   return [options] { return deploy(*options); };
+}
+
+std::function<int()> add_promote(CLI::App& app) {
+  auto options = std::make_shared<Options>();
+  add_server(app, *options);
+  add_said(app, *options);
+  return [options] { return put_live(*options, "/v1/promote", {}); };
 }
 
 std::function<int()> add_rollback(CLI::App& app) {
   auto options = std::make_shared<Options>();
   add_server(app, *options);
   add_said(app, *options);
+  add_ways(app, *options);
   return [options] { return put_live(*options, "/v1/rollback", {}); };
 }
 

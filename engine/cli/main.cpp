@@ -20,6 +20,7 @@ constexpr Command commands[] = {
     {"keys", "Makes the keys that bundles are signed with", add_keys},
     {"serve", "Takes events as they come, decides and delivers, until it is stopped", add_serve},
     {"deploy", "Puts a bundle live on a running server, which goes on taking events", add_deploy},
+    {"promote", "Makes a canary the rules of everybody, on a running server", add_promote},
     {"rollback", "Puts the rules before the live ones back, on a running server", add_rollback},
     {"status", "Says what a running server has live, since when, and who is under way in it",
      add_status},

@@ -140,7 +140,7 @@ void index_campaigns(plan::Plan& plan) {
     for (std::size_t j = 0; j < campaign.triggers.size(); ++j) {
       const plan::Trigger& trigger = campaign.triggers[j];
       const plan::TriggerRef ref{id, static_cast<std::uint16_t>(j)};
-      if (!campaign.closed) begin(plan, trigger, ref);
+      if (plan::takes_entries(campaign)) begin(plan, trigger, ref);
       in_parts = in_parts || trigger.kind == plan::Trigger::Kind::Sequence ||
                  trigger.kind == plan::Trigger::Kind::Absence;
       for (const auto& then : trigger.thens) concern(then.match), remember(then.match);

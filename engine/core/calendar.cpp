@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/evaluate.h"
+
 namespace koi::core {
 
 namespace {
@@ -94,6 +96,30 @@ Timestamp next_occurrence(const plan::Schedule& schedule, const State& state, Ti
         zone.instant({moved(*counted_from, schedule.offset, schedule.before, zone), schedule.time});
     if (occurrence > after) return occurrence;
   }
+}
+
+Timestamp target_of(const plan::WaitUntil& wait, const Facts& facts, const Zone& zone) {
+  using Kind = plan::WaitUntil::Kind;
+  switch (wait.kind) {
+    case Kind::TimeOfDay:
+      return next_occurrence(
+          {.every = plan::Schedule::Every::Day, .at = {}, .day = 0, .time = wait.time}, facts.now,
+          zone);
+    case Kind::Weekday:
+      return next_occurrence(
+          {.every = plan::Schedule::Every::Week, .at = {}, .day = wait.weekday, .time = wait.time},
+          facts.now, zone);
+    case Kind::Instant: {
+      const Value value = value_of(facts, wait.instant);
+      if (value.is_missing()) return facts.now;
+      Timestamp at = value.kind() == koi::Kind::Date ? zone.instant({value.as_date(), {}})
+                                                     : value.as_instant();
+      at = wait.before ? subtract(at, wait.offset, zone) : add(at, wait.offset, zone);
+      if (wait.at_time) at = zone.instant({zone.local(at).date, wait.time});
+      return at;
+    }
+  }
+  KOI_ASSERT(false);
 }
 
 }  // namespace koi::core

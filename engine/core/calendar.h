@@ -7,6 +7,8 @@
 
 namespace koi::core {
 
+struct Facts;  // evaluate.h
+
 enum class Period : std::uint8_t { Day, Week, Month, Year };  // a week begins on Monday
 
 // The first instant of the period that `at` lies in, and of the one after it.
@@ -18,5 +20,9 @@ Timestamp next_occurrence(const plan::Schedule& schedule, Timestamp after, const
 // The same for one customer, whose date a schedule of each year goes by: never without it.
 Timestamp next_occurrence(const plan::Schedule& schedule, const State& state, Timestamp after,
                           const Zone& zone);
+
+// When a `wait until …` that is come to at the facts' instant goes on; not after that instant where
+// it does so at once.
+Timestamp target_of(const plan::WaitUntil& wait, const Facts& facts, const Zone& zone);
 
 }  // namespace koi::core

@@ -20,31 +20,6 @@ auto place_of(List& list, plan::CampaignId campaign, std::uint64_t key) {
       [](const auto& a, const auto& b) { return std::pair(a.campaign, a.key) < b; });
 }
 
-// When `wait until …` goes on; not after `now` when it does so at once.
-Timestamp target_of(const plan::WaitUntil& wait, const Facts& facts, const Zone& zone) {
-  using Kind = plan::WaitUntil::Kind;
-  switch (wait.kind) {
-    case Kind::TimeOfDay:
-      return next_occurrence(
-          {.every = plan::Schedule::Every::Day, .at = {}, .day = 0, .time = wait.time}, facts.now,
-          zone);
-    case Kind::Weekday:
-      return next_occurrence(
-          {.every = plan::Schedule::Every::Week, .at = {}, .day = wait.weekday, .time = wait.time},
-          facts.now, zone);
-    case Kind::Instant: {
-      const Value value = value_of(facts, wait.instant);
-      if (value.is_missing()) return facts.now;
-      Timestamp at = value.kind() == koi::Kind::Date ? zone.instant({value.as_date(), {}})
-                                                     : value.as_instant();
-      at = wait.before ? subtract(at, wait.offset, zone) : add(at, wait.offset, zone);
-      if (wait.at_time) at = zone.instant({zone.local(at).date, wait.time});
-      return at;
-    }
-  }
-  KOI_ASSERT(false);
-}
-
 }  // namespace
 
 // --- Events and journeys under way --------------------------------------------------------------
@@ -251,8 +226,9 @@ void Turn::admit(const Happening* what) {
         }
         case Candidate::Kind::Began: begin(candidate, *what); break;
         case Candidate::Kind::Fired:
-          enter(candidate.campaign, candidate.trigger, List<Value>(into.frame_size),
-                candidate.cause);
+          if (plan::takes_entries_of(plan_, into, state_.id))
+            enter(candidate.campaign, candidate.trigger, List<Value>(into.frame_size),
+                  candidate.cause);
           break;
       }
     }
@@ -262,6 +238,7 @@ void Turn::admit(const Happening* what) {
 // The event is the first of a trigger: the whole of it, or the beginning of one in parts.
 void Turn::begin(const Candidate& candidate, const Happening& what) {
   const plan::Campaign& into = campaign(candidate.campaign);
+  if (!plan::takes_entries_of(plan_, into, state_.id)) return;
   const plan::Trigger& trigger = into.triggers[candidate.trigger];
   List<Value> frame(into.frame_size);
   capture(trigger.first, what, frame);

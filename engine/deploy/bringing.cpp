@@ -416,12 +416,14 @@ plan::Emit Bringing::bring(const plan::Emit& emit) {
   return made;
 }
 
-plan::Campaign Bringing::campaign(const plan::Campaign& wanted, std::uint64_t version) {
+plan::Campaign Bringing::campaign(const plan::Campaign& wanted, std::uint64_t version,
+                                  std::uint32_t takes_from) {
   frame_ = slots_of(wanted);
   nodes_.clear();  // the same slot is another thing in another frame
   plan::Campaign made = wanted;
   made.closed = true;
   made.version = version;
+  made.takes_from = takes_from;
   made.others.clear();
   made.entries = {};
   made.audience = node(wanted.audience, {});
@@ -433,9 +435,10 @@ plan::Campaign Bringing::campaign(const plan::Campaign& wanted, std::uint64_t ve
     trigger.first = binding(trigger.first);
     for (plan::Binding& then : trigger.thens) then = binding(then);
     for (plan::EventMatch& absent : trigger.nots) absent = match(absent);
-    // Nobody comes in by these any more.
-    trigger.watch = {};
-    trigger.condition = {};
+    // Else nobody comes in by these any more.
+    const bool begins = plan::takes_entries(made);
+    trigger.watch = begins && trigger.watch ? watch(trigger.watch) : plan::WatchId::none();
+    trigger.condition = begins ? node(trigger.condition, {}) : NodeId::none();
     if (trigger.schedule.date) trigger.schedule.date = attribute(trigger.schedule.date);
   }
   for (std::size_t i = 0; i < made.steps.size(); ++i)

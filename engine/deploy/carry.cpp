@@ -16,11 +16,6 @@ using core::State;
 
 namespace {
 
-bool same_names(const std::vector<Symbol>& a, const std::vector<Symbol>& b) {
-  return std::equal(a.begin(), a.end(), b.begin(), b.end(),
-                    [](const Symbol& x, const Symbol& y) { return x.name == y.name; });
-}
-
 // The names of a list of things that have a symbol.
 template <class List>
 std::vector<Symbol> symbols_of(const List& list) {
@@ -64,54 +59,24 @@ void Carried::add(const Carried& other) {
   customers += other.customers;
   for (const auto& [campaign, ended] : other.journeys_ended) journeys_ended[campaign] += ended;
   for (const auto& [campaign, kept] : other.journeys_kept) journeys_kept[campaign] += kept;
+  for (const auto& [campaign, moved] : other.journeys_moved) journeys_moved[campaign] += moved;
   sends_forgotten += other.sends_forgotten;
   consents_forgotten += other.consents_forgotten;
   refusals_widened += other.refusals_widened;
   schedules_missed += other.schedules_missed;
 }
 
-// --- Values -------------------------------------------------------------------------------------
-
-ValueMap::ValueMap(const Schema& from_schema, const Type& from, const Schema& to_schema,
-                   const Type& to) {
-  carries_ = from.kind == to.kind && from.element == to.element;
-  if (!carries_ || from.enumeration.is_none() || to.enumeration.is_none()) return;
-  const auto& old = from_schema.enumerations[from.enumeration.index()].values;
-  const auto& now = to_schema.enumerations[to.enumeration.index()].values;
-  const bool is_longer =
-      now.size() >= old.size() && same_names(old, {now.begin(), now.begin() + std::ssize(old)});
-  if (is_longer) return;
-  for (const Symbol& value : old) {
-    const auto found = std::find_if(now.begin(), now.end(),
-                                    [&](const Symbol& each) { return each.name == value.name; });
-    values_.push_back(found == now.end() ? -1 : found - now.begin());
-  }
-}
-
-Value ValueMap::operator()(const Value& value) const {
-  if (!carries_) return {};
-  if (values_.empty() || value.is_missing()) return value;
-  const auto other = [&](const Value& each) {
-    const auto at = static_cast<std::size_t>(each.raw());
-    if (each.kind() != Kind::Enum || at >= values_.size() || values_[at] < 0) return Value();
-    return Value::raw(Kind::Enum, values_[at]);
-  };
-  if (value.kind() != Kind::List) return other(value);
-  std::vector<Value> elements;
-  for (const Value& element : value.as_list())
-    if (Value mapped = other(element); !mapped.is_missing()) elements.push_back(std::move(mapped));
-  return Value::list(std::move(elements));
-}
-
 // --- What goes where ----------------------------------------------------------------------------
 
-Carry::Carry(const plan::Plan& from, const plan::Plan& to) : from_(from), to_(to) {
+Carry::Carry(const plan::Plan& from, const plan::Plan& to, const Ways& ways)
+    : from_(from), to_(to) {
   map_schema();
   map_metrics();
   map_watches();
   map_campaigns();
+  map_ways(ways);
   map_schedules();
-  changes_nothing_ = !find_changes();
+  changes_nothing_ = ways.moves_nobody() && !find_changes();
 }
 
 void Carry::map_schema() {
@@ -227,6 +192,7 @@ void Carry::map_campaigns() {
     const auto version =
         by_version.find(Version(campaign.symbol.name, old_meaning.version_of(campaign)));
     const auto found = open.find(campaign.symbol.name);
+    if (found != open.end()) at.open = found->second;
     at.same_version = version != by_version.end();
     if (at.same_version)
       at.campaign = version->second;
@@ -248,6 +214,22 @@ void Carry::map_campaigns() {
       at.frame.emplace_back(from_.schema,
                             type_of(from_.schema, old_slots[i].event, old_slots[i].field),
                             to_.schema, type_of(to_.schema, slots[i].event, slots[i].field));
+  }
+}
+
+void Carry::map_ways(const Ways& ways) {
+  for (std::size_t i = 0; i < campaigns_.size(); ++i) {
+    CampaignTo& at = campaigns_[i];
+    const std::string& name = from_.campaigns[i].symbol.name;
+    at.is_stopped = std::find(ways.stop.begin(), ways.stop.end(), name) != ways.stop.end();
+    if (at.open.is_none() || (at.same_version && at.campaign == at.open)) continue;
+    for (const CampaignMove& each : ways.migrate) {
+      if (each.campaign != name) continue;
+      auto made = Migration::make(from_, plan::CampaignId::of(i), to_, at.open, each.steps);
+      KOI_ASSERT(made);  // it was checked before it was decided
+      at.migration.emplace(*std::move(made));
+      same_leaving_[at.open.index()] = false;  // those who come are looked at anew
+    }
   }
 }
 
@@ -313,7 +295,7 @@ State Carry::operator()(State state, Timestamp now, Carried& carried) const {
   ++carried.customers;
   carry_profile(state, carried);
   carry_metrics(state);
-  carry_journeys(state, carried);
+  carry_journeys(state, now, carried);
   carry_recent(state);
   carry_watches(state, now);
   if (state.created == Timestamp::never()) return state;
@@ -410,27 +392,52 @@ void Carry::carry_metrics(State& state) const {
   }
 }
 
-void Carry::carry_journeys(State& state, Carried& carried) const {
-  const auto ended = [&](const core::Journey& journey) {
-    if (journey.phase != core::Journey::Phase::Ended)
-      ++carried.journeys_ended[from_.campaigns[journey.campaign.index()].symbol.name];
-    return false;
+// False: nothing is left of it.
+bool Carry::carry_journey(core::Journey& journey, const State& state, Timestamp now,
+                          Carried& carried) const {
+  using Phase = core::Journey::Phase;
+  const CampaignTo& at = campaigns_[journey.campaign.index()];
+  const plan::Campaign& former = from_.campaigns[journey.campaign.index()];
+  const auto ended = [&] {
+    if (journey.phase != Phase::Ended) ++carried.journeys_ended[former.symbol.name];
   };
-  keep_if(state.journeys, [&](core::Journey& journey) {
-    const CampaignTo& at = campaigns_[journey.campaign.index()];
-    // One that is kept for its goal alone stands at no step.
-    const bool goes_on = journey.phase == core::Journey::Phase::Ended
-                             ? at.same_frame && to_.campaigns[at.campaign.index()].goal.has_value()
-                             : at.same_code;
-    if (!goes_on) return ended(journey);
-    journey.campaign = at.campaign;
-    if (!at.same_code) journey.arms.clear();
-    carry_values(journey.frame, at.frame);
-    const plan::Campaign& now = to_.campaigns[at.campaign.index()];
-    if (now.closed && journey.phase != core::Journey::Phase::Ended)
-      ++carried.journeys_kept[plan::full_name_of(now)];
+  if (at.is_stopped && journey.phase != Phase::Ended) {
+    ended();
+    // As at its last step: its goal may still be reached.
+    const bool may_aim = journey.phase == Phase::Active && former.goal && former.goal->within &&
+                         !journey.goal_reached && journey.goal_until >= now;
+    if (!may_aim) return false;
+    journey.phase = Phase::Ended;
+    journey.due = journey.leave_flip = Timestamp::never();
+  }
+  if (at.migration && at.migration->move(journey, state, now)) {
+    ++carried.journeys_moved[former.symbol.name];
     return true;
+  }
+  // One that is kept for its goal alone stands at no step.
+  const bool goes_on = journey.phase == Phase::Ended
+                           ? at.same_frame && to_.campaigns[at.campaign.index()].goal.has_value()
+                           : at.same_code;
+  if (!goes_on) {
+    ended();
+    return false;
+  }
+  journey.campaign = at.campaign;
+  if (!at.same_code) journey.arms.clear();
+  carry_values(journey.frame, at.frame);
+  const plan::Campaign& version = to_.campaigns[at.campaign.index()];
+  if (version.closed && journey.phase != Phase::Ended)
+    ++carried.journeys_kept[plan::full_name_of(version)];
+  return true;
+}
+
+void Carry::carry_journeys(State& state, Timestamp now, Carried& carried) const {
+  // What waits for its next channel ends with the journey that is stopped; what is on its way is.
+  keep_if(state.open, [&](const core::OpenSend& open) {
+    return !campaigns_[open.campaign.index()].is_stopped || open.due == Timestamp::never();
   });
+  keep_if(state.journeys,
+          [&](core::Journey& journey) { return carry_journey(journey, state, now, carried); });
   sort_by_campaign(state.journeys);
   keep_if(state.entries, [&](core::Entered& each) {
     each.campaign = campaigns_[each.campaign.index()].entries;

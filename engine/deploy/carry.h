@@ -5,11 +5,15 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
 #include "core/state.h"
+#include "deploy/deployment.h"
+#include "deploy/detail/value_map.h"
+#include "deploy/migrate.h"
 #include "plan/plan.h"
 
 namespace koi::deploy {
@@ -21,6 +25,8 @@ struct Carried {
   std::map<std::string, std::uint64_t> journeys_ended;
   // Those that go on in a version which is not the rules' own; by its full name.
   std::map<std::string, std::uint64_t> journeys_kept;
+  // Those that were moved to the rules' own version; by its name.
+  std::map<std::string, std::uint64_t> journeys_moved;
   std::uint64_t sends_forgotten = 0;     // whose receipts decide nothing any more
   std::uint64_t consents_forgotten = 0;  // granted for channels that are gone
   std::uint64_t refusals_widened = 0;    // for channels that are gone: they hold for all now
@@ -29,26 +35,10 @@ struct Carried {
   friend bool operator==(const Carried&, const Carried&) = default;
 };
 
-// Where the values of one type go in another: enumerations by the names of their values.
-class ValueMap {
- public:
-  ValueMap() = default;
-  ValueMap(const Schema& from_schema, const Type& from, const Schema& to_schema, const Type& to);
-
-  bool carries() const { return carries_; }  // or nothing can be carried
-  // Leaves everything as it is.
-  bool is_same() const { return carries_ && values_.empty(); }
-  Value operator()(const Value& value) const;  // missing where it has no counterpart
-
- private:
-  bool carries_ = false;
-  std::vector<std::int64_t> values_;  // of an enumeration, by position; -1: gone. Empty: the same
-};
-
 class Carry {
  public:
-  // Both must outlive it.
-  Carry(const plan::Plan& from, const plan::Plan& to);
+  // All must outlive it. `ways` fits to the plans (check_ways).
+  Carry(const plan::Plan& from, const plan::Plan& to, const Ways& ways = {});
 
   // A state under both plans is the same: nothing needs to be walked.
   bool changes_nothing() const { return changes_nothing_; }
@@ -74,20 +64,26 @@ class Carry {
     plan::CampaignId campaign;
     plan::CampaignId entries;  // where entries into it are noted
     bool same_version = false, same_code = false, same_frame = false, same_leaving = false;
+    bool is_stopped = false;
     std::vector<ValueMap> frame;
+    plan::CampaignId open;               // the rules' own version of it
+    std::optional<Migration> migration;  // to that
   };
 
   void map_schema();
   void map_metrics();
   void map_watches();
   void map_campaigns();
+  void map_ways(const Ways& ways);
   void map_schedules();
   bool find_changes() const;
 
   void carry_profile(core::State& state, Carried& carried) const;
   void carry_consents(core::State& state, Carried& carried) const;
   void carry_metrics(core::State& state) const;
-  void carry_journeys(core::State& state, Carried& carried) const;
+  void carry_journeys(core::State& state, Timestamp now, Carried& carried) const;
+  bool carry_journey(core::Journey& journey, const core::State& state, Timestamp now,
+                     Carried& carried) const;
   bool carry_open(core::OpenSend& open) const;
   void carry_recent(core::State& state) const;
   void carry_watches(core::State& state, Timestamp now) const;

@@ -12,10 +12,12 @@ constexpr std::size_t customers_at_once = 1024;
 void count(const plan::Plan& plan, const core::State& state, Timestamp now, Census& census) {
   for (const core::Journey& journey : state.journeys) {
     UnderWay& at = census[journey.campaign.index()];
-    if (journey.phase != core::Journey::Phase::Ended)
+    if (journey.phase != core::Journey::Phase::Ended) {
       ++at.journeys;
-    else if (!journey.goal_reached && journey.goal_until >= now - plan.policy.lateness)
+      ++(journey.phase == core::Journey::Phase::Forming ? at.forming : at.standing[journey.pc]);
+    } else if (!journey.goal_reached && journey.goal_until >= now - plan.policy.lateness) {
       ++at.goals;
+    }
   }
   for (const core::OpenSend& open : state.open) ++census[open.campaign.index()].receipts;
 }
@@ -51,6 +53,8 @@ Result<Census> take_census(const store::Store& store, store::Groups groups, cons
       all[i].journeys += part[i].journeys;
       all[i].goals += part[i].goals;
       all[i].receipts += part[i].receipts;
+      all[i].forming += part[i].forming;
+      for (const auto& [step, count] : part[i].standing) all[i].standing[step] += count;
     }
   return all;
 }

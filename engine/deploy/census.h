@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "base/result.h"
@@ -15,6 +16,9 @@ struct UnderWay {
   std::uint64_t journeys = 0;  // not ended
   std::uint64_t goals = 0;     // ended, and their goal may still be reached
   std::uint64_t receipts = 0;  // messages whose receipt still decides something
+  // Of the journeys: those at the parts of a trigger, and those at each step of the code.
+  std::uint64_t forming = 0;
+  std::map<std::uint16_t, std::uint64_t> standing{};
   bool is_needed() const { return journeys + goals + receipts > 0; }
   friend bool operator==(const UnderWay&, const UnderWay&) = default;
 };

@@ -3,12 +3,14 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <set>
 #include <utility>
 
 #include "deploy/census.h"
 #include "deploy/extend.h"
 #include "deploy/link.h"
 #include "deploy/meaning.h"
+#include "deploy/migrate.h"
 #include "deploy/rebuild.h"
 #include "durable/checkpoint.h"
 #include "durable/recover.h"
@@ -24,17 +26,20 @@ class Deploying {
   Deploying(const Site& site, Deployment deployment)
       : site_(site), bundles_(site.directory), deployment_(std::move(deployment)) {}
 
-  Result<std::vector<Report>> run(const Bundle& wanted, const Said& said);
+  Result<std::vector<Report>> run(const Bundle& wanted, const Said& said, const Ways& ways);
   Result<void> prepare(const Bundle& wanted);
+  Result<std::string> preview(const Bundle& wanted, const Ways& ways);
 
  private:
   Result<void> check_groups() const;
-  Result<void> begin(Hash128 bundle, const Said& said);
+  Result<void> check(Hash128 bundle, const Ways& ways);
+  Result<void> begin(Hash128 bundle, const Said& said, const Ways& ways);
   Result<void> recover_tails();
   Result<void> finish(bool was_broken_off);
   Result<void> walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
                         const Rebuild* rebuild);
-  Result<std::vector<Kept>> to_keep(Hash128 bundle, Timestamp now);
+  Hash128 against_of(Hash128 bundle) const;
+  Result<std::vector<Kept>> to_keep(const Turn& turn);
   void count(Stage stage, std::uint64_t done);
 
   const Turn& live() const { return deployment_.turns.back(); }
@@ -86,20 +91,51 @@ void Deploying::count(Stage stage, std::uint64_t done) {
   if (site_.progress) site_.progress(progress_);
 }
 
-Result<std::vector<Report>> Deploying::run(const Bundle& wanted, const Said& said) {
+Result<std::vector<Report>> Deploying::run(const Bundle& wanted, const Said& said,
+                                           const Ways& ways) {
   KOI_TRY(check_groups());
   KOI_TRY(compile(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
   if (deployment_.is_under_way) KOI_TRY(finish(true));
-  if (!deployment_.turns.empty() && live().bundle == name) {
+  KOI_TRY(check(name, ways));
+  if (!deployment_.turns.empty() && live().bundle == name && ways.moves_nobody() &&
+      ways.canary == live().ways.canary) {
     // One that was finished may have left it, or one that was made ready and never came.
     KOI_TRY(Rebuild::clear(site_.directory));
   } else {
     began_ = Clock::now();
-    KOI_TRY(begin(name, said));
+    KOI_TRY(begin(name, said, ways));
     KOI_TRY(finish(false));
   }
   return std::move(reports_);
+}
+
+Result<void> Deploying::check(Hash128 bundle, const Ways& ways) {
+  if (ways.moves_nobody() && ways.canary == 0) return {};
+  if (deployment_.turns.empty())
+    return Error{"ways", "nothing is live here yet, so that nobody is under way"};
+  KOI_LET(const plan::Plan* to, plans_.of(bundle));
+  KOI_LET(const plan::Plan* from, plans_.of(live()));
+  KOI_TRY(check_ways(*from, *to, ways));
+  if (ways.canary == 0) return {};
+  if (live().ways.canary != 0 && live().bundle != bundle)
+    return Error{"canary",
+                 "a canary of other rules is live; promote it or roll it back before the next"};
+  if (live().ways.canary == 0 && live().bundle == bundle)
+    return Error{"canary", "these rules are live for everybody already"};
+  KOI_LET(const plan::Plan* against, plans_.of(against_of(bundle)));
+  return check_canary(*against, *to);
+}
+
+Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {
+  KOI_TRY(compile(wanted));
+  KOI_LET(const Hash128 name, bundles_.keep(wanted));
+  KOI_TRY(check(name, ways));
+  if (ways.moves_nobody()) return std::string();
+  KOI_LET(const plan::Plan* to, plans_.of(name));
+  KOI_LET(const plan::Plan* from, plans_.of(live()));
+  KOI_LET(const Census census, take_census(site_.store, site_.groups, *from, site_.clock()));
+  return told(*from, *to, ways, census);
 }
 
 Result<void> Deploying::prepare(const Bundle& wanted) {
@@ -175,7 +211,7 @@ Result<void> Deploying::recover_tails() {
 }
 
 // From here on the deploy is decided: whatever happens, it is finished first.
-Result<void> Deploying::begin(Hash128 bundle, const Said& said) {
+Result<void> Deploying::begin(Hash128 bundle, const Said& said, const Ways& ways) {
   const bool is_first = deployment_.turns.empty();
   epochs_.resize(site_.groups.count);
   for (store::Group group = 0; group < site_.groups.count; ++group) {
@@ -184,7 +220,7 @@ Result<void> Deploying::begin(Hash128 bundle, const Said& said) {
   }
   tail_inputs_ = 0;
   if (!is_first) KOI_TRY(recover_tails());
-  Turn turn{bundle, site_.clock(), {}, {}, said.by, said.why};
+  Turn turn{bundle, site_.clock(), {}, {}, said.by, said.why, ways, {}};
   if (!is_first) turn.since = std::max(turn.since, live().since);
   for (store::Group group = 0; group < site_.groups.count; ++group) {
     KOI_LET(const store::Position position, site_.store.position(group));
@@ -194,19 +230,31 @@ Result<void> Deploying::begin(Hash128 bundle, const Said& said) {
     KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
     turn.since = std::max(turn.since, kept.stamp);
   }
+  if (ways.canary != 0) turn.against = against_of(bundle);
   if (!is_first) {
-    KOI_LET(turn.kept, to_keep(bundle, turn.since));
+    KOI_LET(turn.kept, to_keep(turn));
   }
   deployment_.turns.push_back(std::move(turn));
   deployment_.is_under_way = !is_first;
   return write_deployment(site_.directory, deployment_);
 }
 
-// The campaigns that the bundle has otherwise or not at all, as far as somebody is under way in
-// them.
-Result<std::vector<Kept>> Deploying::to_keep(Hash128 bundle, Timestamp now) {
+// What a canary of the bundle leaves to all others. One whose share is changed, what it was before.
+Hash128 Deploying::against_of(Hash128 bundle) const {
+  return live().bundle == bundle ? live().against : live().bundle;
+}
+
+// The campaigns that the turn's bundle has otherwise or not at all, as far as somebody is under way
+// in them. Those that a canary leaves to the others are there anyhow.
+Result<std::vector<Kept>> Deploying::to_keep(const Turn& turn) {
   KOI_LET(const plan::Plan* from, plans_.of(live()));
-  KOI_LET(const plan::Plan* to, plans_.of(bundle));
+  KOI_LET(const plan::Plan* to, plans_.of(turn.bundle));
+  std::set<std::pair<std::string, std::uint64_t>> others;
+  if (turn.ways.canary != 0) {
+    KOI_LET(const plan::Plan* against, plans_.of(turn.against));
+    for (const Former& each : former_for_others(*to, *against))
+      others.emplace(each.campaign, each.version);
+  }
   Meaning old_meaning(*from), meaning(*to);
   std::map<std::string_view, std::uint64_t> versions;
   for (const plan::Campaign& campaign : to->campaigns)
@@ -217,16 +265,26 @@ Result<std::vector<Kept>> Deploying::to_keep(Hash128 bundle, Timestamp now) {
     Kept kept{live().bundle, campaign.symbol.name, old_meaning.version_of(campaign)};
     const auto now_called = versions.find(campaign.symbol.name);
     if (now_called != versions.end() && now_called->second == kept.version) continue;
+    if (others.contains(std::pair(kept.campaign, kept.version))) continue;
+    // What a canary had left to the others is of the rules before it.
+    if (campaign.closed && plan::takes_entries(campaign)) kept.bundle = live().against;
     for (const Kept& each : live().kept)
       if (campaign.closed && each.campaign == kept.campaign && each.version == kept.version)
         kept.bundle = each.bundle;
     candidates.emplace(plan::CampaignId::of(i), std::move(kept));
   }
   if (candidates.empty()) return std::vector<Kept>();
-  KOI_LET(const Census census, take_census(site_.store, site_.groups, *from, now));
+  KOI_LET(const Census census, take_census(site_.store, site_.groups, *from, turn.since));
+  const std::vector<std::string>& stop = turn.ways.stop;
   std::vector<Kept> keep;
-  for (auto& [campaign, kept] : candidates)
-    if (census[campaign.index()].is_needed()) keep.push_back(std::move(kept));
+  for (auto& [id, kept] : candidates) {
+    UnderWay there = census[id.index()];
+    const plan::Campaign& campaign = from->campaigns[id.index()];
+    const bool is_stopped = std::find(stop.begin(), stop.end(), kept.campaign) != stop.end();
+    // Of those who are stopped a goal may be left.
+    if (is_stopped && !(campaign.goal && campaign.goal->within)) there.journeys = 0;
+    if (there.is_needed()) keep.push_back(std::move(kept));
+  }
   return keep;
 }
 
@@ -274,7 +332,7 @@ Result<void> Deploying::finish(bool was_broken_off) {
     KOI_LET(const plan::Plan* from, plans_.of(before.back()));
     const Lacking wanted = lacking(*to, *from);
     if (wanted.empty()) {
-      const Carry carry(*from, *to);
+      const Carry carry(*from, *to, live().ways);
       if (!carry.changes_nothing()) KOI_TRY(walk_all(*from, *to, carry, nullptr));
     } else {
       report.metrics_built = names_of(*to, wanted);
@@ -286,7 +344,7 @@ Result<void> Deploying::finish(bool was_broken_off) {
               Rebuild::make(site_.directory, history, *own, live().bundle, turn(), site_.budget,
                             [&](std::uint64_t rows) { count(Stage::Rebuild, rows); }));
       if (progress_.stage == Stage::Rebuild) report.rows_read = progress_.done;
-      const Carry carry(rebuild->plan(), *to);
+      const Carry carry(rebuild->plan(), *to, live().ways);
       KOI_TRY(walk_all(*from, *to, carry, rebuild.get()));
     }
     deployment_.is_under_way = false;
@@ -323,9 +381,15 @@ Result<Live> live(const store::Directory& directory) {
   return found;
 }
 
-Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted, const Said& said) {
+Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted, const Said& said,
+                                   const Ways& ways) {
   KOI_LET(Deployment deployment, begin_deployment(site.directory, site.clock()));
-  return Deploying(site, std::move(deployment)).run(wanted, said);
+  return Deploying(site, std::move(deployment)).run(wanted, said, ways);
+}
+
+Result<std::string> preview(const Site& site, const Bundle& wanted, const Ways& ways) {
+  KOI_LET(Deployment deployment, begin_deployment(site.directory, site.clock()));
+  return Deploying(site, std::move(deployment)).preview(wanted, ways);
 }
 
 Result<void> prepare(const Site& site, const Bundle& wanted) {
@@ -358,6 +422,9 @@ std::string told(const Report& report) {
        std::to_string(report.took.count()) + " ms");
   for (const auto& [campaign, kept] : report.carried.journeys_kept)
     line("  " + many(kept, "journey goes on in ", "journeys go on in ") + campaign);
+  for (const auto& [campaign, moved] : report.carried.journeys_moved)
+    line("  " + many(moved, "journey goes on in ", "journeys go on in ") + "the new version of " +
+         campaign);
   for (const auto& [campaign, ended] : report.carried.journeys_ended)
     line("  " + many(ended, "journey", "journeys") + " in " + campaign + " ended");
   if (report.carried.sends_forgotten > 0)

@@ -78,7 +78,15 @@ struct Report {
 // cannot read a bundle, "missing" and "corrupt" of bundles and deployment.json, "semantics"
 // (another Koi's tail), "full", "unwritable", and those of journal and store. After an error, as
 // after a kill, what was accepted is whole, and the next call goes on.
-Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted, const Said& said = {});
+//
+// With `ways` the deploy is one of its own even where the bundle is live already. Errors "migrate"
+// and "stop" where they do not fit: nothing was changed then.
+Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted, const Said& said = {},
+                                   const Ways& ways = {});
+
+// What the ways would do to whom, as lines for people: as of the last checkpoint. Changes nothing.
+// Errors as deploy()'s.
+Result<std::string> preview(const Site& site, const Bundle& wanted, const Ways& ways);
 
 // Makes ready what takes long, while others write to journal and store: the bundle is kept, and new
 // metrics are built up to where the journal has come to. A deploy() of the same bundle behind it

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "base/decimal.h"
 #include "deploy/files.h"
 
 namespace koi::deploy {
@@ -11,8 +12,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int version = 2;  // 1: nothing was linked
+constexpr int version = 3;  // 2: no ways; 1: nothing was linked
 constexpr std::size_t longest = std::size_t{64} << 20;
+constexpr std::uint32_t everybody = 1'000'000;
 
 std::filesystem::path file_of(const store::Directory& directory) {
   return directory.path() / "deployment.json";
@@ -96,14 +98,76 @@ class Reader {
   bool ok_ = true;
 };
 
+Json json_of(const std::vector<CampaignMove>& moves) {
+  Json all = Json::array();
+  for (const CampaignMove& move : moves) {
+    Json steps = Json::array();
+    for (const StepMove& step : move.steps) steps.push_back({{"from", step.from}, {"to", step.to}});
+    all.push_back({{"campaign", move.campaign}, {"steps", std::move(steps)}});
+  }
+  return all;
+}
+
+// False where it is not as to_json() writes it.
+bool read_ways(Reader& turn, Ways& ways) {
+  bool good = true;
+  for (const Json& each : turn.list_if_any("migrate")) {
+    Reader move(each);
+    ways.migrate.push_back({move.text("campaign")});
+    for (const Json& each_step : move.list("steps")) {
+      Reader step(each_step);
+      ways.migrate.back().steps.push_back({step.text("from"), step.text("to")});
+      good = good && step.ok();
+    }
+    good = good && move.ok();
+  }
+  for (const Json& each : turn.list_if_any("stop")) {
+    good = good && each.is_string();
+    if (good) ways.stop.push_back(each.get<std::string>());
+  }
+  return good;
+}
+
+bool read_canary(const Json& turn, Turn& into) {
+  const auto found = turn.is_object() ? turn.find("canary") : turn.end();
+  if (!turn.is_object() || found == turn.end()) return true;
+  Reader in(*found);
+  into.against = in.hash("against");
+  const auto share = found->is_object() ? found->find("millionths") : found->end();
+  if (!found->is_object() || share == found->end() || !share->is_number_unsigned()) return false;
+  const auto millionths = share->get<std::uint64_t>();
+  into.ways.canary = static_cast<std::uint32_t>(millionths);
+  return in.ok() && millionths > 0 && millionths < everybody;
+}
+
 }  // namespace
 
+std::string percent_text(std::uint32_t millionths) {
+  std::string text = std::to_string(millionths / 10'000);
+  if (std::string rest = std::to_string(millionths % 10'000 + 10'000).substr(1); rest != "0000") {
+    rest.resize(rest.find_last_not_of('0') + 1);
+    text += "." + rest;
+  }
+  return text + "%";
+}
+
+std::optional<std::uint32_t> percent_of(std::string_view text) {
+  if (text.ends_with('%')) text.remove_suffix(1);
+  const auto share = parse_decimal(text);
+  if (!share || share->millionths <= 0 || share->millionths >= 100'000'000) return std::nullopt;
+  const auto millionths = static_cast<std::uint32_t>(share->millionths / 100);
+  if (millionths == 0) return std::nullopt;
+  return millionths;
+}
+
 Hash128 name_of(const Turn& turn) {
-  if (turn.kept.empty()) return turn.bundle;
+  if (turn.kept.empty() && turn.ways.canary == 0) return turn.bundle;
   HashInput hash;
   hash.text("linked").number(turn.bundle.high).number(turn.bundle.low);
   for (const Kept& each : turn.kept)
     hash.number(each.bundle.high).number(each.bundle.low).text(each.campaign).number(each.version);
+  if (turn.ways.canary != 0)
+    hash.text("canary").number(turn.ways.canary).number(turn.against.high).number(turn.against.low);
   return hash.hash128();
 }
 
@@ -121,6 +185,11 @@ std::string to_json(const Deployment& deployment) {
     if (!kept.empty()) turns.back()["kept"] = std::move(kept);
     if (!turn.by.empty()) turns.back()["by"] = turn.by;
     if (!turn.why.empty()) turns.back()["why"] = turn.why;
+    if (!turn.ways.migrate.empty()) turns.back()["migrate"] = json_of(turn.ways.migrate);
+    if (!turn.ways.stop.empty()) turns.back()["stop"] = turn.ways.stop;
+    if (turn.ways.canary != 0)
+      turns.back()["canary"] = {{"millionths", turn.ways.canary},
+                                {"against", to_hex(turn.against)}};
   }
   const Json all = {{"koi", "deployment"},
                     {"version", version},
@@ -160,6 +229,8 @@ Result<Deployment> deployment_of(std::string_view json, std::string_view file) {
     }
     deployment.turns.back().by = turn.text_if_any("by");
     deployment.turns.back().why = turn.text_if_any("why");
+    good = read_ways(turn, deployment.turns.back().ways) && good;
+    good = read_canary(each, deployment.turns.back()) && good;
     const Turn& before =
         deployment.turns[deployment.turns.size() > 1 ? deployment.turns.size() - 2 : 0];
     const Turn& now = deployment.turns.back();

@@ -25,6 +25,28 @@ struct Kept {
   friend bool operator==(const Kept&, const Kept&) = default;
 };
 
+// A step of a former version, and where those who stand at it go on; by names (migrate.h).
+struct StepMove {
+  std::string from, to;
+  friend bool operator==(const StepMove&, const StepMove&) = default;
+};
+// Who is under way in this campaign is moved to the new rules' version of it.
+struct CampaignMove {
+  std::string campaign;
+  std::vector<StepMove> steps{};  // where names alone do not say it
+  friend bool operator==(const CampaignMove&, const CampaignMove&) = default;
+};
+// What a deploy does with those who are under way, where they are not to finish as they began.
+struct Ways {
+  std::vector<CampaignMove> migrate{};
+  std::vector<std::string> stop{};  // campaigns, each of whose journeys ends
+  // For so many millionths of the customers alone: the new rules' campaigns take their entries, and
+  // the former rules' those of all others. 0: for everybody.
+  std::uint32_t canary = 0;
+  bool moves_nobody() const { return migrate.empty() && stop.empty(); }
+  friend bool operator==(const Ways&, const Ways&) = default;
+};
+
 // One bundle's turn, up to the next one's.
 struct Turn {
   Hash128 bundle;
@@ -33,6 +55,8 @@ struct Turn {
   std::vector<store::Position> positions;
   std::vector<Kept> kept{};  // linked to the bundle's own, in this order
   std::string by{}, why{};   // as whoever deployed it has said
+  Ways ways{};               // that its beginning took
+  Hash128 against{};         // of a canary: the bundle that is live for all others
   friend bool operator==(const Turn&, const Turn&) = default;
 };
 
@@ -44,6 +68,11 @@ struct Deployment {
   bool is_under_way = false;
   friend bool operator==(const Deployment&, const Deployment&) = default;
 };
+
+// 50'000 is "5%".
+std::string percent_text(std::uint32_t millionths);
+// "5%", "5" and "0.5%" are millionths; nothing where it is none of (0, 100).
+std::optional<std::uint32_t> percent_of(std::string_view text);
 
 // What the turn's openings name its rules by, and its states' layouts: the bundle's name, or where
 // something is linked to it one of its own.

@@ -15,7 +15,11 @@ const Deployment whole{.seed = 0xfedcba9876543210,
                                   .positions = {7, UINT64_MAX},
                                   .kept = {{{1, 2}, "新人", 77}, {{3, 4}, "old", UINT64_MAX}},
                                   .by = "ann",
-                                  .why = "spring"}},
+                                  .why = "spring",
+                                  .ways = {.migrate = {{"新人", {{"wait after a", "wait"}}}},
+                                           .stop = {"old", "older"},
+                                           .canary = 50'000},
+                                  .against = {5, 6}}},
                        .is_under_way = true};
 
 TEST(Deployment, IsReadBackAsItWasWritten) {
@@ -48,17 +52,23 @@ TEST(Deployment, DamagedTextIsNamedAndNeverTakenInPart) {
                                  without("18446744073709551615", "6, 7"),
                                  without("18446744073709551615", "\"7\""),
                                  without("true", "\"true\""),
-                                 without("\"version\": 2", "\"version\": \"2\""),
+                                 without("\"version\": 3", "\"version\": \"3\""),
                                  without("\"kept\": [", "\"kept\": [7,"),
                                  without("\"campaign\": \"old\"", "\"campaign\": 1"),
                                  without("\"ann\"", "[]"),
+                                 without("\"older\"", "8"),
+                                 without("\"wait\"", "{}"),
+                                 without("\"migrate\": [", "\"migrate\": [[],"),
+                                 without("\"millionths\": 50000", "\"millionths\": 1000000"),
+                                 without("\"millionths\": 50000", "\"millionths\": -5"),
+                                 without("\"against\": \"", "\"against\": \"x"),
                                  std::string(100'000, '[')}) {
     const auto read = deployment_of(bad, "data/deployment.json");
     ASSERT_FALSE(read) << bad.substr(0, 200);
     EXPECT_EQ(read.error().code, "corrupt");
     EXPECT_NE(read.error().what.find("data/deployment.json"), std::string::npos);
   }
-  EXPECT_EQ(deployment_of(without("\"version\": 2", "\"version\": 3"), "f").error().code, "newer");
+  EXPECT_EQ(deployment_of(without("\"version\": 3", "\"version\": 4"), "f").error().code, "newer");
 }
 
 // As it was before anything was linked.
@@ -66,8 +76,10 @@ TEST(Deployment, AFileOfTheFirstVersionIsRead) {
   Deployment plain = whole;
   plain.turns[1].kept.clear();
   plain.turns[1].by = plain.turns[1].why = "";
+  plain.turns[1].ways = {};
+  plain.turns[1].against = {};
   std::string text = to_json(plain);
-  text.replace(text.find("\"version\": 2"), 12, "\"version\": 1");
+  text.replace(text.find("\"version\": 3"), 12, "\"version\": 1");
   EXPECT_EQ(*deployment_of(text, "f"), plain);
 }
 
@@ -79,7 +91,19 @@ TEST(Deployment, ATurnIsNamedByItsBundleAndWhatIsLinkedToIt) {
   other.kept.pop_back();
   EXPECT_NE(name_of(turn), name_of(other));
   other.kept.clear();
-  EXPECT_EQ(name_of(other), turn.bundle);
+  EXPECT_NE(name_of(other), turn.bundle) << "a canary";
+  other.ways.canary = 0;
+  EXPECT_EQ(name_of(other), turn.bundle) << "whom it moved is no rule of what follows";
+}
+
+TEST(Deployment, PartsOfTheCustomersAreReadAndTold) {
+  EXPECT_EQ(percent_of("5%"), 50'000u);
+  EXPECT_EQ(percent_of("0.5"), 5'000u);
+  EXPECT_EQ(percent_of("99.9999%"), 999'999u);
+  for (const char* none : {"", "%", "0", "100", "-1", "5 %", "five", "0.00001"})
+    EXPECT_EQ(percent_of(none), std::nullopt) << none;
+  for (const std::uint32_t share : {1u, 50'000u, 5'000u, 123'456u, 999'999u})
+    EXPECT_EQ(percent_of(percent_text(share)), share);
 }
 
 TEST(Deployment, PositionsAndInstantsNeverGoBack) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -11,8 +12,90 @@
 
 namespace koi::deploy {
 
-Result<plan::Plan> link(plan::Plan rules, std::span<const Former> former) {
-  for (const Former& each : former) {
+namespace {
+
+using Version = std::pair<std::string, std::uint64_t>;
+std::set<Version> versions_of(const plan::Plan& plan) {
+  Meaning meaning(plan);
+  std::set<Version> versions;
+  for (const plan::Campaign& campaign : plan.campaigns)
+    versions.emplace(campaign.symbol.name, meaning.version_of(campaign));
+  return versions;
+}
+
+}  // namespace
+
+std::vector<Former> former_for_others(const plan::Plan& rules, const plan::Plan& against) {
+  std::set<Version> known = versions_of(rules);
+  std::vector<Former> former;
+  for (const Version& each : versions_of(against))
+    if (!known.contains(each)) former.push_back({against, each.first, each.second});
+  return former;
+}
+
+Result<void> check_canary(const plan::Plan& against, const plan::Plan& rules) {
+  std::string lost;
+  const auto want = [&](const char* what, const std::string& name, bool is_there) {
+    if (!is_there) lost += (lost.empty() ? "" : ", ") + std::string(what) + " `" + name + "`";
+  };
+  const auto has = [](const auto& list, const std::string& name, const auto& symbol_of) {
+    return std::find_if(list.begin(), list.end(),
+                        [&](const auto& each) { return symbol_of(each).name == name; });
+  };
+  const auto own = [](const auto& each) -> const Symbol& { return each.symbol; };
+  const auto itself = [](const Symbol& each) -> const Symbol& { return each; };
+  const auto same_type = [](const Type& a, const Type& b) {
+    return a.kind == b.kind && a.element == b.element;
+  };
+  for (const plan::Channel& each : against.channels)
+    want("channel", each.symbol.name,
+         has(rules.channels, each.symbol.name, own) != rules.channels.end());
+  for (const Symbol& each : against.teams)
+    want("team", each.name, has(rules.teams, each.name, itself) != rules.teams.end());
+  for (const Symbol& each : against.webhooks)
+    want("webhook", each.name, has(rules.webhooks, each.name, itself) != rules.webhooks.end());
+  for (const Attribute& each : against.schema.attributes) {
+    const auto found = has(rules.schema.attributes, each.symbol.name, own);
+    want("attribute", each.symbol.name,
+         found != rules.schema.attributes.end() && same_type(found->type, each.type));
+  }
+  for (const EventType& each : against.schema.events) {
+    const auto found = has(rules.schema.events, each.symbol.name, own);
+    want("event", each.symbol.name, found != rules.schema.events.end());
+    if (found == rules.schema.events.end()) continue;
+    for (const Field& field : each.fields) {
+      const auto there = has(found->fields, field.symbol.name, own);
+      want("field", each.symbol.name + "." + field.symbol.name,
+           there != found->fields.end() && same_type(there->type, field.type));
+    }
+  }
+  if (lost.empty()) return {};
+  return Error{
+      "canary",
+      "all others keep the former campaigns, and these rules do not declare what those may "
+      "use: " +
+          lost + "; keep it until the canary is promoted"};
+}
+
+Result<plan::Plan> link(plan::Plan rules, std::span<const Former> former,
+                        const std::optional<Canary>& canary) {
+  std::vector<Former> all(former.begin(), former.end());
+  const std::size_t closed_for_all = all.size();
+  if (canary) {
+    const auto others = former_for_others(rules, canary->against);
+    for (const Former& each : others) all.push_back(each);
+    const std::set<Version> known = versions_of(canary->against);
+    Meaning meaning(rules);
+    std::vector<bool> is_new;
+    for (const plan::Campaign& campaign : rules.campaigns)
+      is_new.push_back(
+          !known.contains(Version(campaign.symbol.name, meaning.version_of(campaign))));
+    for (std::size_t i = 0; i < is_new.size(); ++i)
+      if (is_new[i]) rules.campaigns[i].takes_to = canary->millionths;
+    rules.canary = canary->drawn_by;
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const Former& each = all[i];
     Meaning meaning(each.rules);
     const auto found = std::find_if(
         each.rules.campaigns.begin(), each.rules.campaigns.end(),
@@ -21,7 +104,8 @@ Result<plan::Plan> link(plan::Plan rules, std::span<const Former> former) {
       return Error{"corrupt", "deployment.json keeps a version of campaign `" + each.campaign +
                                   "` that its bundle has not"};
     Bringing bringing(each.rules, rules, Bringing::Clash::Missing);
-    plan::Campaign closed = bringing.campaign(*found, each.version);
+    const std::uint32_t takes_from = i < closed_for_all ? 1'000'000 : canary->millionths;
+    plan::Campaign closed = bringing.campaign(*found, each.version, takes_from);
     KOI_ASSERT(rules.campaigns.size() < 0xffff);
     rules.campaigns.push_back(std::move(closed));
   }
@@ -72,13 +156,18 @@ Result<const plan::Plan*> Plans::of(const Turn& turn) {
   const auto known = plans_.find(name);
   if (known != plans_.end()) return static_cast<const plan::Plan*>(&known->second);
   KOI_LET(const plan::Plan* own, of(turn.bundle));
-  if (turn.kept.empty()) return own;
+  if (turn.kept.empty() && turn.ways.canary == 0) return own;
   std::vector<Former> former;
   for (const Kept& each : turn.kept) {
     KOI_LET(const plan::Plan* rules, of(each.bundle));
     former.push_back({*rules, each.campaign, each.version});
   }
-  KOI_LET(plan::Plan linked, link(*own, former));
+  std::optional<Canary> canary;
+  if (turn.ways.canary != 0) {
+    KOI_LET(const plan::Plan* against, of(turn.against));
+    canary.emplace(Canary{turn.bundle.high, turn.ways.canary, *against});
+  }
+  KOI_LET(plan::Plan linked, link(*own, former, canary));
   return static_cast<const plan::Plan*>(&plans_.emplace(name, std::move(linked)).first->second);
 }
 

@@ -316,6 +316,16 @@ Hash128 Meaning::code_of(const plan::Campaign& campaign) {
   return hash.hash128();
 }
 
+Hash128 Meaning::parts_of(const plan::Campaign& campaign, const plan::Trigger& trigger) {
+  frame_ = slots_of(campaign);
+  known_.clear();
+  HashInput hash;
+  plan::Trigger parts = trigger;
+  parts.start = 0;
+  add(hash, parts);
+  return hash.hash128();
+}
+
 Hash128 Meaning::schedule_of(const plan::Trigger& trigger) {
   HashInput hash;
   add(hash, trigger.schedule);

@@ -35,6 +35,8 @@ class Meaning {
   // The frame alone: what a goal reads.
   Hash128 frame_of(const plan::Campaign& campaign) const;
   Hash128 leaving_of(const plan::Campaign& campaign);
+  // Of a trigger of the campaign, wherever its steps begin.
+  Hash128 parts_of(const plan::Campaign& campaign, const plan::Trigger& trigger);
   // Of a trigger by a schedule: its times and whom it is for.
   Hash128 schedule_of(const plan::Trigger& trigger);
   // Of an expression whose fields are those of that event (none: it reads no event).

@@ -244,7 +244,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
     KOI_TRY(for_each_group(to_replay, replay_one));
     if (is_last) break;
     plan::Plan next = extend(*all[i + 1], all);
-    const Carry carry(extended, next);
+    const Carry carry(extended, next, history.turns[i + 1].ways);
     KOI_LET(const std::vector<store::Group> to_walk, not_walked(*states, ends, i + 1));
     const auto walk_one = [&](store::Group group) -> Result<void> {
       const Walk what{.store = *states,

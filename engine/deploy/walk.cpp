@@ -13,7 +13,7 @@ namespace koi::deploy {
 
 namespace {
 
-constexpr std::uint8_t version = 2;
+constexpr std::uint8_t version = 3;  // 2: nobody was moved; 1: nobody was kept
 
 // How states are read and written.
 struct Codecs {
@@ -44,7 +44,8 @@ std::string encode(const Mark& mark) {
   out.unsigned_(mark.partition);
   out.text(mark.customer);
   out.unsigned_(mark.carried.customers);
-  for (const auto* journeys : {&mark.carried.journeys_ended, &mark.carried.journeys_kept}) {
+  for (const auto* journeys :
+       {&mark.carried.journeys_ended, &mark.carried.journeys_kept, &mark.carried.journeys_moved}) {
     out.unsigned_(journeys->size());
     for (const auto& [campaign, number] : *journeys) {
       out.text(campaign);
@@ -68,8 +69,10 @@ Result<Mark> decode_mark(std::string_view bytes) {
   mark.partition = static_cast<Partition>(partition);
   mark.customer = in.text();
   mark.carried.customers = in.unsigned_();
-  for (auto* journeys : {&mark.carried.journeys_ended, &mark.carried.journeys_kept}) {
+  for (auto* journeys :
+       {&mark.carried.journeys_ended, &mark.carried.journeys_kept, &mark.carried.journeys_moved}) {
     if (written == 1 && journeys == &mark.carried.journeys_kept) break;
+    if (written == 2 && journeys == &mark.carried.journeys_moved) break;
     for (std::size_t left = in.count(2); left > 0; --left) {
       std::string campaign(in.text());
       (*journeys)[std::move(campaign)] = in.unsigned_();

@@ -44,4 +44,17 @@ std::string full_name_of(const Campaign& campaign) {
   return campaign.symbol.name + "@" + to_hex(Hash128{campaign.version, 0}).substr(0, 16);
 }
 
+std::uint32_t share_of(const Plan& plan, std::string_view customer) {
+  const std::uint64_t chance =
+      HashInput().text("canary").number(plan.canary).text(customer).hash64(plan.seed);
+  return static_cast<std::uint32_t>((chance >> 32) * 1'000'000 >> 32);
+}
+
+bool takes_entries_of(const Plan& plan, const Campaign& campaign, std::string_view customer) {
+  if (campaign.takes_from == 0 && campaign.takes_to == 1'000'000) return true;
+  if (!takes_entries(campaign)) return false;
+  const std::uint32_t share = share_of(plan, customer);
+  return share >= campaign.takes_from && share < campaign.takes_to;
+}
+
 }  // namespace koi::plan

@@ -397,7 +397,14 @@ struct Campaign {
   std::uint64_t version = 0;       // closed: of what it says
   std::vector<CampaignId> others;  // its other versions: who is in one of them is in this one
   CampaignId entries = CampaignId::none();  // where entries into any of them are noted; none: here
+  // Whose entries it takes: customers whose share_of() is in [takes_from, takes_to). All of them,
+  // of a closed one none, but in a canary, where a new version has some and the former one the
+  // others.
+  std::uint32_t takes_from = 0, takes_to = 1'000'000;
 };
+inline bool takes_entries(const Campaign& campaign) {
+  return campaign.takes_from < campaign.takes_to;
+}
 // What tells versions of a campaign apart: its name, and behind `@` a closed one's version.
 std::string full_name_of(const Campaign& campaign);
 
@@ -486,7 +493,8 @@ struct Reaction {
 };
 
 struct Plan {
-  std::uint64_t seed = 1;  // of hold-outs and of names; part of the program's run
+  std::uint64_t seed = 1;    // of hold-outs and of names; part of the program's run
+  std::uint64_t canary = 0;  // what share_of() is drawn by, beside the seed
   Schema schema;
   std::vector<Value> constants;
   std::vector<Node> nodes;
@@ -515,5 +523,10 @@ struct Plan {
 
   const Node& operator[](NodeId id) const { return nodes[id.index()]; }
 };
+
+// Where a customer stands among all of them, from 0 to 999,999: by chance, and always the same in
+// one canary.
+std::uint32_t share_of(const Plan& plan, std::string_view customer);
+bool takes_entries_of(const Plan& plan, const Campaign& campaign, std::string_view customer);
 
 }  // namespace koi::plan

@@ -158,8 +158,9 @@ void Api::handle(net::Asked asked, net::Reply reply) {
                           : refused(401, "token", "say who you are: Authorization: Bearer TOKEN"));
 
   if (is("POST", "/v1/events")) return take_events(std::move(asked), std::move(reply));
-  if (is("POST", "/v1/deploys") || is("POST", "/v1/rollback") || is("GET", "/v1/status") ||
-      is("GET", "/v1/explain") || (asked.method == "GET" && asked.path.starts_with(v1_deploys)))
+  if (is("POST", "/v1/deploys") || is("POST", "/v1/rollback") || is("POST", "/v1/promote") ||
+      is("GET", "/v1/status") || is("GET", "/v1/explain") ||
+      (asked.method == "GET" && asked.path.starts_with(v1_deploys)))
     return operate_(std::move(asked), std::move(reply));
   if (is("GET", "/v1/campaigns")) return say(campaigns());
   if (asked.method == "POST" && !called_campaign(asked.path).empty())
@@ -176,10 +177,11 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   if (asked.path.starts_with(v1_customers) && asked.method == "GET" &&
       asked.path.size() > v1_customers.size())
     return show_customer(asked.path.substr(v1_customers.size()), std::move(reply));
-  const bool is_known =
-      asked.path == "/v1/events" || asked.path == "/v1/campaigns" || asked.path == "/v1/deploys" ||
-      asked.path == "/v1/rollback" || asked.path == "/v1/status" || asked.path == "/v1/explain" ||
-      asked.path == "/metrics" || asked.path == "/" || asked.path.starts_with(v1_customers);
+  const bool is_known = asked.path == "/v1/events" || asked.path == "/v1/campaigns" ||
+                        asked.path == "/v1/deploys" || asked.path == "/v1/rollback" ||
+                        asked.path == "/v1/promote" || asked.path == "/v1/status" ||
+                        asked.path == "/v1/explain" || asked.path == "/metrics" ||
+                        asked.path == "/" || asked.path.starts_with(v1_customers);
   reply.send(is_known ? refused(405, "method", "this address does not know that method")
                       : refused(404, "path", "there is nothing here; GET / lists what there is"));
 }

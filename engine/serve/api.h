@@ -32,7 +32,7 @@ class Api {
   // From here on 503 again, with the reason.
   void end(std::string why);
 
-  // What POST /v1/deploys and /v1/rollback, GET /v1/status and /v1/deploys/N ask.
+  // What POST /v1/deploys, /v1/promote and /v1/rollback, GET /v1/status and /v1/deploys/N ask.
   using Operate = std::function<void(net::Asked asked, net::Reply reply)>;
   void operate_with(Operate operate);
 

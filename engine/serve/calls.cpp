@@ -12,7 +12,7 @@ namespace {
 constexpr std::string_view before = "/v1/campaigns/", behind = "/call";
 
 bool can_be_called(const plan::Campaign& campaign) {
-  return !campaign.closed &&
+  return plan::takes_entries(campaign) &&
          std::any_of(campaign.triggers.begin(), campaign.triggers.end(), [](const auto& trigger) {
            return trigger.first.match.type == type_of(EngineEvent::Called);
          });

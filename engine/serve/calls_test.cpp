@@ -15,6 +15,7 @@ plan::Plan a_plan() {
   plan.campaigns[2] = plan.campaigns[0];
   plan.campaigns[2].symbol = {"gone", ""};
   plan.campaigns[2].closed = true;
+  plan.campaigns[2].takes_to = 0;
   return plan;
 }
 const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");

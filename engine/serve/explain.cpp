@@ -137,7 +137,9 @@ class Explaining final : public durable::Deeds {
 
 const plan::Campaign* Explaining::campaign() const {
   for (const plan::Campaign& each : plan_.campaigns)
-    if (!each.closed && each.symbol.name == question_.campaign) return &each;
+    if (each.symbol.name == question_.campaign &&
+        plan::takes_entries_of(plan_, each, question_.customer))
+      return &each;
   return nullptr;
 }
 
@@ -408,7 +410,8 @@ Result<std::string> Explaining::run(const store::Directory& directory) {
     plan::Plan next = deploy::extend(*all[i], all);
     if (i > 0 && !state_.id.empty()) {
       deploy::Carried carried;
-      state_ = deploy::Carry(plan_, next)(std::move(state_), deployment->turns[i].since, carried);
+      const deploy::Turn& turn = deployment->turns[i];
+      state_ = deploy::Carry(plan_, next, turn.ways)(std::move(state_), turn.since, carried);
     }
     writer_.reset();
     plan_ = std::move(next);

@@ -4,6 +4,7 @@
 
 #include "base/html.h"
 #include "base/json.h"
+#include "deploy/deployment.h"
 
 namespace koi::serve {
 
@@ -97,6 +98,9 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
     append_json_string(out, plan::name_of(campaign.campaign_class));
     out += R"(,"priority":)" + std::to_string(campaign.priority);
     if (campaign.closed) out += R"(,"closed":true,"version":")" + version_of(campaign) + '"';
+    const std::uint32_t takes = campaign.takes_to - campaign.takes_from;
+    if (takes != 0 && takes != 1'000'000)
+      out += R"(,"of_customers":")" + deploy::percent_text(takes) + '"';
     const auto found = figures.find(plan::full_name_of(campaign));
     const CampaignFigures none, &of = found == figures.end() ? none : found->second;
     out += R"(,"entered":)" + std::to_string(of.entered) + R"(,"left":)" + std::to_string(of.left) +

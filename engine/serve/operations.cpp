@@ -1,5 +1,6 @@
 #include "serve/operations.h"
 
+#include <algorithm>
 #include <charconv>
 #include <utility>
 
@@ -39,7 +40,45 @@ void append_turn(std::string& out, const deploy::Turn& turn) {
   member(out, "since", to_string(turn.since, utc()));
   if (!turn.by.empty()) member(out, "by", turn.by);
   if (!turn.why.empty()) member(out, "why", turn.why);
+  if (turn.ways.canary != 0) member(out, "canary", deploy::percent_text(turn.ways.canary));
   out += '}';
+}
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(' ');
+  if (begin == std::string_view::npos) return {};
+  return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
+}
+
+// For whom it is: `canary=5%`. What is to become of those who are under way: `stop=NAME`,
+// `migrate=NAME`, and `step=NAME: FROM = TO`, each as often as there are some. Error "ways".
+Result<deploy::Ways> ways_of(const net::Headers& query) {
+  deploy::Ways ways;
+  for (const auto& [name, value] : query) {
+    if (name == "stop") ways.stop.push_back(value);
+    if (name == "migrate") ways.migrate.push_back({value});
+  }
+  for (const auto& [name, value] : query) {
+    if (name != "step") continue;
+    const std::string_view text = value;
+    const std::size_t colon = text.find(':'), equals = text.find('=', colon + 1);
+    if (colon == std::string_view::npos || equals == std::string_view::npos)
+      return Error{"ways", "`step` is written as CAMPAIGN: STEP = STEP, the former one first"};
+    const std::string_view campaign = trimmed(text.substr(0, colon));
+    const auto move = std::find_if(ways.migrate.begin(), ways.migrate.end(),
+                                   [&](const auto& each) { return each.campaign == campaign; });
+    if (move == ways.migrate.end())
+      return Error{"ways", "`step` is of a campaign that is to be migrated, and `" +
+                               std::string(campaign) + "` is not"};
+    move->steps.push_back({std::string(trimmed(text.substr(colon + 1, equals - colon - 1))),
+                           std::string(trimmed(text.substr(equals + 1)))});
+  }
+  if (const std::string* share = net::find(query, "canary")) {
+    const auto canary = deploy::percent_of(*share);
+    if (!canary) return Error{"ways", "`canary` is a part of the customers, as 5%"};
+    ways.canary = *canary;
+  }
+  return ways;
 }
 
 }  // namespace
@@ -86,8 +125,14 @@ void Operations::handle(net::Asked asked, net::Reply reply) {
     return reply.send(refused(400, "who",
                               "say who does it and why, in `by` and `why` of the address, each "
                               "with at most 500 bytes"));
-  wish.kind = asked.path == "/v1/rollback" ? Wish::Kind::Rollback : Wish::Kind::Deploy;
+  wish.kind = asked.path == "/v1/rollback"  ? Wish::Kind::Rollback
+              : asked.path == "/v1/promote" ? Wish::Kind::Promote
+                                            : Wish::Kind::Deploy;
   wish.said = {*by, *why};
+  auto ways = ways_of(query);
+  if (!ways) return reply.send(refused(400, ways.error().code, ways.error().what));
+  wish.ways = *std::move(ways);
+  wish.is_preview = net::find(query, "preview") != nullptr;
   wish.package = std::move(asked.body);
   begin(std::move(wish), std::move(reply));
 }
@@ -114,7 +159,10 @@ void Operations::show(std::uint64_t number, net::Reply reply) {
   std::string out = "{\"number\":" + std::to_string(number);
   for (const auto& [which, outcome] : outcomes_) {
     if (which != number) continue;
-    member(out, "state", outcome.code.empty() ? "live" : "refused");
+    member(out, "state",
+           !outcome.code.empty() ? "refused"
+           : outcome.is_preview  ? "preview"
+                                 : "live");
     if (!outcome.code.empty()) member(out, "error", outcome.code);
     member(out, "message", outcome.told);
     out += ",\"paused_ms\":" + std::to_string(outcome.pause.count()) + "}\n";

@@ -20,17 +20,20 @@ namespace koi::serve {
 class Operations {
  public:
   struct Wish {
-    enum class Kind : std::uint8_t { Deploy, Rollback, Status, Explain };
+    enum class Kind : std::uint8_t { Deploy, Promote, Rollback, Status, Explain };
     Kind kind = Kind::Status;
     std::uint64_t number = 0;  // of a deploy or a rollback, from 1 on
     std::string package;       // of a deploy: the bytes of a `.koib`
     deploy::Said said;
-    Question question;                                // of an explanation
+    deploy::Ways ways;
+    bool is_preview = false;  // says whom the ways would move, and does nothing
+    Question question;        // of an explanation
     std::function<void(Result<std::string>)> answer;  // of the last two: JSON; thread-safe
   };
   struct Outcome {
     std::string told;                    // the report, or what went wrong
-    std::string code;                    // of an error; empty: it is live
+    std::string code;                    // of an error; empty: it is live …
+    bool is_preview = false;             // … or would be
     std::chrono::milliseconds pause{0};  // for which events waited
   };
 

@@ -210,7 +210,8 @@ std::string stage_of(const deploy::Progress& progress) {
 
 // Brings the data to the wanted rules, and says what that took, in lines for people.
 Result<std::string> deploy_to(Data& data, const deploy::Bundle& wanted, const deploy::Said& said,
-                              bool keeps_sent, const ServerOptions& options) {
+                              const deploy::Ways& ways, bool keeps_sent,
+                              const ServerOptions& options) {
   const runtime::SystemClock clock;
   std::chrono::steady_clock::time_point last_told = std::chrono::steady_clock::now();
   const deploy::Site site =
@@ -220,7 +221,7 @@ Result<std::string> deploy_to(Data& data, const deploy::Bundle& wanted, const de
         last_told = now;
         info("deploying: " + stage_of(progress));
       });
-  KOI_LET(const auto reports, deploy::deploy(site, wanted, said));
+  KOI_LET(const auto reports, deploy::deploy(site, wanted, said, ways));
   std::string all;
   for (const deploy::Report& report : reports) all += deploy::told(report);
   for (std::string_view rest = all; !rest.empty();) {
@@ -341,7 +342,8 @@ class Life {
       lanes.push_back(known != lanes_.end() ? *known : *lane_of(opened, name));
       lanes.back().rate_per_second = rate;
     };
-    for (const plan::Channel& each : plan.channels) take(each.symbol.name, each.rate_per_second);
+    for (const plan::Channel& each : plan.channels)
+      take(each.symbol.name, environment_.rate_of(each));
     for (const Symbol& each : plan.teams) take(each.name, 0);
     for (const Symbol& each : plan.webhooks) take(each.name, 0);
     return lanes;
@@ -420,7 +422,8 @@ class Life {
       return wish.answer(
           explain(data_.directory, *data_.journal, data_.journal->groups(), wish.question));
     Operations::Outcome outcome;
-    const auto told = put_live(wish, outcome.pause);
+    outcome.is_preview = wish.is_preview;
+    const auto told = wish.is_preview ? preview(wish) : put_live(wish, outcome.pause);
     outcome.told = told ? *told : told.error().what;
     if (!told) outcome.code = told.error().code;
     if (!told) log(channel::Level::Problem, "not put live: " + outcome.told);
@@ -440,10 +443,16 @@ class Life {
   Result<deploy::Bundle> wanted(const Operations::Wish& wish, deploy::Said& said) {
     KOI_LET(const auto deployment, deploy::read_deployment(data_.directory));
     if (wish.kind == Operations::Wish::Kind::Rollback) {
+      // A canary was never the rules of everybody.
       for (auto turn = deployment->turns.rbegin(); turn != deployment->turns.rend(); ++turn)
-        if (turn->bundle != live_->turn.bundle)
+        if (turn->bundle != live_->turn.bundle && turn->ways.canary == 0)
           return deploy::Bundles(data_.directory).read(turn->bundle);
       return Error{"rollback", "there are no rules before those that are live"};
+    }
+    if (wish.kind == Operations::Wish::Kind::Promote) {
+      if (live_->turn.ways.canary == 0)
+        return Error{"canary", "there is no canary to promote: what is live is so for everybody"};
+      return deploy::Bundles(data_.directory).read(live_->turn.bundle);
     }
     KOI_LET(auto package, deploy::decode_package(wish.package, "what was sent"));
     if (options_.keys) {
@@ -455,7 +464,17 @@ class Life {
       for (std::size_t i = 0; i < names.size(); ++i)
         said.by += (i == 0 ? ", signed by " : " and ") + names[i];
     }
+    KOI_TRY(deploy::check_plan(package));
     return deploy::Bundle{deployment->seed, std::move(package.files)};
+  }
+
+  // What a deploy's ways would do, as of the last checkpoint.
+  Result<std::string> preview(const Operations::Wish& wish) {
+    deploy::Said said;
+    KOI_LET(const deploy::Bundle bundle, wanted(wish, said));
+    const deploy::Site site =
+        site_of(data_, clock_, options_.memory / 4, !environment_.public_url.empty(), {});
+    return deploy::preview(site, bundle, wish.ways);
   }
 
   // Events are taken all the while; for the pause they wait.
@@ -463,7 +482,8 @@ class Life {
     deploy::Said said = wish.said;
     KOI_LET(const deploy::Bundle bundle, wanted(wish, said));
     const Hash128 name = deploy::name_of(bundle);
-    if (name == live_->turn.bundle)
+    if (name == live_->turn.bundle && wish.ways.moves_nobody() &&
+        wish.ways.canary == live_->turn.ways.canary)
       return Error{"live",
                    "these rules are live already, since " + to_string(live_->turn.since, utc())};
     KOI_LET(const plan::Plan plan, deploy::compile(bundle));
@@ -473,6 +493,8 @@ class Life {
                 [this](const deploy::Progress& progress) {
                   operations_.say("making ready: " + stage_of(progress));
                 });
+    if (!wish.ways.moves_nobody() || wish.ways.canary != 0)
+      KOI_TRY(deploy::preview(site, bundle, wish.ways));
     KOI_TRY(deploy::prepare(site, bundle));
     operations_.say("waiting for what is under way to the channels");
     drain();
@@ -484,7 +506,8 @@ class Life {
       ending_.because(closed.error());
       return closed.error();
     }
-    auto told = deploy_to(data_, bundle, said, !environment_.public_url.empty(), options_);
+    auto told =
+        deploy_to(data_, bundle, said, wish.ways, !environment_.public_url.empty(), options_);
     auto live = deploy::live(data_.directory);
     const auto deployment = deploy::read_deployment(data_.directory);
     if (!live || !deployment || !*deployment || (*deployment)->is_under_way) {
@@ -647,7 +670,11 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
                                 " yet; say which rules to serve"};
     KOI_LET(bundle, deploy::Bundles(data->directory).read(deployment.turns.back().bundle));
   }
-  KOI_TRY(deploy_to(*data, bundle, {"koi serve", "started with these rules"},
+  // Rules that are a canary stay one until somebody says otherwise.
+  deploy::Ways ways;
+  if (!deployment.turns.empty() && deployment.turns.back().bundle == deploy::name_of(bundle))
+    ways.canary = deployment.turns.back().ways.canary;
+  KOI_TRY(deploy_to(*data, bundle, {"koi serve", "started with these rules"}, ways,
                     !environment.public_url.empty(), options));
   KOI_LET(deploy::Live live, deploy::live(data->directory));
   Life life(std::make_unique<deploy::Live>(std::move(live)), environment, connectors, options,

@@ -28,8 +28,10 @@ class Bringing {
 
   // A closed version of the campaign, not yet in its place among the campaigns. What it reads that
   // the receiving rules do not declare any more is missing; events that it waits for are declared
-  // again; steps that name a channel or an attribute that is gone do without it.
-  plan::Campaign campaign(const plan::Campaign& wanted, std::uint64_t version);
+  // again; steps that name a channel or an attribute that is gone do without it. It takes the
+  // entries of customers from that share on; of 1,000,000 nobody's.
+  plan::Campaign campaign(const plan::Campaign& wanted, std::uint64_t version,
+                          std::uint32_t takes_from);
 
  private:
   // An enumeration there, and what stands for it here.

@@ -197,8 +197,8 @@ struct Shop {
             .budget = 4u << 20,
             .walk = {.customers = 3, .bytes = 100'000, .piece = 2}};
   }
-  Result<std::vector<Report>> deploy(const Bundle& bundle) {
-    return deploy::deploy(site(), bundle);
+  Result<std::vector<Report>> deploy(const Bundle& bundle, const Ways& ways = {}) {
+    return deploy::deploy(site(), bundle, {}, ways);
   }
 
   // All states as they are stored, by customer.
@@ -260,8 +260,9 @@ inline Event event_of(const plan::Plan& plan, const Told& told) {
 // A server over a shop, from the deploy on. Destroyed without stop(), it was killed.
 class Life {
  public:
-  Life(Shop& shop, const Bundle& bundle) : shop_(shop), handed_(shop.outside) {
-    auto deployed = shop.deploy(bundle);
+  Life(Shop& shop, const Bundle& bundle, const Ways& ways = {})
+      : shop_(shop), handed_(shop.outside) {
+    auto deployed = shop.deploy(bundle, ways);
     EXPECT_TRUE(deployed) << (deployed ? "" : deployed.error().what);
     if (!deployed) return;
     reports = *std::move(deployed);

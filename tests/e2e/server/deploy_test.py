@@ -3,6 +3,7 @@
 deploy_test.py KOI [KILLS]
 """
 
+import hashlib
 import json
 import os
 import pathlib
@@ -19,7 +20,7 @@ import unittest
 from server import Server, some_while
 
 KOI = os.path.abspath(sys.argv[1])
-KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 12
+KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 50
 
 HEAD = """policy { time zone "Asia/Shanghai"  currency CNY }
 event order { amount: money }
@@ -92,6 +93,30 @@ class DeployTest(unittest.TestCase):
         self.koi("build", "rules.koi", "-o", "three.koib")
         self.assertEqual(pathlib.Path("three.koib").read_bytes(), one)
         os.chdir("/")
+        (self.folder / "one" / "a.koi").write_text("content more { body \"more\" }\n" + FIRST[FIRST.index("test "):].replace("thanked", "thanked again"))
+        self.koi("build", self.folder / "one", "-o", self.folder / "four.koib")
+        self.koi("build", self.folder / "one" / "rules.koi", self.folder / "one" / "a.koi", "-o", self.folder / "five.koib")
+        self.assertEqual((self.folder / "four.koib").read_bytes(), (self.folder / "five.koib").read_bytes())
+
+    def manifest(self, package):
+        whole = package.read_bytes()
+        return json.loads(whole[15:15 + int.from_bytes(whole[7:15], "little")])
+
+    def test_a_bundle_says_what_it_is_compiled_to_and_what_its_tests_have_seen(self):
+        package = self.built("first", FIRST + "campaign seldom { class service  when order where amount > ¥9.00  send last via app }\n")
+        manifest = self.manifest(package)
+        self.assertRegex(manifest["plan"], "^[0-9a-f]{64}$")
+        self.assertEqual(manifest["tests"], [{"name": "who orders is thanked", "passed": True}])
+        coverage = manifest["coverage"]
+        self.assertEqual(len(coverage["unseen"]), coverage["of"] - coverage["seen"])
+        self.assertTrue(any(line.startswith("rules.koi:") and "seldom" in line for line in coverage["unseen"]), coverage)
+        # One that another Koi compiled otherwise is refused, whatever its hash says.
+        whole = package.read_bytes()
+        forged = whole[:-33].replace(manifest["plan"].encode(), b"0" * 64)
+        (self.folder / "forged.koib").write_bytes(forged + hashlib.sha256(forged).digest() + b"\0")
+        server = self.server(self.built("usual", FIRST))
+        server.start()
+        self.assertIn("another plan", self.deploy(server, self.folder / "forged.koib", status=2))
 
     def test_a_program_that_fails_its_tests_is_not_built(self):
         (self.folder / "bad.koi").write_text(FIRST.replace("expect send first to ann", "expect no send first to ann"))
@@ -156,6 +181,74 @@ class DeployTest(unittest.TestCase):
         self.assertRegex(text, r"live   [0-9a-f]{32} since \S+ by ann: too early\n")
         self.assertRegex(text, r"thank: \d+ under way, \d+ entered")
         self.assertEqual(server.stop()[0], 0)
+
+    def test_who_is_under_way_is_moved_and_told_of_before_it_is_done_and_a_stopped_campaign_ends(self):
+        slow = FIRST.replace("wait 3 seconds", "wait 3 days")
+        server = self.server(self.built("slow", slow))
+        server.start()
+        for n in range(5):
+            self.assertEqual(server.send(self.order(n, f"c{n}"))[1]["accepted"], 1)
+        mended = self.built("mended", slow.replace("wait 3 days", "wait 1 second").replace("first farewell", "second farewell"))
+        history = server.ask("GET", "/v1/status")[1]["history"]
+        moves = ("--migrate", "thank")
+        self.assertIn("no step `wait`", self.deploy(server, mended, *moves, "--step", "thank: wait after send first = wait", status=2))
+        said = self.deploy(server, mended, *moves, "--preview")
+        self.assertIn("migrate thank\n", said)
+        self.assertNotIn("live", said)
+        self.assertEqual(server.ask("GET", "/v1/status")[1]["history"], history)
+        said = self.deploy(server, mended, *moves)
+        self.assertRegex(said, r"(?s)^migrate thank\n.*5 journeys go on in the new version of thank\n")
+        server.until(lambda: sorted(self.said().values()) == [["first words", "second farewell"]] * 5, within=120)
+        # And one that is gone, with those who are in it.
+        self.deploy(server, self.built("slow2", slow.replace("first words", "third words")))
+        for n in range(5):
+            self.assertEqual(server.send(self.order(n + 10, f"d{n}"))[1]["accepted"], 1)
+        said = self.deploy(server, self.built("gone", GONE), "--stop", "thank")
+        self.assertIn("stop thank\n", said)
+        self.assertIn("5 journeys in thank ended", said)
+        server.until(lambda: all(c["journeys"] == 0 for c in server.ask("GET", "/v1/status")[1]["under_way"]), within=120)
+        self.assertEqual(server.stop(within=120)[0], 0)
+
+    def test_a_canary_is_for_some_over_a_kill_too_until_it_is_promoted_or_rolled_back(self):
+        server = self.server(self.built("first", FIRST))
+        server.start()
+        number = 0
+
+        def everybody(prefix):
+            nonlocal number
+            for n in range(60):
+                self.assertEqual(server.send(self.order(number, f"{prefix}{n}"))[1]["accepted"], 1)
+                number += 1
+            server.until(lambda: sum(len(w) for c, w in self.said().items() if c.startswith(prefix)) == 120, within=120)
+            return {c: w[0] for c, w in self.said().items() if c.startswith(prefix)}
+        second = self.built("second", SECOND)
+        url = ("--server", f"http://127.0.0.1:{server.port}")
+        self.assertIn("no canary", self.koi("promote", *url, "--why", "x", status=2))
+        self.deploy(server, second, "--canary", "30%")
+        chosen = {c for c, w in everybody("a").items() if w == "second words"}
+        self.assertTrue(0 < len(chosen) < 60, chosen)
+        self.assertEqual(server.ask("GET", "/v1/status")[1]["live"]["canary"], "30%")
+        self.assertIn("for 30% of the customers", self.koi("status", *url))
+        shares = {c["name"]: c.get("of_customers") for c in server.ask("GET", "/v1/campaigns")[1]["campaigns"] if not c.get("closed")}
+        self.assertEqual(shares, {"thank": "30%"})
+        server.kill()
+        server.command = lambda *more: [KOI, "serve", "--data", str(server.data), "--listen", "127.0.0.1:0", "--env", str(server.environment)]
+        server.start()
+        self.assertEqual(server.ask("GET", "/v1/status")[1]["live"]["canary"], "30%")
+        self.assertTrue(0 < sum(w == "second words" for w in everybody("b").values()) < 60)
+        # More of them, then back, then all of them.
+        self.deploy(server, second, "--canary", "60")
+        more = sum(w == "second words" for w in everybody("e").values())
+        self.assertTrue(0 < more < 60)
+        url = ("--server", f"http://127.0.0.1:{server.port}")
+        self.koi("rollback", *url, "--why", "no good")
+        self.assertEqual(set(everybody("f").values()), {"first words"})
+        self.deploy(server, second, "--canary", "0.1%")
+        self.koi("promote", *url, "--why", "good")
+        self.assertEqual(set(everybody("g").values()), {"second words"})
+        self.koi("rollback", *url, "--why", "back")
+        self.assertEqual(set(everybody("h").values()), {"first words"})
+        self.assertEqual(server.stop(within=120)[0], 0)
 
     def test_what_is_live_is_served_again_without_naming_it(self):
         server = self.server(self.built("first", FIRST))
@@ -266,33 +359,58 @@ campaign other { class transactional  when order  send thanks via app }
             count = 2
             content, signatures = package[:-(1 + 96 * count)], package[-96 * count:]
             key, signature = signatures[:32], signatures[32:96]
-            (self.folder / "m").write_bytes(b"koib 1\n" + content[-32:])
+            (self.folder / "m").write_bytes(b"koib 2\n" + content[-32:])
             (self.folder / "s").write_bytes(signature)
             (self.folder / "p").write_bytes(bytes.fromhex("302a300506032b6570032100") + key)
             done = subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", self.folder / "p", "-rawin",
                                    "-in", self.folder / "m", "-sigfile", self.folder / "s"], check=False, capture_output=True)
             self.assertEqual(done.returncode, 0, done)
 
-    def test_a_kill_in_a_deploy_or_a_rollback_leaves_the_old_or_the_new_whole(self):
-        packages = [self.built("first", FIRST), self.built("second", SECOND), self.built("gone", GONE)]
+    def test_a_kill_in_a_build_leaves_the_former_bundle_or_the_new_one_whole(self):
+        chance = random.Random()
+        whole = [self.built("first", FIRST).read_bytes(), self.built("second", SECOND).read_bytes()]
+        out = self.folder / "out.koib"
+        came = []
+        for number in range(KILLS):
+            wanted = number % 2
+            before = out.read_bytes() if out.exists() else None
+            rules = self.folder / ("first", "second")[wanted]
+            building = subprocess.Popen([KOI, "build", rules, "-o", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            if chance.random() < 0.3:  # to its end; else at any moment of it
+                building.wait(timeout=120)
+            else:
+                time.sleep(some_while(chance, longest=0.1))
+                building.kill()
+                building.wait()
+            now = out.read_bytes() if out.exists() else None
+            self.assertIn(now, (before, whole[wanted]))
+            came.append(now == whole[wanted] and now != before)
+        self.assertIn(True, came)
+        self.koi("build", self.folder / "first", "-o", out)
+        self.assertEqual(out.read_bytes(), whole[0])
+
+    def killed(self, ask):
+        """Kills a server KILLS times at any moment of what `ask` asks it for. What was is whole each time, or what was asked for;
+        in the end everybody who was taken in has been told everything once, and was counted once."""
+        slow = FIRST.replace("wait 3 seconds", "wait 30 days")
+        packages = [self.built("slow", slow), self.built("slower", slow.replace("30 days", "31 days") + "metric spend = sum order.amount\n"),
+                    self.built("other", slow.replace("30 days", "32 days") + "metric most = max order.amount\n")]
         server = self.server(packages[0])
         server.start()
         server.command = lambda *more: [KOI, "serve", "--data", str(server.data), "--listen", "127.0.0.1:0", "--env", str(server.environment)]
+        self.deploy(server, packages[1])
         chance = random.Random()
-        acknowledged, number, deployed, kills = [], 0, 0, 0
-        while kills < KILLS or (deployed == 0 and kills < 10 * KILLS):
-            kills += 1
-            for _ in range(20):
-                status, answer = server.send(self.order(number, f"c{number % 40}"))
-                if status == 200 and answer["accepted"] == 1:
-                    acknowledged.append(number)
-                number += 1
+        acknowledged, done = [], 0
+        for kill in range(KILLS):
+            orders = [self.order(5 * kill + n, f"c{5 * kill + n}") for n in range(5)]
+            status, answer = server.send(*orders)
+            self.assertEqual((status, answer["accepted"]), (200, 5), answer)
+            acknowledged += [order["subject"] for order in orders]
             before = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]
-            if chance.random() < 0.3:
-                asked = server.ask("POST", "/v1/rollback?by=a&why=b", b"")[1]
-            else:
-                asked = server.ask("POST", "/v1/deploys?by=a&why=b", chance.choice(packages).read_bytes())[1]
-            if chance.random() < 0.3:  # when it is over; else at any moment of it
+            wanted = packages[1 + kill // 4 % 2] if kill % 4 < 2 else packages[0]
+            status, asked = ask(server, wanted.read_bytes())
+            self.assertEqual(status, 202, asked)
+            if kill % 4 == 1:  # when it is over; else at any moment of it
                 server.until(lambda: server.ask("GET", f"/v1/deploys/{asked['number']}")[1]["state"] != "under way", within=120)
             time.sleep(some_while(chance))
             server.kill()
@@ -300,12 +418,28 @@ campaign other { class transactional  when order  send thanks via app }
             after = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]
             self.assertIn(len(after) - len(before), (0, 1))
             self.assertEqual(after[-len(before):], before)
-            deployed += len(after) - len(before)
-        for customer in range(40):
-            mine = [n for n in acknowledged if n % 40 == customer]
-            self.assertEqual(server.customer(f"c{customer}")[1]["metrics"]["orders"], len(mine), customer)
+            done += len(after) - len(before)
+        self.assertGreaterEqual(done, KILLS // 5)
+        last = self.built("last", slow.replace("30 days", "1 second"))
+        said = self.deploy(server, last, "--migrate", "thank")
+        self.assertIn("go on in the new version of thank", said)
+        server.until(lambda: sum(len(w) for w in self.said().values()) >= 2 * len(acknowledged), within=120)
+        self.assertEqual(server.ask("GET", "/v1/status")[1]["live"]["why"], "spring")
         self.assertEqual(server.stop(within=120)[0], 0)
-        self.assertGreater(deployed, 0)
+        self.assertEqual(self.said(), {customer: ["first words", "first farewell"] for customer in acknowledged})
+        server.start()
+        for customer in acknowledged:
+            self.assertEqual(server.customer(customer)[1]["metrics"]["orders"], 1, customer)
+        self.assertEqual(server.stop(within=120)[0], 0)
+
+    def test_a_kill_in_a_deploy_leaves_the_old_or_the_new_whole(self):
+        self.killed(lambda server, package: server.ask("POST", "/v1/deploys?by=a&why=b", package))
+
+    def test_a_kill_in_a_migration_leaves_the_old_or_the_new_whole(self):
+        self.killed(lambda server, package: server.ask("POST", "/v1/deploys?by=a&why=b&migrate=thank", package))
+
+    def test_a_kill_in_a_rollback_leaves_the_old_or_the_new_whole(self):
+        self.killed(lambda server, _: server.ask("POST", "/v1/rollback?by=a&why=b", b""))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,10 @@ class Folder {
 
 class PretendProgram final : public Provider {
  public:
-  PretendProgram() { next(Act::Accept); }
+  PretendProgram() {
+    signal(SIGPIPE, SIG_IGN);  // as koi does: a program that is gone is an error of a write
+    next(Act::Accept);
+  }
   std::vector<Act> acts() const override {
     return {Act::Accept, Act::Refuse,   Act::Busy,       Act::Silent,
             Act::HangUp, Act::Nonsense, Act::Unreachable};
@@ -90,6 +93,7 @@ constexpr Timestamp now{1'772'447'400'000'000};  // 2026-03-02T10:30:00Z
 
 class ProcessTest : public ::testing::Test {
  protected:
+  ProcessTest() { signal(SIGPIPE, SIG_IGN); }
   std::unique_ptr<Connector> open(std::string command, std::string within = "20s",
                                   const Given& more = {}) {
     Given given{{"command", std::move(command)},

@@ -61,7 +61,7 @@ int build(const Options& options) {
   package.files = files_of(program->sources);
   const auto canonical = deploy::compile({1, package.files});
   if (!canonical) return trouble(canonical.error().what);
-  package.plan = deploy::plan_hash(*canonical);
+  package.plan = deploy::plan_text(*canonical);
   for (const plan::Campaign& campaign : plan.campaigns)
     package.campaigns.push_back(campaign.symbol.name);
   std::string failures;

@@ -230,9 +230,11 @@ int ask(const Asking& asking) {
   }
   const auto answer =
       Remote(asking.server, asking.token_file)
-          .ask("GET", "/v1/explain?customer=" + net::percent_encoded(asking.customer) +
-                          "&campaign=" + net::percent_encoded(asking.campaign) +
-                          "&at=" + net::percent_encoded(at));
+          .ask("GET",
+               "/v1/explain?customer=" + net::percent_encoded(asking.customer) +
+                   (asking.message.empty() ? "&campaign=" + net::percent_encoded(asking.campaign)
+                                           : "&message=" + net::percent_encoded(asking.message)) +
+                   "&at=" + net::percent_encoded(at));
   if (!answer) return trouble(answer.error().what);
   if (answer->first != 200) return trouble(text_of(answer->second, "message"));
   return print(answer->second.dump(2) + "\n");
@@ -244,9 +246,10 @@ std::function<int()> add_deploy(CLI::App& app) {
   add_server(app, *options);
   add_said(app, *options);
   add_ways(app, *options);
-  app.add_option("--canary", options->canary,
-                 "For this part of the customers alone, as 5%: the same ones as long as these rules "
-                 "are a canary. All others go on entering the campaigns as they were");
+  app.add_option(
+      "--canary", options->canary,
+      "For this part of the customers alone, as 5%: the same ones as long as these rules "
+      "are a canary. All others go on entering the campaigns as they were");
   return [options] { return deploy(*options); };
 }
 

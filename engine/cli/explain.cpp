@@ -16,7 +16,7 @@ struct Options {
 };
 
 int explain(Options options) {
-  if (!options.asking.campaign.empty()) {
+  if (!options.asking.campaign.empty() || !options.asking.message.empty()) {
     options.asking.customer = options.code;
     return ask(options.asking);
   }
@@ -37,11 +37,16 @@ int explain(Options options) {
 
 std::function<int()> add_explain(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  app.add_option("what", options->code,
-                 "The code of a diagnostic, as K0201; with --campaign, a customer's id")
+  app.add_option(
+         "what", options->code,
+         "The code of a diagnostic, as K0201; with --campaign or --message, a customer's id")
       ->required();
-  app.add_option("--campaign", options->asking.campaign,
-                 "Why this customer was or was not in it, told, and given");
+  CLI::Option* const campaign =
+      app.add_option("--campaign", options->asking.campaign,
+                     "Why this customer was or was not in it, told, and given");
+  app.add_option("--message", options->asking.message,
+                 "Why this customer was sent the message with this key, or was refused it")
+      ->excludes(campaign);
   app.add_option("--at", options->asking.at,
                  "Up to this instant, as 2026-11-01T10:00:00+08:00; else now");
   app.add_option("--server", options->asking.server, "The server that knows")

@@ -29,7 +29,7 @@ std::string manifest_of(const Package& package) {
                     {"version", 2},
                     {"files", std::move(files)},
                     {"campaigns", package.campaigns},
-                    {"plan", package.plan},
+                    {"plan", package.plan.size()},
                     {"tests", std::move(tests)},
                     {"coverage",
                      {{"seen", package.coverage.seen},
@@ -46,6 +46,7 @@ std::string content_of(const Package& package) {
     out += static_cast<char>(manifest.size() >> (8 * i) & 0xff);
   out += manifest;
   for (const Bundle::File& file : package.files) out += file.text;
+  out += package.plan;
   return out + sha256(out);
 }
 
@@ -72,7 +73,8 @@ class Taker {
   bool ok_ = true;
 };
 
-// The manifest's part of a package, the texts left out; nothing where it is none.
+// The manifest's part of a package, and how long the texts are that are left out: of the files, and
+// of the plan behind them. Nothing where it is none.
 std::optional<std::pair<Package, std::vector<std::uint64_t>>> read_manifest(std::string_view text) {
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return std::nullopt;
@@ -101,7 +103,9 @@ std::optional<std::pair<Package, std::vector<std::uint64_t>>> read_manifest(std:
     if (!test.is_object() || passed == test.end() || !passed->is_boolean()) return std::nullopt;
     package.tests.push_back({string(test, "name"), passed->get<bool>()});
   }
-  package.plan = string(json, "plan");
+  const auto plan = json.find("plan");
+  if (plan == json.end() || !plan->is_number_unsigned()) return std::nullopt;
+  sizes.push_back(plan->get<std::uint64_t>());
   const auto coverage = json.find("coverage");
   if (coverage == json.end() || !coverage->is_object()) return std::nullopt;
   for (const auto& [name, into] :
@@ -119,18 +123,18 @@ std::optional<std::pair<Package, std::vector<std::uint64_t>>> read_manifest(std:
 
 }  // namespace
 
-std::string plan_hash(const plan::Plan& plan) {
+std::string plan_text(const plan::Plan& plan) {
   std::string text = plan::listing(plan);
   // The listing is for people: it has no room for everything that a campaign says.
   Meaning meaning(plan);
   for (const plan::Campaign& campaign : plan.campaigns)
     text += campaign.symbol.name + " " + std::to_string(meaning.version_of(campaign)) + "\n";
-  return hex_of(sha256(text));
+  return text;
 }
 
 Result<void> check_plan(const Package& package) {
   KOI_LET(const plan::Plan plan, compile(Bundle{seed_of_tests, package.files}));
-  if (plan_hash(plan) == package.plan) return {};
+  if (plan_text(plan) == package.plan) return {};
   return Error{"plan",
                "this version of Koi makes another plan of the bundle's files than the one that its "
                "tests were run with; build it again with this version"};
@@ -170,7 +174,8 @@ Result<Package> decode_package(std::string_view bytes, std::string_view name) {
   auto read = read_manifest(in.take(length));
   if (!in.ok() || !read) return corrupt("its manifest cannot be read");
   auto& [package, sizes] = *read;
-  for (std::size_t i = 0; i < sizes.size(); ++i) package.files[i].text = in.take(sizes[i]);
+  for (std::size_t i = 0; i < package.files.size(); ++i) package.files[i].text = in.take(sizes[i]);
+  package.plan = in.take(sizes.back());
   const std::string_view hash = in.take(hash_bytes);
   const std::string_view count = in.take(1);
   if (!in.ok()) return corrupt("it ends too early");

@@ -1,11 +1,12 @@
-// Package: a program in one file, `.koib`, to be put live: its sources, what plan they are compiled
-// to, what its tests came to and what they have seen, and who vouches for it. From the same sources
-// the same bytes, on any machine.
+// Package: a program in one file, `.koib`, to be put live: its sources, the plan that they are
+// compiled to, what its tests came to and what they have seen, and who vouches for it. From the
+// same sources the same bytes, on any machine.
 //
 //   "koib 2\n"  what it is
 //   8 bytes     little end first: the manifest's length
-//   manifest    JSON: files with their lengths, campaigns, the plan's hash, tests, coverage
+//   manifest    JSON: files with their lengths, campaigns, the plan's length, tests, coverage
 //   files       their texts, in the manifest's order
+//   plan        as text
 //   32 bytes    SHA-256 of all before: the content's hash
 //   1 byte      how many signatures follow, by public key; each
 //   32 + 64 bytes  is the key, and Ed25519 over "koib 2\n" and the hash
@@ -35,7 +36,7 @@ struct Package {
   };
   std::vector<Bundle::File> files;     // by name
   std::vector<std::string> campaigns;  // in the plan's order
-  std::string plan;                    // plan_hash() of what they are compiled to
+  std::string plan;                    // plan_text() of what they are compiled to
   std::vector<Test> tests;             // in the files' order
   Coverage coverage;
   std::vector<Signature> signatures;  // by key
@@ -44,8 +45,9 @@ struct Package {
 
 constexpr std::size_t most_signatures = 16;
 
-// SHA-256 over all that the plan says, 64 hexadecimal digits.
-std::string plan_hash(const plan::Plan& plan);
+// All that the plan says: its listing, for people, and a line for each campaign with the hash of
+// what it means.
+std::string plan_text(const plan::Plan& plan);
 // Compiles the package's files, and sees that they come to the plan that its tests were run with.
 // Errors: "rules" where they are no program here, "plan" where this Koi makes another plan of them.
 Result<void> check_plan(const Package& package);

@@ -11,7 +11,7 @@ namespace {
 Package small() {
   return {.files = {{"a.koi", "event order {}\n"}, {"团/b.koi", "# 空\n"}},
           .campaigns = {"thank", "新人"},
-          .plan = "0123",
+          .plan = "campaign thank\n",
           .tests = {{"who orders is thanked", true}},
           .coverage = {.seen = 3, .of = 4, .unseen = {"a.koi:1:1 nothing was sent"}},
           .signatures = {}};
@@ -32,7 +32,7 @@ TEST(Package, IsReadBackAsItWasWritten) {
 
 TEST(Package, ItsBytesAreTheSameOnEveryMachine) {
   EXPECT_EQ(content_hash(small()),
-            "d30e46946a43ee9c73a41ed0e8c32ea0f4cea81f7b9f79d35d266504d25156f1");
+            "d8023568095ec8bdfb3e491f1f4985f930c0d9a259bd2d76f1c9ded7a662fe9d");
 }
 
 TEST(Package, AnyOtherByteAnywhereIsRefused) {
@@ -123,7 +123,7 @@ TEST(Keys, WhatIsNoKeySignsNothing) {
 TEST(Package, TheServerMakesThePlanOfItThatItsTestsWereRunWith) {
   Package package;
   package.files = {{"a.koi", "event order {}\nmetric orders = count order\n"}};
-  package.plan = plan_hash(*compile(Bundle{1, package.files}));
+  package.plan = plan_text(*compile(Bundle{1, package.files}));
   EXPECT_TRUE(check_plan(package));
   package.plan.back() = package.plan.back() == '0' ? '1' : '0';
   EXPECT_EQ(check_plan(package).error().code, "plan");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -92,6 +93,8 @@ class Explaining final : public durable::Deeds {
   Explaining(const store::Journal& journal, store::Groups groups, const Question& question)
       : journal_(journal), groups_(groups), question_(question) {}
 
+  // The same question, of the campaign and the instant of its message.
+  Result<Question> find(const store::Directory& directory);
   Result<std::string> run(const store::Directory& directory);
 
   // durable::Deeds
@@ -102,6 +105,7 @@ class Explaining final : public durable::Deeds {
   Result<void> thaw(store::Group, std::string_view) override { return {}; }
 
  private:
+  Result<void> decide_again(const store::Directory& directory);
   Result<void> live(const deploy::Turn& turn, const plan::Plan& rules, store::Position last);
   Result<void> take_row(const store::Read& read, const plan::Plan& rules);
   void before(const Event& event, const core::State& state);
@@ -121,8 +125,10 @@ class Explaining final : public durable::Deeds {
   std::unique_ptr<store::MemoryStore> nothing_;
   std::unique_ptr<durable::Writer> writer_;
   store::Position position_ = 0;
+  Timestamp stamp_;  // of the batch at hand
   bool is_over_ = false, is_open_ = false, has_campaign_ = false;
-  std::string done_;  // effects of the campaign as JSON, commas between
+  std::optional<Question> found_;  // where the message was decided
+  std::string done_;               // effects of the campaign as JSON, commas between
   std::size_t lines_ = 0;
   struct Sent {
     Timestamp at;
@@ -144,7 +150,10 @@ const plan::Campaign* Explaining::campaign() const {
 }
 
 void Explaining::decided(const core::Effect& effect) {
+  if (found_) return;
   const plan::Campaign& from = plan_.campaigns[effect.campaign.index()];
+  if (!question_.message.empty() && to_hex(effect.key) == question_.message)
+    found_ = {question_.customer, from.symbol.name, stamp_, question_.message};
   if (from.symbol.name == question_.campaign) {
     std::string line;
     runtime::EffectLines(plan_).append(line, question_.customer, effect);
@@ -260,10 +269,9 @@ void Explaining::after(const Event& event, const core::State& state, std::size_t
 Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rules) {
   if (const auto opening = durable::decode_opening(read.row.bytes)) {
     if (std::exchange(is_open_, false)) writer_->close();
-    if (opening->stamp > question_.at) {
-      is_over_ = true;
-      return {};
-    }
+    is_over_ = opening->stamp > question_.at || found_;
+    if (is_over_) return {};
+    stamp_ = opening->stamp;
     is_open_ = true;
     return writer_->open(read.position, *opening);
   }
@@ -291,6 +299,7 @@ Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rul
   KOI_LET(const core::State* now, writer_->customers().of(read.row.partition, question_.customer));
   after(*event, *now, lines);
   writer_->customers().unchanged();
+  is_over_ = found_.has_value();  // what came behind it has no part in it
   return {};
 }
 
@@ -334,6 +343,7 @@ std::string Explaining::told() {
   append_json_string(out, question_.customer);
   out += R"(,"campaign":)";
   append_json_string(out, question_.campaign);
+  if (!question_.message.empty()) out += R"(,"message":")" + question_.message + '"';
   out += R"(,"at":")" + time(question_.at) + R"(","rules":")" + rules_ + R"(","journeys":[)";
   bool is_first = true;
   for (const core::Journey& journey : state_.journeys) {
@@ -393,7 +403,7 @@ std::string Explaining::told() {
   return out + "]}\n";
 }
 
-Result<std::string> Explaining::run(const store::Directory& directory) {
+Result<void> Explaining::decide_again(const store::Directory& directory) {
   KOI_LET(const auto deployment, deploy::read_deployment(directory));
   if (!deployment || deployment->turns.empty())
     return Error{"campaign", "nothing was put live here yet"};
@@ -423,12 +433,26 @@ Result<std::string> Explaining::run(const store::Directory& directory) {
   }
   if (state_.created == Timestamp::never())
     return Error{"customer", "nobody by that id was known at that instant"};
-  if (!has_campaign_)
-    return Error{"campaign", "no rules up to that instant have a campaign by that name"};
+  if (found_) return {};
   // What time alone brings between the last input and then.
+  stamp_ = question_.at;
   std::vector<core::Effect> effects;
   core::decide(plan_, state_, core::Tick{question_.at, true}, effects);
   for (const core::Effect& effect : effects) decided(effect);
+  return {};
+}
+
+Result<Question> Explaining::find(const store::Directory& directory) {
+  KOI_TRY(decide_again(directory));
+  if (found_) return *std::move(found_);
+  return Error{"message",
+               "nothing with that key was decided about this customer up to that instant"};
+}
+
+Result<std::string> Explaining::run(const store::Directory& directory) {
+  KOI_TRY(decide_again(directory));
+  if (!has_campaign_)
+    return Error{"campaign", "no rules up to that instant have a campaign by that name"};
   return told();
 }
 
@@ -436,7 +460,9 @@ Result<std::string> Explaining::run(const store::Directory& directory) {
 
 Result<std::string> explain(const store::Directory& directory, const store::Journal& journal,
                             store::Groups groups, const Question& question) {
-  return Explaining(journal, groups, question).run(directory);
+  if (question.message.empty()) return Explaining(journal, groups, question).run(directory);
+  KOI_LET(const Question of_message, Explaining(journal, groups, question).find(directory));
+  return Explaining(journal, groups, of_message).run(directory);
 }
 
 }  // namespace koi::serve

@@ -1,4 +1,5 @@
-// Explain: what was decided about one customer in one campaign up to an instant, and why. His
+// Explain: what was decided about one customer in one campaign up to an instant, or up to one
+// message (or whatever else has a key), and why. His
 // recorded inputs are decided again, by the rules that decided them then, so what it says is what
 // happened; conditions are told with the values that they had.
 #pragma once
@@ -17,11 +18,13 @@ struct Question {
   std::string customer;  // the id
   std::string campaign;  // by its name
   Timestamp at;
+  std::string message{};  // its key, 32 hexadecimal digits; then the campaign is its own
 };
 
 // JSON; docs/operating.md lists its members. Nothing is written but for reading's sake: no deeds
 // leave. Takes as long as it takes to read the journal of the customer's group. Errors:
-// "customer", "campaign" (no rules of that time have one by the name), "gap" where the journal's
+// "customer", "campaign" (no rules of that time have one by the name), "message" (nothing with that
+// key was decided about him up to then), "gap" where the journal's
 // beginning is not kept, and those of journal, bundles and deployment.json.
 Result<std::string> explain(const store::Directory& directory, const store::Journal& journal,
                             store::Groups groups, const Question& question);

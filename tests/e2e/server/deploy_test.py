@@ -105,14 +105,15 @@ class DeployTest(unittest.TestCase):
     def test_a_bundle_says_what_it_is_compiled_to_and_what_its_tests_have_seen(self):
         package = self.built("first", FIRST + "campaign seldom { class service  when order where amount > ¥9.00  send last via app }\n")
         manifest = self.manifest(package)
-        self.assertRegex(manifest["plan"], "^[0-9a-f]{64}$")
+        whole = package.read_bytes()
+        plan = whole[-33 - manifest["plan"]:-33]
+        self.assertIn("campaign seldom", plan.decode())
         self.assertEqual(manifest["tests"], [{"name": "who orders is thanked", "passed": True}])
         coverage = manifest["coverage"]
         self.assertEqual(len(coverage["unseen"]), coverage["of"] - coverage["seen"])
         self.assertTrue(any(line.startswith("rules.koi:") and "seldom" in line for line in coverage["unseen"]), coverage)
         # One that another Koi compiled otherwise is refused, whatever its hash says.
-        whole = package.read_bytes()
-        forged = whole[:-33].replace(manifest["plan"].encode(), b"0" * 64)
+        forged = whole[:-33].replace(plan, plan.replace(b"seldom", b"always"))
         (self.folder / "forged.koib").write_bytes(forged + hashlib.sha256(forged).digest() + b"\0")
         server = self.server(self.built("usual", FIRST))
         server.start()
@@ -308,6 +309,21 @@ campaign other { class transactional  when order  send thanks via app }
         self.assertEqual(why("bo")["journeys"], [])
         self.assertIn("nobody", self.koi("explain", "eve", "--campaign", "thank", "--server", f"http://127.0.0.1:{server.port}", status=2))
         self.assertIn("campaign", self.koi("explain", "bo", "--campaign", "none", "--server", f"http://127.0.0.1:{server.port}", status=2))
+        # Of a message: as of when it was decided, and what was refused has a key as well.
+        def of_message(key, status=0):
+            return self.koi("explain", "ann", "--message", key, "--server", f"http://127.0.0.1:{server.port}", status=status)
+        entered = json.loads(of_message(ann["done"][0]["key"]))
+        self.assertEqual((entered["campaign"], entered["message"]), ("thank", ann["done"][0]["key"]))
+        self.assertEqual([d["action"] for d in entered["done"]], ["enter"])
+        self.assertEqual(entered["attempts"], ann["attempts"])
+        refused = json.loads(of_message(ann["done"][1]["key"]))
+        self.assertEqual(refused["done"], ann["done"])
+        [sent] = [d for d in why("ann", "other")["done"] if d["action"] == "send"][:1]
+        of_other = json.loads(of_message(sent["key"]))
+        self.assertEqual((of_other["campaign"], of_other["done"][-1]["key"]), ("other", sent["key"]))
+        self.assertEqual([a["event"] for a in of_other["attempts"]], ["o2"])  # what came later has no part in it
+        self.assertIn("key", of_message("0" * 32, status=2))
+        self.assertEqual(server.ask("GET", "/v1/explain?customer=ann&campaign=thank&message=0&at=2020-01-01T00:00:00Z")[0], 400)
         # As of an instant: what has come since is not known then. And after a deploy, by the rules of then.
         self.assertEqual(server.ask("GET", "/v1/explain?customer=bo&campaign=thank&at=2020-01-01T00:00:00Z")[0], 404)
         self.deploy(server, self.built("second", SECOND))

@@ -279,12 +279,12 @@ expectation
 expectedAction: expectedDeed expectedTail*;
 expectedDeed
   : (ENTER | LEAVE | GOAL | SEND | REPLY | NOTIFY | CALL | EMIT | START | CLAIM) name
-  | GIVE gift
+  | (GIVE | CLAW_BACK) gift
   | SET path
   | (TAG | UNTAG) plainText
   ;
 expectedTail
-  : (TO | FOR) name
+  : (TO | FOR | FROM) name
   | VIA name
   | BECAUSE name
   | AMOUNT FROM sum TO sum

@@ -400,7 +400,7 @@ void Checker::clause(const ast::CampaignClause& clause, const Scope& scope) {
         } else if constexpr (std::is_same_v<Each, ast::LeaveClause>) {
           leave_clause(each, scope);
         } else if constexpr (std::is_same_v<Each, ast::BudgetClause>) {
-          unsupported(each.span, "a budget", "预算");
+          budgets(each, "messages", current_->budgets);
         } else if constexpr (std::is_same_v<Each, ast::FromToClause>) {
           period_clause(each);
         } else {

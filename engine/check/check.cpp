@@ -31,6 +31,9 @@ bool Checker::within_limits() {
   each(channels_, "channels", "渠道");
   each(campaigns_, "campaigns", "活动");
   each(tiers_, "tiers", "等级");
+  at_most(program_.incentives.size() + program_.referrals.size(),
+          program_.incentives.empty() ? SourceSpan{} : program_.incentives.back().span,
+          "incentives", "权益");
   for (const auto* event : events_)
     at_most(event->fields.size(), event->name.span, "fields", "字段");
   if (customer_ != nullptr) {
@@ -76,6 +79,7 @@ Checked Checker::run() {
   order_definitions();
   customer_sets();
   tiers();
+  incentives();
   campaigns();
   contents();
   if (!only_) {
@@ -84,7 +88,6 @@ Checked Checker::run() {
     two_on_one_event();
   }
   tests();
-  refuse_declarations();
   declared_names();
   if (program_.metrics.size() > most_metrics)
     report(Code::TooMany, program_.metrics.back().span,

@@ -271,6 +271,9 @@ void for_each_wait(const std::vector<ast::Step>& steps, Visit visit) {
       within(choose->otherwise);
     } else if (const auto* split = std::get_if<ast::SplitStep>(&step.kind)) {
       for (const auto& arm : split->arms) for_each_wait(arm.block.steps, visit);
+    } else if (const auto* take = std::get_if<ast::TakeStep>(&step.kind)) {
+      within(take->then);
+      within(take->otherwise);
     } else if (const auto* repeat = std::get_if<ast::RepeatStep>(&step.kind)) {
       for_each_wait(repeat->block.steps, visit);
     }

@@ -170,16 +170,6 @@ void Checker::collect() {
                          .by_engine = true,
                          .unsupported = false});
   }
-  // Told by incentives, which are not built yet.
-  by_name_["shared_out"].push_back(declared_.size());
-  declared_.push_back({.kind = Declares::Event,
-                       .index = 0,
-                       .symbol = {"shared_out", {}},
-                       .span = {},
-                       .alias_span = {},
-                       .by_engine = true,
-                       .unsupported = true});
-  std::size_t others = 0;
   const auto symbol_of = [](const auto& decl) {
     return Symbol{decl.name.text, decl.alias ? decl.alias->text : std::string()};
   };
@@ -235,9 +225,20 @@ void Checker::collect() {
             } else if constexpr (std::is_same_v<Decl, ast::AudienceDecl>) {
               keep(audiences_, Declares::Audience, decl);
             } else if constexpr (std::is_same_v<Decl, ast::ReferralDecl>) {
-              declare(Declares::Referral, others++, decl.name, decl.alias, true);
+              keep(referrals_, Declares::Referral, decl);
+              program_.referrals.push_back({.symbol = symbol_of(decl), .span = decl.name.span});
             } else {
-              declare(Declares::Incentive, others++, decl.name, decl.alias, true);
+              declare(Declares::Incentive, incentives_.size(), decl.name, decl.alias);
+              incentives_.push_back(&decl);
+              Incentive& made = program_.incentives.emplace_back();
+              made.symbol = symbol_of(decl);
+              made.span = decl.name.span;
+              if constexpr (std::is_same_v<Decl, ast::CouponDecl>)
+                made.what = Coupon{};
+              else if constexpr (std::is_same_v<Decl, ast::PointsDecl>)
+                made.what = Points{};
+              else if constexpr (std::is_same_v<Decl, ast::PrizeDrawDecl>)
+                made.what = PrizeDraw{};
             }
           },
           declaration);

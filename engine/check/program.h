@@ -17,6 +17,7 @@
 #include "base/id.h"
 #include "base/source.h"
 #include "base/time.h"
+#include "check/incentives.h"
 #include "model/event.h"
 #include "model/schema.h"
 #include "model/value.h"
@@ -76,7 +77,8 @@ enum class Op : std::uint8_t {
   Floor,
   Length,
   Lower,
-  Join,  // `parts`
+  Join,     // `parts`
+  Granted,  // index: in Program::grant_reads
 };
 
 // As a field's number: the event's own time.
@@ -293,11 +295,16 @@ struct Repeat {
   std::int64_t at_most = 1;
   Block steps;
 };
+struct Take {
+  Gift gift;
+  Block then;
+  Block otherwise;
+};
 struct Stop {};
 struct Step {
   SourceSpan span;
   std::variant<Send, Wait, WaitUntil, WaitFor, If, Set, Stop, Tag, Split, Emit, Notify, Call, Start,
-               Repeat>
+               Repeat, Give, Take>
       what;
 };
 
@@ -332,6 +339,7 @@ struct Campaign {
   Timestamp from = Timestamp::ever();  // [from, until): the campaign's period
   Timestamp until = Timestamp::never();
   int priority = 50;
+  std::vector<Budget> budgets;  // of what it gives
   std::vector<Binding> bindings;
   std::vector<TriggerGroup> groups;
 };
@@ -383,6 +391,7 @@ struct Policy {
   std::vector<Cap> caps;
   std::array<bool, 3> consent_required{true, false, false};  // by CampaignClass
   Duration lateness = hours(1);
+  std::vector<Limit> limits;  // of all that a customer is given
 };
 struct ConsentKey {
   CampaignClass purpose = CampaignClass::Marketing;
@@ -402,6 +411,7 @@ struct GivenCustomer {
   std::vector<Identifier> identifiers;
   std::vector<ConsentKey> consents;
   std::optional<bool> hold_out;  // none: as the hash says
+  std::vector<std::pair<IncentiveId, std::int64_t>> points;
 };
 struct GivenFailure {  // every delivery on that channel fails from here on
   ChannelId channel;
@@ -417,6 +427,21 @@ struct TestEvent {
   Timestamp at;
   EventTypeId type;
   std::vector<Value> fields;  // one for each declared field; defaults are filled in
+  std::vector<std::pair<FieldId, std::string>> links;  // fields that hold a link handed out before
+};
+// `10 customers claim lucky_share of ann`: so many who were never there before.
+struct TestClaims {
+  Timestamp at;
+  std::int64_t customers = 0;
+  IncentiveId incentive;
+  TestCustomer of = 0;
+};
+// `ann gets link bring_a_friend as l`: what she would be handed out; the test writes `l` for it.
+struct TestGetsLink {
+  Timestamp at;
+  TestCustomer customer = 0;
+  ReferralId referral;
+  std::string as;
 };
 enum class Action : std::uint8_t {
   Enter,
@@ -430,6 +455,9 @@ enum class Action : std::uint8_t {
   Notify,
   Call,
   Start,
+  Give,
+  Claim,
+  ClawBack,
 };
 // `expect [no] [refuse] send C to ann via CH because R`. What is not said fits everything.
 struct ExpectAction {
@@ -441,15 +469,24 @@ struct ExpectAction {
   Action action = Action::Send;
   std::string name;  // of the content, the campaign, the attribute …; the tag; empty: any
   std::optional<TestCustomer> customer;
-  ChannelId channel;   // none: any
-  std::string reason;  // of a refusal; empty: any
+  ChannelId channel;                        // none: any
+  std::string reason;                       // of a refusal; empty: any
+  std::optional<std::int64_t> least, most;  // of what is given: minor units, points
+};
+// `expect claimed lucky_share total ¥20.00 each from ¥0.30`.
+struct ExpectClaimed {
+  IncentiveId incentive;
+  bool since_last_stop = false;
+  std::optional<std::int64_t> total, least, most;
 };
 struct ExpectNothing {
   bool more = false;  // `nothing more`
 };
 struct TestStatement {
   SourceSpan span;
-  std::variant<GivenCustomer, GivenFailure, ClockTo, TestEvent, ExpectAction, ExpectNothing> what;
+  std::variant<GivenCustomer, GivenFailure, ClockTo, TestEvent, ExpectAction, ExpectNothing,
+               TestClaims, ExpectClaimed, TestGetsLink>
+      what;
 };
 struct Test {
   std::string name;
@@ -475,6 +512,9 @@ struct Program {
   std::vector<Channel> channels;
   std::vector<Campaign> campaigns;  // in the order of the text
   std::vector<ConsentKey> consents;
+  std::vector<Incentive> incentives;
+  std::vector<Referral> referrals;
+  std::vector<GrantRead> grant_reads;
   Policy policy;
   std::vector<Test> tests;
 

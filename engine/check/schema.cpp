@@ -482,8 +482,6 @@ void Checker::policy() {
         out.lateness = lateness->value.value.fixed;
     } else if (const auto* campaigns = std::get_if<ast::PolicyCampaigns>(&clause)) {
       once("campaigns", campaigns->span);
-    } else if (const auto* limit = std::get_if<ast::LimitClause>(&clause)) {
-      unsupported(limit->span, "a limit of the policy", "策略中的限额");
     } else if (const auto* consent = std::get_if<ast::PolicyConsent>(&clause)) {
       for (const auto& name : consent->classes) {
         const auto named = campaign_class(name);
@@ -615,26 +613,6 @@ void Checker::channels() {
       limit->more = kept.more;
       limit->more_from = kept.more_from;
       program_.policy.caps.push_back(*limit);
-    }
-  }
-}
-
-// --- Not yet -------------------------------------------------------------------------------------
-
-// Declarations that the engine cannot run yet. What uses them says nothing more.
-void Checker::refuse_declarations() {
-  for (const auto& file : files_) {
-    for (const auto& declaration : file.declarations) {
-      if (const auto* coupon = std::get_if<ast::CouponDecl>(&declaration))
-        unsupported(coupon->name.span, "a coupon", "优惠券");
-      else if (const auto* packet = std::get_if<ast::RedPacketDecl>(&declaration))
-        unsupported(packet->name.span, "a red packet", "红包");
-      else if (const auto* points = std::get_if<ast::PointsDecl>(&declaration))
-        unsupported(points->name.span, "a kind of points", "积分");
-      else if (const auto* draw = std::get_if<ast::PrizeDrawDecl>(&declaration))
-        unsupported(draw->name.span, "a prize draw", "抽奖");
-      else if (const auto* referral = std::get_if<ast::ReferralDecl>(&declaration))
-        unsupported(referral->name.span, "a referral", "老带新");
     }
   }
 }

@@ -371,14 +371,8 @@ void Checker::set(const ast::SetStep& step, const std::vector<Visible>& visible,
   }
 }
 
-void Checker::gift(const ast::Gift& gift, const Scope& scope) {
-  if (gift.amount) expression(*gift.amount, scope);
-  expect(gift.incentive, Declares::Incentive | Declares::Referral);
-}
-
 // Steps that cannot be run yet: refused once each, their names resolved and their blocks checked.
-void Checker::unsupported_step(const ast::Step& step, const std::vector<Visible>& visible,
-                               const std::vector<Hash128>& asked) {
+void Checker::unsupported_step(const ast::Step& step, const std::vector<Visible>& visible) {
   Scope scope;
   scope.visible = &visible;
   const auto refuse = [&](SourceSpan span, const char* word) {
@@ -394,15 +388,6 @@ void Checker::unsupported_step(const ast::Step& step, const std::vector<Visible>
       said.said_at = reply->content.span;
       message(content->index, said);
     }
-  } else if (const auto* give = std::get_if<ast::GiveStep>(&step.kind)) {
-    refuse(give->span, say("give", "发放").c_str());
-    gift(give->gift, scope);
-  } else {
-    const auto& take = std::get<ast::TakeStep>(step.kind);
-    refuse(take.span, say("take", "扣除").c_str());
-    gift(take.gift, scope);
-    block(take.then, visible, asked);
-    block(take.otherwise, visible, asked);
   }
 }
 
@@ -453,8 +438,12 @@ Block Checker::block(const std::vector<ast::Step>& steps, std::vector<Visible> v
       call_webhook(*call_step, visible, out);
     } else if (const auto* start_step = std::get_if<ast::StartStep>(&step.kind)) {
       start(*start_step, out);
+    } else if (const auto* give_step = std::get_if<ast::GiveStep>(&step.kind)) {
+      give(*give_step, visible, out);
+    } else if (const auto* take_step = std::get_if<ast::TakeStep>(&step.kind)) {
+      take(*take_step, visible, asked, out);
     } else {
-      unsupported_step(step, visible, asked);
+      unsupported_step(step, visible);
     }
   }
   return out;

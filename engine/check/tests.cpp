@@ -9,10 +9,13 @@ namespace koi::check {
 namespace {
 
 // The engine's reason codes (docs/language.md, rule 5), and those of a delivery that fails.
-constexpr std::array reasons{"no_consent",  "unsubscribed",  "hold_out",      "quiet_hours",
-                             "cap",         "expired",       "missing_value", "no_variant",
-                             "unreachable", "window_closed", "bad_content",   "quota",
-                             "credentials", "failed",        "lapsed",        "campaign_window"};
+constexpr std::array reasons{
+    "no_consent",    "unsubscribed", "hold_out",    "quiet_hours",     "cap",          "expired",
+    "missing_value", "no_variant",   "unreachable", "window_closed",   "bad_content",  "quota",
+    "credentials",   "failed",       "lapsed",      "campaign_window", "budget",       "limit",
+    "no_inviter",    "not_enough",   "all_taken",   "too_late",        "taken_before", "no_prize",
+    "self",          "same",         "existing",    "cycle",           "not_eligible", "review",
+    "bound_before"};
 constexpr std::array failures{"unreachable", "window_closed", "bad_content", "quota",
                               "credentials", "failed",        "lapsed"};
 
@@ -117,7 +120,12 @@ void Checker::given(const ast::GivenCustomer& given, Test& test) {
         given_level(*tier, setting, out);
         continue;
       }
-      if (find(setting.name, only(Declares::Incentive)) != nullptr) continue;
+      if (const auto* held = find(setting.name, only(Declares::Incentive));
+          held != nullptr && is_points(*held)) {
+        if (const auto count = fixed_setting(setting, {.kind = Kind::Int}))
+          out.points.emplace_back(IncentiveId::of(held->index), count->raw());
+        continue;
+      }
       auto candidates = attribute_names();
       candidates.insert(candidates.end(), program_.schema.identifiers.begin(),
                         program_.schema.identifiers.end());
@@ -169,10 +177,6 @@ std::optional<Value> Checker::fixed_setting(const ast::Setting& setting, const T
     report(Code::OneValue, setting.span, {setting.name.text});
     return std::nullopt;
   }
-  // A link that the test was handed out is no value here.
-  if (const auto* named = std::get_if<ast::Path>(&first.kind))
-    if (named->names.size() == 1 && test_links_.count(named->names.front().text) != 0)
-      return std::nullopt;
   return fixed(first, type);
 }
 
@@ -201,7 +205,11 @@ void Checker::test_event(const ast::TestEvent& event, std::optional<Timestamp> a
       continue;
     }
     said[field.index()] = true;
-    if (const auto value = fixed_setting(setting, of.fields[field.index()].type))
+    const auto* named = std::get_if<ast::Path>(&setting.values.front().kind);
+    if (named != nullptr && named->names.size() == 1 && setting.values.size() == 1 &&
+        test_links_.count(named->names.front().text) != 0)
+      out.links.emplace_back(field, named->names.front().text);
+    else if (const auto value = fixed_setting(setting, of.fields[field.index()].type))
       out.fields[field.index()] = *value;
   }
   for (std::size_t i = 0; i < of.fields.size(); ++i) {
@@ -268,13 +276,19 @@ void Checker::expect_action(const ast::ExpectAction& expectation, bool since_las
     }
     case ast::ActionKind::Give:
     case ast::ActionKind::Claim:
-      // What is given was refused where it is declared.
-      if (!expectation.what)
-        refuse("give", "发放");
-      else
-        resolve(Declares::Incentive | Declares::Referral);
-      supported = false;
+    case ast::ActionKind::ClawBack: {
+      out.action = expectation.action == ast::ActionKind::Give    ? Action::Give
+                   : expectation.action == ast::ActionKind::Claim ? Action::Claim
+                                                                  : Action::ClawBack;
+      const auto* declared = resolve(Declares::Incentive | Declares::Referral);
+      if (declared == nullptr) break;
+      out.name = declared->symbol.name;
+      test_amount(expectation,
+                  declared->kind == Declares::Incentive ? IncentiveId::of(declared->index)
+                                                        : IncentiveId::none(),
+                  out);
       break;
+    }
     case ast::ActionKind::Reply:
       resolve(only(Declares::Content));
       refuse("reply", "回复");
@@ -335,7 +349,7 @@ void Checker::test(const ast::TestDecl& decl) {
     else if constexpr (std::is_same_v<Expected, ast::ExpectNothing>)
       test.statements.push_back({span, ExpectNothing{expectation.more}});
     else
-      expect(expectation.incentive, Declares::Incentive | Declares::Referral);
+      expect_claimed(expectation, since_last_stop, test);
   };
   for (const auto& line : decl.lines) {
     if (const auto* customer = std::get_if<ast::GivenCustomer>(&line)) {
@@ -368,10 +382,18 @@ void Checker::test(const ast::TestDecl& decl) {
               test_event(act, time, test);
               if (time && (!clock || *time > *clock)) clock = time;
             } else if constexpr (std::is_same_v<Act, ast::TestGetsLink>) {
-              expect(act.referral, only(Declares::Referral));
+              const auto* declared = expect(act.referral, only(Declares::Referral));
+              const auto time = instant(at.at);
               test_links_.insert(act.as.text);
+              if (declared == nullptr || !time) return;
+              if (!clock || *time > *clock) clock = time;
+              test.statements.push_back(
+                  {act.span, TestGetsLink{*time, test_customer(act.customer, test),
+                                          ReferralId::of(declared->index), act.as.text}});
             } else if constexpr (std::is_same_v<Act, ast::TestClaims>) {
-              expect(act.incentive, Declares::Incentive | Declares::Referral);
+              test_claims(act, at.at, test);
+              if (const auto time = instant(at.at); time && (!clock || *time > *clock))
+                clock = time;
             } else {
               move_clock(at.at);
               expect_it(act, at.span, true);

@@ -87,6 +87,7 @@ ExpressionId Checker::add(Expression expression, std::string_view name, std::uin
     case Op::Attribute:
     case Op::CustomerId:
     case Op::CustomerCreated:
+    case Op::Granted:
     case Op::Consent:
     case Op::Audience: facts.constant = false, facts.reads_customer = true; break;
     case Op::Metric:
@@ -322,7 +323,8 @@ bool Checker::reads_history(ExpressionId root) const {
     stack.pop_back();
     if (id.is_none() || !seen.insert(id).second) continue;
     const Expression& expression = program_[id];
-    if (expression.op == Op::Metric || expression.op == Op::Segment) return true;
+    if (expression.op == Op::Metric || expression.op == Op::Segment || expression.op == Op::Granted)
+      return true;
     stack.push_back(expression.a);
     stack.push_back(expression.b);
     for (const auto& part : expression.parts) stack.push_back(part.value);
@@ -357,6 +359,15 @@ ExpressionId Checker::bare_name(const ast::Name& name, SourceSpan span, const Sc
   const Declared* declared = find(name, values_and_conditions);
   if (declared != nullptr && !is_own_event && !is_kept)
     return declared_value(*declared, span, scope);
+  if (const auto* held = find(name, only(Declares::Incentive));
+      held != nullptr && is_points(*held) && !is_own_event && !is_kept) {
+    if (scope.place == Scope::Place::MetricWhere || scope.place == Scope::Place::OnSet) {
+      report(scope.place == Scope::Place::OnSet ? Code::SetReadsHistory : Code::MetricReadsOther,
+             span, {name.text});
+      return poison(span);
+    }
+    return points_held(*held, span);
+  }
   if (scope.event_poisoned) return poison(span);
   if (is_own_event || is_kept) {
     report(Code::EventNeedsField, span, {name.text});
@@ -509,6 +520,14 @@ ExpressionId Checker::path(const ast::Path& path, const Scope& scope, const Want
     }
     if (declared->kind == Declares::Tier)
       return no_more(2) ? level(*declared, path.names[1], path.span) : poison(path.span);
+    if (declared->kind == Declares::Incentive || declared->kind == Declares::Referral) {
+      if (scope.place == Scope::Place::MetricWhere || scope.place == Scope::Place::OnSet) {
+        report(scope.place == Scope::Place::OnSet ? Code::SetReadsHistory : Code::MetricReadsOther,
+               path.span, {head.text});
+        return poison(path.span);
+      }
+      return no_more(2) ? grant_field(*declared, path.names[1], path.span) : poison(path.span);
+    }
     if (declared->kind == Declares::Event) {
       auto& diagnostic = report(Code::NoSuchEventHere, head.span, {head.text});
       if (scope.place == Scope::Place::Content)
@@ -579,7 +598,9 @@ ExpressionId Checker::text(const ast::TextLiteral& literal, const Scope& scope, 
       poisoned = true;
       continue;
     }
-    if (of.optional && is_content) report(Code::MayBeMissing, inserted.span);
+    // What he was given is there where the campaign has given it.
+    if (of.optional && is_content && program_[value].op != Op::Granted)
+      report(Code::MayBeMissing, inserted.span);
     optional = optional || of.optional;
     parts.push_back({{}, value});
   }
@@ -597,7 +618,8 @@ bool Checker::resolves(const ast::Expr& expr, const Scope& scope) const {
   if (name == nullptr) return true;
   if (scope.has_event && !scope.event.is_none() && !find_field(scope.event, *name).is_none())
     return true;
-  return find(*name, values_and_conditions) != nullptr;
+  const auto* held = find(*name, only(Declares::Incentive));
+  return find(*name, values_and_conditions) != nullptr || (held != nullptr && is_points(*held));
 }
 
 // Two sides of a comparison: a bare name may be a value of the other side's enum.

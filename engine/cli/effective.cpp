@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "check/effective.h"
+#include "check/worst_case.h"
 #include "compile/compile.h"
 #include "core/codec.h"
 #include "core/state.h"
@@ -162,6 +163,33 @@ std::string bytes(const plan::Plan& plan, bool chinese) {
   return out;
 }
 
+// What it may cost at worst, by the limits and budgets alone.
+std::string at_worst(const check::Program& program, bool chinese) {
+  if (program.incentives.empty()) return {};
+  const auto say = [&](const char* english, const char* in_chinese) {
+    return std::string(chinese ? in_chinese : english);
+  };
+  const auto money = [&](std::optional<std::int64_t> minor) {
+    return minor ? program.policy.currency_sign +
+                       scaled_to_string(*minor, program.schema.currency_decimals)
+                 : say("without end", "无上限");
+  };
+  const auto both = [&](std::optional<std::int64_t> day, std::optional<std::int64_t> ever) {
+    return money(day) + say(" a day, ", "/天，共 ") + money(ever) + say(" in all", "");
+  };
+  const check::Per day{check::Per::Kind::Day, {}}, ever;
+  std::string out = say("what may be given at worst\n", "最坏情况下的发放\n");
+  for (const check::Incentive& each : program.incentives) {
+    if (std::holds_alternative<check::PrizeDraw>(each.what)) continue;  // its prizes say it
+    out += "  `" + each.symbol.name + say("`: to one customer ", "`：每位顾客 ") +
+           both(worst_case_of_customer(program, each, day),
+                worst_case_of_customer(program, each, ever)) +
+           say("; to everybody ", "；全部顾客 ") +
+           both(worst_case_of_all(each, day), worst_case_of_all(each, ever)) + "\n";
+  }
+  return out + "\n";
+}
+
 }  // namespace
 
 std::string effective(const LoadedProgram& program, Language language) {
@@ -195,7 +223,8 @@ std::string effective(const LoadedProgram& program, Language language) {
       out += "\n";
     }
   }
-  return out + bytes(compile::compile(program.program, 1), chinese);
+  return out + at_worst(program.program, chinese) +
+         bytes(compile::compile(program.program, 1), chinese);
 }
 
 }  // namespace koi::cli

@@ -131,6 +131,12 @@ void Compiler::keep_slots(const check::Block& steps) {
       lower(notify->text);
     } else if (const auto* call = std::get_if<check::Call>(&step.what)) {
       for (const auto& field : call->fields) lower(field.second);
+    } else if (const auto* give_step = std::get_if<check::Give>(&step.what)) {
+      lower(give_step->gift.amount);
+    } else if (const auto* take_step = std::get_if<check::Take>(&step.what)) {
+      lower(take_step->gift.amount);
+      keep_slots(take_step->then);
+      keep_slots(take_step->otherwise);
     }
   }
 }
@@ -285,6 +291,10 @@ void Compiler::block(const check::Block& steps, plan::Campaign& to, std::vector<
       code.emplace_back(std::move(made));
     } else if (const auto* start = std::get_if<check::Start>(&step.what)) {
       code.emplace_back(plan::Start{program_.campaigns[start->campaign].symbol.name});
+    } else if (const auto* give_step = std::get_if<check::Give>(&step.what)) {
+      code.emplace_back(give(*give_step));
+    } else if (const auto* take_step = std::get_if<check::Take>(&step.what)) {
+      take(*take_step, to, code);
     } else {
       KOI_ASSERT(std::holds_alternative<check::Stop>(step.what));
       code.emplace_back(plan::Stop{});
@@ -377,6 +387,8 @@ void Compiler::campaign(const check::Campaign& from, plan::Campaign& to) {
   to.hold_out = from.hold_out;
   to.from = from.from;
   to.until = from.until;
+  for (const auto& budget : from.budgets)
+    to.budgets.push_back(account("campaign " + from.symbol.name, budget));
   if (from.goal) to.goal = plan::Goal{match(from.goal->event.match), from.goal->within};
   for (const auto& event : from.leave_events) to.leave_events.push_back(match(event.match));
   for (const auto condition : from.leave_conditions)

@@ -14,6 +14,7 @@ plan::Plan Compiler::run(std::uint64_t seed) {
   metric_ids_.resize(program_.metrics.size());
   policy();
   channels();
+  incentives();
   // Declared metrics keep their figures whether something reads them or not.
   for (std::size_t i = 0; i < program_.metrics.size(); ++i)
     if (!program_.metrics[i].symbol.name.empty()) metric(check::MetricId::of(i));
@@ -21,6 +22,7 @@ plan::Plan Compiler::run(std::uint64_t seed) {
   tiers();
   audiences();
   messages();
+  incentive_texts();
   campaigns();
   index();
   name_logs();

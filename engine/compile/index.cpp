@@ -23,6 +23,7 @@ struct Reads {
   std::set<std::uint32_t> watches;
   bool consent = false;
   bool audience = false;
+  bool grants = false;
 };
 
 Reads reads_of(const plan::Plan& plan, plan::NodeId root) {
@@ -39,6 +40,7 @@ Reads reads_of(const plan::Plan& plan, plan::NodeId root) {
     if (node.op == plan::Op::Watch) reads.watches.insert(node.index);
     if (node.op == plan::Op::Consent) reads.consent = true;
     if (node.op == plan::Op::Audience) reads.audience = true;
+    if (node.op == plan::Op::Granted) reads.grants = true;
     if (node.op == plan::Op::Join)
       for (const auto& part : plan.templates[node.index].parts) stack.push_back(part.node);
     stack.push_back(node.a);
@@ -92,6 +94,7 @@ void index_watches(plan::Plan& plan) {
         plan.watches_of_attribute[time_zone_attribute.index()].push_back(id);
     }
     if (reads[i].audience) plan.watches_of_identity.push_back(id);
+    if (reads[i].grants) plan.watches_of_grants.push_back(id);
     if (reads[i].consent) {
       for (const auto event : {EngineEvent::Consented, EngineEvent::Unsubscribed})
         plan.reactions[type_of(event).index()].watches.push_back(id);
@@ -99,6 +102,7 @@ void index_watches(plan::Plan& plan) {
   }
   for (auto& watches : plan.watches_of_attribute) with_readers(watches);
   with_readers(plan.watches_of_identity);
+  with_readers(plan.watches_of_grants);
   for (auto& reaction : plan.reactions) {
     for (const auto& set : reaction.sets) {
       const auto& readers = plan.watches_of_attribute[set.attribute.index()];

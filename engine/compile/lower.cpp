@@ -46,6 +46,7 @@ plan::Op op_of(check::Op op) {
     case check::Op::Length: return plan::Op::Length;
     case check::Op::Lower: return plan::Op::Lower;
     case check::Op::Join: return plan::Op::Join;
+    case check::Op::Granted: return plan::Op::Granted;
   }
   KOI_ASSERT(false);
 }

@@ -4,6 +4,7 @@
 #include <functional>
 #include <vector>
 
+#include "core/detail/holdings_codec.h"
 #include "core/detail/layout.h"
 #include "model/codec.h"
 
@@ -35,7 +36,8 @@ struct Part {
     begun = 1 << 13,
     hold_out_never = 1 << 14,
     hold_out_always = 1 << 15,
-    unknown = 1 << 16,  // and everything above it
+    holdings = 1 << 16,
+    unknown = 1 << 17,  // and everything above it
   };
 };
 
@@ -403,6 +405,7 @@ void write(ByteWriter& out, const Plan& plan, const State& state) {
   part(state.begun, Part::begun);
   part(state.hold_out_never, Part::hold_out_never);
   part(state.hold_out_always, Part::hold_out_always);
+  part(!state.holdings.empty(), Part::holdings);
   const Timestamp base = base_of(state.clock);
   const auto has = [&](std::uint64_t which) { return (parts & which) != 0; };
   const auto time = [&](Timestamp at) { write_time(out, at, base); };
@@ -492,6 +495,7 @@ void write(ByteWriter& out, const Plan& plan, const State& state) {
     time(state.schedules_done);
     time(state.schedule_due);
   }
+  if (has(Part::holdings)) write(out, state.holdings[0], base);
 }
 
 // What every state begins with.
@@ -635,6 +639,7 @@ State read(ByteReader& in, const Plan& plan, const Layout& slots) {
     state.schedules_done = time();
     state.schedule_due = time();
   }
+  if (has(Part::holdings)) state.holdings.push_back(read_holdings(in, slots, base));
   return state;
 }
 

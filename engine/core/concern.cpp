@@ -109,6 +109,10 @@ bool asks_who(const plan::Plan& plan, plan::NodeId id) {
   if (id.is_none()) return false;
   const plan::Node& node = plan[id];
   if (node.op == plan::Op::CustomerId || node.op == plan::Op::CustomerCreated) return true;
+  if (node.op == plan::Op::Granted) {  // a code to invite others by is anybody's own
+    const auto what = plan.grant_reads[node.index].what;
+    return what == plan::GrantRead::What::InviteCode || what == plan::GrantRead::What::InviteLink;
+  }
   if (node.op == plan::Op::Join)
     for (const auto& part : plan.templates[node.index].parts)
       if (asks_who(plan, part.node)) return true;
@@ -154,6 +158,7 @@ std::span<const plan::WatchId> Turn::all_watches(std::vector<plan::WatchId>& roo
   for (const auto& kept : state_.logs) known(sources.of(plan::LogId::of(kept.slot)));
   if (!state_.consents.empty()) known(sources.consents());
   if (!state_.identifiers.empty()) known(sources.identifiers());
+  if (!state_.holdings.empty()) known(sources.grants());
   std::sort(room.begin(), room.end());
   room.erase(std::unique(room.begin(), room.end()), room.end());
   waking_->fresh.begin(sources);

@@ -43,26 +43,31 @@ bool link(State& state, const std::vector<Identifier>& identifiers) {
 }  // namespace
 
 Standing decide(const plan::Plan& plan, State& state, const Event& event,
-                std::vector<Effect>& effects, Waking* waking) {
-  return Turn(plan, state, effects, waking).take(event);
+                std::vector<Effect>& effects, Waking* waking, Accounts* accounts) {
+  return Turn(plan, state, effects, waking, accounts).take(event);
 }
 Standing decide(const plan::Plan& plan, State& state, const Tick& tick,
-                std::vector<Effect>& effects, Waking* waking) {
-  return Turn(plan, state, effects, waking).take(tick);
+                std::vector<Effect>& effects, Waking* waking, Accounts* accounts) {
+  return Turn(plan, state, effects, waking, accounts).take(tick);
 }
 Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt,
-                std::vector<Effect>& effects, Waking* waking) {
-  return Turn(plan, state, effects, waking).take(receipt);
+                std::vector<Effect>& effects, Waking* waking, Accounts* accounts) {
+  return Turn(plan, state, effects, waking, accounts).take(receipt);
+}
+Standing decide(const plan::Plan& plan, State& state, const Message& message,
+                std::vector<Effect>& effects, Waking* waking, Accounts* accounts) {
+  return Turn(plan, state, effects, waking, accounts).take(message);
 }
 Standing decide(const plan::Plan& plan, State& state, const Input& input,
-                std::vector<Effect>& effects, Waking* waking) {
-  return std::visit([&](const auto& each) { return decide(plan, state, each, effects, waking); },
-                    input);
+                std::vector<Effect>& effects, Waking* waking, Accounts* accounts) {
+  return std::visit(
+      [&](const auto& each) { return decide(plan, state, each, effects, waking, accounts); },
+      input);
 }
 
 void pass_over(const plan::Plan& plan, State& state, const Event& event) {
   std::vector<Effect> none;
-  Turn(plan, state, none, nullptr).pass_over(event);
+  Turn(plan, state, none, nullptr, nullptr).pass_over(event);
 }
 
 Timestamp next_due(const State& state) { return state.due; }
@@ -93,14 +98,25 @@ Standing Turn::take(const Event& event) {
   state_.seen.insert(id_hash, event.time);
   now_ = late ? state_.clock : event.time;
   state_.clock = now_;
-  if (state_.created == Timestamp::never()) state_.created = event.time;
+  const bool was_there = state_.begun;
+  if (state_.created == Timestamp::never()) {
+    state_.created = event.time;
+    if (accounts_) accounts_->introduce(state_.id);
+  }
   let_in_.clear();
+  input_ = {&event, {}};
   identity_is_new_ = link(state_, event.identifiers);
   if (identity_is_new_ && waking_) note_source(waking_->index.sources().identifiers());
   apply_consent(event);
 
   const bool is_inner = plan_.schema[event.type].is_inner;
-  happen({event.type, event.time, event.fields, {&event, {}}, late, is_inner});
+  if (!claim_share(event)) {
+    happen({event.type, event.time, event.fields, {&event, {}}, late, is_inner});
+  } else if (identity_is_new_) {
+    update_watches(plan_.watches_of_identity, {&event, {}});
+    admit(nullptr);
+  }
+  if (accounts_ && !plan_.referrals.empty()) touch(event, was_there);
   happen_echoes();
   settle();
   // What a late event began may have been over by now: its deadlines are met at once.
@@ -118,10 +134,18 @@ Standing Turn::take(const Tick& tick) {
 
 Standing Turn::take(const Receipt& receipt) {
   advance(receipt.time, false);
+  now_ = std::max(state_.clock, receipt.time);
+  input_ = {nullptr, receipt.key};
+  if (accounts_ && take_payout(receipt)) {
+    state_.clock = now_;
+    admit(nullptr);
+    happen_echoes();
+    settle();
+    return Standing::Applied;
+  }
   const auto place = std::find_if(state_.open.begin(), state_.open.end(),
                                   [&](const OpenSend& open) { return open.key == receipt.key; });
   if (place == state_.open.end()) return Standing::Duplicate;
-  now_ = std::max(state_.clock, receipt.time);
   state_.clock = now_;
 
   OpenSend open = std::move(*place);
@@ -150,6 +174,30 @@ Standing Turn::take(const Receipt& receipt) {
   return Standing::Applied;
 }
 
+Standing Turn::take(const Message& message) {
+  KOI_ASSERT(accounts_);
+  advance(message.time, false);
+  now_ = std::max(state_.clock, message.time);
+  state_.clock = now_;
+  if (state_.created == Timestamp::never()) state_.created = now_;
+  let_in_.clear();
+  input_ = {nullptr, message.key};
+  hops_ = message.hops;
+  switch (message.kind) {
+    case Message::Kind::Claim: take_claim(message); break;
+    case Message::Kind::Claimed: take_claimed(message); break;
+    case Message::Kind::Reward: take_reward(message); break;
+    case Message::Kind::Join: take_join(message); break;
+    case Message::Kind::Joined: take_joined(message); break;
+    case Message::Kind::Qualified: take_qualified(message); break;
+    case Message::Kind::ClawBack: take_claw_back(message); break;
+  }
+  admit(nullptr);
+  happen_echoes();
+  settle();
+  return Standing::Applied;
+}
+
 // --- Time ---------------------------------------------------------------------------------------
 
 void Turn::advance(Timestamp to, bool inclusive) {
@@ -158,6 +206,11 @@ void Turn::advance(Timestamp to, bool inclusive) {
     now_ = std::max(state_.clock, state_.due);
     state_.clock = now_;
     let_in_.clear();
+    input_ = {nullptr, HashInput()
+                           .text("timer")
+                           .text(state_.id)
+                           .number(static_cast<std::uint64_t>(now_.us))
+                           .hash128(plan_.seed)};
     fire_due();
     happen_echoes();
     settle();
@@ -178,6 +231,7 @@ void Turn::fire_due() {
                               .hash128(plan_.seed);
     update_watches(flips, {nullptr, cause});
   }
+  if (accounts_) lapse_grants();
   leave_by_conditions();
   fire_schedules(candidates_);
   std::sort(candidates_.begin(), candidates_.end());
@@ -240,9 +294,11 @@ void Turn::happen(const Happening& what) {
     update_watches(watches_to_ask(reaction), what.cause);
   }
   remember(what, reaction);
+  note_claim(what);
   pass_journeys(what);
   find_begins(what, reaction);
   admit(&what);
+  note_for_inviter(what);
   if (has_ended_) sweep();
 }
 
@@ -400,6 +456,7 @@ void Turn::settle() {
   }
   if (has_over) sweep();
   for (const OpenSend& open : state_.open) due = std::min(due, open.due);
+  if (!state_.holdings.empty()) due = std::min(due, next_lapse(state_.holdings[0]));
   state_.due = due;
   was_settled_ = true;
   forget_changes();

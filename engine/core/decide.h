@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/accounts.h"
 #include "core/effect.h"
 #include "core/readings.h"
 #include "core/state.h"
@@ -26,7 +27,7 @@ struct Tick {
   bool inclusive = false;
 };
 
-using Input = std::variant<Event, Tick, Receipt>;
+using Input = std::variant<Event, Tick, Receipt, Message>;
 
 // What became of an input.
 enum class Standing : std::uint8_t {
@@ -51,15 +52,23 @@ struct Waking {
   Readings readings{};
 };
 
-// Effects are appended in order of decision. Timers due before the input's time fire first.
+// Effects are appended in order of decision. Timers due before the input's time fire first. A plan
+// with incentives needs accounts; messages that it leaves there are handed on right after.
 Standing decide(const plan::Plan& plan, State& state, const Event& event,
-                std::vector<Effect>& effects, Waking* waking = nullptr);
+                std::vector<Effect>& effects, Waking* waking = nullptr,
+                Accounts* accounts = nullptr);
 Standing decide(const plan::Plan& plan, State& state, const Tick& tick,
-                std::vector<Effect>& effects, Waking* waking = nullptr);
+                std::vector<Effect>& effects, Waking* waking = nullptr,
+                Accounts* accounts = nullptr);
 Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt,
-                std::vector<Effect>& effects, Waking* waking = nullptr);
+                std::vector<Effect>& effects, Waking* waking = nullptr,
+                Accounts* accounts = nullptr);
+Standing decide(const plan::Plan& plan, State& state, const Message& message,
+                std::vector<Effect>& effects, Waking* waking = nullptr,
+                Accounts* accounts = nullptr);
 Standing decide(const plan::Plan& plan, State& state, const Input& input,
-                std::vector<Effect>& effects, Waking* waking = nullptr);
+                std::vector<Effect>& effects, Waking* waking = nullptr,
+                Accounts* accounts = nullptr);
 
 // For an event that crashes the core: its id is remembered, and a refusal in it counts; nothing
 // else of it does. Conditions that read consents learn of the refusal with the next word on

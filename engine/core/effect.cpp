@@ -6,12 +6,41 @@ namespace koi::core {
 
 namespace {
 constexpr std::array<std::string_view, action_count> action_names{
-    "enter", "leave", "goal",   "send", "set",   "refuse", "tag",
-    "untag", "emit",  "notify", "call", "start", "split"};
+    "enter",  "leave", "goal",  "send",  "set",  "refuse", "tag",   "untag",    "emit",
+    "notify", "call",  "start", "split", "give", "take",   "claim", "claw_back"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(last_reason) + 1> reason_names{
-    "none",    "no_consent",    "unsubscribed", "hold_out",    "quiet_hours",    "cap",
-    "expired", "missing_value", "no_variant",   "unreachable", "window_closed",  "bad_content",
-    "quota",   "credentials",   "failed",       "lapsed",      "campaign_window"};
+    "none",
+    "no_consent",
+    "unsubscribed",
+    "hold_out",
+    "quiet_hours",
+    "cap",
+    "expired",
+    "missing_value",
+    "no_variant",
+    "unreachable",
+    "window_closed",
+    "bad_content",
+    "quota",
+    "credentials",
+    "failed",
+    "lapsed",
+    "campaign_window",
+    "budget",
+    "limit",
+    "no_inviter",
+    "not_enough",
+    "no_prize",
+    "all_taken",
+    "too_late",
+    "taken_before",
+    "self",
+    "same",
+    "existing",
+    "cycle",
+    "not_eligible",
+    "review",
+    "bound_before"};
 }  // namespace
 
 std::string_view name_of(Action action) { return action_names[static_cast<std::size_t>(action)]; }

@@ -28,8 +28,12 @@ enum class Action : std::uint8_t {
   Call,
   Start,
   Split,  // an arm with a name was taken
+  Give,
+  Take,
+  Claim,
+  ClawBack,
 };
-constexpr std::size_t action_count = static_cast<std::size_t>(Action::Split) + 1;
+constexpr std::size_t action_count = static_cast<std::size_t>(Action::ClawBack) + 1;
 std::string_view name_of(Action action);  // "enter", "leave", …
 
 // Why an action was refused. The names are stable: reports, tests and people's programs use them.
@@ -52,8 +56,25 @@ enum class Reason : std::uint8_t {
   Failed,
   Lapsed,
   CampaignWindow,  // outside of the campaign's period
+  // of what is given
+  Budget,     // there is not so much left
+  Limit,      // he, or somebody on the same device, has had his share
+  NoInviter,  // nobody brought him
+  NotEnough,  // he has fewer points than that
+  NoPrize,    // nothing is left in the draw
+  // of claiming a share, or an invitation
+  AllTaken,
+  TooLate,
+  TakenBefore,
+  Self,
+  Same,      // the same device, phone … as the inviter
+  Existing,  // he was a customer before
+  Cycle,
+  NotEligible,  // a condition keeps him or the inviter out
+  Review,       // held until somebody has looked at it
+  BoundBefore,  // somebody else brought him
 };
-constexpr Reason last_reason = Reason::CampaignWindow;
+constexpr Reason last_reason = Reason::BoundBefore;
 std::string_view name_of(Reason reason);  // "no_consent", …
 Reason reason_of(std::string_view name);  // None where no reason has the name
 
@@ -63,9 +84,18 @@ struct Text {
   std::string address;  // the identifier that the channel reaches him by; empty where it needs none
 };
 
+// What is given, taken or claimed.
+struct Gift {
+  plan::IncentiveId incentive;
+  plan::ReferralId referral;  // that gives it, or that was claimed; else none
+  Value amount;               // money, or points; missing where it has none
+  std::string code, prize, wishes;
+  std::string address;  // whom the payout reaches; empty where nothing is paid or nobody is known
+};
+
 struct Effect {
-  Timestamp time;  // of the decision
-  plan::CampaignId campaign;
+  Timestamp time;             // of the decision
+  plan::CampaignId campaign;  // none: a referral gave it, or a claim was refused
   Action action = Action::Enter;
   Action of = Action::Enter;     // Refuse: what was refused
   Reason reason = Reason::None;  // Refuse
@@ -86,6 +116,7 @@ struct Effect {
   List<Value> fields;      // Emit: the event's. Call: what is given, as in the plan's step
   List<plan::ArmId> arms;  // Goal: the arms with names that the journey took before
   std::unique_ptr<const Text> text;  // Send, Notify (its body); else null
+  std::unique_ptr<Gift> gift;        // Give, Take, Claim, ClawBack and refusals of them; else null
 };
 
 }  // namespace koi::core

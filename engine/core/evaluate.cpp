@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <limits>
 
+#include "core/accounts.h"
 #include "core/metrics.h"
 
 namespace koi::core {
@@ -221,6 +222,71 @@ const Value& seen(const Facts& facts, NodeId id, Value& scratch) {
 
 }  // namespace
 
+namespace {
+
+// What he holds, or was given last.
+Value granted(const Facts& facts, const plan::GrantRead& read) {
+  using What = plan::GrantRead::What;
+  const Holdings* mine = facts.state.holdings.empty() ? nullptr : &facts.state.holdings[0];
+  switch (read.what) {
+    case What::Balance:
+      if (mine)
+        for (const Purse& purse : mine->purses)
+          if (purse.points == read.incentive)
+            return Value::integer(ledger::balance(purse.lots, facts.now));
+      return Value::integer(0);
+    case What::InviteCode:
+      return Value::text(invite_code(facts.plan, read.referral, facts.state.id));
+    case What::InviteLink: {
+      const auto& link = facts.plan.referrals[read.referral.index()].link;
+      if (link.empty()) return {};
+      std::string text = link.front();
+      for (std::size_t i = 1; i < link.size(); ++i)
+        text += invite_code(facts.plan, read.referral, facts.state.id) + link[i];
+      return Value::text(text);
+    }
+    case What::Friends: {
+      std::int64_t friends = 0;
+      if (mine)
+        for (const Friend& each : mine->friends)
+          friends += each.referral == read.referral && each.stage == Friend::Stage::Qualified;
+      return Value::integer(friends);
+    }
+    default: break;
+  }
+  if (!mine) return {};
+  for (const Grant* grant = mine->grants.end(); grant != mine->grants.begin();) {
+    if ((--grant)->incentive != read.incentive) continue;
+    switch (read.what) {
+      case What::Code: return grant->code.empty() ? Value() : Value::text(grant->code);
+      case What::Amount: {
+        const auto& what = facts.plan.incentives[read.incentive.index()].what;
+        return std::holds_alternative<plan::Points>(what) ? Value::integer(grant->amount)
+                                                          : Value::money(grant->amount);
+      }
+      case What::ValidUntil:
+        return grant->until == Timestamp::never() ? Value() : Value::instant(grant->until);
+      case What::Link: return grant->code.empty() ? Value() : Value::text("/p/" + grant->code);
+      case What::Prize: return grant->prize.empty() ? Value() : Value::text(grant->prize);
+      default: KOI_ASSERT(false);
+    }
+  }
+  return {};
+}
+
+// When that can change by time alone.
+Timestamp next_lapse(const Facts& facts, const plan::GrantRead& read) {
+  Timestamp next = Timestamp::never();
+  if (read.what != plan::GrantRead::What::Balance || facts.state.holdings.empty()) return next;
+  for (const Purse& purse : facts.state.holdings[0].purses)
+    if (purse.points == read.incentive)
+      for (const ledger::Lot& lot : purse.lots)
+        if (lot.lapses > facts.now) next = std::min(next, lot.lapses);
+  return next;
+}
+
+}  // namespace
+
 Value value_of(const Facts& facts, NodeId id) {
   const Node& node = facts.plan[id];
   switch (node.op) {
@@ -236,6 +302,7 @@ Value value_of(const Facts& facts, NodeId id) {
     case Op::CustomerCreated:
       return facts.state.created == Timestamp::never() ? Value()
                                                        : Value::instant(facts.state.created);
+    case Op::Granted: return granted(facts, facts.plan.grant_reads[node.index]);
     case Op::Default: {
       Value value = value_of(facts, node.a);
       return value.is_missing() ? value_of(facts, node.b) : value;
@@ -456,6 +523,7 @@ Timestamp next_change(const Facts& facts, NodeId id) {
     case Op::CustomerCreated:
     case Op::Consent:
     case Op::Audience: return Timestamp::never();
+    case Op::Granted: return next_lapse(facts, facts.plan.grant_reads[node.index]);
     case Op::Watch: return facts.state.watches[node.index].flip;
     case Op::Metric: {
       const plan::Metric& metric = facts.plan.metrics[node.index];

@@ -376,6 +376,15 @@ void Turn::run(Journey& journey) {
       ++journey.pc;
       // Asked at once, not at the next wait.
       if (may_want_out(journey) && wants_out(journey)) return leave(journey);
+    } else if (const auto* give = std::get_if<plan::Give>(&step)) {
+      KOI_ASSERT(accounts_);
+      do_give(*give, journey);
+      ++journey.pc;
+      if (may_want_out(journey) && wants_out(journey)) return leave(journey);
+    } else if (const auto* take = std::get_if<plan::Take>(&step)) {
+      KOI_ASSERT(accounts_);
+      if (do_take(*take, journey)) ++journey.pc;
+      if (may_want_out(journey) && wants_out(journey)) return leave(journey);
     } else if (std::holds_alternative<plan::Stop>(step)) {
       break;
     } else if (!act(step, journey)) {

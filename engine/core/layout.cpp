@@ -12,7 +12,9 @@ using plan::Plan;
 
 namespace {
 
-constexpr std::uint8_t layout_version = 1;
+// A plan that gives nothing is laid out by the first; the second names incentives and referrals
+// too.
+constexpr std::uint8_t without_incentives = 1, with_incentives = 2;
 
 // Positions by name or definition.
 template <class Id, class Key, class List, class KeyOf>
@@ -40,7 +42,8 @@ Id find(const std::unordered_map<Key, Id>& known, const Key& key) {
 
 std::string layout_of(const Plan& plan) {
   ByteWriter out;
-  out.byte(layout_version);
+  const bool gives = !plan.incentives.empty() || !plan.referrals.empty();
+  out.byte(gives ? with_incentives : without_incentives);
   out.unsigned_(plan.schema.identifiers.size());
   for (const std::string& name : plan.schema.identifiers) out.text(name);
   out.unsigned_(plan.schema.attributes.size());
@@ -69,6 +72,12 @@ std::string layout_of(const Plan& plan) {
   for (const plan::Channel& each : plan.channels) out.text(each.symbol.name);
   out.unsigned_(plan.campaigns.size());
   for (const plan::Campaign& each : plan.campaigns) out.text(plan::full_name_of(each));
+  if (gives) {
+    out.unsigned_(plan.incentives.size());
+    for (const plan::Incentive& each : plan.incentives) out.text(each.symbol.name);
+    out.unsigned_(plan.referrals.size());
+    for (const plan::Referral& each : plan.referrals) out.text(each.symbol.name);
+  }
   return out.take();
 }
 
@@ -78,7 +87,8 @@ Result<Layout> read_layout(const Plan& plan, std::string_view layout) {
   Layout slots;
   const Schema& schema = plan.schema;
   ByteReader in(layout);
-  if (in.byte() != layout_version) in.fault();
+  const std::uint8_t version = in.byte();
+  if (version != without_incentives && version != with_incentives) in.fault();
   for (std::size_t n = in.count(); n > 0; --n)
     slots.identifiers.push_back(schema.find_identifier(in.text()));
   const auto attributes = by_name<AttributeId>(schema.attributes);
@@ -113,6 +123,14 @@ Result<Layout> read_layout(const Plan& plan, std::string_view layout) {
       plan.campaigns, [](const auto& each) { return plan::full_name_of(each); });
   for (std::size_t n = in.count(); n > 0; --n)
     slots.campaigns.push_back(find(campaigns, std::string(in.text())));
+  if (version == with_incentives) {
+    const auto incentives = by_name<plan::IncentiveId>(plan.incentives);
+    for (std::size_t n = in.count(); n > 0; --n)
+      slots.incentives.push_back(find(incentives, in.text()));
+    const auto referrals = by_name<plan::ReferralId>(plan.referrals);
+    for (std::size_t n = in.count(); n > 0; --n)
+      slots.referrals.push_back(find(referrals, in.text()));
+  }
   if (!in.ok() || !in.at_end())
     return Error{"corrupt", "what says how customers' states are laid out is damaged"};
   return slots;

@@ -36,6 +36,12 @@ void pass_over_due(State& state, Timestamp to) {
   erase_if(state.open, [&](const OpenSend& open) { return open.due <= to; });
   for (auto& [watched, slot] : state.watches)
     if (watched.flip <= to) watched.flip = Timestamp::never();
+  for (Holdings& held : state.holdings) {
+    for (Grant& grant : held.grants)
+      if (grant.until <= to) grant.until = Timestamp::never();
+    for (Purse& purse : held.purses)
+      erase_if(purse.lots, [&](const ledger::Lot& lot) { return lot.lapses <= to; });
+  }
   if (state.schedule_due <= to) {
     state.schedules_done = to;
     state.schedule_due = Timestamp::never();  // until his next event
@@ -46,6 +52,7 @@ void pass_over_due(State& state, Timestamp to) {
   for (const Journey& journey : state.journeys)
     state.due = std::min({state.due, journey.due, journey.leave_flip});
   for (const OpenSend& open : state.open) state.due = std::min(state.due, open.due);
+  for (const Holdings& held : state.holdings) state.due = std::min(state.due, next_lapse(held));
 }
 
 State new_customer(const plan::Plan& plan, std::string id) {

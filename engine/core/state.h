@@ -10,6 +10,7 @@
 #include "base/list.h"
 #include "base/time.h"
 #include "core/effect.h"
+#include "core/holdings.h"
 #include "core/seen.h"
 #include "core/slots.h"
 #include "model/event.h"
@@ -146,12 +147,13 @@ struct State {
   Slots<Accumulated> accumulators;
   Slots<Logged> logs;
   Slots<Watched> watches;
-  List<Journey> journeys;  // by (campaign, key); at most one that is not Ended for each
-  List<Entered> entries;   // by (campaign, key)
-  List<Sent> sent;         // by time
-  List<OpenSend> open;     // by order of decision
-  List<Consent> consents;  // by (purpose, channel)
-  List<Recent> recent;     // by time
+  List<Journey> journeys;   // by (campaign, key); at most one that is not Ended for each
+  List<Entered> entries;    // by (campaign, key)
+  List<Sent> sent;          // by time
+  List<OpenSend> open;      // by order of decision
+  List<Consent> consents;   // by (purpose, channel)
+  List<Recent> recent;      // by time
+  List<Holdings> holdings;  // one, or none where he was never given anything
   SeenIds seen;
   Timestamp seen_pruned = Timestamp::ever();     // when `seen` was last cleared of what is too old
   Timestamp schedules_done = Timestamp::ever();  // scheduled triggers up to this instant have fired

@@ -20,7 +20,7 @@ struct Trace {
     LeftByEvent,      // `leave when`, the event `place`
     LeftByCondition,  // `leave when`, the condition `place`
     Step,             // the step at `place` was come to
-    True,             // the `if` at `place` held
+    True,             // the `if` at `place` held, what the `take` there asks for was taken
     False,            // and did not
     Came,             // what the `wait for` at `place` waits for
     TimedOut,         // it did not come

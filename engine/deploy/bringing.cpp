@@ -252,6 +252,20 @@ NodeId Bringing::made_of(const plan::Node& wanted, EventTypeId type) {
       to_.consents.push_back(here);
       break;
     }
+    case Op::Granted: {
+      plan::GrantRead here = from_.grant_reads[wanted.index];
+      if (here.incentive) {
+        here.incentive = incentive(here.incentive);
+      } else {
+        const std::string& name = from_.referrals[here.referral.index()].symbol.name;
+        here.referral = find<plan::ReferralId>(
+            to_.referrals, [&](const auto& each) { return each.symbol.name == name; });
+      }
+      if (here.incentive.is_none() && here.referral.is_none()) return missing();
+      made.index = static_cast<std::uint32_t>(to_.grant_reads.size());
+      to_.grant_reads.push_back(here);
+      break;
+    }
     case Op::Join: made.index = text(plan::TemplateId::of(wanted.index), type).value; break;
     case Op::Metric: made.index = metric(plan::MetricId::of(wanted.index)).value; break;
     case Op::Watch: made.index = watch(plan::WatchId::of(wanted.index)).value; break;
@@ -330,6 +344,30 @@ plan::Binding Bringing::binding(const plan::Binding& wanted) {
   return made;
 }
 
+// What the receiving rules do not give any more is not given.
+plan::IncentiveId Bringing::incentive(plan::IncentiveId id) const {
+  const plan::Incentive& wanted = from_.incentives[id.index()];
+  return find<plan::IncentiveId>(to_.incentives, [&](const auto& each) {
+    return each.symbol.name == wanted.symbol.name && each.what.index() == wanted.what.index();
+  });
+}
+
+plan::BudgetId Bringing::budget(plan::BudgetId id) {
+  const plan::Budget& wanted = from_.budgets[id.index()];
+  const auto known = find<plan::BudgetId>(
+      to_.budgets, [&](const auto& each) { return each.definition == wanted.definition; });
+  if (known) return known;
+  to_.budgets.push_back(wanted);
+  return plan::BudgetId::of(to_.budgets.size() - 1);
+}
+
+plan::Give Bringing::give(const plan::Give& wanted) {
+  plan::Give made = wanted;
+  made.incentive = incentive(wanted.incentive);
+  made.amount = node(wanted.amount, {});
+  return made;
+}
+
 plan::Step Bringing::step(const plan::Step& wanted, std::uint16_t place) {
   return std::visit(Overloaded{
                         [&](const plan::Send& send) -> plan::Step {
@@ -390,6 +428,22 @@ plan::Step Bringing::step(const plan::Step& wanted, std::uint16_t place) {
                           }
                           return made;
                         },
+                        [&](const plan::Give& wanted_give) -> plan::Step {
+                          if (incentive(wanted_give.incentive).is_none())
+                            return plan::Jump{static_cast<std::uint16_t>(place + 1)};
+                          return give(wanted_give);
+                        },
+                        [&](const plan::Take& take) -> plan::Step {
+                          plan::Take made = take;
+                          made.incentive = incentive(take.incentive);
+                          if (made.incentive.is_none()) return plan::Jump{take.otherwise};
+                          made.amount = node(take.amount, {});
+                          made.gives.clear();
+                          for (const plan::Take::Next& each : take.gives)
+                            if (incentive(each.give.incentive))
+                              made.gives.push_back({give(each.give), each.behind});
+                          return made;
+                        },
                         [](const plan::Wait& wait) -> plan::Step { return wait; },
                         [](const plan::Jump& jump) -> plan::Step { return jump; },
                         [](const plan::Stop& stop) -> plan::Step { return stop; },
@@ -441,6 +495,7 @@ plan::Campaign Bringing::campaign(const plan::Campaign& wanted, std::uint64_t ve
     trigger.condition = begins ? node(trigger.condition, {}) : NodeId::none();
     if (trigger.schedule.date) trigger.schedule.date = attribute(trigger.schedule.date);
   }
+  for (plan::BudgetId& each : made.budgets) each = budget(each);
   for (std::size_t i = 0; i < made.steps.size(); ++i)
     made.steps[i] = step(wanted.steps[i], static_cast<std::uint16_t>(i));
   return made;

@@ -71,6 +71,7 @@ void Carried::add(const Carried& other) {
 Carry::Carry(const plan::Plan& from, const plan::Plan& to, const Ways& ways)
     : from_(from), to_(to) {
   map_schema();
+  map_incentives();
   map_metrics();
   map_watches();
   map_campaigns();
@@ -122,6 +123,17 @@ void Carry::map_schema() {
       if (field.values.carries()) field.field = found;
     }
   }
+}
+
+void Carry::map_incentives() {
+  for (const plan::Incentive& incentive : from_.incentives)
+    incentives_.push_back(find<plan::IncentiveId>(to_.incentives, [&](const auto& each) {
+      return each.symbol.name == incentive.symbol.name &&
+             each.what.index() == incentive.what.index();
+    }));
+  for (const plan::Referral& referral : from_.referrals)
+    referrals_.push_back(find<plan::ReferralId>(
+        to_.referrals, [&](const auto& each) { return each.symbol.name == referral.symbol.name; }));
 }
 
 void Carry::map_metrics() {
@@ -268,7 +280,9 @@ bool Carry::find_changes() const {
       definitions_of(from_.logs) != definitions_of(to_.logs) ||
       definitions_of(from_.watches) != definitions_of(to_.watches) ||
       !same_names(symbols_of(from_.channels), symbols_of(to_.channels)) ||
-      from_.campaigns.size() != to_.campaigns.size() || !same_schedules_)
+      from_.campaigns.size() != to_.campaigns.size() ||
+      !same_names(symbols_of(from_.incentives), symbols_of(to_.incentives)) ||
+      !same_names(symbols_of(from_.referrals), symbols_of(to_.referrals)) || !same_schedules_)
     return true;
   for (std::size_t i = 0; i < now.attributes.size(); ++i)
     if (attributes_[i].from != i || !attributes_[i].values[0].is_same() ||
@@ -297,6 +311,7 @@ State Carry::operator()(State state, Timestamp now, Carried& carried) const {
   carry_metrics(state);
   carry_journeys(state, now, carried);
   carry_recent(state);
+  carry_holdings(state);
   carry_watches(state, now);
   if (state.created == Timestamp::never()) return state;
   begin_schedules(state, now, carried);
@@ -491,6 +506,37 @@ void Carry::carry_recent(State& state) const {
   });
 }
 
+// What he was given stays his as long as the rules know of it; the accounts that it was taken out
+// of are named by their definitions.
+void Carry::carry_holdings(State& state) const {
+  if (state.holdings.empty()) return;
+  core::Holdings& mine = state.holdings[0];
+  keep_if(mine.grants, [&](core::Grant& each) {
+    each.incentive = incentives_[each.incentive.index()];
+    if (each.campaign) each.campaign = campaigns_[each.campaign.index()].campaign;
+    if (each.referral) each.referral = referrals_[each.referral.index()];
+    return !each.incentive.is_none();
+  });
+  keep_if(mine.purses, [&](core::Purse& each) {
+    each.points = incentives_[each.points.index()];
+    return !each.points.is_none();
+  });
+  std::sort(mine.purses.begin(), mine.purses.end(),
+            [](const auto& a, const auto& b) { return a.points < b.points; });
+  keep_if(mine.bindings, [&](core::Binding& each) {
+    each.referral = referrals_[each.referral.index()];
+    if (each.by) each.by = events_[each.by.index()].event;
+    return !each.referral.is_none();
+  });
+  keep_if(mine.friends, [&](core::Friend& each) {
+    each.referral = referrals_[each.referral.index()];
+    return !each.referral.is_none();
+  });
+  const auto by_referral = [](const auto& a, const auto& b) { return a.referral < b.referral; };
+  std::stable_sort(mine.bindings.begin(), mine.bindings.end(), by_referral);
+  std::stable_sort(mine.friends.begin(), mine.friends.end(), by_referral);
+}
+
 // In ascending order: a watch reads only watches before it.
 void Carry::carry_watches(State& state, Timestamp now) const {
   const auto watches = std::move(state.watches);
@@ -577,6 +623,7 @@ void Carry::set_timers(State& state) const {
   for (const core::Journey& journey : state.journeys)
     state.due = std::min({state.due, journey.due, journey.leave_flip});
   for (const core::OpenSend& open : state.open) state.due = std::min(state.due, open.due);
+  if (!state.holdings.empty()) state.due = std::min(state.due, core::next_lapse(state.holdings[0]));
 }
 
 }  // namespace koi::deploy

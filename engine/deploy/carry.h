@@ -71,6 +71,7 @@ class Carry {
   };
 
   void map_schema();
+  void map_incentives();
   void map_metrics();
   void map_watches();
   void map_campaigns();
@@ -86,20 +87,23 @@ class Carry {
                      Carried& carried) const;
   bool carry_open(core::OpenSend& open) const;
   void carry_recent(core::State& state) const;
+  void carry_holdings(core::State& state) const;
   void carry_watches(core::State& state, Timestamp now) const;
   void begin_schedules(core::State& state, Timestamp now, Carried& carried) const;
   void set_timers(core::State& state) const;
 
   const plan::Plan& from_;
   const plan::Plan& to_;
-  std::vector<IdentifierId> identifiers_;  // by the former
-  std::vector<Slot> attributes_;           // by the new one's
-  std::vector<Slot> accumulators_, logs_;  // by the new one's
-  std::vector<plan::WatchId> watches_;     // by the new one's; none: begins here
-  std::vector<CampaignTo> campaigns_;      // by the former
-  std::vector<plan::ChannelId> channels_;  // by the former
-  std::vector<EventTo> events_;            // by the former
-  std::vector<bool> same_leaving_;         // by the new one's campaign
+  std::vector<IdentifierId> identifiers_;      // by the former
+  std::vector<Slot> attributes_;               // by the new one's
+  std::vector<Slot> accumulators_, logs_;      // by the new one's
+  std::vector<plan::WatchId> watches_;         // by the new one's; none: begins here
+  std::vector<CampaignTo> campaigns_;          // by the former
+  std::vector<plan::ChannelId> channels_;      // by the former
+  std::vector<EventTo> events_;                // by the former
+  std::vector<plan::IncentiveId> incentives_;  // by the former
+  std::vector<plan::ReferralId> referrals_;    // by the former
+  std::vector<bool> same_leaving_;             // by the new one's campaign
   std::vector<plan::TriggerRef> old_schedules_, new_schedules_;  // of the new one
   bool same_schedules_ = false;
   bool attributes_turn_ = false;  // some values may be others, though nothing has happened

@@ -133,6 +133,13 @@ Hash128 Meaning::of_node(plan::NodeId id, EventTypeId event) {
       hash.text(key.channel ? plan_.channels[key.channel.index()].symbol.name : std::string());
       break;
     }
+    case Op::Granted: {
+      const plan::GrantRead& read = plan_.grant_reads[node.index];
+      hash.number(static_cast<std::uint64_t>(read.what));
+      hash.text(read.incentive ? plan_.incentives[read.incentive.index()].symbol.name
+                               : plan_.referrals[read.referral.index()].symbol.name);
+      break;
+    }
     case Op::Join:
       for (const auto& part : plan_.templates[node.index].parts) {
         hash.text(part.literal);
@@ -246,6 +253,17 @@ void Meaning::add(HashInput& hash, const plan::Step& step, const plan::Campaign&
     hash.text(plan_.schema[set->attribute].symbol.name);
     add(hash, set->value, {});
     hash.number(set->ordinal);
+  } else if (const auto* give = std::get_if<plan::Give>(&step)) {
+    add(hash, *give);
+  } else if (const auto* take = std::get_if<plan::Take>(&step)) {
+    hash.text(plan_.incentives[take->incentive.index()].symbol.name);
+    add(hash, take->amount, {});
+    hash.number(take->otherwise).number(take->end).number(take->ordinal);
+    hash.number(take->gives.size());
+    for (const plan::Take::Next& each : take->gives) {
+      add(hash, each.give);
+      hash.number(each.behind);
+    }
   } else {
     add_act(hash, step, campaign);
   }
@@ -293,6 +311,12 @@ void Meaning::add_act(HashInput& hash, const plan::Step& step, const plan::Campa
   } else {
     KOI_ASSERT(std::holds_alternative<plan::Stop>(step));
   }
+}
+
+void Meaning::add(HashInput& hash, const plan::Give& give) {
+  hash.text(plan_.incentives[give.incentive.index()].symbol.name);
+  add(hash, give.amount, {});
+  hash.number(give.to_inviter ? 1 : 0).number(give.what_is_left ? 1 : 0).number(give.ordinal);
 }
 
 Hash128 Meaning::frame_of(const plan::Campaign& campaign) const {

@@ -55,6 +55,7 @@ class Meaning {
   void add(HashInput& hash, const plan::Schedule& schedule) const;
   void add(HashInput& hash, const plan::Step& step, const plan::Campaign& campaign);
   void add_act(HashInput& hash, const plan::Step& step, const plan::Campaign& campaign);
+  void add(HashInput& hash, const plan::Give& give);
   void add_event(HashInput& hash, EventTypeId event) const;
   void add_field(HashInput& hash, EventTypeId event, FieldId field) const;
   EnumId enumeration_of(plan::NodeId node, EventTypeId event) const;

@@ -983,7 +983,8 @@ enum class ActionKind {
   Call,
   Emit,
   Start,
-  Claim,  // only where refused
+  Claim,
+  ClawBack,
 };
 // `[no] send C to ann via CH`, `refuse send C to ann because R`, `give X to ann amount from A to
 // B`.

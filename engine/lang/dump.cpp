@@ -89,9 +89,9 @@ std::string_view show(CalendarUnit unit) {
   return words[static_cast<std::size_t>(unit)];
 }
 std::string_view show(ActionKind kind) {
-  constexpr std::array<std::string_view, 14> words{"enter", "leave", "goal",  "send", "reply",
-                                                   "give",  "tag",   "untag", "set",  "notify",
-                                                   "call",  "emit",  "start", "claim"};
+  constexpr std::array<std::string_view, 15> words{"enter", "leave", "goal",  "send",  "reply",
+                                                   "give",  "tag",   "untag", "set",   "notify",
+                                                   "call",  "emit",  "start", "claim", "claw back"};
   return words[static_cast<std::size_t>(kind)];
 }
 std::string_view weekday_word(int day) {

@@ -332,6 +332,7 @@ ast::ExpectAction Builder::expected_action(Grammar::ExpectationContext* ctx) {
     case Kind::EMIT: action.action = ast::ActionKind::Emit; break;
     case Kind::START: action.action = ast::ActionKind::Start; break;
     case Kind::CLAIM: action.action = ast::ActionKind::Claim; break;
+    case Kind::CLAW_BACK: action.action = ast::ActionKind::ClawBack; break;
     default: action.action = ast::ActionKind::Send; break;
   }
   if (auto* what = deed->name()) {

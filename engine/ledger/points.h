@@ -10,7 +10,7 @@
 namespace koi::ledger {
 
 struct Lot {
-  Timestamp lapses = Timestamp::never();  // from this instant on they are gone
+  Timestamp lapses = Timestamp::never();  // behind this instant they are gone
   std::int64_t amount = 0;                // > 0
   friend bool operator==(const Lot&, const Lot&) = default;
 };
@@ -21,7 +21,7 @@ template <class Lots>
 std::int64_t balance(const Lots& lots, Timestamp now) {
   std::int64_t sum = 0;
   for (const Lot& lot : lots)
-    if (lot.lapses > now) sum += lot.amount;
+    if (lot.lapses >= now) sum += lot.amount;
   return sum;
 }
 
@@ -46,7 +46,7 @@ template <class Lots>
 bool spend(Lots& lots, std::int64_t amount, Timestamp now) {
   if (amount < 0 || balance(lots, now) < amount) return false;
   for (Lot& lot : lots) {
-    if (lot.lapses <= now) continue;
+    if (lot.lapses < now) continue;
     const std::int64_t taken = std::min(lot.amount, amount);
     lot.amount -= taken;
     amount -= taken;
@@ -58,7 +58,8 @@ bool spend(Lots& lots, std::int64_t amount, Timestamp now) {
   return true;
 }
 
-// Takes out what has lapsed, and says how much it was.
+// Takes out what lapses now or has, and says how much it was: what else happens at this instant has
+// happened.
 template <class Lots>
 std::int64_t lapse(Lots& lots, Timestamp now) {
   std::int64_t gone = 0;

@@ -29,13 +29,13 @@ TEST(Points, NeverGoBelowZero) {
   EXPECT_FALSE(spend(lots, 1, {0}));
 }
 
-TEST(Points, LapseAtTheirInstant) {
+TEST(Points, LapseBehindTheirInstant) {
   Lots lots;
   EXPECT_TRUE(earn(lots, {{100}, 5}));
   EXPECT_TRUE(earn(lots, {Timestamp::never(), 7}));
-  EXPECT_EQ(balance(lots, {99}), 12);
-  EXPECT_EQ(balance(lots, {100}), 7);
-  EXPECT_FALSE(spend(lots, 8, {100}));
+  EXPECT_EQ(balance(lots, {100}), 12);
+  EXPECT_EQ(balance(lots, {101}), 7);
+  EXPECT_FALSE(spend(lots, 8, {101}));
   EXPECT_EQ(lapse(lots, {99}), 0);
   EXPECT_EQ(lapse(lots, {100}), 5);
   EXPECT_EQ(lots, (Lots{{Timestamp::never(), 7}}));

@@ -19,6 +19,7 @@ std::vector<bool> nodes_that_may_differ(const plan::Plan& plan) {
         for (const plan::WatchId id : plan.watches_of_attribute[set.index()])
           watches[id.index()] = true;
       }
+  for (const plan::WatchId id : plan.watches_of_grants) watches[id.index()] = true;
   // Calendar windows follow the customer's zone.
   const bool metrics = !attributes.empty() && attributes[time_zone_attribute.index()];
 
@@ -26,6 +27,7 @@ std::vector<bool> nodes_that_may_differ(const plan::Plan& plan) {
   for (std::size_t i = 0; i < plan.nodes.size(); ++i) {
     const plan::Node& node = plan.nodes[i];
     bool may = node.op == plan::Op::Slot || node.op == plan::Op::Field ||
+               node.op == plan::Op::Granted ||
                (node.op == plan::Op::Attribute && attributes[node.index]) ||
                (node.op == plan::Op::Watch && watches[node.index]) ||
                (node.op == plan::Op::Metric && metrics);

@@ -29,6 +29,7 @@ std::vector<SourceId> reads_of(const plan::Plan& plan, const Sources& sources, p
       case Op::Watch: reads.push_back(sources.of(plan::WatchId::of(node.index))); break;
       case Op::Consent: reads.push_back(sources.consents()); break;
       case Op::Audience: reads.push_back(sources.identifiers()); break;
+      case Op::Granted: reads.push_back(sources.grants()); break;
       case Op::Join:  // an instant is written by the customer's clock
         reads.push_back(sources.of(time_zone_attribute));
         for (const auto& part : plan.templates[node.index].parts) to_do.push_back(part.node);

@@ -12,7 +12,8 @@
 namespace koi::match {
 
 // One thing of a customer that events and steps change: an attribute, an accumulator, a log, a
-// watch, all his consents, all his identifiers. Numbered densely over one plan.
+// watch, all his consents, all his identifiers, all that he was given. Numbered densely over one
+// plan.
 using SourceId = Id<struct SourceTag>;
 
 class Sources {
@@ -30,7 +31,8 @@ class Sources {
   SourceId of(plan::WatchId id) const { return SourceId::of(watches_ + id.index()); }
   SourceId consents() const { return SourceId::of(consents_); }
   SourceId identifiers() const { return SourceId::of(consents_ + 1); }
-  std::size_t size() const { return consents_ + 2; }
+  SourceId grants() const { return SourceId::of(consents_ + 2); }
+  std::size_t size() const { return consents_ + 3; }
 
  private:
   std::size_t accumulators_ = 0, logs_ = 0, watches_ = 0, consents_ = 0;

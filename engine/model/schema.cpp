@@ -65,6 +65,7 @@ std::vector<EventType> engine_events() {
       membership_event("entered", "已进入"),
       membership_event("left", "已退出"),
       called,
+      incentive_event("shared_out", "分完"),
   };
   return events;
 }

@@ -95,15 +95,17 @@ enum class EngineEvent : std::uint16_t {
   Entered,
   Left,
   Called,
+  SharedOut,
 };
-constexpr std::size_t engine_event_count = 17;
+constexpr std::size_t engine_event_count = 18;
 constexpr EventTypeId type_of(EngineEvent event) {
   return EventTypeId::of(static_cast<std::size_t>(event));
 }
 // Fields of the message events (Delivered … Consented): content, channel, campaign; Unsubscribed
 // and Consented have `purpose` (a campaign class; missing: all) behind them. Fields of the
-// incentive events: incentive, amount, code, campaign. Joined: code. Entered and Left: segment,
-// campaign (one of them is missing). Called: campaign; it lets the customer into that one.
+// incentive events (SharedOut too): incentive, amount, code, campaign. Joined: code. Entered and
+// Left: segment, campaign (one of them is missing). Called: campaign; it lets the customer into
+// that one.
 std::vector<EventType> engine_events();
 
 struct Schema {

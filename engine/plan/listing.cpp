@@ -64,6 +64,7 @@ std::string_view sign_of(Op op) {
     case Op::CustomerCreated:
     case Op::Consent:
     case Op::Audience:
+    case Op::Granted:
     case Op::Join: return "";
   }
   KOI_ASSERT(false);
@@ -82,6 +83,9 @@ class Lister {
     policy();
     schema();
     for (std::size_t i = 0; i < plan_.channels.size(); ++i) channel(plan_.channels[i]);
+    for (const Budget& each : plan_.budgets) budget(each);
+    for (const Incentive& each : plan_.incentives) incentive(each);
+    for (const Referral& each : plan_.referrals) referral(each);
     metrics();
     watches();
     for (const Tier& each : plan_.tiers) tier(each);
@@ -222,6 +226,7 @@ class Lister {
         if (!key.channel.is_none()) out += "." + plan_.channels[key.channel.index()].symbol.name;
         return;
       }
+      case Op::Granted: out += granted(plan_.grant_reads[node.index]); return;
       case Op::Join: out += text_of(TemplateId::of(node.index)); return;
       case Op::Not:
       case Op::Negate: out += sign_of(node.op); return operand(node.a);
@@ -249,6 +254,29 @@ class Lister {
         out += sign_of(node.op);
         return operand(node.b);
     }
+  }
+
+  std::string granted(const GrantRead& read) const {
+    const std::string& name = read.incentive.is_none()
+                                  ? plan_.referrals[read.referral.index()].symbol.name
+                                  : plan_.incentives[read.incentive.index()].symbol.name;
+    switch (read.what) {
+      case GrantRead::What::Code:
+      case GrantRead::What::InviteCode: return name + ".code";
+      case GrantRead::What::Amount: return name + ".amount";
+      case GrantRead::What::ValidUntil: return name + ".valid_until";
+      case GrantRead::What::Link:
+      case GrantRead::What::InviteLink: return name + ".link";
+      case GrantRead::What::Prize: return name + ".prize";
+      case GrantRead::What::Balance: return "balance of " + name;
+      case GrantRead::What::Friends: return name + ".friends";
+    }
+    KOI_ASSERT(false);
+  }
+
+  std::string gift(IncentiveId incentive, NodeId amount) const {
+    const std::string& name = plan_.incentives[incentive.index()].symbol.name;
+    return amount.is_none() ? name : expression(amount) + " " + name;
   }
 
   std::string text_of(TemplateId id) const {
@@ -361,6 +389,85 @@ class Lister {
     for (const AttributeId cleared : channel.cleared_for)
       text += " cleared for " + plan_.schema[cleared].symbol.name;
     line(0, text);
+  }
+
+  std::string amount(std::int64_t n, bool is_money) const {
+    if (n == unlimited) return "without end";
+    return is_money ? literal(Value::money(n)) : std::to_string(n);
+  }
+  static std::string period(const Per& per) {
+    switch (per.kind) {
+      case Per::Kind::Ever: return "";
+      case Per::Kind::Hour: return " per hour";
+      case Per::Kind::Day: return " per day";
+      case Per::Kind::Week: return " per week";
+      case Per::Kind::Month: return " per month";
+      case Per::Kind::Year: return " per year";
+      case Per::Kind::Rolling: return " per " + to_string(per.span);
+    }
+    KOI_ASSERT(false);
+  }
+
+  void budget(const Budget& budget) {
+    line(0, "account " + budget.name + ": " + amount(budget.amount, budget.is_money) +
+                period(budget.per));
+  }
+
+  std::string limit(LimitId id) const {
+    const Limit& limit = plan_.limits[id.index()];
+    return "limit " + amount(limit.amount, limit.is_money) + " per " +
+           (limit.by ? plan_.schema[limit.by].symbol.name : "customer") + period(limit.per);
+  }
+
+  void incentive(const Incentive& incentive) {
+    std::string text;
+    if (const auto* packet = std::get_if<RedPacket>(&incentive.what)) {
+      text = "red packet " + incentive.symbol.name + ": ";
+      if (packet->how == RedPacket::How::Group)
+        text += amount(packet->total, true) + " among " + std::to_string(packet->shares) +
+                (packet->by_luck ? " by luck" : " equally") + " at least " +
+                amount(packet->at_least, true);
+      else
+        text += amount(packet->from, true) + " to " + amount(packet->to, true) + " average " +
+                amount(packet->mean, true);
+      if (packet->claim_within) text += " claim within " + to_string(*packet->claim_within);
+      if (packet->pay_via) text += " via " + plan_.channels[packet->pay_via.index()].symbol.name;
+    } else if (const auto* coupon = std::get_if<Coupon>(&incentive.what)) {
+      text = "coupon " + incentive.symbol.name + ": off " +
+             (coupon->is_percent ? to_string(Decimal{coupon->off}) : amount(coupon->off, true));
+      if (coupon->ceiling) text += " up to " + amount(*coupon->ceiling, true);
+      if (coupon->orders_from > 0) text += " from " + amount(coupon->orders_from, true);
+      if (coupon->where) text += " where " + expression(coupon->where, coupon->order);
+      if (!coupon->pattern.empty()) text += " codes " + quoted(coupon->pattern);
+      if (coupon->valid_for) text += " valid " + to_string(*coupon->valid_for);
+      if (coupon->valid_until != Timestamp::never())
+        text += " until " + to_string(coupon->valid_until, *plan_.policy.zone);
+    } else if (const auto* points = std::get_if<Points>(&incentive.what)) {
+      text = "points " + incentive.symbol.name + ": worth " + amount(points->worth, true);
+      if (points->expire) text += " expire " + to_string(*points->expire);
+    } else {
+      text = "draw " + incentive.symbol.name + ":";
+      for (const auto& prize : std::get<PrizeDraw>(incentive.what).prizes)
+        text += " " + (prize.points > 0 ? std::to_string(prize.points) + " " : "") + prize.name +
+                " weight " + std::to_string(prize.weight) + " stock " + amount(prize.stock, false) +
+                ";";
+    }
+    line(0, text);
+    for (const LimitId id : incentive.limits) line(1, limit(id));
+  }
+
+  void referral(const Referral& referral) {
+    line(0, "referral " + referral.symbol.name + ": " + (referral.first_touch ? "first" : "last") +
+                " touch, qualifies by " + match({referral.qualify_type, referral.qualify_where}));
+    for (const auto& reward : referral.rewards)
+      line(1, std::string(reward.to_inviter ? "inviter" : "invitee") + " is given " +
+                  gift(reward.incentive, reward.amount) +
+                  (reward.at ? " at " + event_name(reward.at) : ""));
+    for (const auto& milestone : referral.milestones)
+      line(1, "at " + std::to_string(milestone.friends) + " friends " +
+                  gift(milestone.incentive, milestone.amount));
+    if (referral.claws_back)
+      line(1, "clawed back by " + match({referral.claw_type, referral.claw_where}));
   }
 
   void metrics() {
@@ -551,6 +658,13 @@ class Lister {
       return text;
     }
     if (const auto* start = std::get_if<Start>(&step)) return "start " + start->campaign;
+    if (const auto* give = std::get_if<Give>(&step))
+      return "give " + gift(give->incentive, give->amount) +
+             (give->to_inviter ? " to inviter" : "") +
+             (give->what_is_left ? " or what is left" : "");
+    if (const auto* take = std::get_if<Take>(&step))
+      return "take " + gift(take->incentive, take->amount) + ", else step " +
+             std::to_string(take->otherwise) + ", in vain step " + std::to_string(take->end);
     KOI_ASSERT(std::holds_alternative<Stop>(step));
     return "stop";
   }

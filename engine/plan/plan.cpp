@@ -57,4 +57,19 @@ bool takes_entries_of(const Plan& plan, const Campaign& campaign, std::string_vi
   return share >= campaign.takes_from && share < campaign.takes_to;
 }
 
+bool Plan::has_competition() const {
+  for (const Budget& budget : budgets)
+    if (budget.amount != unlimited) return true;
+  for (const Limit& limit : limits)
+    if (limit.by) return true;
+  if (!referrals.empty()) return true;
+  for (const Incentive& incentive : incentives) {
+    if (const auto* packet = std::get_if<RedPacket>(&incentive.what))
+      if (packet->how == RedPacket::How::Group) return true;
+    if (std::holds_alternative<Coupon>(incentive.what)) return true;  // codes are numbered
+    if (std::holds_alternative<PrizeDraw>(incentive.what)) return true;
+  }
+  return false;
+}
+
 }  // namespace koi::plan

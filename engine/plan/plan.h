@@ -14,6 +14,7 @@
 #include "base/time.h"
 #include "model/schema.h"
 #include "model/value.h"
+#include "plan/incentives.h"
 
 namespace koi::plan {
 
@@ -77,7 +78,8 @@ enum class Op : std::uint8_t {
   Floor,
   Length,
   Lower,
-  Join,  // text of plan.templates[index]
+  Join,     // text of plan.templates[index]
+  Granted,  // plan.grant_reads[index]
 };
 
 // One node; `a` and `b` are its operands, earlier in the array. Equal sub-expressions are one node.
@@ -363,7 +365,7 @@ struct Start {
 };
 struct Stop {};
 using Step = std::variant<Send, Wait, WaitUntil, WaitFor, If, Jump, Set, Stop, Tag, Split, Repeat,
-                          Again, Emit, Notify, Call, Start>;
+                          Again, Emit, Notify, Call, Start, Give, Take>;
 
 // The attribute that a step may change; none where it changes none.
 AttributeId attribute_set_by(const Step& step);
@@ -387,6 +389,7 @@ struct Campaign {
   std::optional<Goal> goal;
   std::vector<EventMatch> leave_events;  // `where` may read slots
   std::vector<NodeId> leave_conditions;  // may read slots
+  std::vector<BudgetId> budgets;         // of what it gives
   std::vector<Trigger> triggers;
   std::vector<Step> steps;
   std::vector<Arm> arms;
@@ -460,6 +463,7 @@ struct Policy {
   std::vector<Cap> caps;
   std::array<bool, 3> consent_required{true, false, false};  // by CampaignClass
   Duration lateness = hours(1);
+  std::vector<LimitId> limits;    // of all that a customer is given
   Duration id_horizon = days(7);  // how long event ids are remembered; at least lateness
 };
 
@@ -512,16 +516,24 @@ struct Plan {
   std::vector<Channel> channels;
   std::vector<Campaign> campaigns;  // in their order: priority, then name
   std::vector<ConsentKey> consents;
+  std::vector<Incentive> incentives;
+  std::vector<Budget> budgets;
+  std::vector<Limit> limits;
+  std::vector<Referral> referrals;
+  std::vector<GrantRead> grant_reads;
   Policy policy;
 
   std::vector<Reaction> reactions;  // by event type
   // Who may change with an attribute or with another watch, through other watches too; ascending.
   std::vector<std::vector<WatchId>> watches_of_attribute, watches_of_watch;
   std::vector<WatchId> watches_of_identity;  // that read an audience, by way of watches too
+  std::vector<WatchId> watches_of_grants;    // who may change with what the customer is given
   std::vector<std::vector<TriggerRef>> on_enter, on_leave;  // by watch: triggers on its crossing
   std::vector<TriggerRef> schedules;
 
   const Node& operator[](NodeId id) const { return nodes[id.index()]; }
+  // Is there anything that customers compete for? Then a run must serve them in their one order.
+  bool has_competition() const;
 };
 
 // Where a customer stands among all of them, from 0 to 999,999: by chance, and always the same in

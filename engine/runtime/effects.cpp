@@ -81,7 +81,14 @@ void EffectLines::append(std::string& out, std::string_view customer, const core
   out += R"({"time":")";
   append_time(out, effect.time);
   member(R"(","customer":)", customer);
-  member(R"(,"campaign":)", plan_.campaigns[effect.campaign.index()].symbol.name);
+  // A referral gives by itself; whoever claims in vain does so under no campaign.
+  const core::Gift* gift = effect.gift.get();
+  std::string_view campaign;
+  if (effect.campaign)
+    campaign = plan_.campaigns[effect.campaign.index()].symbol.name;
+  else if (gift && gift->referral)
+    campaign = plan_.referrals[gift->referral.index()].symbol.name;
+  member(R"(,"campaign":)", campaign);
   member(R"(,"action":)", core::name_of(effect.action));
   if (const std::string_view name = name_of(effect); !name.empty()) member(R"(,"name":)", name);
   if (effect.channel) member(R"(,"channel":)", plan_.channels[effect.channel.index()].symbol.name);
@@ -94,6 +101,14 @@ void EffectLines::append(std::string& out, std::string_view customer, const core
     member(R"(,"of":)", core::name_of(effect.of));
     member(R"(,"reason":)", core::name_of(effect.reason));
   }
+  if (gift && !gift->amount.is_missing()) {
+    const std::int64_t amount = gift->amount.raw();
+    member(R"(,"amount":)", gift->amount.kind() == Kind::Money
+                                ? scaled_to_string(amount, plan_.schema.currency_decimals)
+                                : std::to_string(amount));
+  }
+  if (gift && !gift->code.empty()) member(R"(,"code":)", gift->code);
+  if (gift && !gift->prize.empty()) member(R"(,"prize":)", gift->prize);
   if (effect.action == core::Action::Set) {
     out += R"(,"value":)";
     append_value(out, plan_.schema, plan_.schema[effect.attribute].type, effect.value);
@@ -107,9 +122,11 @@ void EffectLines::append(std::string& out, std::string_view customer, const core
     out += R"(,"data":)";
     append_data(out, plan_, effect);
   }
-  const plan::Campaign& campaign = plan_.campaigns[effect.campaign.index()];
-  if (campaign.closed)
-    member(R"(,"version":)", plan::full_name_of(campaign).substr(campaign.symbol.name.size() + 1));
+  if (effect.campaign) {
+    const plan::Campaign& from = plan_.campaigns[effect.campaign.index()];
+    if (from.closed)
+      member(R"(,"version":)", plan::full_name_of(from).substr(from.symbol.name.size() + 1));
+  }
   out += "}\n";
 }
 
@@ -121,6 +138,9 @@ std::string_view EffectLines::name_of(const core::Effect& effect) const {
   if (effect.team) return plan_.teams[effect.team.index()].name;
   if (effect.webhook) return plan_.webhooks[effect.webhook.index()].name;
   if (effect.arm) return plan_.campaigns[effect.campaign.index()].arms[effect.arm.index()].name;
+  if (const core::Gift* gift = effect.gift.get())
+    return gift->incentive ? plan_.incentives[gift->incentive.index()].symbol.name
+                           : plan_.referrals[gift->referral.index()].symbol.name;
   return effect.value.kind() == Kind::Text ? effect.value.as_text() : std::string_view();
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/hash.h"
 #include "base/json.h"
+#include "core/accounts.h"
 #include "core/decide.h"
 #include "core/ranks.h"
 #include "model/partition.h"
@@ -77,6 +78,8 @@ class Stepper {
         waking_{index},
         wants_lines_(wants_lines),
         keep_messages_(keep_messages),
+        is_ordered_(plan.has_competition()),
+        accounts_(plan),
         customers_(plan),
         text_(plan) {
     figures_.campaigns.resize(plan.campaigns.size());
@@ -91,14 +94,16 @@ class Stepper {
       look_ahead(batch, mine, i);
       const Batch::Entry& entry = batch.entries[mine[i]];
       const Event& event = entry.incoming.event;
+      // Who competes is served in the one order of all.
+      if (is_ordered_) fire_all(event.time, false);
       Customer& customer = customers_.of(event.customer, entry.hash);
       fire(customer, event.time, false);
-      count(core::decide(plan_, customer.state, event, effects_, &waking_));
+      count(core::decide(plan_, customer.state, event, effects_, &waking_, &accounts_));
       carry_out(customer, batch.first_arrival + mine[i]);
       customers_.queue(customer);
     }
     fire_all(batch.bound, batch.inclusive);
-    sort_lines();
+    if (!is_ordered_) sort_lines();  // else they are
   }
 
   // Beside the rounds, one after the other for all customers: an event of the engine's own for one
@@ -109,7 +114,7 @@ class Stepper {
     lines_.clear();
   }
   void happen(Customer& customer, const Event& event) {
-    count(core::decide(plan_, customer.state, event, effects_, &waking_));
+    count(core::decide(plan_, customer.state, event, effects_, &waking_, &accounts_));
     carry_out(customer, Place::timer);
     customers_.queue(customer);
   }
@@ -126,6 +131,7 @@ class Stepper {
   Timestamp next_due() const { return customers_.next_due(); }
   std::uint64_t customers() const { return customers_.size(); }
   const Summary& figures() const { return figures_; }
+  const core::Accounts& accounts() const { return accounts_; }
   struct Sample {
     Place place;
     Message message;
@@ -155,9 +161,30 @@ class Stepper {
 
   void fire_all(Timestamp bound, bool inclusive) {
     while (due(customers_.next_due(), bound, inclusive)) {
+      if (is_ordered_) {
+        fire_next();
+        continue;
+      }
       Customer* const customer = customers_.take_due();
       if (customer == nullptr) continue;
       fire(*customer, bound, inclusive);
+      customers_.queue(*customer);
+    }
+  }
+
+  // Whoever is first of all: by instant, then by customer id; that instant alone.
+  void fire_next() {
+    const Timestamp at = customers_.next_due();
+    std::vector<Customer*> due;
+    while (customers_.next_due() == at)
+      if (Customer* const customer = customers_.take_due()) due.push_back(customer);
+    std::sort(due.begin(), due.end(),
+              [](const Customer* a, const Customer* b) { return a->state.id < b->state.id; });
+    for (Customer* const customer : due) {
+      if (core::next_due(customer->state) <= at) {
+        core::decide(plan_, customer->state, core::Tick{at, true}, effects_, &waking_, &accounts_);
+        carry_out(*customer, Place::timer);
+      }
       customers_.queue(*customer);
     }
   }
@@ -166,7 +193,7 @@ class Stepper {
   // timers.
   void fire(Customer& customer, Timestamp bound, bool inclusive) {
     for (Timestamp at; due(at = core::next_due(customer.state), bound, inclusive);) {
-      core::decide(plan_, customer.state, core::Tick{at, true}, effects_, &waking_);
+      core::decide(plan_, customer.state, core::Tick{at, true}, effects_, &waking_, &accounts_);
       carry_out(customer, Place::timer);
     }
   }
@@ -193,14 +220,27 @@ class Stepper {
         continue;
       }
       core::decide(plan_, customer.state, Receipt{effect.key, effect.time, Failure::None}, effects_,
-                   &waking_);
+                   &waking_, &accounts_);
     }
     effects_.clear();
+    hand_on(arrival);
+  }
+
+  // What this customer's turn tells others', and what follows from that.
+  void hand_on(std::uint64_t arrival) {
+    const std::vector<core::Message> messages = accounts_.take_messages();
+    for (const core::Message& message : messages) {
+      Customer& to = customers_.of(message.to, hash64(message.to, partition_seed));
+      core::decide(plan_, to.state, message, effects_, &waking_, &accounts_);
+      carry_out(to, arrival);
+      customers_.queue(to);
+    }
   }
 
   void note(Customer& customer, const core::Effect& effect, std::uint64_t arrival) {
-    figures_.campaigns[effect.campaign.index()].count(effect);
-    figures_.arms.count(effect, customer.arms);
+    (effect.campaign ? figures_.campaigns[effect.campaign.index()] : figures_.referrals)
+        .count(effect);
+    if (effect.campaign) figures_.arms.count(effect, customer.arms);
     if (effect.action == core::Action::Send) {
       ++figures_.sent_by_channel[effect.channel.index()];
       if (keep_messages_) sample(customer, effect, arrival);
@@ -229,6 +269,8 @@ class Stepper {
   const plan::Plan& plan_;
   core::Waking waking_;
   bool wants_lines_, keep_messages_;
+  bool is_ordered_;  // customers compete: there is one stepper, and it serves them in one order
+  core::Accounts accounts_;
   Customers customers_;
   EffectLines text_;
   std::vector<core::Effect> effects_;  // of the input at hand
@@ -495,6 +537,7 @@ class Run {
       summary_.too_late += part.too_late;
       summary_.duplicates += part.duplicates;
       summary_.unanswered += part.unanswered;
+      summary_.referrals.add(part.referrals);
       summary_.customers += stepper->customers();
       samples.insert(samples.end(), stepper->samples().begin(), stepper->samples().end());
     }
@@ -507,9 +550,22 @@ class Run {
       if (std::none_of(summary_.messages.begin(), summary_.messages.end(), same))
         summary_.messages.push_back(std::move(sample.message));
     }
+    add_up_accounts();
     summary_.conflicts = directory_.conflicts();
     summary_.unknown_types = input_->decoder().unknown_types();
     summary_.unknown_fields = input_->decoder().unknown_fields();
+  }
+
+  void add_up_accounts() {
+    for (const plan::Budget& budget : plan_.budgets) {
+      Summary::Account account{budget.name, budget.is_money, {}};
+      for (const auto& stepper : team_.steppers())
+        for (const auto& [pot, balances] : stepper->accounts().ledger().pots())
+          if (pot.of == budget.definition)
+            for (std::size_t i = 0; i < ledger::stage_count; ++i)
+              account.balances.at[i] += balances.at[i];
+      if (account.balances != ledger::Balances{}) summary_.accounts.push_back(std::move(account));
+    }
   }
 
   // Ever: no event has come, and nobody is there to be ranked.
@@ -522,7 +578,7 @@ class Run {
   }
 
   const plan::Plan& plan_;
-  const RunOptions& options_;
+  const RunOptions options_;
   std::unique_ptr<Input> input_;
   MemoryLinks links_;
   Directory directory_;
@@ -537,8 +593,11 @@ class Run {
 
 }  // namespace
 
-Result<Summary> run(const plan::Plan& plan, const RunOptions& options) {
-  KOI_ASSERT(options.threads > 0);
+Result<Summary> run(const plan::Plan& plan, const RunOptions& wanted) {
+  KOI_ASSERT(wanted.threads > 0);
+  RunOptions options = wanted;
+  // Where customers compete, threads could change who is served first.
+  if (plan.has_competition()) options.threads = 1;
   auto running = std::make_unique<Run>(plan, options);
   auto summary = running->go();
   if (options.process_ends) {

@@ -199,6 +199,13 @@ void CampaignFigures::count(const core::Effect& effect) {
     case core::Action::Goal: ++goals; break;
     case core::Action::Send: ++sent; break;
     case core::Action::Set: ++set; break;
+    case core::Action::Give:
+      ++given;
+      if (effect.gift->amount.kind() == Kind::Money) spent += effect.gift->amount.raw();
+      break;
+    case core::Action::Take: ++taken; break;
+    case core::Action::Claim:
+    case core::Action::ClawBack: break;  // the accounts tell
     case core::Action::Refuse: ++refused[static_cast<std::size_t>(effect.reason)]; break;
     case core::Action::Tag:
     case core::Action::Untag: ++tagged; break;
@@ -221,6 +228,9 @@ void CampaignFigures::add(const CampaignFigures& other) {
   notified += other.notified;
   called += other.called;
   started += other.started;
+  given += other.given;
+  taken += other.taken;
+  spent += other.spent;
   for (std::size_t reason = 0; reason < reason_count; ++reason)
     refused[reason] += other.refused[reason];
 }
@@ -271,7 +281,28 @@ std::string render(const plan::Plan& plan, const Summary& summary, Language lang
         rows.push_back({teller.title_of(plan.campaigns[i].symbol) + " " +
                             std::string(name_of(static_cast<core::Reason>(reason))),
                         grouped(n)});
+  for (std::size_t reason = 0; reason < reason_count; ++reason)
+    if (const std::uint64_t n = summary.referrals.refused[reason]; n > 0)
+      rows.push_back({std::string(name_of(static_cast<core::Reason>(reason))), grouped(n)});
   if (rows.size() > 1) out += table(rows) + "\n";
+
+  if (!summary.accounts.empty()) {
+    rows = {{teller.say({"account", "账户"}), teller.say({"reserved", "预留"}),
+             teller.say({"given", "已发放"}), teller.say({"claimed", "已领取"}),
+             teller.say({"lapsed", "已失效"}), teller.say({"returned", "已退回"}),
+             teller.say({"clawed back", "已追回"})}};
+    for (const Summary::Account& account : summary.accounts) {
+      std::vector<std::string> row{account.name};
+      for (const auto stage :
+           {ledger::Stage::Reserved, ledger::Stage::Given, ledger::Stage::Claimed,
+            ledger::Stage::Lapsed, ledger::Stage::Returned, ledger::Stage::ClawedBack})
+        row.push_back(account.is_money
+                          ? scaled_to_string(account.balances[stage], plan.schema.currency_decimals)
+                          : grouped(static_cast<std::uint64_t>(account.balances[stage])));
+      rows.push_back(std::move(row));
+    }
+    out += table(rows) + "\n";
+  }
 
   rows = {{teller.say({"channel", "渠道"}), teller.say({"sent", "发送"}),
            teller.say({"cost", "费用"})}};

@@ -9,6 +9,7 @@
 
 #include "base/diagnostic.h"
 #include "core/effect.h"
+#include "ledger/ledger.h"
 #include "plan/plan.h"
 #include "runtime/decode.h"
 #include "runtime/experiments.h"
@@ -20,6 +21,8 @@ constexpr std::size_t reason_count = static_cast<std::size_t>(core::last_reason)
 struct CampaignFigures {
   std::uint64_t entered = 0, left = 0, goals = 0, sent = 0, set = 0;
   std::uint64_t tagged = 0, emitted = 0, notified = 0, called = 0, started = 0;
+  std::uint64_t given = 0, taken = 0;
+  std::int64_t spent = 0;                             // money in what was given, in minor units
   std::array<std::uint64_t, reason_count> refused{};  // by reason
   void count(const core::Effect& effect);
   void add(const CampaignFigures& other);
@@ -36,7 +39,14 @@ struct Message {
 };
 
 struct Summary {
-  std::vector<CampaignFigures> campaigns;      // as in the plan
+  std::vector<CampaignFigures> campaigns;  // as in the plan
+  CampaignFigures referrals;               // what was given and refused under no campaign
+  struct Account {
+    std::string name;
+    bool is_money = false;
+    ledger::Balances balances;  // over all its periods
+  };
+  std::vector<Account> accounts;  // those that something was taken out of, as in the plan
   std::vector<std::uint64_t> sent_by_channel;  // as in the plan
   Experiments arms;
   std::vector<Message> messages;  // the first of each campaign and content, by time

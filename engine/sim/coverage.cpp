@@ -76,6 +76,10 @@ class Gathering {
     if (std::holds_alternative<plan::If>(step)) {
       item(span, What::True, place, 0, say("the condition never held", "条件从未成立"));
       item(span, What::False, place, 0, say("the condition never failed", "条件从未不成立"));
+    } else if (std::holds_alternative<plan::Take>(step)) {
+      item(span, What::True, place, 0, say("it was never taken", "从未扣除成功"));
+      item(span, What::False, place, 0,
+           say("it was always there to be taken", "从未因不足而扣除失败"));
     } else if (std::holds_alternative<plan::WaitFor>(step)) {
       item(span, What::Came, place, 0, say("what it waits for never came", "等待的事件从未到来"));
       item(span, What::TimedOut, place, 0, say("it never waited in vain", "从未等到超时"));

@@ -1,9 +1,11 @@
 #include "sim/scenario.h"
 
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <utility>
 
+#include "core/accounts.h"
 #include "core/gate.h"
 #include "sim/world.h"
 
@@ -35,6 +37,9 @@ Action action_of(check::Action action) {
     case check::Action::Notify: return Action::Notify;
     case check::Action::Call: return Action::Call;
     case check::Action::Start: return Action::Start;
+    case check::Action::Give: return Action::Give;
+    case check::Action::Claim: return Action::Claim;
+    case check::Action::ClawBack: return Action::ClawBack;
   }
   KOI_ASSERT(false);
 }
@@ -93,10 +98,95 @@ class Player {
                            consent.channel.is_none() ? plan::ChannelId::none()
                                                      : plan::ChannelId::of(consent.channel.index()),
                            true, Timestamp::ever());
+    for (const auto& [points, count] : given.points) give_points(state, points, count);
     if (given.hold_out) {
       state.hold_out_always = *given.hold_out;
       state.hold_out_never = !*given.hold_out;
     }
+  }
+
+  // As if he had been given them before the test began.
+  void give_points(core::State& state, check::IncentiveId id, std::int64_t count) {
+    if (count <= 0) return;
+    const auto points = plan::IncentiveId::of(id.index());
+    if (state.holdings.empty()) state.holdings.push_back({});
+    auto& purses = state.holdings[0].purses;
+    auto place =
+        std::lower_bound(purses.begin(), purses.end(), points,
+                         [](const core::Purse& a, plan::IncentiveId b) { return a.points < b; });
+    if (place == purses.end() || place->points != points)
+      place = purses.insert(place, core::Purse{points, {}});
+    if (!ledger::earn(place->lots, {Timestamp::never(), count})) return;
+    world_.accounts().spend(plan_.incentives[points.index()].budgets[0], count, Timestamp{0}, {});
+  }
+
+  void perform(const check::TestGetsLink& gets) {
+    leave_for(gets.at);
+    world_.run_to(gets.at, false);
+    const std::string& customer = test_.customers[gets.customer];
+    world_.customer(customer);
+    links_[gets.as] =
+        core::invite_code(plan_, plan::ReferralId::of(gets.referral.index()), customer);
+  }
+
+  // Friends who were never there before come one after the other.
+  void perform(const check::TestClaims& claims) {
+    leave_for(claims.at);
+    const std::string code = code_of(test_.customers[claims.of], claims.incentive);
+    for (std::int64_t i = 0; i < claims.customers; ++i) {
+      Event event;
+      event.customer = "friend " + std::to_string(++friends_);
+      event.id = "claim " + std::to_string(friends_);
+      event.type = type_of(EngineEvent::Claimed);
+      event.time = claims.at;
+      event.fields.resize(plan_.schema[event.type].fields.size());
+      event.fields[2] = Value::text(code);
+      world_.happen(event);
+    }
+  }
+
+  // Of the packet that he was given last; empty where he has none.
+  std::string code_of(const std::string& customer, check::IncentiveId incentive) {
+    const core::State& state = world_.customer(customer);
+    std::string code;
+    if (!state.holdings.empty())
+      for (const core::Grant& grant : state.holdings[0].grants)
+        if (grant.incentive.index() == incentive.index()) code = grant.code;
+    return code;
+  }
+
+  void perform(const check::ExpectClaimed& expected) {
+    const std::vector<Done>& done = world_.done();
+    claimed_.resize(done.size());
+    std::int64_t total = 0;
+    std::size_t count = 0;
+    std::vector<std::string> near;
+    for (std::size_t i = expected.since_last_stop ? stop_ : 0; i < done.size(); ++i) {
+      const core::Effect& effect = done[i].effect;
+      if (effect.action != Action::Claim ||
+          effect.gift->incentive.index() != expected.incentive.index())
+        continue;
+      const std::int64_t amount = effect.gift->amount.raw();
+      ++count;
+      total += amount;
+      claimed_[i] = true;
+      if ((expected.least && amount < *expected.least) ||
+          (expected.most && amount > *expected.most))
+        near.push_back(line(done[i]));
+    }
+    const auto shown = [&](std::int64_t minor) {
+      return plan_.policy.currency_sign + scaled_to_string(minor, plan_.schema.currency_decimals);
+    };
+    if (count == 0 || (expected.total && total != *expected.total))
+      near.push_back(std::to_string(count) + " claimed, in all " + shown(total));
+    if (!near.empty()) {
+      std::string words = "claimed " + program_.incentives[expected.incentive.index()].symbol.name;
+      if (expected.total) words += " total " + shown(*expected.total);
+      if (expected.least) words += " each from " + shown(*expected.least);
+      if (expected.most) words += " to " + shown(*expected.most);
+      disappoint(std::move(words), std::move(near));
+    }
+    expected_until_ = done.size();
   }
 
   void perform(const check::GivenFailure& given) {
@@ -123,6 +213,8 @@ class Player {
                     .customer = customer,
                     .fields = event.fields,
                     .identifiers = {}};
+    for (const auto& [field, link] : event.links)
+      happening.fields[field.index()] = Value::text(links_[link]);
     const EventType& type = plan_.schema[event.type];
     for (std::size_t i = 0; i < type.fields.size() && i < event.fields.size(); ++i)
       if (!type.fields[i].links.is_none() && !event.fields[i].is_missing())
@@ -177,6 +269,9 @@ class Player {
       case Action::Leave:
       case Action::Goal:
       case Action::Refuse:
+      case Action::Take:
+      case Action::Claim:
+      case Action::ClawBack:
       case Action::Split: return false;
       case Action::Send:
       case Action::Set:
@@ -185,6 +280,7 @@ class Player {
       case Action::Emit:
       case Action::Notify:
       case Action::Call:
+      case Action::Give:
       case Action::Start: return done.failure == Failure::None;
     }
     KOI_ASSERT(false);
@@ -196,8 +292,15 @@ class Player {
     if (subject_of(effect) != action_of(expected.action)) return false;
     if (done.failure != Failure::None) return false;
     return fits_name(expected, effect) && fits_customer(expected, done) &&
-           fits_channel(expected, effect) &&
+           fits_channel(expected, effect) && fits_amount(expected, effect) &&
            (expected.reason.empty() || core::name_of(effect.reason) == expected.reason);
+  }
+  static bool fits_amount(const check::ExpectAction& expected, const core::Effect& effect) {
+    if (!expected.least && !expected.most) return true;
+    if (!effect.gift || effect.gift->amount.is_missing()) return false;
+    const std::int64_t amount = effect.gift->amount.raw();
+    return (!expected.least || amount >= *expected.least) &&
+           (!expected.most || amount <= *expected.most);
   }
   bool fits_name(const check::ExpectAction& expected, const core::Effect& effect) const {
     const Symbol symbol = symbol_of(effect);
@@ -258,7 +361,9 @@ class Player {
 
   // The name of what the effect is about.
   Symbol symbol_of(const core::Effect& effect) const {
-    const plan::Campaign& campaign = plan_.campaigns[effect.campaign.index()];
+    static const plan::Campaign none;  // of what a referral gives, or who claims in vain
+    const plan::Campaign& campaign =
+        effect.campaign ? plan_.campaigns[effect.campaign.index()] : none;
     switch (subject_of(effect)) {
       case Action::Enter:
       case Action::Leave:
@@ -272,6 +377,12 @@ class Player {
       case Action::Notify: return plan_.teams[effect.team.index()];
       case Action::Call: return plan_.webhooks[effect.webhook.index()];
       case Action::Split: return {campaign.arms[effect.arm.index()].name, {}};
+      case Action::Give:
+      case Action::Take:
+      case Action::Claim:
+      case Action::ClawBack:
+        return effect.gift->incentive ? plan_.incentives[effect.gift->incentive.index()].symbol
+                                      : plan_.referrals[effect.gift->referral.index()].symbol;
       case Action::Refuse: break;
     }
     KOI_ASSERT(false);
@@ -287,7 +398,11 @@ class Player {
     text += ' ';
     if (subject == Action::Set) text += "customer.";
     text += symbol_of(effect).name;
-    text += (subject == Action::Send ? " to " : " for ") + done.customer;
+    const bool is_to = subject == Action::Send || subject == Action::Give;
+    text += (is_to ? " to " : " for ") + done.customer;
+    if (effect.gift && !effect.gift->amount.is_missing())
+      text += " amount " + amount_text(effect.gift->amount);
+    if (effect.gift && !effect.gift->prize.empty()) text += " prize " + effect.gift->prize;
     if (!effect.channel.is_none())
       text += " via " + plan_.channels[effect.channel.index()].symbol.name;
     if (refused) text.append(" because ").append(core::name_of(effect.reason));
@@ -307,12 +422,36 @@ class Player {
       text += expected.name;
     }
     if (expected.customer)
-      text += (expected.action == check::Action::Send ? " to " : " for ") +
+      text += (expected.action == check::Action::Send || expected.action == check::Action::Give
+                   ? " to "
+                   : " for ") +
               test_.customers[*expected.customer];
+    if (expected.least || expected.most) text += " amount " + range_text(expected);
     if (!expected.channel.is_none())
       text += " via " + program_.channels[expected.channel.index()].symbol.name;
     if (!expected.reason.empty()) text += " because " + expected.reason;
     if (expected.since_last_stop) text += " by " + when(world_.clock());
+    return text;
+  }
+
+  std::string amount_text(const Value& amount) const {
+    return amount.kind() == Kind::Money
+               ? plan_.policy.currency_sign +
+                     scaled_to_string(amount.raw(), plan_.schema.currency_decimals)
+               : std::to_string(amount.raw());
+  }
+  std::string range_text(const check::ExpectAction& expected) const {
+    bool is_money = true;
+    for (const plan::Incentive& each : plan_.incentives)
+      if (each.symbol.name == expected.name)
+        is_money = !std::holds_alternative<plan::Points>(each.what);
+    const auto shown = [&](std::int64_t amount) {
+      return amount_text(is_money ? Value::money(amount) : Value::integer(amount));
+    };
+    if (expected.least == expected.most) return shown(*expected.least);
+    std::string text;
+    if (expected.least) text += "from " + shown(*expected.least);
+    if (expected.most) text += " to " + shown(*expected.most);
     return text;
   }
 
@@ -332,6 +471,8 @@ class Player {
   std::size_t expected_until_ = 0;  // how much had been done at the last expectation
   std::vector<bool> claimed_;       // of what was done
   std::vector<std::string> too_late_;
+  std::map<std::string, std::string> links_;  // codes that were handed out, by what they are called
+  std::uint64_t friends_ = 0;                 // who have come to claim
 };
 
 }  // namespace

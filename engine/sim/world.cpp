@@ -18,6 +18,7 @@ constexpr std::size_t deliveries_at_most = 10'000;
 core::State& World::customer(std::string_view id) {
   const auto place = customers_.find(id);
   if (place != customers_.end()) return place->second;
+  accounts_.introduce(std::string(id));
   return customers_.emplace(id, core::new_customer(plan_, std::string(id))).first->second;
 }
 
@@ -91,13 +92,19 @@ core::Standing World::happen(const Event& event) {
 
 void World::carry_out(core::State& state) {
   std::size_t deliveries = 0;
+  carry_out(state, deliveries);
+}
+
+void World::carry_out(core::State& state, std::size_t& deliveries) {
   for (std::size_t handled = 0; handled < effects_.size(); ++handled) {
     // A receipt's effects are appended while we walk, and may move the others.
     core::Effect effect = std::move(effects_[handled]);
     Failure failure = Failure::None;
     std::optional<Receipt> receipt;
-    if (effect.action == core::Action::Send) {
-      if (effect.channel.index() < failures_.size()) failure = failures_[effect.channel.index()];
+    const bool is_paid = effect.action == core::Action::Give && effect.wants_receipt;
+    if (effect.action == core::Action::Send || is_paid) {
+      if (effect.channel && effect.channel.index() < failures_.size())
+        failure = failures_[effect.channel.index()];
       receipt = Receipt{effect.key, effect.time, failure};
     }
     done_.push_back({state.id, std::move(effect), failure});
@@ -109,6 +116,12 @@ void World::carry_out(core::State& state) {
     decide(state, *receipt);
   }
   effects_.clear();
+  const std::vector<core::Message> messages = accounts_.take_messages();
+  for (const core::Message& message : messages) {
+    core::State& to = customer(message.to);
+    decide(to, message);
+    carry_out(to, deliveries);
+  }
 }
 
 }  // namespace koi::sim

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/time.h"
+#include "core/accounts.h"
 #include "core/decide.h"
 #include "core/effect.h"
 #include "core/state.h"
@@ -35,7 +36,7 @@ class World {
   // With an index, a trace gets the ways that were gone.
   explicit World(const plan::Plan& plan, const match::Index* index = nullptr,
                  core::Trace* trace = nullptr)
-      : plan_(plan) {
+      : plan_(plan), accounts_(plan) {
     if (index) waking_.emplace(core::Waking{.index = *index, .trace = trace});
   }
 
@@ -59,6 +60,9 @@ class World {
   // An event before the clock arrives late: its customer has seen what the clock shows.
   core::Standing happen(const Event& event);
 
+  // What customers share.
+  core::Accounts& accounts() { return accounts_; }
+
   Timestamp clock() const { return clock_; }
   // Everything that was decided, in order of decision.
   const std::vector<Done>& done() const { return done_; }
@@ -72,13 +76,15 @@ class World {
   // quiet.
   void carry_out(core::State& state);
   void refresh(Timestamp at);
+  void carry_out(core::State& state, std::size_t& deliveries);
   template <class Input>
   core::Standing decide(core::State& state, const Input& input) {
-    return core::decide(plan_, state, input, effects_, waking_ ? &*waking_ : nullptr);
+    return core::decide(plan_, state, input, effects_, waking_ ? &*waking_ : nullptr, &accounts_);
   }
 
   const plan::Plan& plan_;
   std::optional<core::Waking> waking_;
+  core::Accounts accounts_;
   std::map<std::string, core::State, std::less<>> customers_;
   Timestamp clock_ = Timestamp::ever();
   Timestamp refreshing_ = Timestamp::never();  // when tiers are refreshed next

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "check/check.h"
@@ -165,7 +166,6 @@ class Checker {
   void policy();
   void channels();
   std::string private_field(const ast::Name& name) const;
-  void refuse_declarations();
   Type type_of(const ast::Type& type);
   Value default_of(const ast::Field& field, const Type& type);
   std::optional<std::uint32_t> enum_value(EnumId enumeration, const ast::Name& name) const;
@@ -302,9 +302,7 @@ class Checker {
            const std::optional<ast::Block>& otherwise, const std::vector<Visible>& visible,
            const std::vector<Hash128>& asked, Block& out);
   void set(const ast::SetStep& step, const std::vector<Visible>& visible, Block& out);
-  void unsupported_step(const ast::Step& step, const std::vector<Visible>& visible,
-                        const std::vector<Hash128>& asked);
-  void gift(const ast::Gift& gift, const Scope& scope);
+  void unsupported_step(const ast::Step& step, const std::vector<Visible>& visible);
   void unreachable(const std::vector<ast::Step>& steps);
   static bool always_stops(const std::vector<ast::Step>& steps);
   static bool always_stops(const ast::Step& step);
@@ -350,6 +348,33 @@ class Checker {
   SourceSpan reader_of(ExpressionId text, const std::string& name, const Holds& holds,
                        const Leaving& leaving) const;
 
+  // incentives.cpp
+  void incentives();
+  void red_packet(const ast::RedPacketDecl& decl, Incentive& out);
+  void coupon(const ast::CouponDecl& decl, Incentive& out);
+  void coupon_off(const ast::CouponOff& off, Coupon& out);
+  void points(const ast::PointsDecl& decl, Incentive& out);
+  void prize_draw(const ast::PrizeDrawDecl& decl, Incentive& out);
+  void referral(const ast::ReferralDecl& decl, Referral& out);
+  std::optional<Per> per(const std::optional<ast::Period>& period, bool may_roll);
+  void budgets(const ast::BudgetClause& clause, std::string_view unit, std::vector<Budget>& out);
+  void limits(const ast::LimitClause& clause, bool of_money, std::vector<Limit>& out);
+  void policy_limits();
+  void worst_case(const Incentive& incentive);
+  void costs_more(const Incentive& incentive, std::int64_t all, const Budget& budget);
+  std::optional<std::int64_t> amount_of_money(const ast::Expr& expr, std::int64_t least = 1);
+  std::optional<Gift> gift(const ast::Gift& gift, const Scope& scope);
+  void give(const ast::GiveStep& step, const std::vector<Visible>& visible, Block& out);
+  void take(const ast::TakeStep& step, const std::vector<Visible>& visible,
+            const std::vector<Hash128>& asked, Block& out);
+  ExpressionId grant_read(const GrantRead& read, Type type, std::string_view name, SourceSpan span);
+  ExpressionId points_held(const Declared& declared, SourceSpan span);
+  ExpressionId grant_field(const Declared& declared, const ast::Name& field, SourceSpan span);
+  bool is_points(const Declared& declared) const;
+  void test_claims(const ast::TestClaims& claims, const ast::Expr& at, Test& test);
+  void expect_claimed(const ast::ExpectClaimed& expected, bool since_last_stop, Test& test);
+  void test_amount(const ast::ExpectAction& expectation, IncentiveId incentive, ExpectAction& out);
+
   // tests.cpp
   void tests();
   void test(const ast::TestDecl& test);
@@ -388,6 +413,10 @@ class Checker {
   std::vector<const ast::AudienceDecl*> audiences_;
   std::vector<const ast::CampaignDecl*> campaigns_;
   std::vector<const ast::TestDecl*> tests_;
+  std::vector<std::variant<const ast::RedPacketDecl*, const ast::CouponDecl*,
+                           const ast::PointsDecl*, const ast::PrizeDrawDecl*>>
+      incentives_;
+  std::vector<const ast::ReferralDecl*> referrals_;
 
   std::map<std::pair<Declares, std::size_t>, bool> cyclic_;
   std::vector<MetricId> metric_ids_;   // by declaration; none: poisoned

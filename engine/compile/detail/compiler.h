@@ -54,6 +54,14 @@ class Compiler {
   void repeat(const check::Repeat& from, plan::Campaign& to, std::vector<plan::Step>& code);
   bool key_from_first(const check::Campaign& from) const;
 
+  // incentives.cpp
+  void incentives();
+  void incentive_texts();
+  plan::BudgetId account(const std::string& owner, const check::Budget& from);
+  plan::LimitId limit(const std::string& owner, const check::Limit& from);
+  plan::Give give(const check::Give& from);
+  void take(const check::Take& from, plan::Campaign& to, std::vector<plan::Step>& code);
+
   // index.cpp
   void index();
 

@@ -38,6 +38,8 @@ struct Layout {
   std::vector<EventType> events;
   std::vector<plan::ChannelId> channels;
   std::vector<plan::CampaignId> campaigns;
+  std::vector<plan::IncentiveId> incentives;
+  std::vector<plan::ReferralId> referrals;
 };
 
 // The plan's own, as bytes.

@@ -3,9 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <span>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
+#include "core/accounts.h"
 #include "core/decide.h"
 #include "core/evaluate.h"
 
@@ -30,11 +36,13 @@ struct Happening {
 
 class Turn {
  public:
-  Turn(const plan::Plan& plan, State& state, std::vector<Effect>& effects, Waking* waking)
+  Turn(const plan::Plan& plan, State& state, std::vector<Effect>& effects, Waking* waking,
+       Accounts* accounts)
       : plan_(plan),
         state_(state),
         effects_(effects),
         waking_(waking),
+        accounts_(accounts),
         was_settled_(state.begun && state.schedules_done < state.clock) {
     forget_changes();
   }
@@ -43,6 +51,7 @@ class Turn {
   Standing take(const Event& event);
   Standing take(const Tick& tick);
   Standing take(const Receipt& receipt);
+  Standing take(const Message& message);
 
  private:
   // A trigger that may let the customer in, in the order of campaigns.
@@ -191,6 +200,95 @@ class Turn {
           {campaign, what, static_cast<std::uint16_t>(place), static_cast<std::uint16_t>(part)});
   }
 
+  // incentives.cpp: what is given
+  // Something to be given, by whom and why.
+  struct Offer {
+    plan::CampaignId campaign;
+    plan::ReferralId referral;
+    Hash128 entry, key;
+    plan::IncentiveId incentive;
+    std::int64_t points = 0;
+    bool what_is_left = false;
+  };
+  std::int64_t money_of(const plan::Incentive& incentive, std::int64_t amount) const;
+  std::int64_t weight_of(const plan::Incentive& incentive, bool is_money,
+                         std::int64_t amount) const;
+  // What is to be given beside what is asked about.
+  struct Planned {
+    std::map<plan::BudgetId, std::int64_t> budgets;
+    std::map<plan::LimitId, std::int64_t> limits;
+    template <class Id>
+    static std::int64_t of(const std::map<Id, std::int64_t>& amounts, Id id) {
+      const auto place = amounts.find(id);
+      return place == amounts.end() ? 0 : place->second;
+    }
+  };
+  std::vector<plan::LimitId> limits_of(const plan::Incentive& incentive, bool is_share) const;
+  std::optional<std::int64_t> room_in(const plan::Limit& limit, bool is_share);
+  Reason ask_limits(const plan::Incentive& incentive, std::int64_t amount, bool is_share,
+                    const Planned& planned);
+  std::int64_t room_for_share(const plan::Incentive& incentive);
+  plan::Limit as_limit(const plan::Limit& limit, bool is_share) const;
+  std::optional<std::uint64_t> counted_by(const plan::Limit& limit) const;
+  List<Counted>& counted_in(std::uint64_t limit, std::uint64_t value);
+  void count_limits(const plan::Incentive& incentive, std::int64_t amount, bool is_share,
+                    List<Counted>& record_of);
+  void release_limits(const List<Counted>& counted);
+  std::vector<plan::BudgetId> budgets_of(const Offer& offer) const;
+  std::optional<std::int64_t> affordable(const Offer& offer, std::int64_t amount,
+                                         const Planned& planned) const;
+  std::int64_t amount_of(const Offer& offer) const;
+  std::optional<std::size_t> drawn(const Offer& offer) const;
+  bool has_codes(const plan::Coupon& coupon, plan::IncentiveId id) const;
+  Reason ask_grant(const Offer& offer, Planned& planned);
+  Holdings& holdings();
+  Effect& gift_effect(Action action, const Offer& offer);
+  void refuse_gift(Action of, const Offer& offer, Reason reason);
+  ledger::Cause cause_of(Hash128 decision);
+  void move(const Grant& grant, ledger::Stage from, ledger::Stage to);
+  void tell(EngineEvent event, const Grant& grant, std::int64_t amount);
+  bool grant(const Offer& offer);
+  void make(const plan::Incentive& incentive, const Offer& offer, Grant& made);
+  void hand_out(const Offer& offer, std::size_t prize);
+  void settle_grant(Grant& grant);
+  Purse& purse_of(plan::IncentiveId points);
+  bool may_be_clawed_back(const Grant& grant) const;
+  void grants_changed(Hash128 cause);
+  Offer offer_of(const plan::Give& give, const Journey& journey, std::size_t occurrence) const;
+  void do_give(const plan::Give& give, Journey& journey);
+  bool do_take(const plan::Take& take, Journey& journey);
+  bool take_payout(const Receipt& receipt);
+  void note_claim(const Happening& what);
+  std::int64_t charge_rest(Grant& grant) const;
+  void lapse_grants();
+  bool claim_share(const Event& event);
+  void take_claim(const Message& message);
+  void take_claimed(const Message& message);
+
+  // referral.cpp: who brought whom
+  const plan::Referral& referral(plan::ReferralId id) const;
+  std::uint64_t mark_of(AttributeId attribute) const;
+  Message message_to(std::string to, Message::Kind kind, plan::ReferralId id, Hash128 key) const;
+  Offer offer_of(plan::ReferralId id, Hash128 entry, std::string_view invitee,
+                 std::string_view what, std::size_t number) const;
+  void refuse_join(plan::ReferralId id, Hash128 key, Reason reason);
+  void touch(const Event& event, bool was_there);
+  void join(plan::ReferralId id, const std::string& inviter, std::string code, const Event& event,
+            bool was_there);
+  void take_join(const Message& message);
+  void take_joined(const Message& message);
+  void reward_for_event(Binding& binding, EventTypeId type);
+  void give_reward(Offer offer, plan::IncentiveId incentive, plan::NodeId amount);
+  void note_for_inviter(const Happening& what);
+  void qualify(Binding& binding);
+  void take_qualified(const Message& message);
+  void qualify_friend(plan::ReferralId id, const std::string& invitee, Hash128 key);
+  void take_claw_back(const Message& message);
+  void claw_back(Hash128 key);
+  bool is_revoked(const Grant& grant);
+  void give_to_inviter(const Offer& offer);
+  void take_reward(const Message& message);
+
   // `any event` does not mean what the engine makes.
   static bool is_meant(const plan::EventMatch& match, const Happening& what) {
     return match.type.is_none() ? !what.by_engine : match.type == what.type;
@@ -208,13 +306,16 @@ class Turn {
   const plan::Plan& plan_;
   State& state_;
   std::vector<Effect>& effects_;
-  Waking* const waking_;  // none: every condition is asked
+  Waking* const waking_;      // none: every condition is asked
+  Accounts* const accounts_;  // none: nothing is given under this plan
   // The customer's timers are those that an earlier turn has found. Not so before his first event,
   // nor when a schedule is the last that he has seen: it may have been passed over.
   bool was_settled_;
   bool has_ended_ = false;  // a journey has, or has reached its goal, since the last sweep
   Hash128 event_hash_;      // of event_, which was hashed last
   const Event* event_ = nullptr;
+  Cause input_{};          // what this turn follows from
+  std::uint8_t hops_ = 0;  // of the message that it is, so many were before
   Timestamp now_;
   bool identity_is_new_ = false;  // by the event at hand
   std::vector<Candidate> candidates_;

@@ -61,6 +61,9 @@ class Bringing {
 
   plan::EventMatch match(const plan::EventMatch& wanted);
   plan::Binding binding(const plan::Binding& wanted);
+  plan::IncentiveId incentive(plan::IncentiveId id) const;
+  plan::BudgetId budget(plan::BudgetId id);
+  plan::Give give(const plan::Give& wanted);
   plan::Step step(const plan::Step& wanted, std::uint16_t place);
   plan::Emit bring(const plan::Emit& emit);
 

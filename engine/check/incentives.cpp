@@ -1,0 +1,730 @@
+// What a program gives and what bounds it: red packets, coupons, points, draws, referrals, budgets
+// and limits; the steps that give and take; what can be read of what was given.
+#include <algorithm>
+#include <set>
+
+#include "check/detail/checker.h"
+#include "check/worst_case.h"
+
+namespace koi::check {
+
+namespace {
+
+constexpr std::int64_t most_money = 1'000'000'000'000'000;  // minor units, and pieces
+
+Type simple(Kind kind, bool optional = false) { return {.kind = kind, .optional = optional}; }
+
+// Tells what was said twice; one for each declaration.
+class Once {
+ public:
+  // Where it was said before, or null.
+  const SourceSpan* before(const char* what, SourceSpan span) {
+    const auto [first, is_new] = said_.emplace(what, span);
+    return is_new ? nullptr : &first->second;
+  }
+  bool has(const char* what) const { return said_.count(what) != 0; }
+
+ private:
+  std::map<std::string, SourceSpan> said_;
+};
+
+}  // namespace
+
+// --- Amounts and bounds --------------------------------------------------------------------------
+
+std::optional<std::int64_t> Checker::amount_of_money(const ast::Expr& expr, std::int64_t least) {
+  Scope scope;
+  scope.place = Scope::Place::TestValue;
+  const ExpressionId id = of_type(expr, scope, simple(Kind::Money));
+  if (is_poison(id)) return std::nullopt;
+  if (program_[id].op != Op::Constant) {
+    report(Code::NotFixed, expr.span);
+    return std::nullopt;
+  }
+  const std::int64_t minor = program_[id].constant.raw();
+  if (minor < least || minor > most_money) {
+    report(Code::AmountNotInRange, expr.span);
+    return std::nullopt;
+  }
+  return minor;
+}
+
+std::optional<Per> Checker::per(const std::optional<ast::Period>& period, bool may_roll) {
+  Per out;
+  if (!period) return out;
+  if (const auto* unit = std::get_if<ast::CalendarUnit>(&period->length)) {
+    switch (*unit) {
+      case ast::CalendarUnit::Day: out.kind = Per::Kind::Day; break;
+      case ast::CalendarUnit::Week: out.kind = Per::Kind::Week; break;
+      case ast::CalendarUnit::Month: out.kind = Per::Kind::Month; break;
+      case ast::CalendarUnit::Year: out.kind = Per::Kind::Year; break;
+    }
+    return out;
+  }
+  const auto& span = std::get<Span>(period->length);
+  if (span == Span{0, hours(1)}) {
+    out.kind = Per::Kind::Hour;
+    return out;
+  }
+  if (span == Span{}) {
+    report(Code::ZeroLength, period->span, {say("a period", "周期")});
+    return std::nullopt;
+  }
+  if (!may_roll || period->calendar) {
+    unsupported(period->span, "a budget over a rolling period", "滚动周期的预算");
+    return std::nullopt;
+  }
+  out.kind = Per::Kind::Rolling;
+  out.span = span;
+  return out;
+}
+
+// `unit` is the word for pieces: `issued`, `draws`, `messages`, or empty where a number alone says
+// it.
+void Checker::budgets(const ast::BudgetClause& clause, std::string_view unit,
+                      std::vector<Budget>& out) {
+  for (const auto& item : clause.items) {
+    Budget budget;
+    budget.span = item.span;
+    const bool money = std::holds_alternative<ast::MoneyLiteral>(item.amount.kind);
+    if (item.of && item.of->canonical() == "messages" && unit == "messages") {
+      unsupported(item.span, "a budget of messages", "消息数量的预算");
+      continue;
+    }
+    const bool fits = money ? !item.of : (item.of ? item.of->canonical() == unit : unit.empty());
+    if (!fits) {
+      report(Code::BudgetOfWhat, item.span,
+             {unit.empty() ? say("a number", "数量") : "`" + word(unit) + "`"});
+      continue;
+    }
+    budget.is_money = money;
+    const auto amount = money ? amount_of_money(item.amount)
+                              : whole_number(item.amount, 1, most_money, "a budget", "预算");
+    const auto of_time = per(item.per, false);
+    if (!amount || !of_time) continue;
+    budget.amount = *amount;
+    budget.per = *of_time;
+    out.push_back(budget);
+  }
+}
+
+void Checker::limits(const ast::LimitClause& clause, bool of_money, std::vector<Limit>& out) {
+  for (const auto& item : clause.items) {
+    Limit limit;
+    limit.span = item.span;
+    limit.is_money = of_money;
+    const auto amount = of_money ? amount_of_money(item.amount)
+                                 : whole_number(item.amount, 1, 1'000'000'000, "a limit", "限额");
+    const auto& names = item.per.names;
+    const bool dotted = names.size() == 2 && is_customer(names.front());
+    if (names.size() > 2 || (names.size() == 2 && !dotted)) {
+      report(Code::LimitPerWhom, item.per.span);
+      continue;
+    }
+    if (dotted || !is_customer(names.front())) {
+      limit.by = find_attribute(names.back());
+      if (limit.by.is_none()) {
+        suggest(report(Code::NoAttribute, names.back().span, {names.back().text}),
+                names.back().text, attribute_names());
+        continue;
+      }
+    }
+    const auto of_time = per(item.period, true);
+    if (!amount || !of_time) continue;
+    limit.amount = *amount;
+    limit.per = *of_time;
+    out.push_back(limit);
+  }
+}
+
+void Checker::policy_limits() {
+  if (policy_ == nullptr) return;
+  for (const auto& clause : policy_->clauses)
+    if (const auto* limit = std::get_if<ast::LimitClause>(&clause))
+      limits(*limit, true, program_.policy.limits);
+}
+
+// May one customer be given more than there is? Where no limit says how many, of a single one.
+void Checker::worst_case(const Incentive& incentive) {
+  for (const Budget& budget : incentive.budgets) {
+    auto all = budget.is_money ? worst_case_of_customer(program_, incentive, budget.per)
+                               : most_pieces(incentive, budget.per);
+    if (!all && budget.is_money) all = most_of_one(incentive);
+    if (all && *all > budget.amount) costs_more(incentive, *all, budget);
+  }
+}
+
+void Checker::costs_more(const Incentive& incentive, std::int64_t all, const Budget& budget) {
+  const auto shown = [&](std::int64_t amount) {
+    return budget.is_money ? program_.policy.currency_sign +
+                                 scaled_to_string(amount, program_.schema.currency_decimals)
+                           : std::to_string(amount);
+  };
+  report(Code::WorstCase, budget.span, {incentive.symbol.name, shown(all), shown(budget.amount)});
+}
+
+// --- Declarations --------------------------------------------------------------------------------
+
+void Checker::red_packet(const ast::RedPacketDecl& decl, Incentive& out) {
+  RedPacket& packet = std::get<RedPacket>(out.what);
+  SourceSpan wishes_at;
+  Once once;
+  const auto first = [&](const char* what, SourceSpan span) {
+    const SourceSpan* before = once.before(what, span);
+    if (before != nullptr)
+      label(report(Code::SaidTwice, span, {word(what)}), *before, "first said here",
+            "第一次写在这里");
+    return before == nullptr;
+  };
+  for (const auto& clause : decl.clauses) {
+    if (const auto* fixed_amount = std::get_if<ast::FixedAmount>(&clause)) {
+      if (!first("amount", fixed_amount->span)) continue;
+      if (const auto amount = amount_of_money(fixed_amount->amount))
+        packet.from = packet.to = packet.mean = *amount;
+    } else if (const auto* random = std::get_if<ast::RandomAmount>(&clause)) {
+      if (!first("amount", random->span)) continue;
+      const auto from = amount_of_money(random->from), to = amount_of_money(random->to);
+      const auto mean = random->average ? amount_of_money(*random->average)
+                        : from && to    ? std::optional((*from + *to) / 2)
+                                        : std::nullopt;
+      if (!from || !to || !mean) continue;
+      if (*from > *mean || *mean > *to) {
+        report(Code::AmountsDisagree, random->span);
+        continue;
+      }
+      packet.how = RedPacket::How::Random;
+      packet.from = *from, packet.to = *to, packet.mean = *mean;
+    } else if (const auto* group = std::get_if<ast::GroupTotal>(&clause)) {
+      if (!first("amount", group->span)) continue;
+      const auto total = amount_of_money(group->total);
+      const auto shares = whole_number(group->among, 1, 10'000, "a number of shares", "份数");
+      const auto least =
+          group->at_least ? amount_of_money(*group->at_least) : std::optional<std::int64_t>(1);
+      if (!total || !shares || !least) continue;
+      if (*total / *shares < *least) {
+        report(Code::CannotSplit, group->span);
+        continue;
+      }
+      packet.how = RedPacket::How::Group;
+      packet.total = *total;
+      packet.shares = static_cast<std::uint32_t>(*shares);
+      packet.by_luck = group->by_luck;
+      packet.at_least = *least;
+    } else if (const auto* claim = std::get_if<ast::ClaimWithin>(&clause)) {
+      if (first("claim", claim->span))
+        packet.claim_within = length(claim->within, "the time to claim it", "领取期限");
+    } else if (const auto* pay = std::get_if<ast::PayVia>(&clause)) {
+      if (!first("pay", pay->span)) continue;
+      if (const auto* channel = expect(pay->channel, only(Declares::Channel)))
+        packet.pay_via = ChannelId::of(channel->index);
+    } else if (const auto* wishes = std::get_if<ast::Wishes>(&clause)) {
+      if (!first("wishes", wishes->span)) continue;
+      Scope scope;
+      const ExpressionId said = text(wishes->text, scope, true);
+      if (!is_poison(said)) packet.wishes = said;
+      wishes_at = wishes->span;
+    } else if (const auto* budget = std::get_if<ast::BudgetClause>(&clause)) {
+      budgets(*budget, "issued", out.budgets);
+    } else {
+      limits(std::get<ast::LimitClause>(clause), false, out.limits);
+    }
+  }
+  if (packet.pay_via && packet.wishes)
+    leaves_by_.push_back({packet.pay_via, wishes_at, {packet.wishes}});
+  if (!once.has("amount"))
+    report(Code::IncentiveLacks, decl.name.span, {decl.name.text, word("amount")});
+}
+
+void Checker::coupon_off(const ast::CouponOff& off, Coupon& out) {
+  if (const auto* percent = std::get_if<ast::PercentLiteral>(&off.amount.kind)) {
+    if (percent->value <= Decimal{} || percent->value > Decimal::of(1))
+      report(Code::ShareNotInRange, off.amount.span);
+    out.is_percent = true;
+    out.off = percent->value.millionths;
+  } else if (const auto amount = amount_of_money(off.amount)) {
+    out.off = *amount;
+  }
+  if (off.up_to) out.ceiling = amount_of_money(*off.up_to);
+  if (off.orders_from)
+    if (const auto least = amount_of_money(*off.orders_from)) out.orders_from = *least;
+  if (!off.where) return;
+  // An order is an event with an amount; the first that has all that is asked of it.
+  const std::size_t found = diagnostics_.size();
+  for (std::size_t i = engine_event_count; i < program_.schema.events.size(); ++i) {
+    const auto& fields = program_.schema.events[i].fields;
+    if (std::none_of(fields.begin(), fields.end(), [](const Field& field) {
+          return field.symbol.name == "amount" && field.type.kind == Kind::Money;
+        }))
+      continue;
+    Scope scope;
+    scope.place = Scope::Place::MetricWhere;
+    scope.has_event = true;
+    scope.event = EventTypeId::of(i);
+    scope.event_names = {program_.schema.events[i].symbol.name};
+    const ExpressionId asked = condition(*off.where, scope);
+    const bool good =
+        std::none_of(diagnostics_.begin() + static_cast<std::ptrdiff_t>(found), diagnostics_.end(),
+                     [](const Diagnostic& each) { return each.severity == Severity::Error; });
+    if (good) {
+      out.where = asked;
+      out.order = scope.event;
+      return;
+    }
+    diagnostics_.erase(diagnostics_.begin() + static_cast<std::ptrdiff_t>(found),
+                       diagnostics_.end());
+  }
+  report(Code::NoEventIsOrder, off.where->span);
+}
+
+void Checker::coupon(const ast::CouponDecl& decl, Incentive& out) {
+  Coupon& coupon = std::get<Coupon>(out.what);
+  Once once;
+  const auto first = [&](const char* what, SourceSpan span) {
+    const SourceSpan* before = once.before(what, span);
+    if (before != nullptr)
+      label(report(Code::SaidTwice, span, {word(what)}), *before, "first said here",
+            "第一次写在这里");
+    return before == nullptr;
+  };
+  for (const auto& clause : decl.clauses) {
+    if (const auto* off = std::get_if<ast::CouponOff>(&clause)) {
+      if (first("off", off->span)) coupon_off(*off, coupon);
+    } else if (const auto* codes = std::get_if<ast::CodesGenerated>(&clause)) {
+      if (!first("codes", codes->span)) continue;
+      coupon.pattern = codes->pattern.text;
+      const auto places = std::count(coupon.pattern.begin(), coupon.pattern.end(), '#');
+      if (places < 4 || places > 13 || coupon.pattern.size() > 64)
+        report(Code::CodePattern, codes->pattern.span);
+    } else if (const auto* pool = std::get_if<ast::CodesFromPool>(&clause)) {
+      if (!first("codes", pool->span)) continue;
+      coupon.pool = pool->file.text;
+      if (pool->low_at)
+        coupon.low_at = whole_number(*pool->low_at, 0, most_money, "a stock", "库存").value_or(0);
+    } else if (const auto* valid = std::get_if<ast::Valid>(&clause)) {
+      if (!first("valid", valid->span)) continue;
+      if (const auto* span = std::get_if<ast::DurationLiteral>(&valid->length)) {
+        coupon.valid_for = length(*span, "the validity", "有效期");
+      } else {
+        const auto& range = std::get<ast::DateRange>(valid->length);
+        coupon.valid_from = program_.policy.zone->instant({range.from.value, {}});
+        coupon.valid_until = program_.policy.zone->instant({{range.to.value.days + 1}, {}});
+        if (coupon.valid_until <= coupon.valid_from) report(Code::AmountsDisagree, range.span);
+      }
+    } else if (const auto* combine = std::get_if<ast::CombineWith>(&clause)) {
+      if (!first("combine with", combine->span)) continue;
+      for (const auto& name : combine->names) {
+        if (name.canonical() == "any") {
+          coupon.combines_with_any = true;
+        } else if (name.canonical() != "none") {
+          if (const auto* other = expect(name, only(Declares::Incentive)))
+            coupon.combines_with.push_back(IncentiveId::of(other->index));
+        }
+      }
+    } else if (const auto* budget = std::get_if<ast::BudgetClause>(&clause)) {
+      budgets(*budget, "issued", out.budgets);
+    } else {
+      limits(std::get<ast::LimitClause>(clause), false, out.limits);
+    }
+  }
+  for (const char* needed : {"off", "codes"})
+    if (!once.has(needed))
+      report(Code::IncentiveLacks, decl.name.span, {decl.name.text, word(needed)});
+  if (coupon.is_percent && !coupon.ceiling)
+    for (const Budget& budget : out.budgets)
+      if (budget.is_money) report(Code::NoCeiling, budget.span);
+  // Nor can the policy's limit count it.
+  if (coupon.is_percent && !coupon.ceiling && !program_.policy.limits.empty())
+    report(Code::NoCeiling, decl.name.span);
+}
+
+void Checker::points(const ast::PointsDecl& decl, Incentive& out) {
+  Points& points = std::get<Points>(out.what);
+  for (const auto& clause : decl.clauses) {
+    if (const auto* expire = std::get_if<ast::PointsExpire>(&clause))
+      points.expire = length(expire->after, "how long points last", "积分有效期");
+    else if (const auto* worth = std::get_if<ast::PointsWorth>(&clause))
+      points.worth = amount_of_money(worth->money).value_or(0);
+    else if (const auto* budget = std::get_if<ast::BudgetClause>(&clause))
+      budgets(*budget, "", out.budgets);
+    else
+      limits(std::get<ast::LimitClause>(clause), false, out.limits);
+  }
+}
+
+void Checker::prize_draw(const ast::PrizeDrawDecl& decl, Incentive& out) {
+  PrizeDraw draw;
+  bool has_prizes = false;
+  for (const auto& clause : decl.clauses) {
+    if (const auto* prize = std::get_if<ast::Prize>(&clause)) {
+      has_prizes = true;
+      PrizeDraw::Prize made;
+      const auto weight = whole_number(prize->weight, 1, 1'000'000'000, "a weight", "权重");
+      if (prize->stock) made.stock = whole_number(*prize->stock, 1, most_money, "a stock", "库存");
+      if (const auto* named = std::get_if<ast::PlainText>(&prize->what)) {
+        made.name = named->text;
+      } else {
+        const auto& of = std::get<ast::Gift>(prize->what);
+        const auto given = gift(of, {});
+        if (!given) continue;
+        made.gift = given->incentive;
+        made.name = program_.incentives[given->incentive.index()].symbol.name;
+        if (std::holds_alternative<PrizeDraw>(program_.incentives[given->incentive.index()].what)) {
+          report(Code::DrawInDraw, of.span);
+          continue;
+        }
+        if (!given->amount.is_none()) {
+          if (program_[given->amount].op != Op::Constant) {
+            report(Code::NotFixed, of.span);
+            continue;
+          }
+          made.points = program_[given->amount].constant.raw();
+        }
+      }
+      if (!weight) continue;
+      made.weight = static_cast<std::uint64_t>(*weight);
+      draw.prizes.push_back(std::move(made));
+    } else if (const auto* budget = std::get_if<ast::BudgetClause>(&clause)) {
+      budgets(*budget, "draws", out.budgets);
+    } else {
+      limits(std::get<ast::LimitClause>(clause), false, out.limits);
+    }
+  }
+  if (!has_prizes) report(Code::IncentiveLacks, decl.name.span, {decl.name.text, word("prize")});
+  out.what = std::move(draw);
+}
+
+// `{code}` is the one thing that a link takes.
+static std::optional<std::vector<std::string>> pieces_of(const ast::TextLiteral& text) {
+  std::vector<std::string> pieces(1);
+  for (const auto& part : text.parts) {
+    if (const auto* chunk = std::get_if<ast::TextChunk>(&part)) {
+      pieces.back() += chunk->text;
+      continue;
+    }
+    const auto& inserted = *std::get<ast::Box<ast::Expr>>(part);
+    const auto* path = std::get_if<ast::Path>(&inserted.kind);
+    if (path == nullptr || path->names.size() != 1 || path->names[0].canonical() != "code")
+      return std::nullopt;
+    pieces.emplace_back();
+  }
+  if (pieces.size() < 2) return std::nullopt;
+  return pieces;
+}
+
+void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
+  Once once;
+  const auto first = [&](const char* what, SourceSpan span) {
+    const SourceSpan* before = once.before(what, span);
+    if (before != nullptr)
+      label(report(Code::SaidTwice, span, {word(what)}), *before, "first said here",
+            "第一次写在这里");
+    return before == nullptr;
+  };
+  for (const auto& clause : decl.clauses) {
+    if (const auto* link = std::get_if<ast::ReferralLink>(&clause)) {
+      if (!first("link", link->span)) continue;
+      if (auto pieces = pieces_of(link->text))
+        out.link = std::move(*pieces);
+      else
+        report(Code::LinkTakesCode, link->span);
+    } else if (const auto* bind_clause = std::get_if<ast::ReferralBind>(&clause)) {
+      if (!first("bind", bind_clause->span)) continue;
+      out.first_touch = bind_clause->first_touch;
+      out.touch_lasts = length(bind_clause->within, "`within`", "期限");
+    } else if (const auto* qualify = std::get_if<ast::ReferralQualify>(&clause)) {
+      if (!first("qualify", qualify->span)) continue;
+      const Pattern checked = pattern(qualify->when, {});
+      out.qualify_type = checked.pattern.match.type;
+      out.qualify_where = checked.pattern.match.where;
+      out.qualify_within = length(qualify->within, "`within`", "期限");
+    } else if (const auto* reward = std::get_if<ast::ReferralReward>(&clause)) {
+      const auto given = gift(reward->gift, {});
+      if (!given) continue;
+      Referral::Reward made{reward->inviter, *given, {}};
+      if (reward->at) {
+        const auto* event = expect_event(*reward->at);
+        if (event == nullptr) continue;
+        made.at = EventTypeId::of(event->index);
+      }
+      out.rewards.push_back(made);
+    } else if (const auto* milestone = std::get_if<ast::ReferralMilestone>(&clause)) {
+      const auto friends = whole_number(milestone->friends, 1, 1'000'000, "friends", "好友数");
+      const auto given = gift(milestone->gift, {});
+      if (milestone->to_invitee) {
+        unsupported(milestone->span, "a milestone for the invitee", "给被邀请人的里程碑奖励");
+        continue;
+      }
+      if (friends && given) out.milestones.push_back({*friends, *given});
+    } else if (const auto* refuse = std::get_if<ast::ReferralRefuse>(&clause)) {
+      for (const auto& reason : refuse->reasons) {
+        const auto& name = reason.words.front();
+        const auto canonical = name.canonical();
+        if (reason.words.size() == 2) {
+          const AttributeId attribute = find_attribute(reason.words[1]);
+          if (attribute.is_none())
+            suggest(report(Code::NoAttribute, reason.words[1].span, {reason.words[1].text}),
+                    reason.words[1].text, attribute_names());
+          else
+            out.refuses_same.push_back(attribute);
+        } else if (canonical == "self") {
+          out.refuses_self = true;
+        } else if (canonical == "existing customer") {
+          out.refuses_existing = true;
+        } else if (canonical == "cycle") {
+          out.refuses_cycle = true;
+        } else if (const auto* declared = expect(name, values_and_conditions)) {
+          const ExpressionId asked = declared_value(*declared, name.span, {});
+          if (is_poison(asked)) continue;
+          if (type(asked).kind == Kind::Bool)
+            out.refuses_whom.push_back(asked);
+          else
+            report(Code::ExpectedType, name.span,
+                   {say("a condition", "条件"), describe(type(asked))});
+        }
+      }
+    } else if (const auto* review = std::get_if<ast::ReferralReview>(&clause)) {
+      if (!first("hold for review", review->span)) continue;
+      out.review_more_than =
+          whole_number(review->more_than, 1, 1'000'000, "friends", "好友数").value_or(0);
+      out.review_within = length(review->within, "`within`", "期限");
+    } else if (const auto* claw = std::get_if<ast::ReferralClawBack>(&clause)) {
+      if (!first("claw back", claw->span)) continue;
+      const Pattern checked = pattern(claw->when, {});
+      out.claws_back = checked.ok;
+      out.claw_type = checked.pattern.match.type;
+      out.claw_where = checked.pattern.match.where;
+      out.claw_within = length(claw->within, "`within`", "期限");
+    } else if (const auto* limit = std::get_if<ast::LimitClause>(&clause)) {
+      unsupported(limit->span, "a limit of a referral", "老带新的限额");
+    } else {
+      unsupported(std::get<ast::BudgetClause>(clause).span, "a budget of a referral",
+                  "老带新的预算");
+    }
+  }
+  if (!once.has("qualify"))
+    report(Code::IncentiveLacks, decl.name.span, {decl.name.text, word("qualify")});
+}
+
+void Checker::incentives() {
+  policy_limits();
+  for (std::size_t i = 0; i < incentives_.size(); ++i) {
+    Incentive& out = program_.incentives[i];
+    std::visit(
+        [&](const auto* decl) {
+          using Decl = std::decay_t<decltype(*decl)>;
+          if constexpr (std::is_same_v<Decl, ast::RedPacketDecl>)
+            red_packet(*decl, out);
+          else if constexpr (std::is_same_v<Decl, ast::CouponDecl>)
+            coupon(*decl, out);
+          else if constexpr (std::is_same_v<Decl, ast::PointsDecl>)
+            points(*decl, out);
+          else
+            prize_draw(*decl, out);
+        },
+        incentives_[i]);
+    worst_case(out);
+  }
+  for (std::size_t i = 0; i < referrals_.size(); ++i)
+    referral(*referrals_[i], program_.referrals[i]);
+}
+
+// --- What was given, as a value ------------------------------------------------------------------
+
+bool Checker::is_points(const Declared& declared) const {
+  return declared.kind == Declares::Incentive &&
+         std::holds_alternative<Points>(program_.incentives[declared.index].what);
+}
+
+ExpressionId Checker::grant_read(const GrantRead& read, Type type, std::string_view name,
+                                 SourceSpan span) {
+  auto& all = program_.grant_reads;
+  auto found = std::find(all.begin(), all.end(), read);
+  if (found == all.end()) found = all.insert(all.end(), read);
+  return add({.op = Op::Granted,
+              .type = type,
+              .span = span,
+              .index = static_cast<std::uint32_t>(found - all.begin())},
+             name);
+}
+
+ExpressionId Checker::points_held(const Declared& declared, SourceSpan span) {
+  return grant_read({GrantRead::What::Balance, IncentiveId::of(declared.index), {}},
+                    simple(Kind::Int), declared.symbol.name + " held", span);
+}
+
+ExpressionId Checker::grant_field(const Declared& declared, const ast::Name& field,
+                                  SourceSpan span) {
+  using What = GrantRead::What;
+  struct Readable {
+    std::string_view name;
+    What what;
+    Kind kind;
+  };
+  std::vector<Readable> readable;
+  GrantRead read;
+  if (declared.kind == Declares::Referral) {
+    read.referral = ReferralId::of(declared.index);
+    readable = {{"link", What::InviteLink, Kind::Text},
+                {"code", What::InviteCode, Kind::Text},
+                {"friends", What::Friends, Kind::Int}};
+  } else {
+    read.incentive = IncentiveId::of(declared.index);
+    const auto& what = program_.incentives[declared.index].what;
+    if (const auto* packet = std::get_if<RedPacket>(&what)) {
+      readable = {{"amount", What::Amount, Kind::Money},
+                  {"code", What::Code, Kind::Text},
+                  {"valid_until", What::ValidUntil, Kind::Instant}};
+      static_cast<void>(packet);
+      readable.push_back({"link", What::Link, Kind::Text});
+    } else if (std::holds_alternative<Coupon>(what)) {
+      readable = {{"code", What::Code, Kind::Text},
+                  {"amount", What::Amount, Kind::Money},
+                  {"valid_until", What::ValidUntil, Kind::Instant}};
+    } else if (std::holds_alternative<PrizeDraw>(what)) {
+      readable = {{"prize", What::Prize, Kind::Text}};
+    } else {
+      readable = {{"amount", What::Amount, Kind::Int}};
+    }
+  }
+  for (const Readable& each : readable) {
+    if (each.name != field.canonical()) continue;
+    read.what = each.what;
+    const bool always = each.what == What::InviteLink || each.what == What::InviteCode ||
+                        each.what == What::Friends;
+    return grant_read(read, simple(each.kind, !always),
+                      declared.symbol.name + "." + std::string(each.name), span);
+  }
+  std::vector<std::string> names;
+  for (const Readable& each : readable) names.emplace_back(each.name);
+  suggest(report(Code::NothingOfGrant, field.span, {declared.symbol.name, field.text}), field.text,
+          names);
+  return poison(span);
+}
+
+// --- Steps ---------------------------------------------------------------------------------------
+
+std::optional<Gift> Checker::gift(const ast::Gift& gift, const Scope& scope) {
+  Gift out;
+  ExpressionId amount;
+  if (gift.amount) amount = expression(*gift.amount, scope);
+  const auto* declared = expect(gift.incentive, only(Declares::Incentive));
+  if (declared == nullptr || (gift.amount && is_poison(amount))) return std::nullopt;
+  out.incentive = IncentiveId::of(declared->index);
+  if (!is_points(*declared)) {
+    if (!gift.amount) return out;
+    report(Code::OneAtATime, gift.span, {gift.incentive.text});
+    return std::nullopt;
+  }
+  if (!gift.amount) {
+    report(Code::SayHowMany, gift.span, {gift.incentive.text});
+    return std::nullopt;
+  }
+  const Type of = type(amount);
+  if (of.kind == Kind::Number) {
+    amount = unary(Op::Floor, amount, simple(Kind::Int, of.optional), gift.amount->span);
+  } else if (of.kind != Kind::Int) {
+    report(Code::ExpectedType, gift.amount->span, {say("a number", "数"), describe(of)});
+    return std::nullopt;
+  }
+  out.amount = amount;
+  return out;
+}
+
+void Checker::give(const ast::GiveStep& step, const std::vector<Visible>& visible, Block& out) {
+  Scope scope;
+  scope.visible = &visible;
+  const auto given = gift(step.gift, scope);
+  if (!given) return;
+  const auto* coupon = std::get_if<Coupon>(&program_.incentives[given->incentive.index()].what);
+  if (coupon != nullptr && !coupon->pool.empty()) {
+    unsupported(step.gift.span, "giving codes from a pool", "从券码池发放");
+    return;
+  }
+  const Incentive& what = program_.incentives[given->incentive.index()];
+  for (const Budget& budget : current_->budgets) {
+    if (!budget.is_money) continue;
+    const auto one = most_of_one(what);
+    if (!one)
+      report(Code::NoCeiling, budget.span);
+    else if (*one > budget.amount && !step.or_what_is_left)
+      costs_more(what, *one, budget);
+  }
+  if (step.to_inviter && program_.referrals.empty()) {
+    report(Code::NoReferral, step.span);
+    return;
+  }
+  out.push_back({step.span, Give{*given, step.to_inviter, step.or_what_is_left}});
+}
+
+void Checker::take(const ast::TakeStep& step, const std::vector<Visible>& visible,
+                   const std::vector<Hash128>& asked, Block& out) {
+  Scope scope;
+  scope.visible = &visible;
+  Take made;
+  const auto taken = gift(step.gift, scope);
+  made.then = block(step.then, visible, asked);
+  made.otherwise = block(step.otherwise, visible, asked);
+  if (!taken) return;
+  if (taken->amount.is_none()) {
+    report(Code::TakesPoints, step.gift.span, {step.gift.incentive.text});
+    return;
+  }
+  made.gift = *taken;
+  out.push_back({step.span, std::move(made)});
+}
+
+// --- Tests ---------------------------------------------------------------------------------------
+
+void Checker::test_claims(const ast::TestClaims& claims, const ast::Expr& at, Test& test) {
+  TestClaims out;
+  const auto time = instant(at);
+  const auto count = whole_number(claims.count, 1, 10'000, "customers", "顾客数");
+  const auto* declared = expect(claims.incentive, only(Declares::Incentive));
+  if (declared == nullptr || !count || !time) return;
+  const auto* packet = std::get_if<RedPacket>(&program_.incentives[declared->index].what);
+  if (packet == nullptr || packet->how != RedPacket::How::Group) {
+    report(Code::OnlySharesAreClaimed, claims.incentive.span, {claims.incentive.text});
+    return;
+  }
+  out.at = *time;
+  out.customers = *count;
+  out.incentive = IncentiveId::of(declared->index);
+  out.of = test_customer(claims.of, test);
+  test.statements.push_back({claims.span, out});
+}
+
+void Checker::expect_claimed(const ast::ExpectClaimed& expected, bool since_last_stop, Test& test) {
+  ExpectClaimed out;
+  const auto* declared = expect(expected.incentive, only(Declares::Incentive));
+  const auto amount = [&](const std::optional<ast::Expr>& expr) {
+    return expr ? amount_of_money(*expr, 0) : std::nullopt;
+  };
+  out.total = amount(expected.total);
+  out.least = amount(expected.each_from);
+  out.most = amount(expected.each_to);
+  if (declared == nullptr) return;
+  out.incentive = IncentiveId::of(declared->index);
+  out.since_last_stop = since_last_stop;
+  test.statements.push_back({expected.span, out});
+}
+
+// `give newcomer_gift to ann amount from ¥1.00 to ¥8.88`, `give 200 stars`.
+void Checker::test_amount(const ast::ExpectAction& expectation, IncentiveId incentive,
+                          ExpectAction& out) {
+  if (expectation.count) {
+    const auto count = fixed(*expectation.count, simple(Kind::Int));
+    if (count) out.least = out.most = count->raw();
+    return;
+  }
+  const bool points = !incentive.is_none() &&
+                      std::holds_alternative<Points>(program_.incentives[incentive.index()].what);
+  const auto amount = [&](const std::optional<ast::Expr>& expr) -> std::optional<std::int64_t> {
+    if (!expr) return std::nullopt;
+    const auto value = fixed(*expr, simple(points ? Kind::Int : Kind::Money));
+    return value ? std::optional(value->raw()) : std::nullopt;
+  };
+  out.least = amount(expectation.amount_from);
+  out.most = amount(expectation.amount_to);
+}
+
+}  // namespace koi::check

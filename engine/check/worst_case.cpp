@@ -1,0 +1,103 @@
+#include "check/worst_case.h"
+
+#include <algorithm>
+#include <array>
+
+#include "base/decimal.h"
+
+namespace koi::check {
+
+namespace {
+
+using Kind = Per::Kind;
+
+// Of calendar periods, at the longest.
+std::int64_t hours_of(Kind kind) {
+  switch (kind) {
+    case Kind::Hour: return 1;
+    case Kind::Day: return 24;
+    case Kind::Week: return 7 * 24;
+    case Kind::Month: return 31 * 24;
+    case Kind::Year: return 366 * 24;
+    case Kind::Ever:
+    case Kind::Rolling: break;
+  }
+  KOI_ASSERT(false);
+}
+
+// The smaller of two bounds, either of which there may be none of.
+std::optional<std::int64_t> least(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
+  if (a && b) return std::min(*a, *b);
+  return a ? a : b;
+}
+
+std::optional<std::int64_t> times(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
+  if (!a || !b) return std::nullopt;
+  return checked_multiply(*a, *b);  // more than fits is no bound
+}
+
+}  // namespace
+
+std::optional<std::int64_t> periods_within(const Per& inner, const Per& outer) {
+  if (inner.kind == Kind::Ever) return 1;
+  if (outer.kind == Kind::Ever || outer.kind == Kind::Rolling) return std::nullopt;
+  if (inner.kind == Kind::Rolling) {
+    // A place is free again exactly when its span is over.
+    const Duration shortest = days(28 * inner.span.months) + inner.span.fixed;
+    const std::int64_t whole = hours(hours_of(outer.kind)).us;
+    return (whole + shortest.us - 1) / shortest.us;
+  }
+  if (inner.kind == Kind::Hour) return hours_of(outer.kind);
+  // A week may lie in two months, and a month touch six weeks.
+  constexpr std::array<std::array<std::int64_t, 5>, 4> count{{
+      // hour day week month year
+      {1, 1, 7, 31, 366},  // days within
+      {1, 1, 1, 6, 54},    // weeks
+      {1, 1, 2, 1, 12},    // months
+      {1, 1, 2, 1, 1},     // years
+  }};
+  return count.at(static_cast<std::size_t>(inner.kind) - static_cast<std::size_t>(Kind::Day))
+      .at(static_cast<std::size_t>(outer.kind) - static_cast<std::size_t>(Kind::Hour));
+}
+
+std::optional<std::int64_t> most_of_one(const Incentive& incentive) {
+  if (const auto* packet = std::get_if<RedPacket>(&incentive.what))
+    return packet->how == RedPacket::How::Group ? packet->total : packet->to;
+  if (const auto* coupon = std::get_if<Coupon>(&incentive.what))
+    return coupon->is_percent ? coupon->ceiling : coupon->off;
+  if (const auto* points = std::get_if<Points>(&incentive.what)) return points->worth;
+  return 0;
+}
+
+std::optional<std::int64_t> most_pieces(const Incentive& incentive, const Per& within) {
+  std::optional<std::int64_t> most;
+  for (const Limit& limit : incentive.limits)
+    if (limit.by.is_none())
+      most = least(most, times(limit.amount, periods_within(limit.per, within)));
+  return most;
+}
+
+std::optional<std::int64_t> worst_case_of_customer(const Program& program,
+                                                   const Incentive& incentive, const Per& within) {
+  const auto one = most_of_one(incentive);
+  auto most = one == 0 ? one : times(one, most_pieces(incentive, within));
+  const auto* packet = std::get_if<RedPacket>(&incentive.what);
+  if (packet != nullptr && packet->how == RedPacket::How::Group) return most;
+  for (const Limit& limit : program.policy.limits)
+    if (limit.by.is_none())
+      most = least(most, times(limit.amount, periods_within(limit.per, within)));
+  return most;
+}
+
+std::optional<std::int64_t> worst_case_of_all(const Incentive& incentive, const Per& within) {
+  const auto one = most_of_one(incentive);
+  if (one == 0) return 0;
+  std::optional<std::int64_t> most;
+  for (const Budget& budget : incentive.budgets) {
+    const auto pieces = times(budget.amount, periods_within(budget.per, within));
+    most = least(most, budget.is_money ? pieces : times(one, pieces));
+  }
+  return most;
+}
+
+}  // namespace koi::check

@@ -1,0 +1,29 @@
+// What a program may give at worst, known before anything is given: to one customer by the limits,
+// to all by the budgets. Amounts of money in minor units; nothing where there is no bound.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "check/program.h"
+
+namespace koi::check {
+
+// How many stretches of `inner` may count within one of `outer`, which is a calendar period or all
+// time. Nothing: without end.
+std::optional<std::int64_t> periods_within(const Per& inner, const Per& outer);
+
+// The money in one of it; of points in one point. A draw's is its prizes'. Nothing: a percentage
+// without a ceiling.
+std::optional<std::int64_t> most_of_one(const Incentive& incentive);
+
+// How many of it (of points: points) one customer may be given within the period.
+std::optional<std::int64_t> most_pieces(const Incentive& incentive, const Per& within);
+
+// How much money in it one customer, or all of them, may be given within the period. Who shares a
+// packet out counts as having been given it.
+std::optional<std::int64_t> worst_case_of_customer(const Program& program,
+                                                   const Incentive& incentive, const Per& within);
+std::optional<std::int64_t> worst_case_of_all(const Incentive& incentive, const Per& within);
+
+}  // namespace koi::check

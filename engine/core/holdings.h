@@ -1,0 +1,105 @@
+// Holdings: what a customer was given, what counts against his limits, and whom he brought or was
+// brought by. Part of his state (state.h).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/time.h"
+#include "ledger/ledger.h"
+#include "ledger/points.h"
+#include "plan/plan.h"
+
+namespace koi::core {
+
+// What a grant took out of a shared account.
+struct Charge {
+  ledger::Pot pot;
+  std::int64_t amount = 0;
+  bool is_money = false;  // else pieces, points
+  friend bool operator==(const Charge&, const Charge&) = default;
+};
+
+// What counts against a limit: for a calendar period one, at its beginning; for a rolling one each
+// for itself.
+struct Counted {
+  std::uint64_t limit = 0;  // plan::Limit::definition
+  Timestamp at;
+  std::int64_t amount = 0;
+  std::uint64_t value = 0;  // a hash of the attribute that it is counted by; 0: the customer's own
+  friend bool operator==(const Counted&, const Counted&) = default;
+};
+
+// Something that he was given. Kept while it can still be claimed, redeemed or lapse, and the last
+// one of each incentive for what texts say of it.
+struct Grant {
+  Hash128 key;    // of the effect that gave it: what receipts name
+  Hash128 entry;  // of the journey, or of whatever else gave it
+  plan::IncentiveId incentive;
+  plan::CampaignId campaign;  // none: a referral gave it
+  plan::ReferralId referral;  // of a reward
+  Timestamp at;
+  Timestamp until = Timestamp::never();  // behind this instant it is too late
+  ledger::Stage stage = ledger::Stage::Reserved;
+  std::int64_t amount = 0;  // minor units; of points, points
+  std::string code;         // of a coupon, of the link of a group packet
+  std::string prize;        // of a draw
+  std::uint32_t taken = 0;  // shares of a group packet, in their order
+  List<std::int64_t> shares;
+  List<std::uint64_t> claimants;  // hashes of those who have one, in the order of the shares
+  List<Charge> charges;
+  List<Counted> counted;  // what a failure gives back, while it is reserved
+  friend bool operator==(const Grant&, const Grant&) = default;
+};
+
+struct Purse {
+  plan::IncentiveId points;
+  List<ledger::Lot> lots;
+  friend bool operator==(const Purse&, const Purse&) = default;
+};
+
+// Who brought him.
+struct Binding {
+  plan::ReferralId referral;
+  std::string inviter;
+  Timestamp at;                              // of the touch that counts
+  Timestamp qualified = Timestamp::never();  // when he did
+  Hash128 key;                               // names it: what rewards derive from
+  std::string code;
+  EventTypeId by;           // the event that carried the code
+  bool is_settled = false;  // the inviter has taken him; else he is asked, beside the one before
+  bool qualifies = false;   // the event that carried the code is what counts
+  bool clawed_back = false;
+  List<std::uint64_t> ancestors;  // hashes of the inviter and those above him, the nearest first
+  List<Hash128> rewards;          // his own grants from it
+  friend bool operator==(const Binding&, const Binding&) = default;
+};
+
+// Whom he brought.
+struct Friend {
+  enum class Stage : std::uint8_t { Joined, InReview, Qualified, Declined, ClawedBack };
+  plan::ReferralId referral;
+  std::string invitee;
+  Timestamp at;
+  Stage stage = Stage::Joined;
+  bool in_review = false;
+  List<Hash128> rewards;  // the inviter's grants for him
+  friend bool operator==(const Friend&, const Friend&) = default;
+};
+
+struct Holdings {
+  List<Grant> grants;        // in the order in which they were given
+  List<Counted> counted;     // by limit, then time
+  List<Purse> purses;        // by incentive
+  List<Binding> bindings;    // by referral; the settled one first
+  List<Friend> friends;      // by referral, then as they came
+  List<Hash128> milestones;  // that he was given, as they came
+  friend bool operator==(const Holdings&, const Holdings&) = default;
+};
+
+// When the next of it is too late, or lapses.
+Timestamp next_lapse(const Holdings& holdings);
+
+}  // namespace koi::core

@@ -1,0 +1,154 @@
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "core/accounts.h"
+#include "core/codec.h"
+#include "core/detail/plan_for_tests.h"
+
+namespace koi::core {
+namespace {
+
+using ledger::Stage;
+
+class Giving : public PlanForTests {
+ public:
+  Giving() {
+    for (const char* name : {"stars", "coupon", "packet"}) {
+      plan::Incentive incentive;
+      incentive.symbol = {name, ""};
+      incentive.what = plan::Points{};
+      plan.incentives.push_back(incentive);
+    }
+    plan::Referral referral;
+    referral.symbol = {"friends", ""};
+    plan.referrals.push_back(referral);
+    plan.budgets.push_back({"stars", 7, false, 100, {}});
+    plan.budgets.push_back({"stars per day", 8, false, 30, {plan::Per::Kind::Day, {}}});
+  }
+
+  State state() const {
+    State made = new_customer(plan, "ann");
+    made.clock = {1'772'416'800'000'000};
+    Holdings mine;
+    Grant grant;
+    grant.key = {1, 2};
+    grant.entry = {3, 4};
+    grant.incentive = plan::IncentiveId::of(2);
+    grant.at = made.clock - hours(1);
+    grant.until = made.clock + hours(23);
+    grant.stage = Stage::Given;
+    grant.amount = 2000;
+    grant.code = "ABC";
+    grant.taken = 1;
+    grant.shares = {700, 1300};
+    grant.claimants = {99};
+    grant.charges = {{{7, Timestamp::ever()}, 2000, true}, {{8, {0}}, 1, false}};
+    mine.grants.push_back(grant);
+    mine.counted.push_back({5, Timestamp::ever(), 3});
+    mine.purses.push_back({plan::IncentiveId::of(0), {{made.clock, 5}, {Timestamp::never(), 9}}});
+    Binding binding;
+    binding.referral = plan::ReferralId::of(0);
+    binding.inviter = "bo";
+    binding.at = made.clock;
+    binding.key = {5, 6};
+    binding.code = "XYZ";
+    binding.by = order;
+    binding.is_settled = true;
+    binding.ancestors = {1, 2, 3};
+    binding.rewards = {{7, 8}};
+    mine.bindings.push_back(binding);
+    Friend brought;
+    brought.referral = plan::ReferralId::of(0);
+    brought.invitee = "cy";
+    brought.at = made.clock;
+    brought.stage = Friend::Stage::Qualified;
+    mine.friends.push_back(brought);
+    mine.milestones = {{9, 10}};
+    made.holdings.push_back(mine);
+    return made;
+  }
+};
+
+TEST(HoldingsCodec, WhatWasGivenComesBackAsItWas) {
+  const Giving giving;
+  const Codec codec(giving.plan);
+  const State state = giving.state();
+  const std::string bytes = codec.encode(state);
+  const auto back = codec.decode(bytes);
+  ASSERT_TRUE(back);
+  EXPECT_EQ(*back, state);
+  EXPECT_EQ(codec.encode(*back), bytes);
+}
+
+TEST(HoldingsCodec, WhatIsNotGivenAnyMoreIsLeftOut) {
+  const Giving giving;
+  const std::string bytes = encode(giving.plan, giving.state());
+  Giving other;
+  std::swap(other.plan.incentives[0], other.plan.incentives[1]);
+  other.plan.incentives.pop_back();  // packet
+  const auto back = decode(other.plan, bytes);
+  ASSERT_TRUE(back);
+  EXPECT_TRUE(back->holdings[0].grants.empty());
+  ASSERT_EQ(back->holdings[0].purses.size(), 1u);
+  EXPECT_EQ(back->holdings[0].purses[0].points, plan::IncentiveId::of(1));
+  EXPECT_EQ(back->holdings[0].friends.size(), 1u);
+}
+
+TEST(HoldingsCodec, HostileBytesAreRefusedOrMakeAState) {
+  const Giving giving;
+  const Codec codec(giving.plan);
+  const std::string bytes = codec.encode(giving.state());
+  std::mt19937_64 random(1);
+  std::size_t refused = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    std::string damaged = bytes;
+    for (int n = 0; n < 3; ++n)
+      damaged[9 + random() % (damaged.size() - 9)] = static_cast<char>(random());
+    if (random() % 4 == 0) damaged.resize(9 + random() % (damaged.size() - 9));
+    const auto back = codec.decode(damaged);
+    if (!back) {
+      ++refused;
+      continue;
+    }
+    const auto again = codec.decode(codec.encode(*back));
+    ASSERT_TRUE(again);
+    EXPECT_EQ(codec.encode(*again), codec.encode(*back));
+  }
+  EXPECT_GT(refused, 1000u);
+}
+
+TEST(Accounts, ABudgetPerDayBeginsAnewAtTheProgramsMidnight) {
+  const Giving giving;
+  Accounts accounts(giving.plan);
+  const auto all = plan::BudgetId::of(0), daily = plan::BudgetId::of(1);
+  const Timestamp evening = *parse_instant("2026-03-02T23:59:59+08:00");
+  for (const auto id : {all, daily}) accounts.spend(id, 20, evening, {});
+  EXPECT_EQ(accounts.left(all, evening), 80);
+  EXPECT_EQ(accounts.left(daily, evening), 10);
+  EXPECT_EQ(accounts.left(daily, evening + seconds(1)), 30);
+  EXPECT_EQ(accounts.left(all, evening + seconds(1)), 80);
+}
+
+TEST(Accounts, WhatIsPostedCanBeGoneOverAgain) {
+  const Giving giving;
+  Accounts accounts(giving.plan);
+  accounts.keep_postings();
+  for (int i = 0; i < 30; ++i)
+    accounts.spend(plan::BudgetId::of(1), 1, Timestamp{0} + hours(i), {});
+  EXPECT_TRUE(ledger::verify(accounts.postings(), accounts.ledger().pots()));
+  EXPECT_EQ(accounts.postings().size(), 60u);
+}
+
+TEST(Limits, ARollingOneFreesItsPlaceExactlyWhenTheTimeIsOver) {
+  const plan::Limit limit{1, false, 1, {}, {plan::Per::Kind::Rolling, {0, days(2)}}};
+  List<Counted> counted;
+  const Counted made = record(counted, limit, 1, 0, {0}, utc());
+  EXPECT_EQ(used_of(counted, limit, Timestamp{0} + days(2) - microseconds(1), utc()), 1);
+  EXPECT_EQ(used_of(counted, limit, Timestamp{0} + days(2), utc()), 0);
+  release(counted, made);
+  EXPECT_TRUE(counted.empty());
+}
+
+}  // namespace
+}  // namespace koi::core

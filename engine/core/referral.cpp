@@ -1,0 +1,442 @@
+// Who brought whom: invitations by code, what the invitee must do, and what either side is given
+// for it. The two sides know of each other by messages alone.
+#include <algorithm>
+
+#include "core/detail/turn.h"
+#include "model/codec.h"
+
+namespace koi::core {
+
+namespace {
+
+// So many above him a customer remembers, to notice a ring.
+constexpr std::size_t ancestors_at_most = 16;
+// So many messages in a row, each caused by the one before, are enough for anything.
+constexpr std::uint8_t hops_at_most = 16;
+
+std::uint64_t hash_of_customer(std::string_view id) { return hash64(id, 0x667269656e64); }
+
+template <class List, class Item>
+bool has(const List& list, const Item& item) {
+  return std::find(list.begin(), list.end(), item) != list.end();
+}
+
+// The settled one, or else the one that its inviter is asked about.
+Binding* binding_of(Holdings& holdings, plan::ReferralId referral) {
+  for (Binding& each : holdings.bindings)
+    if (each.referral == referral) return &each;
+  return nullptr;
+}
+
+Friend* friend_of(Holdings& holdings, plan::ReferralId referral, std::string_view invitee) {
+  for (Friend& each : holdings.friends)
+    if (each.referral == referral && each.invitee == invitee) return &each;
+  return nullptr;
+}
+
+}  // namespace
+
+const plan::Referral& Turn::referral(plan::ReferralId id) const {
+  return plan_.referrals[id.index()];
+}
+
+// What an attribute says, in a form that does not tell it to others; 0 where it says nothing.
+std::uint64_t Turn::mark_of(AttributeId attribute) const {
+  const Value& value = state_.attributes[attribute.index()];
+  if (value.is_missing()) return 0;
+  ByteWriter bytes;
+  bytes.value(value);
+  return std::max<std::uint64_t>(1, hash64(bytes.bytes(), plan_.seed));
+}
+
+Message Turn::message_to(std::string to, Message::Kind kind, plan::ReferralId id,
+                         Hash128 key) const {
+  Message message;
+  message.kind = kind;
+  message.key = key;
+  message.time = now_;
+  message.from = state_.id;
+  message.to = std::move(to);
+  message.referral = id;
+  message.hops = static_cast<std::uint8_t>(hops_ + 1);
+  return message;
+}
+
+// What a referral gives for that friend, or refuses him: once in all, whoever brought him last.
+Turn::Offer Turn::offer_of(plan::ReferralId id, Hash128 entry, std::string_view invitee,
+                           std::string_view what, std::size_t number) const {
+  Offer offer;
+  offer.referral = id;
+  offer.entry = entry;
+  offer.key = HashInput()
+                  .text(what)
+                  .text(invitee)
+                  .number(referral(id).definition)
+                  .number(number)
+                  .hash128(plan_.seed);
+  return offer;
+}
+
+void Turn::refuse_join(plan::ReferralId id, Hash128 key, Reason reason) {
+  Offer offer;
+  offer.referral = id;
+  offer.entry = key;
+  offer.key = HashInput().text("refused").number(key.high).number(key.low).hash128(plan_.seed);
+  refuse_gift(Action::Claim, offer, reason);
+}
+
+// An event that carries somebody's code: he says that he was brought by him.
+void Turn::touch(const Event& event, bool was_there) {
+  const EventType& type = plan_.schema[event.type];
+  for (std::size_t i = 0; i < type.fields.size() && i < event.fields.size(); ++i) {
+    if (type.fields[i].type.text != TextKind::Code || event.fields[i].is_missing()) continue;
+    const Accounts::Place* place = accounts_->find(event.fields[i].as_text());
+    if (place && !place->referral.is_none())
+      join(place->referral, place->customer, std::string(event.fields[i].as_text()), event,
+           was_there);
+  }
+}
+
+void Turn::join(plan::ReferralId id, const std::string& inviter, std::string code,
+                const Event& event, bool was_there) {
+  const plan::Referral& rules = referral(id);
+  Binding fresh;
+  fresh.referral = id;
+  fresh.inviter = inviter;
+  fresh.at = now_;
+  fresh.code = std::move(code);
+  fresh.by = event.type;
+  fresh.key = HashInput()
+                  .text("join")
+                  .text(state_.id)
+                  .text(event.id)
+                  .text(rules.symbol.name)
+                  .hash128(plan_.seed);
+  fresh.qualifies = matches({rules.qualify_type, rules.qualify_where},
+                            {event.type, event.time, event.fields, {&event, {}}}, {});
+  auto& bindings = holdings().bindings;
+  Binding* const before = binding_of(holdings(), id);
+  if (before) {
+    const bool holds_still =
+        !rules.touch_lasts || add(before->at, *rules.touch_lasts, *plan_.policy.zone) > now_;
+    if (before->inviter == inviter) {
+      if (!(rules.first_touch && holds_still)) before->at = now_;
+      return;
+    }
+    if (before->qualified != Timestamp::never() || (rules.first_touch && holds_still))
+      return refuse_join(id, fresh.key, Reason::BoundBefore);
+  }
+  if (rules.refuses_self && inviter == state_.id) return refuse_join(id, fresh.key, Reason::Self);
+  if (rules.refuses_existing && was_there && !before)
+    return refuse_join(id, fresh.key, Reason::Existing);
+  for (const plan::NodeId condition : rules.refuses_whom)
+    if (core::holds(facts(), condition)) return refuse_join(id, fresh.key, Reason::NotEligible);
+  Message message = message_to(inviter, Message::Kind::Join, id, fresh.key);
+  message.code = fresh.code;
+  for (const AttributeId same : rules.refuses_same) message.hashes.push_back(mark_of(same));
+  accounts_->send(std::move(message));
+  // The one before holds until this inviter has taken him.
+  erase_if(bindings, [&](const Binding& each) { return each.referral == id && !each.is_settled; });
+  const auto place =
+      std::upper_bound(bindings.begin(), bindings.end(), id,
+                       [](plan::ReferralId a, const Binding& b) { return a < b.referral; });
+  bindings.insert(place, std::move(fresh));
+}
+
+void Turn::take_join(const Message& message) {
+  const plan::Referral& rules = referral(message.referral);
+  Message answer = message_to(message.from, Message::Kind::Joined, message.referral, message.key);
+  answer.code = message.code;
+  const Binding* own = binding_of(holdings(), message.referral);
+  const std::uint64_t who = hash_of_customer(message.from);
+  for (std::size_t i = 0; i < rules.refuses_same.size() && i < message.hashes.size(); ++i)
+    if (message.hashes[i] != 0 && message.hashes[i] == mark_of(rules.refuses_same[i]))
+      answer.reason = Reason::Same;
+  for (const plan::NodeId condition : rules.refuses_whom)
+    if (core::holds(facts(), condition)) answer.reason = Reason::NotEligible;
+  if (rules.refuses_cycle && own && (own->inviter == message.from || has(own->ancestors, who)))
+    answer.reason = Reason::Cycle;
+  if (answer.reason == Reason::None && !friend_of(holdings(), message.referral, message.from)) {
+    Friend made;
+    made.referral = message.referral;
+    made.invitee = message.from;
+    made.at = now_;
+    if (rules.review_more_than > 0) {
+      const Timestamp since = subtract(now_, rules.review_within, *plan_.policy.zone);
+      const auto lately = std::count_if(
+          holdings().friends.begin(), holdings().friends.end(),
+          [&](const Friend& each) { return each.referral == message.referral && each.at > since; });
+      made.in_review = lately >= rules.review_more_than;
+    }
+    auto& friends = holdings().friends;
+    const auto place =
+        std::upper_bound(friends.begin(), friends.end(), message.referral,
+                         [](plan::ReferralId a, const Friend& b) { return a < b.referral; });
+    friends.insert(place, std::move(made));
+  }
+  if (answer.reason == Reason::None) {
+    answer.hashes.push_back(hash_of_customer(state_.id));
+    if (own)
+      for (const std::uint64_t each : own->ancestors)
+        if (answer.hashes.size() < ancestors_at_most) answer.hashes.push_back(each);
+  }
+  accounts_->send(std::move(answer));
+}
+
+void Turn::take_joined(const Message& message) {
+  auto& bindings = holdings().bindings;
+  const auto is_asked = [&](const Binding& each) {
+    return each.key == message.key && !each.is_settled;
+  };
+  const auto place = std::find_if(bindings.begin(), bindings.end(), is_asked);
+  if (place == bindings.end()) return;  // he has said something else since
+  Binding joined = std::move(*place);
+  bindings.erase(place);
+  if (message.reason != Reason::None)
+    return refuse_join(message.referral, message.key, message.reason);
+  joined.is_settled = true;
+  joined.ancestors.assign(message.hashes.begin(), message.hashes.end());
+  Binding* before = binding_of(holdings(), message.referral);
+  if (before) {
+    joined.rewards = std::move(before->rewards);  // nobody is rewarded twice for him
+    *before = std::move(joined);
+  } else {
+    before = bindings.insert(
+        std::lower_bound(bindings.begin(), bindings.end(), message.referral,
+                         [](const Binding& a, plan::ReferralId b) { return a.referral < b; }),
+        std::move(joined));
+  }
+  Binding& binding = *before;
+  echo(EngineEvent::Joined, {Value::text(message.code)}, message.key);
+  reward_for_event(binding, binding.by);
+  if (binding.qualifies) qualify(binding);
+  grants_changed(message.key);
+}
+
+// What is promised `at` an event of the invitee's, to either side; once each.
+void Turn::reward_for_event(Binding& binding, EventTypeId type) {
+  const plan::ReferralId id = binding.referral;
+  const plan::Referral& rules = referral(id);
+  for (std::size_t i = 0; i < rules.rewards.size(); ++i) {
+    const plan::Referral::Reward& reward = rules.rewards[i];
+    if (reward.at.is_none() || reward.at != type) continue;
+    const Offer offer = offer_of(id, binding.key, state_.id, "reward", i);
+    if (has(binding.rewards, offer.key)) continue;
+    binding.rewards.push_back(offer.key);
+    if (reward.to_inviter) {
+      Message message = message_to(binding.inviter, Message::Kind::Reward, id, offer.key);
+      message.amount = static_cast<std::int64_t>(i);
+      message.entry = binding.key;
+      accounts_->send(std::move(message));
+    } else {
+      give_reward(offer, reward.incentive, reward.amount);
+    }
+  }
+}
+
+void Turn::give_reward(Offer offer, plan::IncentiveId incentive, plan::NodeId amount) {
+  offer.incentive = incentive;
+  if (amount) {
+    const Value points = value_of(facts(), amount);
+    if (points.is_missing()) return refuse_gift(Action::Give, offer, Reason::MissingValue);
+    offer.points = points.raw();
+  }
+  grant(offer);
+}
+
+// What the event means for who brought him.
+void Turn::note_for_inviter(const Happening& what) {
+  if (!accounts_ || state_.holdings.empty()) return;
+  for (Binding& binding : holdings().bindings) {
+    if (!binding.is_settled || binding.clawed_back) continue;
+    reward_for_event(binding, what.type);
+    const plan::ReferralId id = binding.referral;
+    const plan::Referral& rules = referral(id);
+    const auto is_within = [&](const std::optional<Span>& span, Timestamp since) {
+      return !span || now_ <= add(since, *span, *plan_.policy.zone);
+    };
+    if (binding.qualified == Timestamp::never()) {
+      if (matches({rules.qualify_type, rules.qualify_where}, what, {}) &&
+          is_within(rules.qualify_within, binding.at))
+        qualify(binding);
+    } else if (rules.claws_back && matches({rules.claw_type, rules.claw_where}, what, {}) &&
+               is_within(rules.claw_within, binding.qualified)) {
+      binding.clawed_back = true;
+      accounts_->send(message_to(binding.inviter, Message::Kind::ClawBack, id, binding.key));
+      const List<Hash128> rewards = binding.rewards;
+      for (const Hash128 key : rewards) claw_back(key);
+    }
+  }
+}
+
+// He has done what counts: what he is given for it, and his inviter is told.
+void Turn::qualify(Binding& binding) {
+  const plan::ReferralId id = binding.referral;
+  const plan::Referral& rules = referral(id);
+  binding.qualified = now_;
+  accounts_->send(message_to(binding.inviter, Message::Kind::Qualified, id, binding.key));
+  for (std::size_t i = 0; i < rules.rewards.size(); ++i) {
+    const plan::Referral::Reward& reward = rules.rewards[i];
+    if (reward.to_inviter || !reward.at.is_none()) continue;
+    const Offer offer = offer_of(id, binding.key, state_.id, "reward", i);
+    if (has(binding.rewards, offer.key)) continue;
+    binding.rewards.push_back(offer.key);
+    give_reward(offer, reward.incentive, reward.amount);
+  }
+}
+
+void Turn::take_qualified(const Message& message) {
+  Friend* found = friend_of(holdings(), message.referral, message.from);
+  if (!found || found->stage != Friend::Stage::Joined) return;
+  const plan::Referral& rules = referral(message.referral);
+  if (found->in_review) {
+    found->stage = Friend::Stage::InReview;
+    for (std::size_t i = 0; i < rules.rewards.size(); ++i) {
+      if (!rules.rewards[i].to_inviter || !rules.rewards[i].at.is_none()) continue;
+      Offer offer = offer_of(message.referral, message.key, message.from, "reward", i);
+      offer.incentive = rules.rewards[i].incentive;
+      refuse_gift(Action::Give, offer, Reason::Review);
+    }
+    return;
+  }
+  qualify_friend(message.referral, message.from, message.key);
+}
+
+// He counts, and the inviter is given what he is worth.
+void Turn::qualify_friend(plan::ReferralId id, const std::string& invitee, Hash128 key) {
+  const plan::Referral& rules = referral(id);
+  Friend* found = friend_of(holdings(), id, invitee);
+  found->stage = Friend::Stage::Qualified;
+  for (std::size_t i = 0; i < rules.rewards.size(); ++i) {
+    const plan::Referral::Reward& reward = rules.rewards[i];
+    if (!reward.to_inviter || !reward.at.is_none()) continue;
+    const Offer offer = offer_of(id, key, invitee, "reward", i);
+    friend_of(holdings(), id, invitee)->rewards.push_back(offer.key);
+    give_reward(offer, reward.incentive, reward.amount);
+  }
+  const auto friends =
+      std::count_if(holdings().friends.begin(), holdings().friends.end(), [&](const Friend& each) {
+        return each.referral == id && each.stage == Friend::Stage::Qualified;
+      });
+  for (std::size_t i = 0; i < rules.milestones.size(); ++i) {
+    if (rules.milestones[i].friends != friends) continue;
+    const std::string& gift = plan_.incentives[rules.milestones[i].incentive.index()].symbol.name;
+    const Offer offer =
+        offer_of(id, key, state_.id, "milestone " + gift, static_cast<std::size_t>(friends));
+    // Once, though friends may be lost and won again.
+    if (has(holdings().milestones, offer.key)) continue;
+    holdings().milestones.push_back(offer.key);
+    give_reward(offer, rules.milestones[i].incentive, rules.milestones[i].amount);
+  }
+  grants_changed(key);
+}
+
+void Turn::take_claw_back(const Message& message) {
+  Friend* found = friend_of(holdings(), message.referral, message.from);
+  if (!found || found->stage == Friend::Stage::ClawedBack) return;
+  found->stage = Friend::Stage::ClawedBack;
+  const List<Hash128> rewards = found->rewards;
+  for (const Hash128 key : rewards) claw_back(key);
+  grants_changed(message.key);
+}
+
+// Takes a reward back, as far as it is still there: points never go below zero.
+void Turn::claw_back(Hash128 key) {
+  using ledger::Stage;
+  auto& grants = holdings().grants;
+  const auto place = std::find_if(grants.begin(), grants.end(),
+                                  [&](const Grant& each) { return each.key == key; });
+  if (place == grants.end()) return;
+  Grant& grant = *place;
+  const plan::Incentive& incentive = plan_.incentives[grant.incentive.index()];
+  std::int64_t amount = grant.amount;
+  if (!grant.shares.empty()) {
+    if (grant.stage != Stage::Given) return;  // what friends have taken is theirs
+    amount = charge_rest(grant);
+    move(grant, Stage::Given, Stage::ClawedBack);
+  } else if (const auto* points = std::get_if<plan::Points>(&incentive.what)) {
+    if (grant.stage != Stage::Given) return;
+    auto& lots = purse_of(grant.incentive).lots;
+    amount = std::min(amount, ledger::balance(lots, now_));
+    for (Charge& charge : grant.charges)
+      charge.amount =
+          charge.is_money ? checked_multiply(amount, points->worth).value_or(0) : amount;
+    move(grant, Stage::Given, Stage::ClawedBack);
+    ledger::spend(lots, amount, now_);
+  } else if (grant.stage == Stage::Given || grant.stage == Stage::Claimed) {
+    move(grant, grant.stage, Stage::ClawedBack);
+  } else {
+    return;
+  }
+  grant.stage = Stage::ClawedBack;
+  Offer offer;
+  offer.referral = grant.referral;
+  offer.campaign = grant.campaign;
+  offer.incentive = grant.incentive;
+  offer.entry = grant.entry;
+  offer.key = HashInput().text("claw back").number(key.high).number(key.low).hash128(plan_.seed);
+  const bool is_points = std::holds_alternative<plan::Points>(incentive.what);
+  gift_effect(Action::ClawBack, offer).gift->amount =
+      is_points ? Value::integer(amount) : Value::money(amount);
+}
+
+// Was it for a friendship that does not count any more?
+bool Turn::is_revoked(const Grant& grant) {
+  if (grant.referral.is_none()) return false;
+  const Holdings& mine = holdings();
+  return std::any_of(mine.bindings.begin(), mine.bindings.end(),
+                     [&](const Binding& each) {
+                       return each.clawed_back && has(each.rewards, grant.key);
+                     }) ||
+         std::any_of(mine.friends.begin(), mine.friends.end(), [&](const Friend& each) {
+           return each.stage == Friend::Stage::ClawedBack && has(each.rewards, grant.key);
+         });
+}
+
+// A campaign gives something to whoever brought its customer.
+void Turn::give_to_inviter(const Offer& offer) {
+  const Binding* found = nullptr;
+  if (!state_.holdings.empty())
+    for (const Binding& each : holdings().bindings)
+      if (each.is_settled && (!found || each.at >= found->at)) found = &each;
+  if (!found) return refuse_gift(Action::Give, offer, Reason::NoInviter);
+  // Where those who brought each other thank each other, that has an end.
+  if (hops_ >= hops_at_most) return refuse_gift(Action::Give, offer, Reason::Cycle);
+  Message message = message_to(found->inviter, Message::Kind::Reward, {}, offer.key);
+  message.incentive = offer.incentive;
+  message.campaign = offer.campaign;
+  message.entry = offer.entry;
+  message.amount = offer.points;
+  message.what_is_left = offer.what_is_left;
+  accounts_->send(std::move(message));
+}
+
+void Turn::take_reward(const Message& message) {
+  if (message.referral.is_none()) {
+    Offer offer;
+    offer.campaign = message.campaign;
+    offer.entry = message.entry;
+    offer.key = message.key;
+    offer.incentive = message.incentive;
+    offer.points = message.amount;
+    offer.what_is_left = message.what_is_left;
+    grant(offer);
+    return;
+  }
+  const auto& rewards = referral(message.referral).rewards;
+  const auto number = static_cast<std::size_t>(message.amount);
+  Friend* found = friend_of(holdings(), message.referral, message.from);
+  if (!found || number >= rewards.size()) return;
+  Offer offer;
+  offer.referral = message.referral;
+  offer.entry = message.entry;
+  offer.key = message.key;
+  if (found->in_review) {
+    offer.incentive = rewards[number].incentive;
+    return refuse_gift(Action::Give, offer, Reason::Review);
+  }
+  found->rewards.push_back(offer.key);
+  give_reward(offer, rewards[number].incentive, rewards[number].amount);
+}
+
+}  // namespace koi::core

@@ -1,0 +1,506 @@
+// Money over random days: whatever happens, no budget, limit, stock, share or code is exceeded,
+// nothing is given twice, and the ledger is what was delivered. KOI_SEEDS says how many days.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <map>
+#include <random>
+#include <set>
+#include <string>
+
+#include "core/accounts.h"
+#include "ledger/ledger.h"
+#include "program.h"
+#include "sim/world.h"
+
+namespace koi {
+namespace {
+
+using core::Action;
+using core::Reason;
+using ledger::Stage;
+using sim::Done;
+using sim::World;
+
+constexpr const char* shop = R"(
+policy { time zone "Asia/Shanghai"  currency CNY  limit ¥60.00 per customer per month }
+customer {
+  device: text?
+  identify by wechat_openid
+  on register set device = register.device
+}
+channel wechat { class conversation  reach by wechat_openid }
+channel push   { class direct }
+event register { device: text?  invited_by: code? }
+event purchase { amount: money }
+event refund   {}
+event come     {}
+event share    {}
+event spin     {}
+event trade    {}
+event stars_of { n: int }
+
+points stars { expire 6 hours  worth ¥0.01  budget 4_000 per day }
+red_packet plain { amount ¥5.00  budget ¥200.00  limit 3 per customer per day, 2 per device  claim within 3 hours  pay via wechat }
+red_packet lucky { amount random ¥1.00 to ¥8.88 average ¥2.00  budget ¥30.00 per hour }
+red_packet party { total ¥10.00 split among 4 by luck at least ¥0.30  claim within 5 hours  budget ¥80.00  limit 2 per customer per day }
+red_packet rest  { amount ¥7.00  budget ¥100.00 }
+coupon ten       { off ¥10.00  codes generated "T-####"  budget 6 issued per hour  valid 4 hours }
+coupon tenth     { off 10% up to ¥3.00  codes generated "P-######"  budget ¥40.00  valid 4 hours }
+prize_draw wheel { prize "car" weight 1 stock 1  prize lucky weight 20  prize 30 stars weight 60 stock 9 }
+referral friends {
+  bind last touch within 2 days
+  qualify when purchase where amount >= ¥50.00
+  reward inviter give plain
+  reward inviter give 40 stars at register
+  reward invitee give lucky at purchase
+  at 2 friends give ten to inviter
+  refuse self, cycle
+  claw back when refund within 1 day
+}
+content failed_it { body "not paid" }
+campaign at_once { class service  enter always  budget ¥150.00  when come give plain give lucky }
+campaign later   { class service  enter always  when come wait 90 minutes give ten give rest or what is left }
+campaign sharing { class service  enter always  when share give party or what is left }
+campaign trading { class service  enter always  budget ¥90.00  when trade take 25 stars { give lucky give rest give tenth } }
+campaign wheels  { class service  enter always  when spin give wheel }
+campaign earning { class service  enter always  when stars_of as s give (s.n) stars or what is left }
+campaign thanks  { class service  enter always  when claimed give 3 stars to inviter }
+campaign sorry   { class service  enter always  when reward_failed send failed_it via push }
+)";
+
+Timestamp at(std::string_view text) { return *parse_instant(std::string(text) + ":00+08:00"); }
+
+// One random day, and all that was done in it.
+class Day {
+ public:
+  Day(const plan::Plan& plan, const match::Index* index, std::uint64_t seed)
+      : plan_(plan), world_(plan, index), random_(seed) {
+    world_.accounts().keep_postings();
+    Timestamp clock = at("2026-03-02T06:00");
+    for (int i = 0; i < 400; ++i) {
+      if (below(3) != 0) clock = clock + minutes(static_cast<std::int64_t>(below(8)));
+      happen(clock, i);
+    }
+    world_.run_to(clock + days(2), true);
+  }
+
+  World& world() { return world_; }
+  const std::vector<Done>& done() const { return world_.done(); }
+  static std::string name(std::size_t i) { return "c" + std::to_string(i); }
+
+ private:
+  std::uint64_t below(std::uint64_t n) { return random_() % n; }
+
+  void happen(Timestamp clock, int number) {
+    if (below(40) == 0)
+      world_.fail(plan::ChannelId::of(0), below(2) == 0 ? Failure::Unreachable : Failure::None);
+    Event event;
+    event.id = "e" + std::to_string(below(30) == 0 ? number / 2 : number);  // some come twice
+    event.customer = name(below(9));
+    event.time = below(12) == 0 ? clock - minutes(static_cast<std::int64_t>(below(50))) : clock;
+    constexpr std::array names{"register", "purchase", "refund",  "come",
+                               "come",     "share",    "spin",    "trade",
+                               "stars_of", "claimed",  "claimed", "redeemed"};
+    event.type = plan_.schema.find_event(names[below(names.size())]);
+    const EventType& type = plan_.schema[event.type];
+    event.fields.resize(type.fields.size());
+    for (std::size_t i = 0; i < type.fields.size(); ++i)
+      event.fields[i] = value_for(type.fields[i], event.type);
+    world_.happen(event);
+  }
+
+  Value value_for(const Field& field, EventTypeId type) {
+    const std::string& said = field.symbol.name;
+    if (said == "device")
+      return below(3) == 0 ? Value() : Value::text("d" + std::to_string(below(4)));
+    if (said == "invited_by")
+      return below(3) == 0
+                 ? Value()
+                 : Value::text(core::invite_code(plan_, plan::ReferralId::of(0), name(below(9))));
+    if (said == "n") {
+      constexpr std::array<std::int64_t, 6> counts{-5, 0, 10, 300, 5'000, INT64_MAX};
+      return Value::integer(counts[below(counts.size())]);
+    }
+    if (said == "amount")
+      return type == type_of(EngineEvent::Redeemed) && below(2) == 0
+                 ? Value()
+                 : Value::money(static_cast<std::int64_t>(below(9'000)));
+    if (said == "code") return code();
+    if (said == "incentive") return Value::text("plain");
+    return {};
+  }
+
+  // One that was given out, or nobody's.
+  Value code() {
+    std::vector<std::string> codes{"NOBODYS"};
+    for (const Done& done : world_.done())
+      if (done.effect.action == Action::Give && !done.effect.gift->code.empty())
+        codes.push_back(done.effect.gift->code);
+    if (below(4) == 0) return {};
+    // Of the latest, so that some are still open.
+    return Value::text(codes[codes.size() - 1 - below(std::min<std::size_t>(codes.size(), 6))]);
+  }
+
+  const plan::Plan& plan_;
+  World world_;
+  std::mt19937_64 random_;
+};
+
+std::string text_of(const Done& done) {
+  const core::Effect& e = done.effect;
+  std::string text = to_string(e.time, utc()) + " " + done.customer + " " +
+                     std::string(core::name_of(e.action)) + " " + std::string(core::name_of(e.of)) +
+                     " " + std::string(core::name_of(e.reason)) + " " + to_hex(e.key) + " " +
+                     to_hex(e.entry);
+  if (e.gift)
+    text += " " + std::to_string(e.gift->incentive.value) + " " +
+            (e.gift->amount.is_missing() ? "-" : std::to_string(e.gift->amount.raw())) + " " +
+            e.gift->code + " " + e.gift->prize;
+  return text + "\n";
+}
+
+std::string story(const std::vector<Done>& done) {
+  std::string text;
+  for (const Done& each : done) text += text_of(each);
+  return text;
+}
+
+class Money : public testing::Test {
+ protected:
+  const plan::Plan plan_ = plan_of(shop);
+  const match::Index index_ = match::Index::build(plan_);
+  static std::uint64_t seeds() {
+    const char* const said = std::getenv("KOI_SEEDS");
+    return said == nullptr ? 25 : std::strtoull(said, nullptr, 10);
+  }
+
+  const plan::Incentive& incentive(std::string_view name) const {
+    for (const plan::Incentive& each : plan_.incentives)
+      if (each.symbol.name == name) return each;
+    std::abort();
+  }
+  const plan::Incentive& given_by(const core::Effect& effect) const {
+    return plan_.incentives[effect.gift->incentive.index()];
+  }
+
+  // At every posting no account is out by more than its budget, and its stages sum to zero.
+  void budgets_hold(const std::vector<ledger::Posting>& postings,
+                    const std::map<ledger::Pot, ledger::Balances>& pots) const {
+    std::map<std::uint64_t, std::int64_t> most;
+    for (const plan::Budget& budget : plan_.budgets) most[budget.definition] = budget.amount;
+    ledger::Ledger again;
+    for (const ledger::Posting& posting : postings) {
+      ASSERT_TRUE(again.post(posting));
+      const ledger::Balances balances = again.balances(posting.pot);
+      ASSERT_EQ(balances.sum(), 0);
+      ASSERT_LE(balances.out(), most.at(posting.pot.of));
+      for (std::size_t i = 1; i < ledger::stage_count; ++i) ASSERT_GE(balances.at[i], 0);
+    }
+    ASSERT_TRUE(ledger::verify(postings, pots));
+  }
+
+  // What ever left an incentive's own account is what was delivered of it.
+  void ledger_is_what_was_delivered(const std::vector<Done>& done,
+                                    const std::map<ledger::Pot, ledger::Balances>& pots) const {
+    std::map<std::string, std::int64_t> given;
+    for (const Done& each : done)
+      if (each.effect.action == Action::Give) {
+        const plan::Incentive& of = given_by(each.effect);
+        const bool is_points = std::holds_alternative<plan::Points>(of.what);
+        given[of.symbol.name] += is_points ? each.effect.gift->amount.raw() : 1;
+      }
+    for (const plan::Incentive& each : plan_.incentives) {
+      const plan::Budget& own = plan_.budgets[each.budgets[0].index()];
+      const auto pot = pots.find({own.definition, Timestamp::ever()});
+      const std::int64_t left = pot == pots.end() ? 0 : -pot->second[Stage::Budget];
+      EXPECT_EQ(left, given[each.symbol.name]) << each.symbol.name;
+    }
+  }
+
+  // Points are somewhere: what all purses hold is what is given and neither spent, lapsed nor taken
+  // back.
+  void points_add_up(World& world, const std::map<ledger::Pot, ledger::Balances>& pots) const {
+    std::int64_t held = 0;
+    for (std::size_t i = 0; i < 9; ++i)
+      for (const core::Holdings& mine : world.customer(Day::name(i)).holdings)
+        for (const core::Purse& purse : mine.purses)
+          for (const ledger::Lot& lot : purse.lots) {
+            EXPECT_GT(lot.amount, 0);
+            held += lot.amount;
+          }
+    const plan::Budget& own = plan_.budgets[incentive("stars").budgets[0].index()];
+    const auto pot = pots.find({own.definition, Timestamp::ever()});
+    EXPECT_EQ(held, pot == pots.end() ? 0 : pot->second[Stage::Given]);
+  }
+
+  // Everything happens within one month: nobody is given more than the policy's limit in it.
+  void nobody_is_given_too_much(const std::vector<Done>& done) const {
+    std::map<std::string, std::int64_t> money;
+    std::map<std::pair<std::string, std::string>, int> packets_of_day;
+    for (const Done& each : done) {
+      const core::Effect& effect = each.effect;
+      if (each.failure != Failure::None) continue;
+      if (effect.action != Action::Give && effect.action != Action::Claim) continue;
+      const plan::Incentive& of = given_by(effect);
+      const auto* packet = std::get_if<plan::RedPacket>(&of.what);
+      const bool is_group = packet != nullptr && packet->how == plan::RedPacket::How::Group;
+      if (is_group && effect.action == Action::Give) continue;
+      if (effect.gift->amount.is_missing()) continue;
+      money[each.customer] += effect.gift->amount.raw();  // a star is worth a cent
+      if (of.symbol.name == "plain" && effect.action == Action::Give) {
+        const std::string day = to_string(effect.time + hours(8), utc()).substr(0, 10);
+        EXPECT_LE((++packets_of_day[{each.customer, day}]), 3);
+      }
+    }
+    for (const auto& [customer, sum] : money) EXPECT_LE(sum, 6'000) << customer;
+  }
+
+  void shares_hold(const std::vector<Done>& done) const {
+    struct Packet {
+      std::int64_t total = 0, taken = 0;
+      std::set<std::string> by;
+    };
+    std::map<std::string, Packet> packets;
+    for (const Done& each : done) {
+      const core::Effect& effect = each.effect;
+      if (effect.action == Action::Give && given_by(effect).symbol.name == "party")
+        packets[effect.gift->code].total = effect.gift->amount.raw();
+      if (effect.action != Action::Claim) continue;
+      Packet& packet = packets[effect.gift->code];
+      packet.taken += effect.gift->amount.raw();
+      EXPECT_GE(effect.gift->amount.raw(), 30);
+      EXPECT_TRUE(packet.by.insert(each.customer).second);
+      EXPECT_LE(packet.by.size(), 4u);
+      if (packet.by.size() == 4) {
+        EXPECT_EQ(packet.taken, packet.total);
+      } else {
+        EXPECT_LT(packet.taken, packet.total);
+      }
+    }
+  }
+
+  void nothing_is_given_twice(const std::vector<Done>& done) const {
+    std::set<Hash128> keys;
+    std::set<std::string> codes;
+    int cars = 0, stars = 0;
+    for (const Done& each : done) {
+      const core::Effect& effect = each.effect;
+      if (!effect.gift) continue;
+      if (effect.action != Action::Refuse) {
+        EXPECT_TRUE(keys.insert(effect.key).second) << text_of(each);
+      }
+      if (effect.action != Action::Give) continue;
+      if (!effect.gift->code.empty()) {
+        EXPECT_TRUE(codes.insert(effect.gift->code).second);
+      }
+      cars += effect.gift->prize == "car" ? 1 : 0;
+      stars += effect.gift->prize == "stars" ? 1 : 0;
+    }
+    EXPECT_LE(cars, 1);
+    EXPECT_LE(stars, 9);
+  }
+
+  // Nobody has paid for what he did not get: behind what was taken all three gifts follow.
+  void nothing_is_taken_for_nothing(const std::vector<Done>& done) const {
+    std::map<Hash128, int> gifts;
+    for (const Done& each : done)
+      if (each.effect.action == Action::Give) ++gifts[each.effect.entry];
+    for (const Done& each : done)
+      if (each.effect.action == Action::Take) {
+        EXPECT_EQ(gifts[each.effect.entry], 3) << text_of(each);
+      }
+  }
+};
+
+TEST_F(Money, HoldsWhateverHappens) {
+  std::map<Action, int> seen;
+  std::map<Reason, int> refused;
+  for (std::uint64_t seed = 1; seed <= seeds(); ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    Day day(plan_, &index_, seed);
+    const auto& accounts = day.world().accounts();
+    const auto& pots = accounts.ledger().pots();
+    ASSERT_FALSE(day.world().fault());
+    budgets_hold(accounts.postings(), pots);
+    ledger_is_what_was_delivered(day.done(), pots);
+    points_add_up(day.world(), pots);
+    nobody_is_given_too_much(day.done());
+    shares_hold(day.done());
+    nothing_is_given_twice(day.done());
+    nothing_is_taken_for_nothing(day.done());
+    for (const Done& each : day.done()) {
+      ++seen[each.effect.action];
+      if (each.effect.action == Action::Refuse) ++refused[each.effect.reason];
+    }
+    if (HasFailure()) break;
+  }
+  // Else days that have gone dull would pass.
+  for (const Action action : {Action::Give, Action::Take, Action::Claim, Action::ClawBack})
+    EXPECT_GT(seen[action], 0) << core::name_of(action);
+  for (const Reason reason :
+       {Reason::Budget, Reason::Limit, Reason::NotEnough, Reason::TakenBefore, Reason::TooLate,
+        Reason::NoInviter, Reason::Self, Reason::BoundBefore})
+    EXPECT_GT(refused[reason], 0) << core::name_of(reason);
+}
+
+TEST_F(Money, IsTheSameWhetherTheIndexFindsItOrEveryConditionIsAsked) {
+  for (std::uint64_t seed = 1; seed <= std::min<std::uint64_t>(seeds(), 25); ++seed) {
+    Day with(plan_, &index_, seed), without(plan_, nullptr, seed);
+    ASSERT_EQ(story(with.done()), story(without.done())) << seed;
+    ASSERT_EQ(with.world().accounts().ledger().pots(), without.world().accounts().ledger().pots());
+  }
+}
+
+Event event(const plan::Plan& plan, std::string id, std::string_view type, Timestamp time,
+            std::string customer, const std::map<std::string, Value>& fields = {}) {
+  Event made;
+  made.id = std::move(id);
+  made.type = plan.schema.find_event(type);
+  made.time = time;
+  made.customer = std::move(customer);
+  for (const Field& field : plan.schema[made.type].fields) {
+    const auto given = fields.find(field.symbol.name);
+    made.fields.push_back(given == fields.end() ? field.fallback : given->second);
+  }
+  return made;
+}
+
+std::string code_of(const World& world) {
+  std::string code;
+  for (const Done& done : world.done())
+    if (done.effect.action == Action::Give) code = done.effect.gift->code;
+  return code;
+}
+
+TEST(Shares, CountAgainstThePolicysLimitOfWhoTakesThem) {
+  const plan::Plan plan = plan_of(R"(
+    policy { time zone "Asia/Shanghai"  currency CNY  limit ¥50.00 per customer per month }
+    event much {}
+    event share {}
+    red_packet most  { amount ¥47.00 }
+    red_packet party { total ¥10.00 split among 2 equally }
+    campaign a { class service  enter always  when much give most }
+    campaign b { class service  enter always  when share give party }
+  )");
+  World world(plan);
+  world.happen(event(plan, "1", "much", at("2026-03-02T10:00"), "ann"));
+  world.happen(event(plan, "2", "share", at("2026-03-02T10:00"), "bo"));
+  const Value code = Value::text(code_of(world));
+  world.happen(event(plan, "3", "claimed", at("2026-03-02T10:01"), "ann", {{"code", code}}));
+  EXPECT_EQ(world.done().back().effect.action, Action::Refuse);
+  EXPECT_EQ(world.done().back().effect.reason, Reason::Limit);
+  world.happen(event(plan, "4", "claimed", at("2026-03-02T10:02"), "cy", {{"code", code}}));
+  EXPECT_EQ(world.done().back().effect.action, Action::Claim);
+  world.happen(event(plan, "5", "claimed", at("2026-04-01T00:00"), "ann", {{"code", code}}));
+  EXPECT_EQ(world.done().back().effect.action, Action::Claim);
+}
+
+TEST(Codes, AreNeverIssuedTwiceThoughTheyRunOut) {
+  const plan::Plan plan = plan_of(R"(
+    policy { time zone "Asia/Shanghai"  currency CNY }
+    event come {}
+    coupon few { off ¥1.00  codes generated "A-####"  valid 1 minute }
+    campaign a { class service  enter always  when come give few }
+  )");
+  World world(plan);
+  std::set<std::string> codes;
+  constexpr int all = 31 * 31 * 31;
+  for (int i = 0; i < all + 2; ++i)
+    world.happen(
+        event(plan, "e" + std::to_string(i), "come", at("2026-03-02T10:00") + seconds(i), "ann"));
+  int refused = 0;
+  for (const Done& done : world.done()) {
+    if (done.effect.action == Action::Give) {
+      EXPECT_TRUE(codes.insert(done.effect.gift->code).second);
+    }
+    refused += done.effect.reason == Reason::Budget ? 1 : 0;
+  }
+  EXPECT_EQ(codes.size(), static_cast<std::size_t>(all));
+  EXPECT_EQ(refused, 2);
+}
+
+TEST(Receipts, AFailureFreesTheDeviceThatItWasCountedFor) {
+  const plan::Plan plan = plan_of(R"(
+    policy { time zone "Asia/Shanghai"  currency CNY }
+    customer { device: text?  on register set device = register.device }
+    event register { device: text? }
+    event come {}
+    red_packet one { amount ¥1.00  limit 1 per device }
+    campaign a { class service  enter always  when come give one }
+  )");
+  core::Accounts accounts(plan);
+  core::State ann = core::new_customer(plan, "ann"), bo = core::new_customer(plan, "bo"),
+              cy = core::new_customer(plan, "cy");
+  std::vector<core::Effect> effects;
+  const auto happens = [&](core::State& who, const Event& what) {
+    core::decide(plan, who, what, effects, nullptr, &accounts);
+  };
+  const auto gift = [&] {
+    for (auto each = effects.rbegin(); each != effects.rend(); ++each)
+      if (each->gift) return each->action == Action::Give ? each->key : Hash128{};
+    return Hash128{};
+  };
+  const auto on = [&](std::string id, std::string_view minute, const core::State& who,
+                      const char* device) {
+    return event(plan, std::move(id), "register", at(minute), who.id,
+                 {{"device", Value::text(device)}});
+  };
+  happens(ann, on("1", "2026-03-02T10:00", ann, "d1"));
+  happens(bo, on("2", "2026-03-02T10:00", bo, "d2"));
+  happens(cy, on("3", "2026-03-02T10:00", cy, "d1"));
+  happens(ann, event(plan, "4", "come", at("2026-03-02T10:01"), "ann"));
+  const Hash128 first = gift();
+  ASSERT_NE(first, Hash128{});
+  happens(bo, event(plan, "5", "come", at("2026-03-02T10:01"), "bo"));
+  ASSERT_NE(gift(), first);
+  // Ann takes up Bo's device, and only then does her payment fail: Cy may have hers, nobody Bo's.
+  happens(ann, on("6", "2026-03-02T10:02", ann, "d2"));
+  core::decide(plan, ann, Receipt{first, at("2026-03-02T10:03"), Failure::Failed}, effects, nullptr,
+               &accounts);
+  happens(ann, event(plan, "7", "come", at("2026-03-02T10:04"), "ann"));
+  EXPECT_EQ(effects.back().reason, Reason::Limit);
+  happens(cy, event(plan, "8", "come", at("2026-03-02T10:05"), "cy"));
+  EXPECT_NE(gift(), Hash128{});
+}
+
+TEST(Receipts, WhatIsPaidOnlyAfterTheRefundIsTakenBackAtOnce) {
+  const plan::Plan plan = plan_of(R"(
+    policy { time zone "Asia/Shanghai"  currency CNY }
+    event visit { invited_by: code? }
+    event buy {}
+    event refund {}
+    red_packet one { amount ¥1.00 }
+    referral friends { bind first touch  qualify when buy  reward invitee give one  claw back when refund }
+  )");
+  core::Accounts accounts(plan);
+  accounts.introduce("bo");
+  core::State ann = core::new_customer(plan, "ann"), bo = core::new_customer(plan, "bo");
+  std::vector<core::Effect> effects;
+  const auto hand_on = [&] {
+    for (auto messages = accounts.take_messages(); !messages.empty();
+         messages = accounts.take_messages())
+      for (const core::Message& each : messages)
+        core::decide(plan, each.to == "ann" ? ann : bo, each, effects, nullptr, &accounts);
+  };
+  const Value code = Value::text(core::invite_code(plan, plan::ReferralId::of(0), "bo"));
+  const auto happens = [&](const Event& what) {
+    core::decide(plan, ann, what, effects, nullptr, &accounts);
+    hand_on();
+  };
+  happens(event(plan, "1", "visit", at("2026-03-02T10:00"), "ann", {{"invited_by", code}}));
+  happens(event(plan, "2", "buy", at("2026-03-02T10:01"), "ann"));
+  ASSERT_EQ(effects.back().action, Action::Give);
+  const Hash128 key = effects.back().key;
+  happens(event(plan, "3", "refund", at("2026-03-02T10:02"), "ann"));
+  EXPECT_EQ(effects.back().key, key);
+  core::decide(plan, ann, Receipt{key, at("2026-03-02T10:03"), Failure::None}, effects, nullptr,
+               &accounts);
+  EXPECT_EQ(effects.back().action, Action::ClawBack);
+  const plan::Budget& own = plan.budgets[plan.incentives[0].budgets[0].index()];
+  EXPECT_EQ(accounts.ledger().balances({own.definition, Timestamp::ever()}).out(), 0);
+}
+
+}  // namespace
+}  // namespace koi

@@ -49,7 +49,8 @@ class Page:
         curl = folder / "bin" / "curl"
         curl.write_text(CURL)
         curl.chmod(0o755)
-        self.environment = {"LC_ALL": "C.UTF-8", "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+        sanitizers = {name: os.environ[name] for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS") if name in os.environ}
+        self.environment = {"LC_ALL": "C.UTF-8", "PATH": f"{folder / 'bin'}:{os.environ['PATH']}", **sanitizers}
 
     def serve(self, line):
         words = line.removesuffix("&").split()

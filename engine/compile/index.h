@@ -7,8 +7,8 @@
 namespace koi::compile {
 
 // Finds anew what events, attributes and watches concern: the reactions' watches, begins and
-// concerns, on_enter, on_leave and schedules. A campaign that takes no entries is begun by nothing. The reactions'
-// sets, accumulators and logs stay; there is one reaction for each event type.
+// concerns, on_enter, on_leave and schedules. A campaign that takes no entries is begun by nothing.
+// The reactions' sets, accumulators and logs stay; there is one reaction for each event type.
 void index_conditions(plan::Plan& plan);
 
 }  // namespace koi::compile

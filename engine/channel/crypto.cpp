@@ -51,8 +51,7 @@ bool is_same_secret(std::string_view a, std::string_view b) {
 
 std::string base64(std::string_view bytes) {
   std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');
-  const int size = EVP_EncodeBlock(bytes_of(out), bytes_of(bytes),
-                                   static_cast<int>(bytes.size()));
+  const int size = EVP_EncodeBlock(bytes_of(out), bytes_of(bytes), static_cast<int>(bytes.size()));
   out.resize(static_cast<std::size_t>(size));
   return out;
 }
@@ -67,8 +66,7 @@ Result<std::string> from_base64(std::string_view text) {
       return error;
   if (text.size() % 4 != 0 || text.size() > (std::size_t{16} << 20)) return error;
   std::string out(text.size() / 4 * 3 + 1, '\0');
-  const int size = EVP_DecodeBlock(bytes_of(out), bytes_of(text),
-                                   static_cast<int>(text.size()));
+  const int size = EVP_DecodeBlock(bytes_of(out), bytes_of(text), static_cast<int>(text.size()));
   if (size < 0) return error;
   out.resize(static_cast<std::size_t>(size) - padding);
   return out;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <asio/bind_cancellation_slot.hpp>
 #include <asio/cancellation_signal.hpp>
 #include <asio/co_spawn.hpp>
@@ -131,10 +132,17 @@ class Conformance : public ::testing::TestWithParam<Tried> {
   milliseconds took{};
 };
 
+// Whether it has a batch form: how long messages wait for others is set, by that name.
+bool may_gather(const ConnectorType& type) {
+  return std::any_of(type.settings.begin(), type.settings.end(),
+                     [](const Setting& setting) { return setting.name == "gather_within"; });
+}
+
 // What a connector declares of itself (channel::Repeat) is tried where it declares it.
 class RecognisesAKey : public Conformance {};
 class CanBeAsked : public Conformance {};
 class Receives : public Conformance {};
+class Gathers : public Conformance {};
 
 TEST_P(Conformance, WhatTheProviderTookIsDoneAndTheKeyWasPassedOn) {
   EXPECT_EQ(came(attempt_when(Act::Accept, 1)), "done");
@@ -182,8 +190,8 @@ TEST_P(Conformance, WhatMayHaveBeenTakenIsUnknown) {
 
 // --- The batch form
 
-TEST_P(Conformance, LikeMessagesAreOneRequestAndEachHasItsOutcome) {
-  if (provider->settings_to_gather().empty()) GTEST_SKIP() << "it has no batch form";
+TEST_P(Gathers, LikeMessagesInOneRequestAndEachHasItsOutcome) {
+  ASSERT_FALSE(provider->settings_to_gather().empty()) << "its provider must say with what";
   const auto all_are = [&](Act act, auto is) {
     if (!plays(act)) return;
     const auto outcomes = together_when(act);
@@ -207,12 +215,10 @@ TEST_P(Conformance, LikeMessagesAreOneRequestAndEachHasItsOutcome) {
   EXPECT_THAT(said, Not(HasSubstr("private-")));
 }
 
-TEST_P(Conformance, ABatchFormIsTried) {
+TEST_P(Conformance, ItGathersNothingWithoutASettingForHowLong) {
   const auto connector = open();
   ASSERT_TRUE(connector);
-  if (connector->together().most > 1) {
-    EXPECT_FALSE(provider->settings_to_gather().empty()) << "its provider must say so";
-  }
+  EXPECT_TRUE(connector->together().most <= 1 || may_gather(*GetParam().type));
 }
 
 TEST_P(RecognisesAKey, AgainWithOneEffect) {
@@ -382,11 +388,11 @@ TEST_P(Conformance, ItsPageHoldsTheTableOfItsSettings) {
 template <class Is>
 std::vector<Tried> tried_where(Is is) {
   std::vector<Tried> some = tried();
-  std::erase_if(some, [&](const Tried& each) { return !is(each.type->capabilities); });
+  std::erase_if(some, [&](const Tried& each) { return !is(*each.type); });
   return some;
 }
 std::vector<Tried> tried_that(Repeat repeat) {
-  return tried_where([&](const channel::Capabilities& can) { return can.repeat == repeat; });
+  return tried_where([&](const ConnectorType& type) { return type.capabilities.repeat == repeat; });
 }
 std::string name_of_type(const testing::TestParamInfo<Tried>& tried) {
   return std::string(tried.param.type->name);
@@ -397,9 +403,11 @@ INSTANTIATE_TEST_SUITE_P(EveryConnector, RecognisesAKey,
 INSTANTIATE_TEST_SUITE_P(EveryConnector, CanBeAsked,
                          testing::ValuesIn(tried_that(Repeat::CanBeAsked)), name_of_type);
 INSTANTIATE_TEST_SUITE_P(EveryConnector, Receives,
-                         testing::ValuesIn(tried_where([](const channel::Capabilities& can) {
-                           return can.receives;
+                         testing::ValuesIn(tried_where([](const ConnectorType& type) {
+                           return type.capabilities.receives;
                          })),
+                         name_of_type);
+INSTANTIATE_TEST_SUITE_P(EveryConnector, Gathers, testing::ValuesIn(tried_where(may_gather)),
                          name_of_type);
 
 TEST(Connectors, AreFoundByTheirNames) {

@@ -37,7 +37,8 @@ class Provider {
   // How a connector reaches it. Short time limits, so that silence is soon over.
   virtual Given settings() const = 0;
 
-  // The same, with the batch form in use; empty: there is none.
+  // The same, with the batch form in use; to be said where its type has the setting
+  // `gather_within`.
   virtual Given settings_to_gather() const { return {}; }
 
   // Texts that must never be seen in a log.

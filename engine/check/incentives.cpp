@@ -14,6 +14,8 @@ constexpr std::int64_t most_money = 1'000'000'000'000'000;  // minor units, and 
 
 Type simple(Kind kind, bool optional = false) { return {.kind = kind, .optional = optional}; }
 
+}  // namespace
+
 // Tells what was said twice; one for each declaration.
 class Once {
  public:
@@ -27,8 +29,6 @@ class Once {
  private:
   std::map<std::string, SourceSpan> said_;
 };
-
-}  // namespace
 
 // --- Amounts and bounds --------------------------------------------------------------------------
 
@@ -165,17 +165,19 @@ void Checker::costs_more(const Incentive& incentive, std::int64_t all, const Bud
 
 // --- Declarations --------------------------------------------------------------------------------
 
+bool Checker::is_first(Once& once, const char* what, SourceSpan span) {
+  const SourceSpan* before = once.before(what, span);
+  if (before != nullptr)
+    label(report(Code::SaidTwice, span, {word(what)}), *before, "first said here",
+          "第一次写在这里");
+  return before == nullptr;
+}
+
 void Checker::red_packet(const ast::RedPacketDecl& decl, Incentive& out) {
   RedPacket& packet = std::get<RedPacket>(out.what);
   SourceSpan wishes_at;
   Once once;
-  const auto first = [&](const char* what, SourceSpan span) {
-    const SourceSpan* before = once.before(what, span);
-    if (before != nullptr)
-      label(report(Code::SaidTwice, span, {word(what)}), *before, "first said here",
-            "第一次写在这里");
-    return before == nullptr;
-  };
+  const auto first = [&](const char* what, SourceSpan span) { return is_first(once, what, span); };
   for (const auto& clause : decl.clauses) {
     if (const auto* fixed_amount = std::get_if<ast::FixedAmount>(&clause)) {
       if (!first("amount", fixed_amount->span)) continue;
@@ -279,13 +281,7 @@ void Checker::coupon_off(const ast::CouponOff& off, Coupon& out) {
 void Checker::coupon(const ast::CouponDecl& decl, Incentive& out) {
   Coupon& coupon = std::get<Coupon>(out.what);
   Once once;
-  const auto first = [&](const char* what, SourceSpan span) {
-    const SourceSpan* before = once.before(what, span);
-    if (before != nullptr)
-      label(report(Code::SaidTwice, span, {word(what)}), *before, "first said here",
-            "第一次写在这里");
-    return before == nullptr;
-  };
+  const auto first = [&](const char* what, SourceSpan span) { return is_first(once, what, span); };
   for (const auto& clause : decl.clauses) {
     if (const auto* off = std::get_if<ast::CouponOff>(&clause)) {
       if (first("off", off->span)) coupon_off(*off, coupon);
@@ -413,13 +409,7 @@ static std::optional<std::vector<std::string>> pieces_of(const ast::TextLiteral&
 
 void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
   Once once;
-  const auto first = [&](const char* what, SourceSpan span) {
-    const SourceSpan* before = once.before(what, span);
-    if (before != nullptr)
-      label(report(Code::SaidTwice, span, {word(what)}), *before, "first said here",
-            "第一次写在这里");
-    return before == nullptr;
-  };
+  const auto first = [&](const char* what, SourceSpan span) { return is_first(once, what, span); };
   for (const auto& clause : decl.clauses) {
     if (const auto* link = std::get_if<ast::ReferralLink>(&clause)) {
       if (!first("link", link->span)) continue;

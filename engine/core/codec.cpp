@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/detail/holdings_codec.h"
+#include "core/detail/ids_codec.h"
 #include "core/detail/layout.h"
 #include "model/codec.h"
 
@@ -220,19 +221,6 @@ Logged read_logged(ByteReader& in, std::size_t columns, Timestamp base) {
   for (Value& value : kept.values) value = in.value();
   if (!std::is_sorted(kept.times.begin(), kept.times.end())) in.fault();
   return kept;
-}
-
-// A position plus one, so that none is a number too.
-template <class Id>
-void write_id(ByteWriter& out, Id id) {
-  out.unsigned_(id.is_none() ? 0 : id.index() + 1);
-}
-// None where the plan at hand has it not, or where none was written.
-template <class Id>
-Id read_id(ByteReader& in, const std::vector<Id>& slots) {
-  const std::uint64_t number = in.unsigned_();
-  if (number > slots.size()) in.fault();
-  return number == 0 || number > slots.size() ? Id::none() : slots[number - 1];
 }
 
 // Zero, and hashes.

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/detail/holdings_codec.h"
+#include "core/detail/ids_codec.h"
 
 namespace koi::core {
 
@@ -16,17 +17,6 @@ void write_time(ByteWriter& out, Timestamp time, Timestamp base) {
 Timestamp read_time(ByteReader& in, Timestamp base) {
   return {static_cast<std::int64_t>(static_cast<std::uint64_t>(base.us) +
                                     static_cast<std::uint64_t>(in.signed_()))};
-}
-
-template <class Id>
-void write_id(ByteWriter& out, Id id) {
-  out.unsigned_(id.is_none() ? 0 : id.index() + 1);
-}
-template <class Id>
-Id read_id(ByteReader& in, const std::vector<Id>& slots) {
-  const std::uint64_t number = in.unsigned_();
-  if (number > slots.size()) in.fault();
-  return number == 0 || number > slots.size() ? Id::none() : slots[number - 1];
 }
 
 void write(ByteWriter& out, const List<Hash128>& hashes) {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/accounts.h"
+#include "event.h"
 #include "ledger/ledger.h"
 #include "program.h"
 #include "sim/world.h"
@@ -351,20 +352,6 @@ TEST_F(Money, IsTheSameWhetherTheIndexFindsItOrEveryConditionIsAsked) {
     ASSERT_EQ(story(with.done()), story(without.done())) << seed;
     ASSERT_EQ(with.world().accounts().ledger().pots(), without.world().accounts().ledger().pots());
   }
-}
-
-Event event(const plan::Plan& plan, std::string id, std::string_view type, Timestamp time,
-            std::string customer, const std::map<std::string, Value>& fields = {}) {
-  Event made;
-  made.id = std::move(id);
-  made.type = plan.schema.find_event(type);
-  made.time = time;
-  made.customer = std::move(customer);
-  for (const Field& field : plan.schema[made.type].fields) {
-    const auto given = fields.find(field.symbol.name);
-    made.fields.push_back(given == fields.end() ? field.fallback : given->second);
-  }
-  return made;
 }
 
 std::string code_of(const World& world) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "core/codec.h"
+#include "event.h"
 #include "program.h"
 #include "sim/world.h"
 
@@ -22,21 +23,6 @@ using sim::Done;
 using sim::World;
 
 Timestamp at(std::string_view text) { return *parse_instant(std::string(text) + ":00+08:00"); }
-
-// An event with some of its fields, by name.
-Event event(const plan::Plan& plan, std::string id, std::string_view type, Timestamp time,
-            std::string customer, const std::map<std::string, Value>& fields = {}) {
-  Event made;
-  made.id = std::move(id);
-  made.type = plan.schema.find_event(type);
-  made.time = time;
-  made.customer = std::move(customer);
-  for (const Field& field : plan.schema[made.type].fields) {
-    const auto given = fields.find(field.symbol.name);
-    made.fields.push_back(given == fields.end() ? field.fallback : given->second);
-  }
-  return made;
-}
 
 // An effect as text: all of it, so that equal texts are equal effects.
 std::string text_of(const plan::Plan& plan, const Done& done) {

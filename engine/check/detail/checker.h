@@ -98,6 +98,8 @@ struct Want {
   std::uint32_t names = 0;  // then it may be the name of such a declaration, as text
 };
 
+class Once;  // what a declaration has said
+
 class Checker {
  public:
   Checker(const std::vector<ast::File>& files, Language language, std::vector<Use>* uses,
@@ -350,6 +352,7 @@ class Checker {
 
   // incentives.cpp
   void incentives();
+  bool is_first(Once& once, const char* what, SourceSpan span);
   void red_packet(const ast::RedPacketDecl& decl, Incentive& out);
   void coupon(const ast::CouponDecl& decl, Incentive& out);
   void coupon_off(const ast::CouponOff& off, Coupon& out);

@@ -76,7 +76,7 @@ Customers::Customers(const plan::Plan& plan, const store::Store& store, store::G
       store_(store),
       group_(group),
       budget_(budget),
-      value_budget_(budget / 4),
+      value_budget_(budget / 2),  // of those who are busy, some are very big
       index_(1024),
       timers_({.stored =
                    [this](const std::optional<store::Due>& after, std::size_t limit,

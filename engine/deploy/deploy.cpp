@@ -49,7 +49,7 @@ class Deploying {
   const Bundles bundles_;
   Plans plans_{bundles_};
   Deployment deployment_;
-  std::vector<store::Epoch> epochs_;  // of the store's groups
+  std::vector<store::Epoch> epochs_, journal_epochs_;  // of the store's groups, and the journal's
   std::vector<Report> reports_;
   std::uint64_t tail_inputs_ = 0;
   std::mutex counting_;
@@ -191,6 +191,8 @@ Result<void> Deploying::recover_tails() {
     if (std::find(tails.begin(), tails.end(), group) == tails.end()) return {};
     durable::Writer writer(*plan, index, site_.store, group, site_.budget / site_.groups.count,
                            *deeds);
+    KOI_TRY(durable::set_aside_suspect(site_.watch, site_.journal, group, journal_epochs_[group]));
+    writer.watch(site_.watch);
     KOI_LET(const durable::Recovered recovered,
             durable::recover(writer, *plan, rules, site_.journal, site_.store, group,
                              epochs_[group], *deeds));
@@ -214,8 +216,9 @@ Result<void> Deploying::recover_tails() {
 Result<void> Deploying::begin(Hash128 bundle, const Said& said, const Ways& ways) {
   const bool is_first = deployment_.turns.empty();
   epochs_.resize(site_.groups.count);
+  journal_epochs_.resize(site_.groups.count);
   for (store::Group group = 0; group < site_.groups.count; ++group) {
-    KOI_TRY(site_.journal.take(group));
+    KOI_LET(journal_epochs_[group], site_.journal.take(group));
     KOI_LET(epochs_[group], site_.store.take(group));
   }
   tail_inputs_ = 0;

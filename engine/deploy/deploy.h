@@ -18,6 +18,7 @@
 #include "deploy/carry.h"
 #include "deploy/deployment.h"
 #include "deploy/walk.h"
+#include "durable/crash_watch.h"
 #include "durable/deeds.h"
 #include "store/journal.h"
 #include "store/store.h"
@@ -50,6 +51,7 @@ struct Site {
   std::function<void(const Progress&)> progress;
   std::uint64_t budget = std::uint64_t{256} << 20;  // of memory for states, in bytes
   WalkRules walk;
+  durable::CrashWatch* watch = nullptr;  // none: what crashes in a tail does so again
 };
 
 // Who deploys, and why, for the history.

@@ -186,6 +186,7 @@ Result<void> for_each_group(store::Groups groups,
 
 Result<void> for_each_group(const std::vector<store::Group>& groups,
                             const std::function<Result<void>(store::Group)>& what) {
+  if (groups.size() == 1) return what(groups.front());
   std::vector<Result<void>> results(groups.size());
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < groups.size(); ++i)

@@ -69,7 +69,8 @@ class Rebuild {
   std::size_t accumulators_, logs_;  // of the live rules
 };
 
-// Runs `what` for all these groups at the same time, and gives the first one's error.
+// Runs `what` for all these groups at the same time (a single one on the caller's thread), and
+// gives the first one's error.
 Result<void> for_each_group(store::Groups groups,
                             const std::function<Result<void>(store::Group)>& what);
 Result<void> for_each_group(const std::vector<store::Group>& groups,

@@ -50,6 +50,19 @@ Result<void> check(const Opening& opening, std::uint64_t rules, store::Group gro
 
 }  // namespace
 
+Result<std::optional<store::SetAside>> set_aside_suspect(CrashWatch* watch, store::Journal& journal,
+                                                         store::Group group, store::Epoch epoch) {
+  auto suspect = watch ? watch->suspect(group) : std::nullopt;
+  if (!suspect) return suspect;
+  KOI_LET(const store::Position last, journal.last(group));
+  if (suspect->position > last)
+    suspect.reset();  // the marks are another journal's
+  else
+    KOI_TRY(journal.set_aside(group, epoch, *suspect));
+  watch->settled(group);
+  return suspect;
+}
+
 Result<Recovered> recover(Writer& writer, const plan::Plan& plan, std::uint64_t rules,
                           const store::Journal& journal, store::Store& store, store::Group group,
                           store::Epoch epoch, Deeds& deeds) {

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "durable/checkpoint.h"
+#include "durable/crash_watch.h"
 #include "durable/writer.h"
 #include "store/journal.h"
 #include "store/store.h"
@@ -20,6 +21,11 @@ struct Recovered {
   std::uint64_t checkpoints = 0;  // written on the way, so that memory stays within its budget
   std::optional<store::SetAside> set_aside;  // by this start, for it had crashed the two before
 };
+
+// What has crashed the group's last two lives is set aside now, for good; before its recovery. A
+// start that is cut short in between does it once more. `watch` may be null: nothing is.
+Result<std::optional<store::SetAside>> set_aside_suspect(CrashWatch* watch, store::Journal& journal,
+                                                         store::Group group, store::Epoch epoch);
 
 // `writer` must be new. `rules` names the program. Errors:
 //   "foreign"    the checkpoint is not of this journal

@@ -49,22 +49,10 @@ Result<std::unique_ptr<Writers>> Writers::open(World world, Settings settings) {
   return writers;
 }
 
-// A start that is cut short here does it once more.
-Result<std::optional<store::SetAside>> Writers::set_aside_suspect(const Group& group) {
-  auto suspect = world_.watch ? world_.watch->suspect(group.number) : std::nullopt;
-  if (!suspect) return suspect;
-  KOI_LET(const store::Position last, world_.journal.last(group.number));
-  if (suspect->position > last)
-    suspect.reset();  // the marks are another journal's
-  else
-    KOI_TRY(world_.journal.set_aside(group.number, group.journal_epoch, *suspect));
-  world_.watch->settled(group.number);
-  return suspect;
-}
-
 Result<void> Writers::recover_group(Group& group) {
   KOI_LET(group.journal_epoch, world_.journal.take(group.number));
-  KOI_LET(const auto set_aside, set_aside_suspect(group));
+  KOI_LET(const auto set_aside,
+          set_aside_suspect(world_.watch, world_.journal, group.number, group.journal_epoch));
   group.writer.watch(world_.watch);
   KOI_LET(group.store_epoch, world_.store.take(group.number));
   KOI_LET(recovered_[group.number],

@@ -150,7 +150,6 @@ class Writers {
   Writers(World world, Settings settings);
   Result<void> recover_all();
   Result<void> recover_group(Group& group);
-  Result<std::optional<store::SetAside>> set_aside_suspect(const Group& group);
 
   bool is_busy(const Group& group) const;
 

@@ -201,7 +201,8 @@ deploy::Site site_of(Data& data, const runtime::Clock& clock, std::uint64_t memo
           [&clock] { return clock.now(); },
           std::move(progress),
           memory,
-          {}};
+          {},
+          data.watch.get()};
 }
 
 std::string stage_of(const deploy::Progress& progress) {

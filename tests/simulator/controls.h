@@ -20,6 +20,8 @@ enum class Control : std::uint8_t {
   CheckpointWithoutDeeds,    // what is open is not kept
   CheckpointWithoutStamp,    // the clock of the journal is not kept
   CheckpointWithoutChanges,  // one customer of each is left out
+  // of deploys
+  DeployUnmarked,  // one that is under way is not marked as such
   // of what crashes
   SetAsideUnwritten,  // it is said to be set aside, and is not
   // of the door
@@ -38,7 +40,7 @@ struct NamedControl {
   Control control;
   std::string_view name;
 };
-inline constexpr std::array<NamedControl, 17> controls{{
+inline constexpr std::array<NamedControl, 18> controls{{
     {Control::None, "none"},
     {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
     {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
@@ -48,6 +50,7 @@ inline constexpr std::array<NamedControl, 17> controls{{
     {Control::CheckpointWithoutDeeds, "checkpoint_without_deeds"},
     {Control::CheckpointWithoutStamp, "checkpoint_without_stamp"},
     {Control::CheckpointWithoutChanges, "checkpoint_without_changes"},
+    {Control::DeployUnmarked, "deploy_unmarked"},
     {Control::SetAsideUnwritten, "set_aside_unwritten"},
     {Control::LinksUnsynced, "links_unsynced"},
     {Control::IdsChanged, "ids_changed"},

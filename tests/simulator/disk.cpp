@@ -30,7 +30,7 @@ bool Disk::fails(Act act) {
 bool Disk::act() {
   if (dead_) return false;
   ++acts_;
-  if (die_in_ > 0 && --die_in_ == 0) dead_ = true;
+  if (die_in_ > 0 && --die_in_ == 0) die();
   return !dead_;
 }
 

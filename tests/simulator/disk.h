@@ -12,6 +12,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "chance.h"
@@ -43,7 +44,11 @@ class Disk {
   // At the n-th write, sync or removal from now on the process is gone: whatever it does after that
   // comes to nothing.
   void die_in(std::uint64_t acts) { die_in_ = acts; }
-  void die() { dead_ = true; }
+  void die() {
+    if (!std::exchange(dead_, true) && on_death_) on_death_();
+  }
+  // Called at that moment.
+  void on_death(std::function<void()> heard) { on_death_ = std::move(heard); }
   bool is_dead() const { return dead_; }
   // What the next process finds. Every file must be closed.
   void restart(Death death);
@@ -103,6 +108,7 @@ class Disk {
   std::map<std::string, std::shared_ptr<Node>, std::less<>> files_;
   Copy removed_;  // names whose removal a power cut may undo
   std::function<bool(std::string_view)> ignored_;
+  std::function<void()> on_death_;
   std::uint64_t fail_in_[3] = {0, 0, 0};
   std::uint64_t die_in_ = 0, acts_ = 0;
   bool full_ = false, dead_ = false, failed_ = false;

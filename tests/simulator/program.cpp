@@ -4,43 +4,28 @@
 #include <cstdlib>
 #include <fstream>
 #include <sstream>
-
-#include "base/hash.h"
-#include "base/source.h"
-#include "check/check.h"
-#include "compile/compile.h"
-#include "lang/parse.h"
+#include <utility>
 
 namespace koi::simulator {
 
 namespace {
 
-Source read(const std::string& name) {
-  const std::string path = std::string(KOI_SIMULATOR_PROGRAMS) + "/" + name + ".koi";
-  std::ifstream in(path, std::ios::binary);
+deploy::Bundle::File read(const std::string& name) {
+  std::ifstream in(std::string(KOI_SIMULATOR_PROGRAMS) + "/" + name + ".koi", std::ios::binary);
   std::ostringstream text;
   text << in.rdbuf();
-  return Source(path, text.str());
+  return {name + ".koi", text.str()};
 }
 
 Program compiled(const std::string& name) {
-  const std::vector<Source> sources{read("shop"), read(name)};
-  std::vector<lang::ast::File> trees;
-  std::vector<Diagnostic> diagnostics;
-  HashInput all;
-  for (std::size_t i = 0; i < sources.size(); ++i) {
-    auto parsed = lang::parse(sources[i], static_cast<std::uint32_t>(i), Language::English);
-    diagnostics.insert(diagnostics.end(), parsed.diagnostics.begin(), parsed.diagnostics.end());
-    trees.push_back(std::move(parsed.file));
-    all.text(sources[i].text());
+  deploy::Bundle bundle{1, {read("shop"), read(name)}};
+  auto plan = deploy::compile(bundle);
+  if (!plan) {
+    std::fprintf(stderr, "%s: %s\n", name.c_str(), plan.error().what.c_str());
+    std::exit(2);
   }
-  const check::Checked checked = check::check(trees, Language::English);
-  diagnostics.insert(diagnostics.end(), checked.diagnostics.begin(), checked.diagnostics.end());
-  for (const Diagnostic& diagnostic : diagnostics) {
-    std::fprintf(stderr, "%s\n", render(diagnostic, sources, Language::English).c_str());
-    if (diagnostic.severity == Severity::Error) std::exit(2);
-  }
-  return {name, compile::compile(checked.program, 1), all.hash64()};
+  const std::uint64_t rules = deploy::rules_of(deploy::name_of(bundle));
+  return {name, std::move(bundle), *std::move(plan), rules, nullptr};
 }
 
 }  // namespace
@@ -48,7 +33,10 @@ Program compiled(const std::string& name) {
 const std::vector<Program>& programs() {
   static const std::vector<Program> all = [] {
     std::vector<Program> made;
-    for (const char* name : {"carts", "welcome", "figures"}) made.push_back(compiled(name));
+    for (const std::string name : {"carts", "welcome", "figures"}) {
+      made.push_back(compiled(name));
+      made.back().next = std::make_unique<Program>(compiled("next/" + name));
+    }
     return made;
   }();
   return all;

@@ -12,14 +12,14 @@ namespace {
 
 using plan::CampaignClass;
 
-std::string told(const plan::Plan& plan, const Decided& send) {
-  return plan.contents[send.effect.content.index()].name + " to " + send.customer + " at " +
+std::string told(const Decided& send) {
+  return send.plan->contents[send.effect.content.index()].name + " to " + send.customer + " at " +
          koi::to_string(send.effect.time, utc()) + " (group " + std::to_string(send.group) +
          ", position " + std::to_string(send.position) + ", " + to_hex(send.effect.key) + ")";
 }
 
-CampaignClass class_of(const plan::Plan& plan, const Decided& send) {
-  return plan.campaigns[send.effect.campaign.index()].campaign_class;
+CampaignClass class_of(const Decided& send) {
+  return send.plan->campaigns[send.effect.campaign.index()].campaign_class;
 }
 
 // --- What was decided
@@ -31,7 +31,7 @@ void check_caps(const plan::Plan& plan, const std::vector<const Decided*>& sends
   for (const plan::Cap& cap : plan.policy.caps) {
     std::vector<const Decided*> counted;
     for (const Decided* send : sends) {
-      const bool concerns = cap.campaign_class ? class_of(plan, *send) == *cap.campaign_class
+      const bool concerns = cap.campaign_class ? class_of(*send) == *cap.campaign_class
                                                : send->effect.channel == cap.channel;
       const auto receipt = replay.receipts.find(send->effect.key);
       const bool failed =
@@ -45,7 +45,7 @@ void check_caps(const plan::Plan& plan, const std::vector<const Decided*>& sends
         is_over = zone.local(first).date == zone.local(last).date;
       else if (cap.calendar != plan::Cap::Calendar::None)
         continue;
-      if (is_over) record.breach("beyond a cap: " + told(plan, *counted[i]));
+      if (is_over) record.breach("beyond a cap: " + told(*counted[i]));
     }
   }
 }
@@ -53,7 +53,7 @@ void check_caps(const plan::Plan& plan, const std::vector<const Decided*>& sends
 void check_consent(const plan::Plan& plan, const std::vector<const Decided*>& sends,
                    const std::vector<const SaidOfConsent*>& said, Record& record) {
   for (const Decided* send : sends) {
-    if (class_of(plan, *send) != CampaignClass::Marketing) continue;
+    if (class_of(*send) != CampaignClass::Marketing) continue;
     const SaidOfConsent* last = nullptr;
     bool is_here = false;
     for (const SaidOfConsent* each : said) {
@@ -61,9 +61,9 @@ void check_consent(const plan::Plan& plan, const std::vector<const Decided*>& se
       if (each->position < send->position && (!last || last->at <= each->at)) last = each;
     }
     if (is_here) continue;  // decided by that very input, or just before it
-    if (last && !last->granted) record.breach("after he unsubscribed: " + told(plan, *send));
+    if (last && !last->granted) record.breach("after he unsubscribed: " + told(*send));
     if (!last && plan.policy.consent_required[static_cast<std::size_t>(CampaignClass::Marketing)])
-      record.breach("without consent: " + told(plan, *send));
+      record.breach("without consent: " + told(*send));
   }
 }
 
@@ -72,10 +72,10 @@ void check_quiet_hours(const plan::Plan& plan, const std::vector<const Decided*>
   if (!plan.policy.quiet) return;
   const auto [from, to, drop] = *plan.policy.quiet;
   for (const Decided* send : sends) {
-    if (class_of(plan, *send) == CampaignClass::Transactional) continue;
+    if (class_of(*send) == CampaignClass::Transactional) continue;
     const TimeOfDay time = plan.policy.zone->local(send->effect.time).time;
     const bool is_quiet = from < to ? from <= time && time < to : from <= time || time < to;
-    if (is_quiet) record.breach("in quiet hours: " + told(plan, *send));
+    if (is_quiet) record.breach("in quiet hours: " + told(*send));
   }
 }
 
@@ -104,8 +104,7 @@ void check_states(const plan::Plan& plan, const Replay& replay, durable::Writers
   }
 }
 
-void check_open(const plan::Plan& plan, const Replay& replay, serve::Deliveries& deliveries,
-                Record& record) {
+void check_open(const Replay& replay, serve::Deliveries& deliveries, Record& record) {
   const auto open = deliveries.take_open();
   if (!open) return record.breach("what is open cannot be had: " + open.error().what);
   std::map<Hash128, bool> is_attempted;
@@ -118,9 +117,9 @@ void check_open(const plan::Plan& plan, const Replay& replay, serve::Deliveries&
     ++expected;
     const auto found = is_attempted.find(key);
     if (found == is_attempted.end())
-      record.breach("forgotten: " + told(plan, send));
+      record.breach("forgotten: " + told(send));
     else if (found->second != replay.attempted.contains(key))
-      record.breach("whether it was attempted is not known any more: " + told(plan, send));
+      record.breach("whether it was attempted is not known any more: " + told(send));
   }
   if (expected < is_attempted.size())
     record.breach(std::to_string(is_attempted.size() - expected) +
@@ -213,13 +212,12 @@ void check_answers(const Replay& replay, const Clients& clients, Record& record)
 void check_standing(const plan::Plan& plan, const Replay& replay, serve::Engine& deployment,
                     store::Identifiers& identifiers, Record& record) {
   check_states(plan, replay, deployment.writers(), record);
-  check_open(plan, replay, deployment.deliveries(), record);
+  check_open(replay, deployment.deliveries(), record);
   check_figures(replay, deployment.deliveries(), record);
   check_links(replay, identifiers, record);
 }
 
-void check_providers(const plan::Plan& plan, const Replay& replay, const Providers& providers,
-                     Record& record) {
+void check_providers(const Replay& replay, const Providers& providers, Record& record) {
   for (const auto& [key, carried] : providers.carried()) {
     const auto found = replay.sends.find(key);
     if (found == replay.sends.end()) {
@@ -228,6 +226,7 @@ void check_providers(const plan::Plan& plan, const Replay& replay, const Provide
     }
     const Decided& send = found->second;
     const core::Effect& effect = send.effect;
+    const plan::Plan& plan = *send.plan;
     const plan::Channel& channel = plan.channels[effect.channel.index()];
     if (carried.calls > 0) {
       const Delivery& had = carried.delivery;
@@ -238,15 +237,15 @@ void check_providers(const plan::Plan& plan, const Replay& replay, const Provide
                            had.link == effect.text->link && had.not_after == effect.not_after &&
                            (!channel.reach_by || (had.addresses.size() == 1 &&
                                                   had.addresses[0].value == effect.text->address));
-      if (!is_same) record.breach("delivered otherwise than decided: " + told(plan, send));
+      if (!is_same) record.breach("delivered otherwise than decided: " + told(send));
     }
     const auto receipt = replay.receipts.find(key);
     if (receipt == replay.receipts.end()) continue;
     if (receipt->second.failure != Failure::None && carried.effects > 0)
-      record.breach("said to have failed, and the person has it: " + told(plan, send));
+      record.breach("said to have failed, and the person has it: " + told(send));
     if (receipt->second.failure == Failure::None && carried.effects == 0 && !carried.is_unclear &&
         carried.calls > 0)
-      record.breach("said to be delivered, and it surely is not: " + told(plan, send));
+      record.breach("said to be delivered, and it surely is not: " + told(send));
   }
 }
 

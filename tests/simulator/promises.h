@@ -10,7 +10,8 @@
 
 namespace koi::simulator {
 
-// Of what the journal leads to, by itself: caps, consent, quiet hours, `enter once`.
+// Of what the journal leads to, by itself: caps, consent, quiet hours, `enter once`. Rules that
+// took turns had the same policy.
 void check_decisions(const plan::Plan& plan, const Replay& replay, Record& record);
 
 // Every acknowledged event is in the journal, is applied once whatever its source did, and was
@@ -24,7 +25,6 @@ void check_standing(const plan::Plan& plan, const Replay& replay, serve::Engine&
 
 // Nothing reached a provider without a cause or otherwise than it was decided, and receipts say
 // what is true.
-void check_providers(const plan::Plan& plan, const Replay& replay, const Providers& providers,
-                     Record& record);
+void check_providers(const Replay& replay, const Providers& providers, Record& record);
 
 }  // namespace koi::simulator

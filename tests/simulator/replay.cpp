@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "deploy/carry.h"
 #include "durable/input.h"
 #include "store/store.h"
 
@@ -11,14 +12,17 @@ namespace {
 
 class Replaying {
  public:
-  Replaying(const plan::Plan& plan, const store::Journal& journal, Record& record, Replay& into)
-      : plan_(plan), journal_(journal), record_(record), into_(into) {}
+  Replaying(const std::vector<Rules>& rules, const store::Journal& journal, Record& record,
+            Replay& into)
+      : rules_(rules), plan_(rules.front().plan), journal_(journal), record_(record), into_(into) {}
 
   void group(store::Group group) {
     group_ = group;
     stamp_ = Timestamp::ever();
     customers_.clear();
     position_ = 0;
+    turn_ = 0;
+    plan_ = rules_.front().plan;
     auto aside = journal_.set_aside(group);
     if (!aside) return record_.breach("what is set aside cannot be read: " + aside.error().what);
     set_aside_ = *std::move(aside);
@@ -27,18 +31,32 @@ class Replaying {
       if (!rows) return record_.breach("the journal cannot be read: " + rows.error().what);
       if (rows->empty()) break;
       for (const store::Read& read : *rows) {
+        change_rules(read.position);
         position_ = read.position;
         row(read);
       }
     }
+    change_rules(UINT64_MAX);
     into_.customers.merge(customers_);
     into_.ends.push_back(position_);
     into_.set_aside.push_back(set_aside_);
   }
 
  private:
+  // Those that decide what stands at `position`: everybody is carried over to them.
+  void change_rules(store::Position position) {
+    while (turn_ + 1 < rules_.size() && rules_[turn_ + 1].behind[group_] < position) {
+      const Rules& next = rules_[++turn_];
+      const deploy::Carry carry(*plan_, *next.plan);
+      deploy::Carried carried;
+      if (!carry.changes_nothing())
+        for (auto& [id, state] : customers_) state = carry(std::move(state), next.since, carried);
+      plan_ = next.plan;
+    }
+  }
+
   void row(const store::Read& read) {
-    auto input = durable::decode_input(plan_, read.row.bytes);
+    auto input = durable::decode_input(*plan_, read.row.bytes);
     if (!input) return record_.breach("a row cannot be read: " + input.error().what);
     if (const auto* opening = std::get_if<durable::Opening>(&*input)) return open(*opening);
     if (auto* event = std::get_if<Event>(&*input)) return apply(*event);
@@ -62,7 +80,7 @@ class Replaying {
         core::pass_over_due(next->second, stamp_);
         continue;
       }
-      core::decide(plan_, next->second, core::Tick{core::next_due(next->second), true}, effects_);
+      core::decide(*plan_, next->second, core::Tick{core::next_due(next->second), true}, effects_);
       keep_effects(next->first);
     }
   }
@@ -70,7 +88,7 @@ class Replaying {
   void apply(Event& event) {
     event.time = std::min(event.time, stamp_);
     for (const Identifier& each : event.identifiers) {
-      const std::string key = plan_.schema.identifiers[each.kind.index()] + ":" + each.text;
+      const std::string key = plan_->schema.identifiers[each.kind.index()] + ":" + each.text;
       const auto [owner, is_new] = into_.owners.emplace(key, event.customer);
       if (!is_new && owner->second != event.customer)
         record_.breach("an identifier belongs to " + owner->second + " and to " + event.customer);
@@ -78,20 +96,20 @@ class Replaying {
     if (is_set_aside(0)) {  // nothing comes of it, but that it is there
       core::State& state = customer(event.customer);
       const bool is_first = !state.seen.contains(event.id_hash());
-      core::pass_over(plan_, state, event);
+      core::pass_over(*plan_, state, event);
       if (is_first) say_consent(event, core::Standing::TooLate);
       const bool is_old =
-          durable::is_beyond_ids(event, stamp_, plan_.policy) ||
-          (event.time < state.clock && state.clock - event.time > plan_.policy.lateness);
+          durable::is_beyond_ids(event, stamp_, plan_->policy) ||
+          (event.time < state.clock && state.clock - event.time > plan_->policy.lateness);
       return into_.standings[event.id.substr(0, event.id.find('#'))].push_back(
           !is_first ? core::Standing::Duplicate
           : is_old  ? core::Standing::TooLate
                     : core::Standing::Applied);
     }
-    if (durable::is_beyond_ids(event, stamp_, plan_.policy))
+    if (durable::is_beyond_ids(event, stamp_, plan_->policy))
       return into_.standings[event.id.substr(0, event.id.find('#'))].push_back(
           core::Standing::TooLate);
-    const core::Standing standing = core::decide(plan_, customer(event.customer), event, effects_);
+    const core::Standing standing = core::decide(*plan_, customer(event.customer), event, effects_);
     into_.standings[event.id.substr(0, event.id.find('#'))].push_back(standing);
     say_consent(event, standing);
     keep_effects(event.customer);
@@ -101,7 +119,7 @@ class Replaying {
     came.receipt.time = stamp_;
     into_.receipts.emplace(came.receipt.key, came.receipt);
     if (is_set_aside(0)) return;
-    core::decide(plan_, customer(came.customer), came.receipt, effects_);
+    core::decide(*plan_, customer(came.customer), came.receipt, effects_);
     keep_effects(came.customer);
   }
 
@@ -112,7 +130,7 @@ class Replaying {
   }
 
   void say_consent(const Event& event, core::Standing standing) {
-    const std::string& type = plan_.schema.events[event.type.index()].symbol.name;
+    const std::string& type = plan_->schema.events[event.type.index()].symbol.name;
     const bool granted = type == "consented";
     if (!granted && type != "unsubscribed") return;
     if (standing == core::Standing::Duplicate) return;
@@ -124,24 +142,27 @@ class Replaying {
   core::State& customer(const std::string& id) {
     const auto found = customers_.find(id);
     if (found != customers_.end()) return found->second;
-    return customers_.emplace(id, core::new_customer(plan_, id)).first->second;
+    return customers_.emplace(id, core::new_customer(*plan_, id)).first->second;
   }
 
   void keep_effects(const std::string& customer) {
     for (core::Effect& effect : effects_) {
-      const std::string& campaign = plan_.campaigns[effect.campaign.index()].symbol.name;
-      into_.figures[campaign].count(effect);
+      const std::string& campaign = plan_->campaigns[effect.campaign.index()].symbol.name;
+      into_.figures[plan::full_name_of(plan_->campaigns[effect.campaign.index()])].count(effect);
       if (effect.action == core::Action::Enter) ++into_.entries[{campaign, customer}];
       if (effect.action != core::Action::Send) continue;
       const Hash128 key = effect.key;
       into_.sends_in_order.push_back(key);
-      if (!into_.sends.emplace(key, Decided{customer, std::move(effect), group_, position_}).second)
+      if (!into_.sends.emplace(key, Decided{plan_, customer, std::move(effect), group_, position_})
+               .second)
         record_.breach("two decisions have the key " + to_hex(key));
     }
     effects_.clear();
   }
 
-  const plan::Plan& plan_;
+  const std::vector<Rules>& rules_;
+  std::size_t turn_ = 0;
+  const plan::Plan* plan_;
   const store::Journal& journal_;
   Record& record_;
   Replay& into_;
@@ -155,10 +176,10 @@ class Replaying {
 
 }  // namespace
 
-Replay replay(const plan::Plan& plan, const store::Journal& journal, store::Groups groups,
+Replay replay(const std::vector<Rules>& rules, const store::Journal& journal, store::Groups groups,
               Record& record) {
   Replay all;
-  Replaying replaying(plan, journal, record, all);
+  Replaying replaying(rules, journal, record, all);
   for (store::Group group = 0; group < groups.count; ++group) replaying.group(group);
   return all;
 }

@@ -16,8 +16,16 @@
 
 namespace koi::simulator {
 
+// By which rules a journal is decided, from the position behind those (by group) on.
+struct Rules {
+  const plan::Plan* plan = nullptr;
+  std::vector<store::Position> behind;
+  Timestamp since;
+};
+
 // A message that was decided.
 struct Decided {
+  const plan::Plan* plan = nullptr;  // by these rules
   std::string customer;
   core::Effect effect;
   store::Group group = 0;
@@ -39,7 +47,7 @@ struct Replay {
   std::map<Hash128, Receipt> receipts;  // the first of each key
   std::set<Hash128> attempted;          // keys of which an attempt is written before their receipt
   std::map<std::string, std::vector<core::Standing>> standings;          // by event id
-  std::map<std::string, runtime::CampaignFigures> figures;               // by campaign
+  std::map<std::string, runtime::CampaignFigures> figures;               // by full name
   std::map<std::string, std::string> owners;                             // by `kind:value`
   std::vector<SaidOfConsent> consents;                                   // group by group, in order
   std::map<std::pair<std::string, std::string>, std::uint64_t> entries;  // by (campaign, customer)
@@ -47,9 +55,10 @@ struct Replay {
   std::vector<std::vector<store::SetAside>> set_aside;                   // by group
 };
 
-// Breaches of what a journal must be are recorded: a stamp that goes back, a row that cannot be
-// read, a key that two decisions have, an identifier of two customers.
-Replay replay(const plan::Plan& plan, const store::Journal& journal, store::Groups groups,
+// `rules` are of one deployment, the oldest first. Breaches of what a journal must be are recorded:
+// a stamp that goes back, a row that cannot be read, a key that two decisions have, an identifier
+// of two customers.
+Replay replay(const std::vector<Rules>& rules, const store::Journal& journal, store::Groups groups,
               Record& record);
 
 }  // namespace koi::simulator

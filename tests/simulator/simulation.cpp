@@ -26,6 +26,7 @@
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 #include "store/timeline.h"
+#include "turns.h"
 
 namespace koi::simulator {
 
@@ -85,6 +86,17 @@ Poison poison_of(std::uint64_t seed) {
   return Poison(chance, rate);
 }
 
+// In one seed of four the rules take turns; by chances of its own, as poison. One group: those of a
+// deploy work at the same time, in an order that no seed decides.
+std::optional<Turns> turns_of(std::uint64_t seed, Scene& scene, const std::filesystem::path& folder,
+                              Control control) {
+  Chance chance(hash64("deploys", seed));
+  if (!chance.one_in(4)) return std::nullopt;
+  scene.groups.count = 1;
+  scene.loses_states = false;  // what a deploy has carried over is never lost
+  return std::optional<Turns>(std::in_place, chance, *scene.program, folder, control);
+}
+
 // One life of the process: from its start to its end by whatever.
 struct Life {
   store::Directory directory;
@@ -115,6 +127,7 @@ class Simulation {
         record_(run.print),
         chance_(run.seed),
         scene_(chance_, run.control),
+        turns_(turns_of(run.seed, scene_, run.folder, run.control)),
         poison_(poison_of(run.seed)),
         disk_(chance_.split()),
         mount_(folder_, disk_),
@@ -124,6 +137,9 @@ class Simulation {
     providers_.on_delivery([this](const Delivery& delivery) { check_wanted(delivery); });
     record_.say("program " + scene_.program->name + ", groups " +
                 std::to_string(scene_.groups.count) + ", steps " + std::to_string(scene_.steps));
+    disk_.on_death([this] {
+      if (turns_) turns_->keep_files();
+    });
     if (control_ == Control::AnswersBeforeTheSync)
       disk_.ignore_syncs([](std::string_view name) { return name.starts_with("journal.db"); });
     if (control_ == Control::LinksUnsynced)
@@ -133,7 +149,10 @@ class Simulation {
   Outcome run() {
     begin_life();
     for (std::uint64_t step = 0; step < scene_.steps && !record_.broken(); ++step) {
-      do_something();
+      if (turns_ && turns_->are_due())
+        change_rules();
+      else
+        do_something();
       ++outcome_.steps;
     }
     if (!record_.broken()) come_to_rest();
@@ -151,6 +170,7 @@ class Simulation {
     outcome_.hash = record_.hash();
     outcome_.events = clients_.told().size();
     outcome_.crashes = poison_.crashes();
+    outcome_.deploys = turns_ ? turns_->deploys() : 0;
     for (const auto& [key, carried] : providers_.carried()) {
       outcome_.attempts += carried.calls;
       outcome_.delivered += carried.effects;
@@ -195,9 +215,21 @@ class Simulation {
     }
   }
 
+  // Other rules from here on, after a clean stop or a crash that leaves a tail.
+  void change_rules() {
+    turns_->change_mind();
+    record_.say("other rules are wanted");
+    if (!chance_.one_in(2))
+      crash();
+    else if (!stop_cleanly())
+      return;
+    begin_life();
+  }
+
   // What may befall a start.
   void arm_for_recovery() {
-    if (chance_.one_in(4)) disk_.die_in(chance_.between(1, 40));
+    if (turns_ && chance_.one_in(10)) turns_->change_mind();
+    if (chance_.one_in(4)) disk_.die_in(chance_.between(1, turns_ ? 160 : 40));
     if (scene_.has_faults && chance_.one_in(4))
       disk_.fail(Disk::Act::Read, chance_.between(1, 200));
     if (scene_.has_faults && chance_.one_in(8)) disk_.fail(Disk::Act::Sync, chance_.between(1, 20));
@@ -218,24 +250,35 @@ class Simulation {
     life.store_seam = std::make_unique<StoreSeam>(*life.states, *life.journal, control_);
     life.context = std::make_unique<asio::io_context>(1);
     life.watch = poison_.watch(scene_.groups, *life.journal);
+    if (turns_)
+      KOI_TRY(turns_->bring({life.directory, *life.journal_seam, *life.store_seam, scene_.groups,
+                             clock_, scene_.settings.writers.budget, life.watch.get()},
+                            record_));
     KOI_LET(life.engine,
             serve::Engine::open(
-                {scene_.plan, scene_.program->rules, *life.journal_seam, *life.store_seam,
-                 life.journal->groups(), *life.identifiers, clock_, life.context->get_executor(),
-                 providers_.lanes(life.context->get_executor()),
+                {plan(), turns_ ? turns_->rules() : scene_.program->rules, *life.journal_seam,
+                 *life.store_seam, life.journal->groups(), *life.identifiers, clock_,
+                 life.context->get_executor(), providers_.lanes(life.context->get_executor()),
                  [](channel::Level, std::string_view) {}, life.watch.get()},
                 scene_.settings));
     return {};
+  }
+
+  // What is live.
+  const plan::Plan& plan() const { return turns_ ? turns_->plan() : scene_.plan; }
+  Result<std::vector<Rules>> history() {
+    if (turns_) return turns_->history(life_->directory);
+    return std::vector<Rules>{{&scene_.plan, {}, {}}};
   }
 
   // Nothing is handed over to who has refused it by now.
   void check_wanted(const Delivery& delivery) {
     life_->engine->writers().look(delivery.customer, [&](const Result<const core::State*>& state) {
       if (!state || !*state) return;  // the disk fails him
-      for (const plan::Campaign& campaign : scene_.plan.campaigns)
-        for (std::size_t i = 0; i < scene_.plan.channels.size(); ++i)
+      for (const plan::Campaign& campaign : plan().campaigns)
+        for (std::size_t i = 0; i < plan().channels.size(); ++i)
           if (campaign.symbol.name == delivery.campaign &&
-              scene_.plan.channels[i].symbol.name == delivery.channel &&
+              plan().channels[i].symbol.name == delivery.channel &&
               core::has_refused(**state, campaign.campaign_class, plan::ChannelId::of(i)))
             record_.breach("a message was handed over to one who has refused it: " +
                            to_hex(delivery.key));
@@ -256,6 +299,7 @@ class Simulation {
     outcome_.power_cuts += death == Death::PowerCut ? 1 : 0;
     end_life();
     disk_.restart(death);
+    if (turns_) turns_->put_files_back();
     if (death == Death::PowerCut) poison_.forget();
     if (scene_.loses_states && !older_.empty() && chance_.one_in(3)) {
       record_.say("the states are those of before");
@@ -528,14 +572,16 @@ class Simulation {
 
   void check(bool is_at_rest) {
     Life& life = *life_;
-    const Replay expected = replay(scene_.plan, *life.journal_seam, scene_.groups, record_);
+    const auto rules = history();
+    if (!rules) return record_.breach("its history cannot be read: " + rules.error().what);
+    const Replay expected = replay(*rules, *life.journal_seam, scene_.groups, record_);
     for (store::Group group = 0; group < expected.set_aside.size(); ++group)
       for (const store::SetAside& what : expected.set_aside[group])
         poison_.check(group, what, record_);
-    check_decisions(scene_.plan, expected, record_);
+    check_decisions(plan(), expected, record_);
     check_answers(expected, clients_, record_);
-    check_standing(scene_.plan, expected, *life.engine, *life.identifiers, record_);
-    check_providers(scene_.plan, expected, providers_, record_);
+    check_standing(plan(), expected, *life.engine, *life.identifiers, record_);
+    check_providers(expected, providers_, record_);
     std::uint64_t inputs = 0;
     for (const store::Position end : expected.ends) inputs += end;
     outcome_.inputs = inputs;
@@ -549,7 +595,7 @@ class Simulation {
 
   Hash128 bytes_of(const Replay& expected) const {
     HashInput all;
-    for (const auto& [id, state] : expected.customers) all.text(core::encode(scene_.plan, state));
+    for (const auto& [id, state] : expected.customers) all.text(core::encode(plan(), state));
     return all.hash128();
   }
 
@@ -560,6 +606,7 @@ class Simulation {
   Record record_;
   Chance chance_;
   Scene scene_;
+  std::optional<Turns> turns_;  // none: the rules stay
   Poison poison_;
   Disk disk_;
   Mount mount_;

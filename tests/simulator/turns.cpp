@@ -1,0 +1,86 @@
+#include "turns.h"
+
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "serve/deliveries.h"
+
+namespace koi::simulator {
+
+namespace fs = std::filesystem;
+
+Turns::Turns(Chance chance, const Program& first, fs::path folder, Control control)
+    : chance_(chance), first_(first), folder_(std::move(folder)), control_(control) {
+  walk_.customers = chance_.between(1, 6);
+  walk_.piece = chance_.between(1, 4);
+  fs::remove_all(folder_ / "bundles");  // of another seed
+  fs::remove(file());
+}
+
+Result<void> Turns::bring(const Place& place, Record& record) {
+  if (!bundles_) {
+    // The deployment's own seed would be chance.
+    KOI_TRY(deploy::write_deployment(place.directory, {1, place.clock.now(), {}}));
+    bundles_ = std::make_unique<deploy::Bundles>(place.directory);
+    plans_ = std::make_unique<deploy::Plans>(*bundles_);
+  }
+  const deploy::Site site{place.directory,
+                          place.journal,
+                          place.store,
+                          place.groups,
+                          [&place](const plan::Plan& plan) {
+                            return std::make_unique<serve::Deliveries>(plan, place.groups, false);
+                          },
+                          [&place] { return place.clock.now(); },
+                          {},
+                          place.budget,
+                          walk_,
+                          place.watch};
+  const Program& wanted = is_other_ ? *first_.next : first_;
+  KOI_LET(const auto reports, deploy::deploy(site, wanted.bundle));
+  for (const deploy::Report& report : reports) {
+    record.say("rules " + to_hex(report.bundle) +
+               (report.was_broken_off ? ", broken off before: " : ": ") +
+               std::to_string(report.tail_inputs) + " inputs of a tail, " +
+               std::to_string(report.carried.customers) + " customers carried over");
+    deploys_ += report.former ? 1 : 0;
+  }
+  KOI_LET(const auto deployment, deploy::read_deployment(place.directory));
+  const deploy::Turn& live = deployment->turns.back();
+  KOI_LET(plan_, plans_->of(live));
+  rules_ = deploy::rules_of(deploy::name_of(live));
+  return {};
+}
+
+Result<std::vector<Rules>> Turns::history(const store::Directory& directory) {
+  KOI_LET(const auto deployment, deploy::read_deployment(directory));
+  std::vector<Rules> all;
+  for (const deploy::Turn& turn : deployment->turns) {
+    KOI_LET(const plan::Plan* plan, plans_->of(turn));
+    all.push_back({plan, turn.positions, turn.since});
+  }
+  return all;
+}
+
+void Turns::keep_files() {
+  std::ifstream in(file(), std::ios::binary);
+  if (!in) return kept_.reset();
+  std::ostringstream bytes;
+  bytes << in.rdbuf();
+  kept_ = bytes.str();
+  if (control_ != Control::DeployUnmarked) return;
+  auto deployment = deploy::deployment_of(*kept_, file().string());
+  if (!deployment) return;
+  deployment->is_under_way = false;
+  kept_ = deploy::to_json(*deployment);
+}
+
+void Turns::put_files_back() const {
+  if (kept_)
+    std::ofstream(file(), std::ios::binary) << *kept_;
+  else
+    fs::remove(file());
+}
+
+}  // namespace koi::simulator

@@ -54,6 +54,8 @@ std::string line_of(const Delivery& delivery, Timestamp now) {
   }
   line += ':';
   if (!delivery.title.empty()) add(" [", delivery.title), line += ']';
+  if (const auto& payout = delivery.payout)
+    add(" ", std::to_string(payout->amount) + " (minor units of " + payout->currency + ")");
   if (!delivery.body.empty()) add(" ", delivery.body);
   if (!delivery.link.empty()) add(" ", delivery.link);
   add("  (", delivery.campaign);

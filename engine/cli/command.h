@@ -33,6 +33,7 @@ std::function<int()> add_explain(CLI::App& app);
 std::function<int()> add_fmt(CLI::App& app);
 std::function<int()> add_init(CLI::App& app);
 std::function<int()> add_keys(CLI::App& app);
+std::function<int()> add_ledger(CLI::App& app);
 std::function<int()> add_lsp(CLI::App& app);
 std::function<int()> add_promote(CLI::App& app);
 std::function<int()> add_rollback(CLI::App& app);

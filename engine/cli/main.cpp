@@ -24,6 +24,7 @@ constexpr Command commands[] = {
     {"rollback", "Puts the rules before the live ones back, on a running server", add_rollback},
     {"status", "Says what a running server has live, since when, and who is under way in it",
      add_status},
+    {"ledger", "Checks the accounts of a data folder against their postings", add_ledger},
     {"explain", "Tells what a diagnostic means, with a wrong and a right example", add_explain},
     {"fmt", "Brings files into the one canonical form, or translates them", add_fmt},
     {"connectors", "Lists the connectors that are built in, with their settings", add_connectors},

@@ -124,8 +124,10 @@ std::function<int()> add_serve(CLI::App& app) {
   app.add_option("--memory", options->memory_mib, "For customers' states, in MiB")
       ->capture_default_str()
       ->check(CLI::Range(1, 1 << 20));
-  app.add_option("--groups", options->groups,
-                 "Of partitions, in a new data folder; else one for each core")
+  app.add_option(
+         "--groups", options->groups,
+         "Of partitions, in a new data folder; else one for each core, and one in all where "
+         "customers compete for what the rules give")
       ->check(CLI::Range(1, 1024));
   add_language(app, options->language);
   return [options] { return serve(*options); };

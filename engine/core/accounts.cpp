@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/books.h"
 #include "core/calendar.h"
 #include "ledger/codes.h"
 
@@ -15,6 +16,11 @@ constexpr std::string_view link_pattern = "#############";
 ledger::Key secret_of(const plan::Plan& plan, std::string_view use) {
   return ledger::derive({plan.seed, 0x6b6f69}, use);
 }
+
+// What something takes in memory until the shelf has it, about: its node, and its bytes on the way.
+constexpr std::uint64_t bytes_of_change = 300, bytes_of_posting = 250;
+// A code that anybody could have been given is not longer.
+constexpr std::size_t longest_code = 200;
 
 std::string code_of(ledger::Key key, std::uint64_t number) {
   const auto pattern = ledger::CodePattern::read(link_pattern);
@@ -89,17 +95,18 @@ std::string invite_code(const plan::Plan& plan, plan::ReferralId referral,
   return code_of(secret_of(plan, "invitations"), number);
 }
 
-Accounts::Accounts(const plan::Plan& plan, std::uint64_t bundle)
-    : plan_(plan), bundle_(bundle), numbers_(plan.incentives.size()) {}
+Accounts::Accounts(const plan::Plan& plan, std::uint64_t bundle) : plan_(plan), bundle_(bundle) {}
 
 ledger::Pot Accounts::pot(plan::BudgetId id, Timestamp now) const {
   const plan::Budget& budget = plan_.budgets[id.index()];
   return {budget.definition, begin_of(budget.per, now, *plan_.policy.zone)};
 }
 
-std::int64_t Accounts::left(plan::BudgetId id, Timestamp now) const {
+std::int64_t Accounts::left(plan::BudgetId id, Timestamp now) {
   const plan::Budget& budget = plan_.budgets[id.index()];
-  const ledger::Balances balances = ledger_.balances(pot(id, now));
+  const ledger::Pot account = pot(id, now);
+  fetch(account);
+  const ledger::Balances balances = ledger_.balances(account);
   // All that ever left it stands below zero in `Budget`, and must fit.
   const std::int64_t countable = INT64_MAX + balances[ledger::Stage::Budget];
   if (budget.amount == plan::unlimited) return countable;
@@ -107,9 +114,18 @@ std::int64_t Accounts::left(plan::BudgetId id, Timestamp now) const {
 }
 
 void Accounts::post(const ledger::Posting& posting) {
-  const auto posted = ledger_.post(posting);
-  KOI_ASSERT(posted);  // what is posted was asked for, or is there
+  fetch(posting.pot);
+  if (fault_) return;
+  if (const auto posted = ledger_.post(posting); !posted) {
+    KOI_ASSERT(shelf_);  // what is posted was asked for, or is there: else the shelf is damaged
+    fault_ = {"corrupt", "the accounts are not those of the customers beside them: " +
+                             posted.error().what + "; restore the data directory from a backup"};
+    return;
+  }
   if (keeps_postings_) postings_.push_back(posting);
+  if (!shelf_) return;
+  changed_bytes_ += bytes_of_posting;
+  if (changed_pots_.insert(posting.pot).second) changed_bytes_ += bytes_of_change;
 }
 
 void Accounts::spend(plan::BudgetId id, std::int64_t amount, Timestamp now,
@@ -121,18 +137,182 @@ void Accounts::spend(plan::BudgetId id, std::int64_t amount, Timestamp now,
   post({now, from, Stage::Reserved, Stage::Given, amount, cause});
 }
 
-std::int64_t Accounts::prizes_given(plan::IncentiveId draw, std::size_t prize) const {
-  const auto place = prizes_.find({draw.index(), prize});
-  return place == prizes_.end() ? 0 : place->second;
+// --- Beyond memory ------------------------------------------------------------------------------
+
+void Accounts::keep_on(const Shelf& shelf, std::size_t most_in_memory) {
+  shelf_ = &shelf;
+  most_in_memory_ = most_in_memory;
+  keeps_postings_ = true;
+  const auto bytes = shelf.read(books::key_of_postings());
+  const auto count = bytes ? books::number_of(*bytes) : Result<std::uint64_t>(bytes.error());
+  if (count)
+    first_posting_ = *count;
+  else
+    fault_ = count.error();
+}
+
+// In memory now, or null: there is nothing under the key, or nothing that can be read.
+template <class Value, class Decode>
+typename Shelved<Value>::Node* Accounts::fetch(Shelved<Value>& part, const std::string& key,
+                                               Decode decode) {
+  if (auto* node = part.find(key); node || !shelf_ || fault_) return node;
+  const auto bytes = shelf_->read(key);
+  if (!bytes) fault_ = bytes.error();
+  if (!bytes || bytes->empty()) return nullptr;
+  auto value = decode(*bytes);
+  if (!value) fault_ = value.error();
+  if (!value) return nullptr;
+  if (part.size() >= most_in_memory_ + part.changed()) part.forget(generations_);
+  return &part.keep(key, *std::move(value));
+}
+
+template <class Value>
+void Accounts::note_change(Shelved<Value>& part, typename Shelved<Value>::Node& node) {
+  if (shelf_ && part.change(node, generations_))
+    changed_bytes_ += bytes_of_change + node.first.size();
+}
+
+void Accounts::fetch(const ledger::Pot& pot) {
+  if (!shelf_ || fault_ || !known_pots_.insert(pot).second) return;
+  const auto bytes = shelf_->read(books::key_of(pot));
+  const auto balances =
+      bytes ? books::balances_of(*bytes) : Result<ledger::Balances>(bytes.error());
+  if (balances)
+    ledger_.put(pot, *balances);
+  else
+    fault_ = balances.error();
+}
+
+std::vector<Accounts::Change> Accounts::freeze() {
+  KOI_ASSERT(generations_.frozen == 0);
+  std::vector<Change> all;
+  for (const ledger::Pot& pot : changed_pots_)
+    all.push_back({books::key_of(pot), books::encode(ledger_.balances(pot))});
+  const auto add = [&](const auto& node) {
+    all.push_back({node.first, books::encode(node.second.value)});
+  };
+  counted_.freeze(add);
+  numbers_.freeze(add);
+  places_.freeze([&](const auto& node) {
+    const Place& to = node.second.value;
+    const auto name = [](const auto& list, auto id) {
+      return id ? list[id.index()].symbol.name : std::string();
+    };
+    all.push_back({node.first, books::encode({to.customer, name(plan_.incentives, to.incentive),
+                                              name(plan_.referrals, to.referral)})});
+  });
+  for (std::size_t i = 0; i < postings_.size(); ++i)
+    all.push_back({books::key_of_posting(first_posting_ + i), books::encode(postings_[i])});
+  if (!postings_.empty())
+    all.push_back({books::key_of_postings(), books::encode(first_posting_ + postings_.size())});
+  std::sort(all.begin(), all.end(), [](const Change& a, const Change& b) { return a.key < b.key; });
+  frozen_pots_.swap(changed_pots_);
+  frozen_postings_ = postings_.size();
+  frozen_bytes_ = std::exchange(changed_bytes_, 0);
+  generations_.frozen = generations_.current++;
+  return all;
+}
+
+void Accounts::committed() {
+  generations_.stored = std::exchange(generations_.frozen, 0);
+  frozen_pots_.clear();
+  counted_.committed();
+  numbers_.committed();
+  places_.committed();
+  postings_.erase(postings_.begin(),
+                  postings_.begin() + static_cast<std::ptrdiff_t>(frozen_postings_));
+  first_posting_ += std::exchange(frozen_postings_, 0);
+  frozen_bytes_ = 0;
+  const auto shorten = [&](auto& part) {
+    if (part.size() > most_in_memory_ + part.changed()) part.forget(generations_);
+  };
+  shorten(counted_);
+  shorten(numbers_);
+  shorten(places_);
+}
+
+void Accounts::failed() {
+  generations_.frozen = 0;
+  changed_pots_.merge(frozen_pots_);
+  frozen_pots_.clear();
+  counted_.failed(generations_);
+  numbers_.failed(generations_);
+  places_.failed(generations_);
+  frozen_postings_ = 0;
+  changed_bytes_ += std::exchange(frozen_bytes_, 0);
+}
+
+// --- Counts, codes and where they lead ----------------------------------------------------------
+
+List<Counted>& Accounts::counted(std::uint64_t limit, std::uint64_t value) {
+  const std::string key = books::key_of_count(limit, value);
+  auto* node = fetch(counted_, key, [&](std::string_view bytes) {
+    return books::counted_of(bytes, limit, value);
+  });
+  if (!node) node = &counted_.keep(key, {});
+  note_change(counted_, *node);
+  return node->second.value;
+}
+
+Shelved<std::uint64_t>::Node& Accounts::number(const std::string& key) {
+  auto* node = fetch(numbers_, key, books::number_of);
+  return node ? *node : numbers_.keep(key, 0);
+}
+
+std::uint64_t Accounts::issued(plan::IncentiveId incentive) {
+  return number(books::key_of_codes(plan_.incentives[incentive.index()].symbol.name)).second.value;
+}
+
+std::uint64_t Accounts::next_number(plan::IncentiveId incentive) {
+  auto& node = number(books::key_of_codes(plan_.incentives[incentive.index()].symbol.name));
+  note_change(numbers_, node);
+  return node.second.value++;
+}
+
+std::string Accounts::key_of_prize(plan::IncentiveId draw, std::size_t prize) const {
+  const plan::Incentive& of = plan_.incentives[draw.index()];
+  const auto& prizes = std::get<plan::PrizeDraw>(of.what).prizes;
+  // Several prizes may be called the same: points in different numbers.
+  const auto before = std::count_if(
+      prizes.begin(), prizes.begin() + static_cast<std::ptrdiff_t>(prize),
+      [&](const plan::PrizeDraw::Prize& each) { return each.name == prizes[prize].name; });
+  return books::key_of_prize(
+      of.symbol.name, prizes[prize].name + (before == 0 ? "" : " " + std::to_string(before + 1)));
+}
+
+std::int64_t Accounts::prizes_given(plan::IncentiveId draw, std::size_t prize) {
+  return static_cast<std::int64_t>(number(key_of_prize(draw, prize)).second.value);
 }
 
 void Accounts::prize_is_given(plan::IncentiveId draw, std::size_t prize) {
-  ++prizes_[{draw.index(), prize}];
+  auto& node = number(key_of_prize(draw, prize));
+  note_change(numbers_, node);
+  ++node.second.value;
 }
 
-const Accounts::Place* Accounts::find(std::string_view code) const {
-  const auto place = places_.find(code);
-  return place == places_.end() ? nullptr : &place->second;
+void Accounts::lead(const std::string& code, const Place& to) {
+  const std::string key = books::key_of_lead(code);
+  auto* node = places_.find(key);
+  if (!node) node = &places_.keep(key, {});
+  node->second.value = to;
+  note_change(places_, *node);
+}
+
+const Accounts::Place* Accounts::find(std::string_view code) {
+  if (code.empty() || code.size() > longest_code) return nullptr;
+  const auto decode = [&](std::string_view bytes) -> Result<Place> {
+    KOI_LET(const books::Lead lead, books::lead_of(bytes));
+    // What the rules at hand do not know leads nowhere, for as long as they do not.
+    Place to{lead.customer, {}, {}};
+    for (std::size_t i = 0; i < plan_.incentives.size(); ++i)
+      if (plan_.incentives[i].symbol.name == lead.incentive)
+        to.incentive = plan::IncentiveId::of(i);
+    for (std::size_t i = 0; i < plan_.referrals.size(); ++i)
+      if (plan_.referrals[i].symbol.name == lead.referral) to.referral = plan::ReferralId::of(i);
+    return to;
+  };
+  const auto* node = fetch(places_, books::key_of_lead(code), decode);
+  return node ? &node->second.value : nullptr;
 }
 
 void Accounts::introduce(const std::string& customer) {

@@ -6,21 +6,28 @@
 // and inputs give equal effects. Whoever calls decide hands every message on, right after the input
 // that caused it, in the order of `take_messages()`.
 //
+// Without a shelf all of it is in memory, for good. With one (durable/ puts the store behind it)
+// only what has changed since it was last put there must be.
+//
 // A campaign's budget of messages, or anything else that is counted over all customers, is a
 // plan::Budget too: ask left(), then spend() with the cause.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "base/hash.h"
+#include "base/result.h"
 #include "base/time.h"
 #include "core/effect.h"
 #include "core/holdings.h"
+#include "core/shelved.h"
 #include "ledger/chance.h"
 #include "ledger/ledger.h"
 #include "plan/plan.h"
@@ -68,6 +75,14 @@ std::string invite_code(const plan::Plan& plan, plan::ReferralId referral,
 // The first instant of the period that `at` lies in; ever where there is one for all time.
 Timestamp begin_of(const plan::Per& per, Timestamp at, const Zone& zone);
 
+// What accounts were last put on, as books.h has it.
+class Shelf {
+ public:
+  virtual ~Shelf() = default;
+  // Empty where nothing is under the key.
+  virtual Result<std::string> read(std::string_view key) const = 0;
+};
+
 class Accounts {
  public:
   // The plan must outlive it.
@@ -75,9 +90,32 @@ class Accounts {
 
   // Names the rules that decide, for causes.
   std::uint64_t bundle() const { return bundle_; }
+  void decide_by(std::uint64_t bundle) { bundle_ = bundle; }
+
+  // --- Beyond memory
+
+  // From here on what is not in memory is on the shelf, which must outlive this; about so many
+  // things that it has stay in memory. Every posting is kept for it.
+  void keep_on(const Shelf& shelf, std::size_t most_in_memory);
+  // The shelf could not be read, or not be understood: what was decided since is of no use.
+  const std::optional<Error>& fault() const { return fault_; }
+  // What has changed since the last freeze, to be put on the shelf by key; one freeze at a time.
+  // Empty bytes: there is nothing any more.
+  struct Change {
+    std::string key, bytes;
+  };
+  std::vector<Change> freeze();
+  void committed();  // the shelf has it …
+  void failed();     // … or has not: it counts as changed again
+  // About what must stay in memory until the shelf has it: all of it, and what has changed since
+  // the last freeze.
+  std::uint64_t held_bytes() const { return changed_bytes_ + frozen_bytes_; }
+  std::uint64_t changed_bytes() const { return changed_bytes_; }
+
+  // --- Accounts
 
   // How much the account still has now; of one without an end, what it can still keep count of.
-  std::int64_t left(plan::BudgetId id, Timestamp now) const;
+  std::int64_t left(plan::BudgetId id, Timestamp now);
   // Takes so much out of it for good, or nothing where it is 0; left() must have said that it is
   // there.
   void spend(plan::BudgetId id, std::int64_t amount, Timestamp now, const ledger::Cause& cause);
@@ -88,15 +126,13 @@ class Accounts {
   void keep_postings() { keeps_postings_ = true; }
   const std::vector<ledger::Posting>& postings() const { return postings_; }
 
-  // Of a limit by an attribute, for one value of it.
-  List<Counted>& counted(std::uint64_t limit, std::uint64_t value) {
-    return counted_[{limit, value}];
-  }
+  // Of a limit by an attribute, for one value of it. To be changed at once.
+  List<Counted>& counted(std::uint64_t limit, std::uint64_t value);
 
   // Of codes: how many were issued, and the number of one more.
-  std::uint64_t issued(plan::IncentiveId incentive) const { return numbers_[incentive.index()]; }
-  std::uint64_t next_number(plan::IncentiveId incentive) { return numbers_[incentive.index()]++; }
-  std::int64_t prizes_given(plan::IncentiveId draw, std::size_t prize) const;
+  std::uint64_t issued(plan::IncentiveId incentive);
+  std::uint64_t next_number(plan::IncentiveId incentive);
+  std::int64_t prizes_given(plan::IncentiveId draw, std::size_t prize);
   void prize_is_given(plan::IncentiveId draw, std::size_t prize);
 
   // Where a code leads: to the giver of a packet, to an inviter.
@@ -105,8 +141,9 @@ class Accounts {
     plan::IncentiveId incentive;
     plan::ReferralId referral;
   };
-  void lead(const std::string& code, Place to) { places_.insert_or_assign(code, std::move(to)); }
-  const Place* find(std::string_view code) const;
+  void lead(const std::string& code, const Place& to);
+  // Null where it leads nowhere. Valid until the next call.
+  const Place* find(std::string_view code);
   // Makes the customer's own invitations lead to him.
   void introduce(const std::string& customer);
   std::string packet_code(Hash128 key) const;
@@ -118,16 +155,33 @@ class Accounts {
   std::vector<Message> take_messages() { return std::exchange(messages_, {}); }
 
  private:
+  template <class Value, class Decode>
+  typename Shelved<Value>::Node* fetch(Shelved<Value>& part, const std::string& key, Decode decode);
+  template <class Value>
+  void note_change(Shelved<Value>& part, typename Shelved<Value>::Node& node);
+  Shelved<std::uint64_t>::Node& number(const std::string& key);
+  std::string key_of_prize(plan::IncentiveId draw, std::size_t prize) const;
+  void fetch(const ledger::Pot& pot);
+
   const plan::Plan& plan_;
   std::uint64_t bundle_;
   ledger::Ledger ledger_;
   bool keeps_postings_ = false;
-  std::vector<ledger::Posting> postings_;
-  std::map<std::pair<std::uint64_t, std::uint64_t>, List<Counted>> counted_;
-  std::vector<std::uint64_t> numbers_;                                  // by incentive
-  std::map<std::pair<std::size_t, std::size_t>, std::int64_t> prizes_;  // by draw and prize
-  std::map<std::string, Place, std::less<>> places_;
+  std::vector<ledger::Posting> postings_;  // on the shelf: those that it has not
+  Shelved<List<Counted>> counted_;
+  Shelved<std::uint64_t> numbers_;  // of codes, and of prizes
+  Shelved<Place> places_;
   std::vector<Message> messages_;
+
+  const Shelf* shelf_ = nullptr;  // none: all is in memory
+  std::size_t most_in_memory_ = 0;
+  std::optional<Error> fault_;
+  Generations generations_;
+  // Pots are few: those that were asked for stay in memory.
+  std::set<ledger::Pot> known_pots_, changed_pots_, frozen_pots_;
+  std::uint64_t first_posting_ = 0;  // the number of the first in postings_
+  std::size_t frozen_postings_ = 0;  // of these, how many are on their way
+  std::uint64_t changed_bytes_ = 0, frozen_bytes_ = 0;
 };
 
 }  // namespace koi::core

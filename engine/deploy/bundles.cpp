@@ -68,22 +68,14 @@ Result<plan::Plan> compile(const Bundle& bundle) {
     return Error{"rules", "the audience `" + checked.program.audiences.front().symbol.name +
                               "` comes from a file, which a server cannot keep yet; run the rules "
                               "with `koi run`, or leave the audience out"};
-  // What a server must not do by half: budgets, codes and rewards are kept over all partitions only
-  // where one order serves everybody.
-  const auto& given = checked.program;
-  if (!given.incentives.empty() || !given.referrals.empty()) {
-    const Symbol& first =
-        given.incentives.empty() ? given.referrals.front().symbol : given.incentives.front().symbol;
-    return Error{"rules", "the program gives `" + first.name +
-                              "`, and incentives are not supported by the server yet; `koi test` "
-                              "and `koi run` know them"};
-  }
-  for (const check::Campaign& campaign : given.campaigns)
-    if (!campaign.budgets.empty())
-      return Error{"rules", "campaign `" + campaign.symbol.name +
-                                "` has a budget, and budgets are not supported by the server yet; "
-                                "`koi test` and `koi run` keep them"};
-  return compile::compile(checked.program, bundle.seed);
+  plan::Plan plan = compile::compile(checked.program, bundle.seed);
+  for (const plan::Incentive& incentive : plan.incentives)
+    if (const auto* packet = std::get_if<plan::RedPacket>(&incentive.what))
+      if (packet->how != plan::RedPacket::How::Group && packet->pay_via.is_none())
+        return Error{"rules", "nobody pays the red packet `" + incentive.symbol.name +
+                                  "`: say by which channel, `pay via CHANNEL`, before a server "
+                                  "gives it"};
+  return plan;
 }
 
 std::filesystem::path Bundles::file_of(Hash128 name) const {

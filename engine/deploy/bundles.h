@@ -33,7 +33,7 @@ Hash128 name_of(const Bundle& bundle);
 constexpr std::uint64_t rules_of(Hash128 bundle) { return bundle.high; }
 
 // The plan of its program. Error "rules" where this version of Koi refuses the program, with the
-// first diagnostic, or where it gives something that the server cannot keep account of yet.
+// first diagnostic, or where it has something that a server cannot keep or carry out.
 Result<plan::Plan> compile(const Bundle& bundle);
 
 // The folder `bundles` of a data directory: one file for each bundle, never changed.

@@ -14,6 +14,7 @@
 #include "deploy/rebuild.h"
 #include "durable/checkpoint.h"
 #include "durable/recover.h"
+#include "durable/writers.h"
 
 namespace koi::deploy {
 
@@ -32,6 +33,7 @@ class Deploying {
 
  private:
   Result<void> check_groups() const;
+  Result<void> check(const Bundle& wanted) const;
   Result<void> check(Hash128 bundle, const Ways& ways);
   Result<void> begin(Hash128 bundle, const Said& said, const Ways& ways);
   Result<void> recover_tails();
@@ -94,7 +96,7 @@ void Deploying::count(Stage stage, std::uint64_t done) {
 Result<std::vector<Report>> Deploying::run(const Bundle& wanted, const Said& said,
                                            const Ways& ways) {
   KOI_TRY(check_groups());
-  KOI_TRY(compile(wanted));
+  KOI_TRY(check(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
   if (deployment_.is_under_way) KOI_TRY(finish(true));
   KOI_TRY(check(name, ways));
@@ -108,6 +110,12 @@ Result<std::vector<Report>> Deploying::run(const Bundle& wanted, const Said& sai
     KOI_TRY(finish(false));
   }
   return std::move(reports_);
+}
+
+// Can these rules be served over these files?
+Result<void> Deploying::check(const Bundle& wanted) const {
+  KOI_LET(const plan::Plan plan, compile(wanted));
+  return durable::check_groups(plan, site_.groups);
 }
 
 Result<void> Deploying::check(Hash128 bundle, const Ways& ways) {
@@ -128,7 +136,7 @@ Result<void> Deploying::check(Hash128 bundle, const Ways& ways) {
 }
 
 Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {
-  KOI_TRY(compile(wanted));
+  KOI_TRY(check(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
   KOI_TRY(check(name, ways));
   if (ways.moves_nobody()) return std::string();
@@ -139,7 +147,7 @@ Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {
 }
 
 Result<void> Deploying::prepare(const Bundle& wanted) {
-  KOI_TRY(compile(wanted));
+  KOI_TRY(check(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
   if (deployment_.turns.empty() || deployment_.is_under_way || live().bundle == name) return {};
   KOI_LET(const plan::Plan* to, plans_.of(name));

@@ -110,8 +110,7 @@ class Replay {
   Result<void> close() {
     if (!std::exchange(is_open_, false)) return {};
     writer_.close();
-    const durable::Customers& customers = writer_.customers();
-    if (customers.held_bytes() < customers.budget() / 100 * percent_held) return {};
+    if (writer_.percent_held() < percent_held) return {};
     return write_back();
   }
 
@@ -123,7 +122,7 @@ class Replay {
       return Result<void>();
     };
     KOI_TRY(durable::write(frozen, journal_, store_, take));
-    writer_.customers().committed();
+    writer_.committed();
     return {};
   }
 

@@ -41,7 +41,8 @@ Frozen freeze(Writer& writer, store::Group group, store::Epoch epoch, Deeds& dee
           writer.stamp(),
           deeds.freeze(group),
           writer.customers().freeze(),
-          writer.customers().layout()};
+          writer.customers().layout(),
+          writer.freeze_shared()};
 }
 
 Result<void> write(Frozen& frozen, const store::Journal& journal, store::Store& store,
@@ -52,14 +53,15 @@ Result<void> write(Frozen& frozen, const store::Journal& journal, store::Store& 
   const std::string kept = encode({chain, frozen.stamp, std::move(frozen.deeds), {}});
   std::span<const Changed> left = frozen.changed;
   std::vector<store::Saved> saved;
-  return store.checkpoint({frozen.group, frozen.epoch, frozen.position, kept, frozen.layout},
-                          [&]() -> Result<std::span<const store::Saved>> {
-                            saved.clear();
-                            const auto now = left.first(std::min(left.size(), piece));
-                            left = left.subspan(now.size());
-                            if (!now.empty()) KOI_TRY(take(now, saved));
-                            return std::span<const store::Saved>(saved);
-                          });
+  return store.checkpoint(
+      {frozen.group, frozen.epoch, frozen.position, kept, frozen.layout, frozen.shared},
+      [&]() -> Result<std::span<const store::Saved>> {
+        saved.clear();
+        const auto now = left.first(std::min(left.size(), piece));
+        left = left.subspan(now.size());
+        if (!now.empty()) KOI_TRY(take(now, saved));
+        return std::span<const store::Saved>(saved);
+      });
 }
 
 void CheckpointTimes::stepped(std::size_t inputs, std::chrono::nanoseconds took) {
@@ -67,10 +69,9 @@ void CheckpointTimes::stepped(std::size_t inputs, std::chrono::nanoseconds took)
   tail_ += took;
 }
 
-bool CheckpointTimes::is_due(const Customers& customers, std::chrono::microseconds rested) const {
-  if (tail_ >= rules_.tail) return true;
-  if (customers.changed_bytes() >= customers.budget() / 100 * rules_.percent_changed) return true;
-  return customers.changed_bytes() > 0 && rested >= rules_.rest;
+bool CheckpointTimes::is_due(const Writer& writer, std::chrono::microseconds rested) const {
+  if (tail_ >= rules_.tail || writer.percent_changed() >= rules_.percent_changed) return true;
+  return writer.has_changed() && rested >= rules_.rest;
 }
 
 }  // namespace koi::durable

@@ -1,6 +1,6 @@
 // Checkpoint: when a group's changed states are written back, and the writing of one. A checkpoint
-// holds the states, what the deeds keep, and the place in the journal that they stand for, by
-// position and by the name of the history up to there.
+// holds the states, the accounts that they share, what the deeds keep, and the place in the journal
+// that they stand for, by position and by the name of the history up to there.
 #pragma once
 
 #include <chrono>
@@ -41,6 +41,7 @@ struct Frozen {
   std::string deeds;
   std::vector<Changed> changed;
   std::string layout;  // of the customers' states
+  std::vector<store::Shared> shared;
 };
 Frozen freeze(Writer& writer, store::Group group, store::Epoch epoch, Deeds& deeds);
 
@@ -68,7 +69,7 @@ class CheckpointTimes {
   void stepped(std::size_t inputs, std::chrono::nanoseconds took);
   // A checkpoint begins here.
   void begin() { tail_ = {}; }
-  bool is_due(const Customers& customers, std::chrono::microseconds rested) const;
+  bool is_due(const Writer& writer, std::chrono::microseconds rested) const;
   bool has_tail() const { return inputs_ > 0; }
 
  private:

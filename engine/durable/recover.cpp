@@ -76,15 +76,14 @@ Result<Recovered> recover(Writer& writer, const plan::Plan& plan, std::uint64_t 
   const auto close = [&]() -> Result<void> {
     if (!std::exchange(is_open, false)) return {};
     writer.close();
-    const Customers& customers = writer.customers();
-    if (customers.held_bytes() < customers.budget() / 100 * percent_held) return {};
+    if (writer.percent_held() < percent_held) return {};
     Frozen frozen = freeze(writer, group, epoch, deeds);
     KOI_TRY(write(frozen, journal, store,
                   [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
                     writer.customers().take(which, into);
                     return Result<void>();
                   }));
-    writer.customers().committed();
+    writer.committed();
     ++done.checkpoints;
     return {};
   };

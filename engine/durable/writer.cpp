@@ -49,6 +49,70 @@ void Batch::fail(const Error& error) const {
                    [&](Request& request, std::size_t inputs) { request.finish(inputs, &error); });
 }
 
+namespace {
+
+// Of a group's room, where its customers share something: one part in so many is for the accounts,
+// a quarter of that for what the store has of them, counted by things of about so many bytes.
+constexpr std::uint64_t share_of_accounts = 4, bytes_of_thing = 250;
+
+bool gives(const plan::Plan& plan) {
+  return !plan.incentives.empty() || !plan.referrals.empty() || !plan.budgets.empty();
+}
+
+}  // namespace
+
+Writer::Writer(const plan::Plan& plan, const match::Index& index, const store::Store& store,
+               store::Group group, std::uint64_t budget, Deeds& deeds)
+    : plan_(plan),
+      waking_{index},
+      group_(group),
+      gives_(gives(plan)),
+      accounts_budget_(gives_ ? budget / share_of_accounts : 0),
+      customers_(plan, store, group, budget - accounts_budget_),
+      shelf_(store, group),
+      accounts_(plan),
+      deeds_(deeds) {
+  if (gives_) accounts_.keep_on(shelf_, accounts_budget_ / 4 / bytes_of_thing);
+}
+
+// --- Checkpoints --------------------------------------------------------------------------------
+
+std::vector<store::Shared> Writer::freeze_shared() {
+  std::vector<store::Shared> shared;
+  for (core::Accounts::Change& each : accounts_.freeze())
+    shared.push_back({std::move(each.key), std::move(each.bytes)});
+  return shared;
+}
+
+void Writer::committed() {
+  customers_.committed();
+  accounts_.committed();
+}
+
+void Writer::failed(std::span<const Changed> frozen) {
+  customers_.failed(frozen);
+  accounts_.failed();
+}
+
+namespace {
+std::uint64_t percent(std::uint64_t bytes, std::uint64_t budget) {
+  const std::uint64_t one = std::max<std::uint64_t>(1, budget / 100);
+  return (bytes + one - 1) / one;
+}
+}  // namespace
+
+std::uint64_t Writer::percent_held() const {
+  return std::max(percent(customers_.held_bytes(), customers_.budget()),
+                  percent(accounts_.held_bytes(), accounts_budget_ / 4 * 3));
+}
+
+std::uint64_t Writer::percent_changed() const {
+  return std::max(percent(customers_.changed_bytes(), customers_.budget()),
+                  percent(accounts_.changed_bytes(), accounts_budget_ / 4 * 3));
+}
+
+// --- Batches ------------------------------------------------------------------------------------
+
 Result<void> Writer::step(const Batch& batch) {
   KOI_TRY(open(batch.first, batch.opening));
   store::Position position = batch.first;
@@ -88,6 +152,7 @@ void Writer::look_ahead(std::size_t at) const {
 Result<void> Writer::open(store::Position position, const Opening& opening) {
   position_ = position;
   stamp_ = opening.stamp;
+  accounts_.decide_by(opening.rules);
   return fire_timers(opening);
 }
 
@@ -152,9 +217,10 @@ Result<void> Writer::fire_timers(const Opening& opening) {
     if (is_set_aside(name))
       core::pass_over_due(*state, opening.stamp);
     else
-      core::decide(plan_, *state, core::Tick{timer.due, true}, effects_, &waking_);
+      core::decide(plan_, *state, core::Tick{timer.due, true}, effects_, &waking_, accounts());
     hand_on(*state, position_, timer.partition);
     customers_.changed();
+    KOI_TRY(deliver_messages(position_));
   }
   return {};
 }
@@ -180,16 +246,16 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
   core::Standing standing{};
   if (event) {
     if (event->time <= stamp_) {
-      standing = core::decide(plan_, *state, *event, effects_, &waking_);
+      standing = core::decide(plan_, *state, *event, effects_, &waking_, accounts());
     } else {  // or it would fire the future
       Event now = *event;
       now.time = stamp_;
-      standing = core::decide(plan_, *state, now, effects_, &waking_);
+      standing = core::decide(plan_, *state, now, effects_, &waking_, accounts());
     }
   } else {
     ReceiptFor came = std::get<ReceiptFor>(given);
     came.receipt.time = stamp_;
-    standing = core::decide(plan_, *state, came.receipt, effects_, &waking_);
+    standing = core::decide(plan_, *state, came.receipt, effects_, &waking_, accounts());
     deeds_.settled(group_, came);
   }
   hand_on(*state, position, partition);
@@ -200,7 +266,24 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
     customers_.unchanged();
   else
     customers_.changed();
+  KOI_TRY(deliver_messages(position));
   return standing;
+}
+
+// What a turn tells other customers, right after the input that caused it, and what follows from
+// that. Bounded: messages that answer each other come to an end (core).
+Result<void> Writer::deliver_messages(store::Position position) {
+  if (!gives_) return {};
+  if (accounts_.fault()) return *accounts_.fault();
+  for (const core::Message& message : accounts_.take_messages()) {
+    const Partition partition = partition_of(message.to);
+    KOI_LET(core::State * state, customers_.of(partition, message.to));
+    core::decide(plan_, *state, message, effects_, &waking_, &accounts_);
+    hand_on(*state, position, partition);
+    customers_.changed();
+    KOI_TRY(deliver_messages(position));
+  }
+  return {};
 }
 
 // What was decided for him and must not reach him any more, wherever it has come to.

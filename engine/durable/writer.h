@@ -18,6 +18,7 @@
 #include "durable/customers.h"
 #include "durable/deeds.h"
 #include "durable/input.h"
+#include "durable/shelf.h"
 #include "store/journal.h"
 
 namespace koi::durable {
@@ -73,14 +74,11 @@ struct Batch {
 
 class Writer {
  public:
-  // All must outlive it. `budget` is the customers'.
+  // All must outlive it. `budget` is for states and accounts in memory, in bytes. Under a plan
+  // whose customers compete the group must be the only one: what one's turn tells another is handed
+  // on right after it.
   Writer(const plan::Plan& plan, const match::Index& index, const store::Store& store,
-         store::Group group, std::uint64_t budget, Deeds& deeds)
-      : plan_(plan),
-        waking_{index},
-        group_(group),
-        customers_(plan, store, group, budget),
-        deeds_(deeds) {}
+         store::Group group, std::uint64_t budget, Deeds& deeds);
 
   // What is never stepped (of store::Journal::set_aside), and who is told what is being stepped;
   // before everything else, where wanted. `watch` must outlive the writer.
@@ -113,6 +111,19 @@ class Writer {
   Customers& customers() { return customers_; }
   const Customers& customers() const { return customers_; }
 
+  // --- Checkpoints: of the customers and of what they share (Customers::freeze, Accounts::freeze)
+
+  std::vector<store::Shared> freeze_shared();
+  void committed();
+  void failed(std::span<const Changed> frozen);
+  // Of the room that there is, in percent: what must stay in memory until a checkpoint holds it,
+  // and the part of it that has changed since the last freeze.
+  std::uint64_t percent_held() const;
+  std::uint64_t percent_changed() const;
+  bool has_changed() const {
+    return customers_.changed_bytes() > 0 || accounts_.changed_bytes() > 0;
+  }
+
  private:
   Result<void> fire_timers(const Opening& opening);
   bool is_set_aside(store::SetAside what) const;
@@ -120,12 +131,18 @@ class Writer {
   Result<core::Standing> take(store::Position position, Partition partition, const Given& given);
   void withdraw(const core::State& state);
   void hand_on(core::State& state, store::Position position, Partition partition);
+  core::Accounts* accounts() { return gives_ ? &accounts_ : nullptr; }
+  Result<void> deliver_messages(store::Position position);
   void look_ahead(std::size_t at) const;
 
   const plan::Plan& plan_;
   core::Waking waking_;
   store::Group group_;
+  const bool gives_;  // under this plan there are accounts
+  const std::uint64_t accounts_budget_;
   Customers customers_;
+  const StoreShelf shelf_;
+  core::Accounts accounts_;
   Deeds& deeds_;
   std::vector<store::SetAside> set_aside_;  // ascending; of the past alone
   CrashWatch* watch_ = nullptr;

@@ -31,6 +31,16 @@ bool may_go_on(const Error& error) { return error.code == "full"; }
 
 // --- Opening ------------------------------------------------------------------------------------
 
+Result<void> check_groups(const plan::Plan& plan, store::Groups groups) {
+  if (groups.count == 1 || !plan.has_competition()) return {};
+  return Error{
+      "groups",
+      "the rules give something that customers compete for, and one group serves those who "
+      "do; this data directory has " +
+          std::to_string(groups.count) +
+          ": serve them over a new one (`koi serve --data NEW --groups 1`)"};
+}
+
 Writers::Writers(World world, Settings settings)
     : world_(std::move(world)),
       settings_(settings),
@@ -44,6 +54,7 @@ Writers::Writers(World world, Settings settings)
 }
 
 Result<std::unique_ptr<Writers>> Writers::open(World world, Settings settings) {
+  KOI_TRY(check_groups(world.plan, world.groups));
   std::unique_ptr<Writers> writers(new Writers(std::move(world), settings));
   KOI_TRY(writers->recover_all());
   return writers;
@@ -311,7 +322,7 @@ Result<void> Writers::step_batch(Group& group, const Batch& batch) {
   group.customers = customers.customers();
   group.bytes = customers.bytes();
   group.tail = group.writer.position() - group.stored;
-  group.is_slow = customers.held_bytes() > customers.budget() / 100 * percent_slow;
+  group.is_slow = group.writer.percent_held() > percent_slow;
   return {};
 }
 
@@ -327,8 +338,7 @@ Result<bool> Writers::step(store::Group number) {
 // Memory stays within its budget: where what must stay would not leave room, the checkpoint that is
 // being written comes first.
 bool Writers::may_step(const Group& group) const {
-  const Customers& customers = group.writer.customers();
-  return customers.held_bytes() <= customers.budget() / 100 * percent_stopped;
+  return group.writer.percent_held() <= percent_stopped;
 }
 
 void Writers::begin_checkpoint(Group& group) {
@@ -342,15 +352,14 @@ void Writers::begin_checkpoint(Group& group) {
 }
 
 void Writers::settle(Group& group, Outcome outcome) {
-  Customers& customers = group.writer.customers();
   if (outcome.written) {
-    customers.committed();
+    group.writer.committed();
     ++checkpoints_;
   } else {
-    customers.failed(outcome.changed);
+    group.writer.failed(outcome.changed);
     group.retry = Clock::now() + until_next_try;
   }
-  group.is_slow = customers.held_bytes() > customers.budget() / 100 * percent_slow;
+  group.is_slow = group.writer.percent_held() > percent_slow;
 }
 
 void Writers::step_on(Group& group) {
@@ -376,7 +385,7 @@ void Writers::step_on(Group& group) {
     } else if (group.outcome) {
       Outcome outcome = *std::exchange(group.outcome, std::nullopt);
       settle(group, std::move(outcome));
-    } else if (may_commit && (group.times.is_due(customers, rested) ||
+    } else if (may_commit && (group.times.is_due(group.writer, rested) ||
                               (is_last && group.writer.position() > group.stored))) {
       lock.unlock();
       begin_checkpoint(group);

@@ -52,9 +52,13 @@ struct World {
   CrashWatch* watch = nullptr;  // none: what crashes does so again
 };
 
+// Error "groups" where the plan's customers compete (plan::Plan::has_competition) and several
+// groups would serve them: accounts and messages are one group's own.
+Result<void> check_groups(const plan::Plan& plan, store::Groups groups);
+
 class Writers {
  public:
-  // Takes the groups over and recovers them. Errors are those of recover().
+  // Takes the groups over and recovers them. Errors are those of recover() and check_groups().
   static Result<std::unique_ptr<Writers>> open(World world, Settings settings);
   // Without a stop() before it, it is as if the process had died here.
   ~Writers();

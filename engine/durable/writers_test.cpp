@@ -259,6 +259,13 @@ class DyingStore final : public store::Store {
     return inside_.position(group);
   }
   Result<std::string> kept(store::Group group) const override { return inside_.kept(group); }
+  Result<std::string> shared(store::Group group, std::string_view key) const override {
+    return inside_.shared(group, key);
+  }
+  Result<std::vector<store::Shared>> shared_behind(store::Group group, std::string_view after,
+                                                   std::size_t limit) const override {
+    return inside_.shared_behind(group, after, limit);
+  }
   Result<std::vector<std::string>> layouts(store::Group group) const override {
     return inside_.layouts(group);
   }

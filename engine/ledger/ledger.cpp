@@ -69,8 +69,12 @@ Balances Ledger::balances(const Pot& pot) const {
 Result<void> verify(std::span<const Posting> postings, const std::map<Pot, Balances>& balances) {
   Ledger again;
   for (const Posting& posting : postings) KOI_TRY(again.post(posting));
-  const auto compare = [&](const Pot& pot, const Balances& is,
-                           const Balances& should) -> Result<void> {
+  return compare(again, balances);
+}
+
+Result<void> compare(const Ledger& again, const std::map<Pot, Balances>& balances) {
+  const auto same = [&](const Pot& pot, const Balances& is,
+                        const Balances& should) -> Result<void> {
     for (std::size_t i = 0; i < stage_count; ++i)
       if (is.at[i] != should.at[i])
         return Error{"differs", describe(pot) + " has " + std::to_string(is.at[i]) + " " +
@@ -80,9 +84,9 @@ Result<void> verify(std::span<const Posting> postings, const std::map<Pot, Balan
   };
   for (const auto& [pot, should] : again.pots()) {
     const auto place = balances.find(pot);
-    KOI_TRY(compare(pot, place == balances.end() ? Balances{} : place->second, should));
+    KOI_TRY(same(pot, place == balances.end() ? Balances{} : place->second, should));
   }
-  for (const auto& [pot, is] : balances) KOI_TRY(compare(pot, is, again.balances(pot)));
+  for (const auto& [pot, is] : balances) KOI_TRY(same(pot, is, again.balances(pot)));
   return {};
 }
 

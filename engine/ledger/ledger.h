@@ -73,6 +73,9 @@ class Ledger {
   // above zero or does not fit, "stages" where no amount goes that way.
   Result<void> post(const Posting& posting);
 
+  // The pot is as it was left elsewhere.
+  void put(const Pot& pot, const Balances& balances) { pots_.insert_or_assign(pot, balances); }
+
   Balances balances(const Pot& pot) const;
   const std::map<Pot, Balances>& pots() const { return pots_; }
 
@@ -83,5 +86,7 @@ class Ledger {
 // Posts everything anew and compares: error "differs" names the first pot and stage that is not
 // what it should be; else as post().
 Result<void> verify(std::span<const Posting> postings, const std::map<Pot, Balances>& balances);
+// The same of what was posted anew already.
+Result<void> compare(const Ledger& again, const std::map<Pot, Balances>& balances);
 
 }  // namespace koi::ledger

@@ -12,7 +12,7 @@ namespace koi::serve {
 namespace {
 
 constexpr std::uint8_t frozen_version =
-    4;  // 1 had no payouts and no sent messages, 3 nothing that is to be taken
+    5;  // 1 had no payouts and no sent messages, 3 nothing that is to be taken, 4 gave nothing
 constexpr std::size_t most_untold =
     200'000;  // lines of a group, while the timeline cannot be written
 
@@ -62,20 +62,26 @@ Delivery read_delivery(ByteReader& in, std::uint8_t version) {
 }
 
 void write(ByteWriter& out, const runtime::CampaignFigures& figures) {
-  for (const std::uint64_t n :
-       {figures.entered, figures.left, figures.goals, figures.sent, figures.set, figures.tagged,
-        figures.emitted, figures.notified, figures.called, figures.started})
+  for (const std::uint64_t n : {figures.entered, figures.left, figures.goals, figures.sent,
+                                figures.set, figures.tagged, figures.emitted, figures.notified,
+                                figures.called, figures.started, figures.given, figures.taken})
     out.unsigned_(n);
+  out.signed_(figures.spent);
   out.unsigned_(figures.refused.size());
   for (const std::uint64_t n : figures.refused) out.unsigned_(n);
 }
 
-runtime::CampaignFigures read_figures(ByteReader& in) {
+runtime::CampaignFigures read_figures(ByteReader& in, std::uint8_t version) {
   runtime::CampaignFigures figures;
   for (std::uint64_t* n :
        {&figures.entered, &figures.left, &figures.goals, &figures.sent, &figures.set,
         &figures.tagged, &figures.emitted, &figures.notified, &figures.called, &figures.started})
     *n = in.unsigned_();
+  if (version >= 5) {
+    figures.given = in.unsigned_();
+    figures.taken = in.unsigned_();
+    figures.spent = in.signed_();
+  }
   for (std::size_t i = 0, count = in.count(); i < count; ++i) {
     const std::uint64_t n = in.unsigned_();
     if (i < figures.refused.size()) figures.refused[i] = n;
@@ -113,10 +119,16 @@ store::SentMessage read_sent(ByteReader& in) {
   return message;
 }
 
-// Does the action leave the engine, for others to carry out?
-bool goes_out(core::Action action) {
-  return action == core::Action::Send || action == core::Action::Notify ||
-         action == core::Action::Call;
+// Is it money that is paid through a channel: a packet, or a friend's share of one?
+bool is_payment(const core::Effect& effect) {
+  return (effect.action == core::Action::Give || effect.action == core::Action::Claim) &&
+         effect.channel;
+}
+
+// Does it leave the engine, for others to carry out?
+bool goes_out(const core::Effect& effect) {
+  return effect.action == core::Action::Send || effect.action == core::Action::Notify ||
+         effect.action == core::Action::Call || is_payment(effect);
 }
 
 // Is somebody on the staff to say that he takes it?
@@ -181,6 +193,20 @@ void Deliveries::find_figures(Group& group) const {
     group.of_campaign.push_back(&group.figures[plan::full_name_of(campaign)]);
 }
 
+// A referral gives by itself, and a claim may be refused under no campaign: they are counted under
+// the referral's name, or the gift's.
+std::string Deliveries::source_of(const core::Effect& effect) const {
+  if (effect.campaign) return plan_.campaigns[effect.campaign.index()].symbol.name;
+  const core::Gift& gift = *effect.gift;
+  return gift.referral ? plan_.referrals[gift.referral.index()].symbol.name
+                       : plan_.incentives[gift.incentive.index()].symbol.name;
+}
+
+runtime::CampaignFigures& Deliveries::figures_of(Group& group, const core::Effect& effect) const {
+  if (effect.campaign) return *group.of_campaign[effect.campaign.index()];
+  return group.figures[source_of(effect)];
+}
+
 void Deliveries::hand_over_to(HandOver hand_over) { hand_over_ = std::move(hand_over); }
 void Deliveries::dress_with(Dress dress) { dress_ = std::move(dress); }
 void Deliveries::submit_with(Submit submit) { submit_ = std::move(submit); }
@@ -202,9 +228,11 @@ void Deliveries::begin(Group& group, const durable::Deed& deed, std::vector<runt
   Delivery& delivery = send.delivery;
   delivery.key = effect.key;
   delivery.customer = deed.customer;
-  delivery.campaign = plan_.campaigns[effect.campaign.index()].symbol.name;
+  delivery.campaign = source_of(effect);
   if (effect.action == core::Action::Send)
     to_customer(effect, delivery);
+  else if (effect.gift)
+    to_payee(effect, delivery);
   else if (effect.action == core::Action::Notify)
     to_team(effect, delivery);
   else
@@ -230,6 +258,18 @@ void Deliveries::to_customer(const core::Effect& effect, Delivery& delivery) con
   delivery.body = effect.text->body;
   delivery.link = effect.text->link;
   delivery.not_after = effect.not_after;
+}
+
+void Deliveries::to_payee(const core::Effect& effect, Delivery& delivery) const {
+  const plan::Channel& channel = plan_.channels[effect.channel.index()];
+  const core::Gift& gift = *effect.gift;
+  if (channel.reach_by && !gift.address.empty())
+    delivery.addresses.push_back(
+        {plan_.schema.identifiers[channel.reach_by.index()], gift.address});
+  delivery.channel = channel.symbol.name;
+  delivery.content = plan_.incentives[gift.incentive.index()].symbol.name;
+  delivery.body = gift.wishes;
+  delivery.payout = Payout{gift.amount.raw(), plan_.policy.currency, gift.wishes};
 }
 
 // Late is better than never: it goes out though nobody can take it in time any more.
@@ -263,8 +303,8 @@ void Deliveries::take(store::Group number, std::vector<durable::Deed> deeds) {
     Group& group = *of_group_[number];
     const std::lock_guard lock(group.mutex);
     for (durable::Deed& deed : deeds) {
-      group.of_campaign[deed.effect.campaign.index()]->count(deed.effect);
-      if (goes_out(deed.effect.action)) begin(group, deed, sends);
+      figures_of(group, deed.effect).count(deed.effect);
+      if (goes_out(deed.effect)) begin(group, deed, sends);
       group.line.clear();
       group.lines.append(group.line, deed.customer, deed.effect);
       group.line.pop_back();  // its line feed
@@ -299,7 +339,7 @@ void Deliveries::refused(store::Group number, const core::State& customer) {
   const std::lock_guard lock(group.mutex);
   for (auto& [key, open] : group.open) {
     const Delivery& delivery = open.send.delivery;
-    if (delivery.customer != customer.id) continue;
+    if (delivery.customer != customer.id || delivery.payout) continue;
     const auto campaign =
         std::find_if(plan_.campaigns.begin(), plan_.campaigns.end(),
                      [&](const auto& each) { return each.symbol.name == delivery.campaign; });
@@ -359,7 +399,7 @@ Result<void> Deliveries::thaw(store::Group number, std::string_view frozen) {
   group.figures.clear();
   for (std::size_t left = in.count(7); left > 0; --left) {
     const std::string campaign(in.text());
-    group.figures[campaign] = read_figures(in);
+    group.figures[campaign] = read_figures(in, version);
   }
   for (std::size_t left = in.count(20); left > 0; --left) {
     store::TimelineEntry entry;

@@ -101,7 +101,10 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
     std::string line;
   };
   void begin(Group& group, const durable::Deed& deed, std::vector<runtime::Send>& sends);
+  std::string source_of(const core::Effect& effect) const;
+  runtime::CampaignFigures& figures_of(Group& group, const core::Effect& effect) const;
   void to_customer(const core::Effect& effect, Delivery& delivery) const;
+  void to_payee(const core::Effect& effect, Delivery& delivery) const;
   void to_team(const core::Effect& effect, Delivery& delivery) const;
   void to_webhook(const core::Effect& effect, Delivery& delivery) const;
   void note(Group& group, store::TimelineEntry entry);

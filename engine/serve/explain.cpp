@@ -412,6 +412,12 @@ Result<void> Explaining::decide_again(const store::Directory& directory) {
   std::vector<const plan::Plan*> all;
   for (const deploy::Turn& turn : deployment->turns) {
     KOI_LET(const plan::Plan* plan, plans.of(turn));
+    // What he was given followed from what others were.
+    if (plan->has_competition())
+      return Error{"incentives",
+                   "under these rules customers compete for what is given, so that one customer's "
+                   "inputs alone do not explain what was decided; GET /v1/customers/{id} has his "
+                   "timeline"};
     all.push_back(plan);
   }
   const store::Group group = groups_.group_of(partition_of(question_.customer));
@@ -437,7 +443,8 @@ Result<void> Explaining::decide_again(const store::Directory& directory) {
   // What time alone brings between the last input and then.
   stamp_ = question_.at;
   std::vector<core::Effect> effects;
-  core::decide(plan_, state_, core::Tick{question_.at, true}, effects);
+  core::Accounts accounts(plan_);
+  core::decide(plan_, state_, core::Tick{question_.at, true}, effects, nullptr, &accounts);
   for (const core::Effect& effect : effects) decided(effect);
   return {};
 }

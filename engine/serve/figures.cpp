@@ -25,6 +25,8 @@ void for_each_count(const CampaignFigures& figures, Each each) {
   each("notify", std::string_view(), figures.notified);
   each("call", std::string_view(), figures.called);
   each("start", std::string_view(), figures.started);
+  each("give", std::string_view(), figures.given);
+  each("take", std::string_view(), figures.taken);
   for (std::size_t i = 1; i < figures.refused.size(); ++i)
     if (figures.refused[i] > 0)
       each("refuse", core::name_of(static_cast<core::Reason>(i)), figures.refused[i]);
@@ -72,6 +74,21 @@ std::string version_of(const plan::Campaign& campaign) {
   return plan::full_name_of(campaign).substr(campaign.symbol.name.size() + 1);
 }
 
+// What was given, what it is worth in money, and what was refused.
+void append_given(std::string& out, const plan::Plan& plan, const CampaignFigures& of) {
+  out += R"(,"given":)" + std::to_string(of.given) + R"(,"taken":)" + std::to_string(of.taken) +
+         R"(,"spent":")" + scaled_to_string(of.spent, plan.schema.currency_decimals) +
+         R"(","refused":{)";
+  bool is_first = true;
+  for (std::size_t i = 1; i < of.refused.size(); ++i) {
+    if (of.refused[i] == 0) continue;
+    out += std::exchange(is_first, false) ? "" : ",";
+    append_json_string(out, core::name_of(static_cast<core::Reason>(i)));
+    out += ":" + std::to_string(of.refused[i]);
+  }
+  out += '}';
+}
+
 std::uint64_t refused_in_all(const CampaignFigures& figures) {
   std::uint64_t all = 0;
   for (const std::uint64_t n : figures.refused) all += n;
@@ -108,15 +125,18 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
            R"(,"set":)" + std::to_string(of.set) + R"(,"tagged":)" + std::to_string(of.tagged) +
            R"(,"emitted":)" + std::to_string(of.emitted) + R"(,"notified":)" +
            std::to_string(of.notified) + R"(,"called":)" + std::to_string(of.called) +
-           R"(,"started":)" + std::to_string(of.started) + R"(,"refused":{)";
-    bool is_first_reason = true;
-    for (std::size_t i = 1; i < of.refused.size(); ++i) {
-      if (of.refused[i] == 0) continue;
-      out += std::exchange(is_first_reason, false) ? "" : ",";
-      append_json_string(out, core::name_of(static_cast<core::Reason>(i)));
-      out += ":" + std::to_string(of.refused[i]);
-    }
-    out += "}}";
+           R"(,"started":)" + std::to_string(of.started);
+    append_given(out, plan, of);
+    out += '}';
+  }
+  out += R"(],"referrals":[)";
+  is_first = true;
+  for (const plan::Referral& referral : plan.referrals) {
+    out += std::exchange(is_first, false) ? R"({"name":)" : R"(,{"name":)";
+    append_json_string(out, referral.symbol.name);
+    const auto found = figures.find(referral.symbol.name);
+    append_given(out, plan, found == figures.end() ? CampaignFigures() : found->second);
+    out += '}';
   }
   return out + "]}\n";
 }

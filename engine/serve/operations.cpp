@@ -83,7 +83,8 @@ Result<deploy::Ways> ways_of(const net::Headers& query) {
 
 // What the question speaks of is not there.
 bool is_unknown(const Error& error) {
-  return error.code == "customer" || error.code == "campaign" || error.code == "message";
+  return error.code == "customer" || error.code == "campaign" || error.code == "message" ||
+         error.code == "incentives";
 }
 
 }  // namespace
@@ -200,7 +201,8 @@ void Operations::over(std::uint64_t number, Outcome outcome) {
 }
 
 std::string status_json(const deploy::Deployment& deployment, const deploy::Live& live,
-                        const deploy::Census& census, std::string_view figures) {
+                        const deploy::Census& census, std::string_view budgets,
+                        std::string_view figures) {
   std::string out = "{\"live\":";
   append_turn(out, deployment.turns.back());
   out += ",\"history\":[";
@@ -218,7 +220,9 @@ std::string status_json(const deploy::Deployment& deployment, const deploy::Live
            ",\"goals\":" + std::to_string(census[i].goals) +
            ",\"receipts\":" + std::to_string(census[i].receipts) + "}";
   }
-  out += "],\"figures\":";
+  out += "],\"budgets\":";
+  out += budgets;
+  out += ",\"figures\":";
   out += figures.substr(0, figures.find_last_not_of('\n') + 1);
   return out + "}\n";
 }

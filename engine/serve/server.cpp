@@ -21,6 +21,7 @@
 #include "net/client.h"
 #include "net/server.h"
 #include "serve/api.h"
+#include "serve/audit.h"
 #include "serve/callbacks.h"
 #include "serve/engine.h"
 #include "serve/log.h"
@@ -57,11 +58,13 @@ struct Data {
   std::unique_ptr<store::Sent> sent;
   std::unique_ptr<durable::CrashWatch> watch;
 
-  static Result<std::unique_ptr<Data>> open(const ServerOptions& options) {
+  // A new one is for these rules; `competes`: they need one group.
+  static Result<std::unique_ptr<Data>> open(const ServerOptions& options, bool competes) {
     KOI_LET(store::Directory directory, store::Directory::open(options.data));
     auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}, {}, {}});
     const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
     const store::Groups groups{options.groups != 0 ? options.groups
+                               : competes          ? std::uint16_t{1}
                                                    : static_cast<std::uint16_t>(cores)};
     KOI_LET(data->journal, store::SqliteJournal::open(data->directory, groups));
     KOI_LET(data->states, store::SqliteStore::open(data->directory, data->journal->groups()));
@@ -435,8 +438,10 @@ class Life {
     KOI_LET(const auto deployment, deploy::read_deployment(data_.directory));
     KOI_LET(const deploy::Census census,
             deploy::take_census(*data_.states, data_.journal->groups(), live_->plan, clock_.now()));
+    KOI_LET(const std::string budgets,
+            budgets_json(*data_.states, data_.journal->groups(), live_->plan, clock_.now()));
     return status_json(
-        *deployment, *live_, census,
+        *deployment, *live_, census, budgets,
         campaigns_json(live_->plan, to_hex(live_->turn.bundle), engine_->deliveries().figures()));
   }
 
@@ -661,10 +666,16 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
     return Error{"token", "on " + options.address +
                               " others can reach this server; give it a token (KOI_TOKEN in the "
                               "environment, or --token-file FILE), or listen on 127.0.0.1"};
-  KOI_LET(const std::unique_ptr<Data> data, Data::open(options));
+  deploy::Bundle bundle{.files = std::move(program)};
+  bool competes = false;
+  if (!bundle.files.empty()) {
+    KOI_LET(const plan::Plan plan, deploy::compile(bundle));
+    competes = plan.has_competition();
+  }
+  KOI_LET(const std::unique_ptr<Data> data, Data::open(options, competes));
   KOI_LET(const deploy::Deployment deployment,
           deploy::begin_deployment(data->directory, runtime::SystemClock().now()));
-  deploy::Bundle bundle{deployment.seed, std::move(program)};
+  bundle.seed = deployment.seed;
   if (bundle.files.empty()) {
     if (deployment.turns.empty())
       return Error{"rules", "nothing was put live in " + options.data.string() +

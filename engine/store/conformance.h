@@ -233,6 +233,47 @@ TYPED_TEST_P(StoreConformance, KeepsWhatAGroupKeepsBesideItsCustomers) {
   EXPECT_EQ(*this->store_->kept(1), "");
 }
 
+TYPED_TEST_P(StoreConformance, KeepsWhatTheCustomersOfAGroupShareWithTheirStates) {
+  using Sharing = std::vector<Shared>;
+  const Epoch epoch = this->take(1);
+  const auto none = []() -> Result<std::span<const Saved>> { return std::span<const Saved>(); };
+  EXPECT_EQ(*this->store_->shared(1, "a"), "");
+  EXPECT_TRUE(this->store_->shared_behind(1, "", 10)->empty());
+  const std::string high("\xff\0key", 5), bytes("\0\xff", 2);
+  const Sharing first{{"a", "1"}, {high, bytes}, {"b", "2"}};
+  ASSERT_TRUE(this->store_->checkpoint(
+      {.group = 1, .epoch = epoch, .position = 1, .kept = "", .shared = first}, none));
+  EXPECT_EQ(*this->store_->shared(1, high), bytes);
+  EXPECT_EQ(*this->store_->shared(0, "a"), "");
+  const Sharing in_order{{"a", "1"}, {"b", "2"}, {high, bytes}};
+  EXPECT_EQ(*this->store_->shared_behind(1, "", 10), in_order);
+  EXPECT_EQ(*this->store_->shared_behind(1, "a", 1), Sharing({{"b", "2"}}));
+  // One more checkpoint replaces, removes, and leaves the rest alone.
+  const Sharing second{{"a", ""}, {"b", "3"}, {"c", ""}};
+  ASSERT_TRUE(this->store_->checkpoint(
+      {.group = 1, .epoch = epoch, .position = 2, .kept = "", .shared = second}, none));
+  EXPECT_EQ(*this->store_->shared_behind(1, "", 10), Sharing({{"b", "3"}, {high, bytes}}));
+}
+
+TYPED_TEST_P(StoreConformance, WritesNothingThatIsSharedWhereACheckpointFails) {
+  const Epoch old = this->take(0), epoch = this->take(0);
+  const std::vector<Shared> shared{{"a", "1"}};
+  const auto none = []() -> Result<std::span<const Saved>> { return std::span<const Saved>(); };
+  EXPECT_EQ(this->store_
+                ->checkpoint(
+                    {.group = 0, .epoch = old, .position = 1, .kept = "", .shared = shared}, none)
+                .error()
+                .code,
+            "fenced");
+  const auto broken = this->store_->checkpoint(
+      {.group = 0, .epoch = epoch, .position = 1, .kept = "", .shared = shared},
+      []() -> Result<std::span<const Saved>> {
+        return Error{"broken", "the source broke"};
+      });
+  ASSERT_FALSE(broken);
+  EXPECT_EQ(*this->store_->shared(0, "a"), "");
+}
+
 TYPED_TEST_P(StoreConformance, TakesACheckpointInPieces) {
   const Epoch epoch = this->take(0);
   std::vector<Saved> piece;
@@ -358,6 +399,8 @@ TYPED_TEST_P(StoreConformance, ScansAPartitionByIdInPieces) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(StoreConformance, KeepsWhatAGroupKeepsBesideItsCustomers,
+                            KeepsWhatTheCustomersOfAGroupShareWithTheirStates,
+                            WritesNothingThatIsSharedWhereACheckpointFails,
                             TakesACheckpointInPieces, LoadsSeveralAtOnceInTheirOrder,
                             KeepsEveryLayoutThatACheckpointNamed,
                             WritesNothingWhenTheSourceOfACheckpointFails,

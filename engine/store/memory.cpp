@@ -156,6 +156,12 @@ Result<void> MemoryStore::checkpoint(const Checkpoint& what, const Pieces& chang
     part.customers.insert_or_assign({saved.partition, saved.customer},
                                     Kept{std::move(saved.bytes), saved.due});
   }
+  for (const Shared& each : what.shared) {
+    if (each.bytes.empty())
+      part.shared.erase(each.key);
+    else
+      part.shared.insert_or_assign(each.key, each.bytes);
+  }
   part.position = what.position;
   part.kept = what.kept;
   const bool is_known =
@@ -168,6 +174,25 @@ Result<std::string> MemoryStore::kept(Group group) const {
   const std::lock_guard lock(mutex_);
   KOI_ASSERT(group < parts_.size());
   return parts_[group].kept;
+}
+
+Result<std::string> MemoryStore::shared(Group group, std::string_view key) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < parts_.size());
+  const auto& all = parts_[group].shared;
+  const auto found = all.find(key);
+  return found == all.end() ? std::string() : found->second;
+}
+
+Result<std::vector<Shared>> MemoryStore::shared_behind(Group group, std::string_view after,
+                                                       std::size_t limit) const {
+  const std::lock_guard lock(mutex_);
+  KOI_ASSERT(group < parts_.size());
+  const auto& all = parts_[group].shared;
+  std::vector<Shared> found;
+  for (auto at = all.upper_bound(after); at != all.end() && found.size() < limit; ++at)
+    found.push_back({at->first, at->second});
+  return found;
 }
 
 Result<std::vector<std::string>> MemoryStore::layouts(Group group) const {

@@ -50,6 +50,9 @@ class MemoryStore final : public Store {
   using Store::checkpoint;
   Result<void> checkpoint(const Checkpoint& what, const Pieces& changed) override;
   Result<std::string> kept(Group group) const override;
+  Result<std::string> shared(Group group, std::string_view key) const override;
+  Result<std::vector<Shared>> shared_behind(Group group, std::string_view after,
+                                            std::size_t limit) const override;
   Result<std::vector<std::string>> layouts(Group group) const override;
   Result<Position> position(Group group) const override;
   Result<std::vector<Due>> due(Group group, Timestamp before, std::size_t limit,
@@ -68,6 +71,7 @@ class MemoryStore final : public Store {
     std::string kept;
     std::vector<std::string> layouts;
     std::map<std::pair<Partition, std::string>, Kept> customers;
+    std::map<std::string, std::string, std::less<>> shared;
     // By (due, customer, partition), the order in which they are given.
     std::set<std::tuple<Timestamp, std::string, Partition>> timers;
   };

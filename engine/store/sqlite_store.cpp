@@ -34,6 +34,10 @@ constexpr detail::Format format{.application = 0x4b6f6953,  // "KoiS"
 )sql",
                                 .synchronous = "normal"};
 
+// Files that were made before anything was shared get it when they are opened.
+constexpr const char* shared_table = R"sql(
+  CREATE TABLE IF NOT EXISTS shared(key BLOB PRIMARY KEY, bytes BLOB NOT NULL) WITHOUT ROWID)sql";
+
 constexpr int reader_cache_kib = 8 << 10, writer_cache_kib = 8 << 10;
 constexpr int place_bits = 53;
 
@@ -90,6 +94,7 @@ class SqliteStore::File {
         reader_(std::move(reader)),
         load_(*reader_, "SELECT customer, bytes FROM customer WHERE place=?"),
         load_twin_(*reader_, "SELECT bytes FROM twin WHERE part=? AND customer=?"),
+        load_shared_(*reader_, "SELECT bytes FROM shared WHERE key=?"),
         begin_(*reader_, "BEGIN"),
         end_(*reader_, "COMMIT"),
         same_due_(*writer_,
@@ -103,7 +108,11 @@ class SqliteStore::File {
                    "CONFLICT(part, customer) DO UPDATE SET due=excluded.due, bytes=excluded.bytes"),
         remove_(*writer_, "DELETE FROM customer WHERE place=? AND customer=?"),
         remove_twin_(*writer_, "DELETE FROM twin WHERE part=? AND customer=?"),
-        is_twin_(*writer_, "SELECT 1 FROM twin WHERE part=? AND customer=?") {
+        is_twin_(*writer_, "SELECT 1 FROM twin WHERE part=? AND customer=?"),
+        save_shared_(*writer_,
+                     "INSERT INTO shared(key, bytes) VALUES(?1,?2) ON CONFLICT(key) DO UPDATE SET "
+                     "bytes=excluded.bytes"),
+        remove_shared_(*writer_, "DELETE FROM shared WHERE key=?1") {
     has_twins_ = writer_->execAndGet("SELECT EXISTS(SELECT 1 FROM twin)").getInt() != 0;
   }
 
@@ -163,6 +172,7 @@ class SqliteStore::File {
           if (piece.empty()) break;
           for (const Saved& saved : piece) save(saved);
         }
+        for (const Shared& each : what.shared) save(each);
         SQLite::Statement part(*writer_, "UPDATE part SET position=?, kept=?");
         part.bind(1, static_cast<std::int64_t>(what.position));
         bind_bytes(part, 2, what.kept);
@@ -192,6 +202,30 @@ class SqliteStore::File {
       SQLite::Statement row(db, "SELECT kept FROM part");
       row.executeStep();
       return std::string(blob(row.getColumn(0)));
+    });
+  }
+
+  Result<std::string> shared(std::string_view key) {
+    const std::lock_guard lock(read_mutex_);
+    return guarded(file_, [&]() -> Result<std::string> {
+      const Use use(load_shared_);
+      bind_bytes(load_shared_, 1, key);
+      if (!load_shared_.executeStep()) return std::string();
+      return std::string(blob(load_shared_.getColumn(0)));
+    });
+  }
+
+  Result<std::vector<Shared>> shared_behind(std::string_view after, std::size_t limit) {
+    return read([&](SQLite::Database& db) -> Result<std::vector<Shared>> {
+      SQLite::Statement rows(db,
+                             "SELECT key, bytes FROM shared WHERE key>?1 ORDER BY key LIMIT ?2");
+      bind_bytes(rows, 1, after);
+      rows.bind(2, static_cast<std::int64_t>(limit));
+      std::vector<Shared> found;
+      while (rows.executeStep())
+        found.push_back(
+            {std::string(blob(rows.getColumn(0))), std::string(blob(rows.getColumn(1)))});
+      return found;
     });
   }
 
@@ -317,6 +351,13 @@ class SqliteStore::File {
     has_twins_ = true;
   }
 
+  void save(const Shared& shared) {
+    SQLite::Statement& statement = shared.bytes.empty() ? remove_shared_ : save_shared_;
+    bind_bytes(statement, 1, shared.key);
+    if (!shared.bytes.empty()) bind_bytes(statement, 2, shared.bytes);
+    run(statement);
+  }
+
   static void bind_state(SQLite::Statement& statement, std::int64_t at, const Saved& saved) {
     statement.bind(1, at);
     bind_bytes(statement, 2, saved.customer);
@@ -346,8 +387,9 @@ class SqliteStore::File {
   std::filesystem::path file_;
   detail::Descriptors files_;  // before the connections: it must outlive them
   std::unique_ptr<SQLite::Database> writer_, reader_;
-  SQLite::Statement load_, load_twin_, begin_, end_;
+  SQLite::Statement load_, load_twin_, load_shared_, begin_, end_;
   SQLite::Statement same_due_, save_, save_twin_, remove_, remove_twin_, is_twin_;
+  SQLite::Statement save_shared_, remove_shared_;
   std::mutex write_mutex_, read_mutex_;
   std::string last_layout_;  // of the last checkpoint
   // Set before the checkpoint that makes the first twin is visible; never unset.
@@ -366,6 +408,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Directory& director
     KOI_LET(auto writer, detail::open(file, format));
     KOI_LET(auto reader, detail::open_reader(file, reader_cache_kib));
     KOI_LET(auto opened, guarded(file, [&]() -> Result<std::unique_ptr<File>> {
+              writer->exec(shared_table);
               return std::make_unique<File>(group, groups, file, std::move(writer),
                                             std::move(reader));
             }));
@@ -397,6 +440,13 @@ Result<void> SqliteStore::checkpoint(const Checkpoint& what, const Pieces& chang
 }
 Result<Position> SqliteStore::position(Group group) const { return files_.at(group)->position(); }
 Result<std::string> SqliteStore::kept(Group group) const { return files_.at(group)->kept(); }
+Result<std::string> SqliteStore::shared(Group group, std::string_view key) const {
+  return files_.at(group)->shared(key);
+}
+Result<std::vector<Shared>> SqliteStore::shared_behind(Group group, std::string_view after,
+                                                       std::size_t limit) const {
+  return files_.at(group)->shared_behind(after, limit);
+}
 Result<std::vector<std::string>> SqliteStore::layouts(Group group) const {
   return files_.at(group)->layouts();
 }

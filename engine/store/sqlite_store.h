@@ -26,6 +26,9 @@ class SqliteStore final : public Store {
   Result<void> checkpoint(const Checkpoint& what, const Pieces& changed) override;
   Result<Position> position(Group group) const override;
   Result<std::string> kept(Group group) const override;
+  Result<std::string> shared(Group group, std::string_view key) const override;
+  Result<std::vector<Shared>> shared_behind(Group group, std::string_view after,
+                                            std::size_t limit) const override;
   Result<std::vector<std::string>> layouts(Group group) const override;
   Result<std::vector<Due>> due(Group group, Timestamp before, std::size_t limit,
                                const std::optional<Due>& after = std::nullopt) const override;

@@ -27,6 +27,14 @@ struct Saved {
   friend bool operator==(const Saved&, const Saved&) = default;
 };
 
+// What a group keeps for all its customers together, under a key of its own making; both opaque
+// here.
+struct Shared {
+  std::string key;
+  std::string bytes;  // empty removes it
+  friend bool operator==(const Shared&, const Shared&) = default;
+};
+
 // Whose state.
 struct Key {
   Partition partition = 0;
@@ -42,6 +50,7 @@ struct Checkpoint {
   // What its states cannot be read without, opaque here and the same for most checkpoints; empty:
   // nothing. What a group has named once it keeps for ever: old states may need it.
   std::string_view layout{};
+  std::span<const Shared> shared{};  // those that have changed, each once
 };
 
 // The changed states in pieces, so that they need not be in memory all at once; an empty piece is
@@ -83,11 +92,11 @@ class Store {
     return loaded;
   }
 
-  // Writes these states, what else the group keeps, and the journal position that they stand for:
-  // all or nothing, and durable when it returns. The position never goes back (error "gap"). Every
-  // partition must belong to the group (an assertion). Error "fenced" under an epoch that is not
-  // the group's newest. An error of `changed` is given back as it is, and nothing is written. One
-  // checkpoint of a group at a time; the rest of the store goes on meanwhile.
+  // Writes these states, what they share, what else the group keeps, and the journal position that
+  // they stand for: all or nothing, and durable when it returns. The position never goes back
+  // (error "gap"). Every partition must belong to the group (an assertion). Error "fenced" under an
+  // epoch that is not the group's newest. An error of `changed` is given back as it is, and nothing
+  // is written. One checkpoint of a group at a time; the rest of the store goes on meanwhile.
   virtual Result<void> checkpoint(const Checkpoint& what, const Pieces& changed) = 0;
   // The same with all states at once.
   Result<void> checkpoint(Group group, Epoch epoch, Position position,
@@ -100,6 +109,12 @@ class Store {
 
   // What the last checkpoint kept beside the customers; empty before the first.
   virtual Result<std::string> kept(Group group) const = 0;
+
+  // What the group shares under the key as of the last checkpoint; empty where there is nothing.
+  virtual Result<std::string> shared(Group group, std::string_view key) const = 0;
+  // At most `limit` of it by key, from behind `after` on: for checks, never on the event path.
+  virtual Result<std::vector<Shared>> shared_behind(Group group, std::string_view after,
+                                                    std::size_t limit) const = 0;
 
   // Every layout that a checkpoint of the group has named, once, in the order in which they came.
   virtual Result<std::vector<std::string>> layouts(Group group) const = 0;

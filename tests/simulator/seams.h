@@ -62,6 +62,13 @@ class StoreSeam final : public store::Store {
   using store::Store::checkpoint;
   Result<void> checkpoint(const store::Checkpoint& what, const store::Pieces& changed) override;
   Result<std::string> kept(store::Group group) const override { return real_.kept(group); }
+  Result<std::string> shared(store::Group group, std::string_view key) const override {
+    return real_.shared(group, key);
+  }
+  Result<std::vector<store::Shared>> shared_behind(store::Group group, std::string_view after,
+                                                   std::size_t limit) const override {
+    return real_.shared_behind(group, after, limit);
+  }
   Result<std::vector<std::string>> layouts(store::Group group) const override {
     return real_.layouts(group);
   }

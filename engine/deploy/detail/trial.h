@@ -152,6 +152,13 @@ class FailingStore final : public store::Store {
     left_ = -1;
   }
   Result<std::string> kept(store::Group group) const override { return store_.kept(group); }
+  Result<std::string> shared(store::Group group, std::string_view key) const override {
+    return store_.shared(group, key);
+  }
+  Result<std::vector<store::Shared>> shared_behind(store::Group group, std::string_view after,
+                                                   std::size_t limit) const override {
+    return store_.shared_behind(group, after, limit);
+  }
   Result<std::vector<std::string>> layouts(store::Group group) const override {
     return store_.layouts(group);
   }

@@ -1,0 +1,204 @@
+#include "core/books.h"
+
+#include <algorithm>
+
+#include "model/codec.h"
+
+namespace koi::core::books {
+
+using ledger::Stage;
+
+namespace {
+
+Error damaged() { return {"corrupt", "what the accounts keep in the store is damaged"}; }
+
+// What `read` reads must be all of the bytes.
+template <class Value, class Read>
+Result<Value> whole(std::string_view bytes, Read read) {
+  ByteReader in(bytes);
+  Value value{};
+  if (!bytes.empty()) read(in, value);
+  if (in.ok() && in.at_end()) return value;
+  return damaged();
+}
+
+// Numbers whose bytes are in their order.
+void append_big_endian(std::string& out, std::uint64_t number) {
+  for (int shift = 56; shift >= 0; shift -= 8) out.push_back(static_cast<char>(number >> shift));
+}
+std::uint64_t big_endian(std::string_view bytes) {
+  std::uint64_t number = 0;
+  for (const char byte : bytes) number = number << 8 | static_cast<unsigned char>(byte);
+  return number;
+}
+
+std::string key(char kind, std::string_view rest = {}) { return kind + std::string(rest); }
+
+std::string key(char kind, std::uint64_t a, std::uint64_t b) {
+  std::string made(1, kind);
+  append_big_endian(made, a);
+  append_big_endian(made, b);
+  return made;
+}
+
+}  // namespace
+
+std::string key_of(const ledger::Pot& pot) {
+  return key('b', pot.of, static_cast<std::uint64_t>(pot.begin.us));
+}
+std::string key_of_count(std::uint64_t limit, std::uint64_t value) {
+  return key('l', limit, value);
+}
+std::string key_of_codes(std::string_view incentive) { return key('n', incentive); }
+std::string key_of_prize(std::string_view draw, std::string_view prize) {
+  ByteWriter names(std::string(1, 'd'));
+  names.text(draw);
+  names.text(prize);
+  return names.take();
+}
+std::string key_of_lead(std::string_view code) { return key('w', code); }
+std::string key_of_posting(std::uint64_t number) {
+  std::string made(1, 'p');
+  append_big_endian(made, number);
+  return made;
+}
+std::string key_of_postings() { return key('c'); }
+
+std::string encode(const ledger::Balances& balances) {
+  if (balances == ledger::Balances()) return {};
+  ByteWriter out;
+  for (const std::int64_t each : balances.at) out.signed_(each);
+  return out.take();
+}
+
+Result<ledger::Balances> balances_of(std::string_view bytes) {
+  return whole<ledger::Balances>(bytes, [](ByteReader& in, ledger::Balances& balances) {
+    for (std::int64_t& each : balances.at) each = in.signed_();
+    std::int64_t sum = 0;
+    for (const std::int64_t each : balances.at)
+      if (__builtin_add_overflow(sum, each, &sum)) in.fault();
+    if (sum != 0) in.fault();
+    for (std::size_t i = 1; i < balances.at.size(); ++i)
+      if (balances.at[i] < 0) in.fault();
+  });
+}
+
+std::string encode(const List<Counted>& counted) {
+  if (counted.empty()) return {};
+  ByteWriter out;
+  out.unsigned_(counted.size());
+  for (const Counted& each : counted) {
+    out.time(each.at);
+    out.signed_(each.amount);
+  }
+  return out.take();
+}
+
+Result<List<Counted>> counted_of(std::string_view bytes, std::uint64_t limit, std::uint64_t value) {
+  return whole<List<Counted>>(bytes, [&](ByteReader& in, List<Counted>& counted) {
+    counted.resize(in.count(2));
+    for (Counted& each : counted) {
+      each.limit = limit;
+      each.value = value;
+      each.at = in.time();
+      each.amount = in.signed_();
+      if (each.amount <= 0) in.fault();
+    }
+    if (!std::is_sorted(counted.begin(), counted.end(),
+                        [](const Counted& a, const Counted& b) { return a.at < b.at; }))
+      in.fault();
+  });
+}
+
+std::string encode(std::uint64_t number) {
+  if (number == 0) return {};
+  ByteWriter out;
+  out.unsigned_(number);
+  return out.take();
+}
+
+Result<std::uint64_t> number_of(std::string_view bytes) {
+  return whole<std::uint64_t>(
+      bytes, [](ByteReader& in, std::uint64_t& number) { number = in.unsigned_(); });
+}
+
+std::string encode(const Lead& lead) {
+  ByteWriter out;
+  out.text(lead.customer);
+  out.text(lead.incentive);
+  out.text(lead.referral);
+  return out.take();
+}
+
+Result<Lead> lead_of(std::string_view bytes) {
+  return whole<Lead>(bytes, [](ByteReader& in, Lead& lead) {
+    lead.customer = in.text();
+    lead.incentive = in.text();
+    lead.referral = in.text();
+  });
+}
+
+std::string encode(const ledger::Posting& posting) {
+  ByteWriter out;
+  out.time(posting.at);
+  out.fixed64(posting.pot.of);
+  out.time(posting.pot.begin);
+  out.byte(static_cast<std::uint8_t>(static_cast<unsigned>(posting.from) << 4 |
+                                     static_cast<unsigned>(posting.to)));
+  out.signed_(posting.amount);
+  out.hash(posting.cause.input);
+  out.hash(posting.cause.decision);
+  out.fixed64(posting.cause.bundle);
+  return out.take();
+}
+
+Result<ledger::Posting> posting_of(std::string_view bytes) {
+  if (bytes.empty()) return damaged();
+  return whole<ledger::Posting>(bytes, [](ByteReader& in, ledger::Posting& posting) {
+    posting.at = in.time();
+    posting.pot.of = in.fixed64();
+    posting.pot.begin = in.time();
+    const unsigned stages = in.byte();
+    if (stages >> 4 >= ledger::stage_count || (stages & 15) >= ledger::stage_count) in.fault();
+    posting.from = static_cast<Stage>(stages >> 4);
+    posting.to = static_cast<Stage>(stages & 15);
+    posting.amount = in.signed_();
+    posting.cause.input = in.hash();
+    posting.cause.decision = in.hash();
+    posting.cause.bundle = in.fixed64();
+  });
+}
+
+Result<Entry> read(std::string_view key, std::string_view bytes) {
+  if (key.empty() || bytes.empty()) return damaged();
+  const std::string_view rest = key.substr(1);
+  switch (key.front()) {
+    case 'b': {
+      if (rest.size() != 16) return damaged();
+      KOI_LET(const ledger::Balances balances, balances_of(bytes));
+      const Timestamp begin{static_cast<std::int64_t>(big_endian(rest.substr(8)))};
+      return Entry(Balance{{big_endian(rest.substr(0, 8)), begin}, balances});
+    }
+    case 'p': {
+      if (rest.size() != 8) return damaged();
+      KOI_LET(const ledger::Posting posting, posting_of(bytes));
+      return Entry(Posted{big_endian(rest), posting});
+    }
+    case 'c': {
+      if (!rest.empty()) return damaged();
+      KOI_LET(const std::uint64_t count, number_of(bytes));
+      return Entry(Postings{count});
+    }
+    case 'l': {
+      if (rest.size() != 16) return damaged();
+      KOI_TRY(counted_of(bytes, 0, 0));
+      return Entry(Other{});
+    }
+    case 'n':
+    case 'd': KOI_TRY(number_of(bytes)); return Entry(Other{});
+    case 'w': KOI_TRY(lead_of(bytes)); return Entry(Other{});
+    default: return damaged();
+  }
+}
+
+}  // namespace koi::core::books

@@ -1,0 +1,359 @@
+// What customers share, on a server: kept with their states, through checkpoints that fail, kills
+// and other rules, as if everything had been decided in one go.
+#include <random>
+
+#include "core/books.h"
+#include "deploy/detail/trial.h"
+#include "durable/input.h"
+#include "store/memory.h"
+
+namespace koi::deploy {
+namespace {
+
+// Friends bring friends, packets are shared, codes run out, devices are shared, and a budget is
+// never enough.
+std::string fair(const std::string& more = {}) {
+  return R"(policy { time zone "Asia/Shanghai"  currency CNY  lateness 1 hour
+  limit ¥80.00 per customer per month }
+customer { identify by openid  device: text?
+  on register set device = register.device }
+event register { openid: text?  device: text?  invited_by: code? }
+event order { amount: money }
+event refund {}
+event grab {}
+event play {}
+channel wechat { reach by openid }
+points stars { expire 20 days  worth ¥0.01  budget 900 }
+coupon rain { off ¥5.00 on orders from ¥10.00  codes generated "RAIN-##########"  valid 2 days
+  budget 6 issued per day  limit 2 per customer per day }
+red_packet hello { amount random ¥1.00 to ¥8.88 average ¥2.00  budget ¥30.00 per day, ¥60.00
+  limit 1 per customer, 1 per device  claim within 24 hours  pay via wechat  wishes "hello" }
+red_packet lucky { total ¥9.00 split among 4 by luck at least ¥0.30  budget ¥60.00 per day
+  limit 2 per customer per day  claim within 5 hours  pay via wechat }
+red_packet thanks { amount ¥2.00  pay via wechat }
+prize_draw wheel { prize "tea" weight 3 stock 2  prize 7 stars weight 2 stock 5
+  prize hello weight 1  prize "nothing" weight 4  budget 40 draws }
+referral friends { bind last touch within 10 days  qualify when order within 5 days
+  reward inviter give thanks  reward invitee give 5 stars  at 2 friends give 20 stars to inviter
+  refuse self, same device, cycle  claw back when refund within 3 days }
+campaign welcome { class service  enter once  when register
+  give hello  give 10 stars  wait 30 hours  give 3 stars to inviter }
+campaign share { class service  enter always  budget ¥150.00  when order where amount >= ¥50.00
+  give lucky }
+campaign rains { class service  enter always  when grab
+  give rain }
+campaign plays { class service  enter always  when play
+  take 4 stars { give wheel } else { give 1 stars or what is left } }
+)" + more;
+}
+
+// What an outer world sees: effects by their keys, and payments without a receipt.
+class Payments final : public durable::Deeds {
+ public:
+  void take(store::Group, std::vector<durable::Deed> deeds) override {
+    for (const durable::Deed& deed : deeds) {
+      const core::Effect& effect = deed.effect;
+      keys[effect.key]++;
+      if (effect.action == core::Action::Give && effect.channel)
+        open.emplace(effect.key, deed.customer);
+      if (effect.gift && !effect.gift->code.empty()) codes.insert(effect.gift->code);
+    }
+  }
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+
+  std::map<Hash128, int> keys;
+  std::map<Hash128, std::string> open;
+  std::set<std::string> codes;
+};
+
+class Nothing final : public core::Shelf {
+ public:
+  Result<std::string> read(std::string_view) const override { return std::string(); }
+};
+
+using Bytes = std::map<std::string, std::string>;
+
+// The journal once more, by the core alone: no store, no checkpoints, no limits of memory.
+struct Again {
+  std::map<std::string, core::State> customers;
+  std::map<Hash128, int> keys;
+  Bytes shared;
+  std::map<ledger::Pot, ledger::Balances> pots;
+  std::vector<ledger::Posting> postings;
+};
+
+class Replay {
+ public:
+  Replay(const plan::Plan& plan, std::uint64_t rules) : plan_(plan), accounts_(plan, rules) {
+    accounts_.keep_on(nothing_, SIZE_MAX / 2);
+  }
+  Again run(const store::Journal& journal) {
+    Timestamp stamp;
+    for (store::Position at = 1;;) {
+      const auto rows = *journal.read(0, at, 1000);
+      if (rows.empty()) break;
+      at += rows.size();
+      for (const store::Read& read : rows) {
+        durable::Input input = *durable::decode_input(plan_, read.row.bytes);
+        if (const auto* opening = std::get_if<durable::Opening>(&input)) {
+          stamp = opening->stamp;
+          fire(*opening);
+        } else if (auto* event = std::get_if<Event>(&input)) {
+          event->time = std::min(event->time, stamp);
+          decide(event->customer, *event);
+        } else if (auto* came = std::get_if<durable::ReceiptFor>(&input)) {
+          came->receipt.time = stamp;
+          decide(came->customer, came->receipt);
+        }
+      }
+    }
+    again_.pots = accounts_.ledger().pots();
+    again_.postings = accounts_.postings();
+    for (auto& [key, bytes] : accounts_.freeze())
+      if (!bytes.empty()) again_.shared[key] = bytes;
+    return std::move(again_);
+  }
+
+ private:
+  core::State& customer(const std::string& id) {
+    return again_.customers.try_emplace(id, core::new_customer(plan_, id)).first->second;
+  }
+  template <class What>
+  void decide(const std::string& id, const What& what) {
+    std::vector<core::Effect> effects;
+    core::decide(plan_, customer(id), what, effects, nullptr, &accounts_);
+    for (const core::Effect& effect : effects) again_.keys[effect.key]++;
+    for (const core::Message& message : accounts_.take_messages()) decide(message.to, message);
+  }
+  void fire(const durable::Opening& opening) {
+    for (std::uint32_t fired = 0; fired < opening.timers; ++fired) {
+      const auto next = std::min_element(
+          again_.customers.begin(), again_.customers.end(), [](const auto& a, const auto& b) {
+            return core::next_due(a.second) < core::next_due(b.second);
+          });
+      if (next == again_.customers.end() || core::next_due(next->second) >= opening.stamp) return;
+      decide(next->first, core::Tick{core::next_due(next->second), true});
+    }
+  }
+
+  const plan::Plan& plan_;
+  const Nothing nothing_;
+  core::Accounts accounts_;
+  Again again_;
+};
+
+constexpr std::uint64_t rules = 77;
+
+// A server by hand, over a journal and a store in memory.
+class Fair {
+ public:
+  explicit Fair(std::uint32_t seed, std::uint64_t budget) : chance_(seed), budget_(budget) {
+    start();
+  }
+
+  void kill_and_start() {
+    writers_.reset();
+    start();
+  }
+  void checkpoint() { ASSERT_TRUE(writers_->checkpoint(0)); }
+  void checkpoint_that_fails() {
+    store_.fail_at(0, false);
+    ASSERT_FALSE(writers_->checkpoint(0));
+    store_.revive();
+  }
+
+  // One batch of what some of twenty customers do, and of what became of payments.
+  void live_a_while() {
+    now_ = now_ + seconds(static_cast<std::int64_t>(below(3) == 0 ? below(20'000) : below(600)));
+    std::vector<durable::Given> given;
+    for (std::size_t left = below(6); left > 0; --left)
+      given.emplace_back(event_of(plan_, happening()));
+    for (auto each = payments_.open.begin(); each != payments_.open.end();) {
+      if (below(3) == 0) {
+        ++each;
+        continue;
+      }
+      const Failure failure = below(5) == 0 ? Failure::Failed : Failure::None;
+      given.emplace_back(durable::ReceiptFor{each->second, {each->first, now_, failure}});
+      each = payments_.open.erase(each);
+    }
+    if (!given.empty() && !writers_->submit(std::move(given), {})) {
+      checkpoint();  // the room was full
+      ASSERT_TRUE(writers_->submit(std::move(given), {}));
+    }
+    while (*writers_->commit())
+      while (*writers_->step(0)) {
+      }
+  }
+
+  std::size_t below(std::size_t end) {
+    return std::uniform_int_distribution<std::size_t>(0, end - 1)(chance_);
+  }
+
+  Again again() const { return Replay(plan_, rules).run(journal_); }
+  Bytes customers() const {
+    Bytes all;
+    for (std::size_t partition = 0; partition < partition_count; ++partition) {
+      const auto found = *memory_.scan(static_cast<Partition>(partition), "", 1000);
+      for (const store::Saved& saved : found) all[saved.customer] = saved.bytes;
+    }
+    return all;
+  }
+  Bytes shared() const {
+    Bytes all;
+    const auto found = *memory_.shared_behind(0, "", SIZE_MAX);
+    for (const store::Shared& each : found) all[each.key] = each.bytes;
+    return all;
+  }
+  const std::map<Hash128, int>& keys() const { return payments_.keys; }
+  const plan::Plan& plan() const { return plan_; }
+
+ private:
+  void start() {
+    durable::Settings settings;
+    settings.budget = budget_;
+    settings.timers_at_once = 3;
+    auto opened = durable::Writers::open(
+        {plan_, rules, journal_, store_, store::Groups{1}, payments_, [this] { return now_; }},
+        settings);
+    ASSERT_TRUE(opened) << opened.error().what;
+    writers_ = *std::move(opened);
+  }
+  std::string somebody() { return "c" + std::to_string(below(20)); }
+  Told happening() {
+    Told told{"register", "e" + std::to_string(++number_), somebody(), now_, {}};
+    switch (below(8)) {
+      case 0: {
+        const std::string by = core::invite_code(plan_, plan::ReferralId::of(0), somebody());
+        told.fields = {{"device", Value::text("d" + std::to_string(below(12)))},
+                       {"openid", Value::text("o" + told.customer)},
+                       {"invited_by", Value::text(by)}};
+        break;
+      }
+      case 1:
+      case 2:
+        told.type = "order";
+        told.fields = {{"amount", Value::money(static_cast<std::int64_t>(below(12'000)))}};
+        break;
+      case 3: told.type = "refund"; break;
+      case 4: told.type = "grab"; break;
+      case 5: told.type = "play"; break;
+      default: {
+        if (payments_.codes.empty()) break;
+        auto code = payments_.codes.begin();
+        std::advance(code, below(payments_.codes.size()));
+        told.type = code->starts_with("RAIN") ? "redeemed" : "claimed";
+        told.fields = {{"code", Value::text(*code)}};
+      }
+    }
+    return told;
+  }
+
+  const plan::Plan plan_ = plan_of(trial_bundle(fair()));
+  std::mt19937 chance_;
+  std::uint64_t budget_;
+  store::MemoryJournal journal_{store::Groups{1}, 1};
+  store::MemoryStore memory_{store::Groups{1}};
+  FailingStore store_{memory_};
+  Payments payments_;
+  Timestamp now_ = trial_begin();
+  std::unique_ptr<durable::Writers> writers_;
+  std::uint64_t number_ = 0;
+};
+
+// Both ways of deciding have come to the same, to the byte.
+void expect_same(Fair& fair) {
+  fair.checkpoint();
+  const Again again = fair.again();
+  const core::Codec codec(fair.plan());
+  Bytes customers;
+  for (const auto& [id, state] : again.customers) customers[id] = codec.encode(state);
+  EXPECT_EQ(fair.customers(), customers);
+  EXPECT_EQ(fair.shared(), again.shared);
+  for (const auto& [key, times] : again.keys) EXPECT_TRUE(fair.keys().contains(key));
+  EXPECT_EQ(fair.keys().size(), again.keys.size());
+  EXPECT_TRUE(ledger::verify(again.postings, again.pots));
+}
+
+TEST(Money, RandomLivesWithKillsAndFailedCheckpointsKeepTheAccountsOfOneThatHadNone) {
+  for (std::uint32_t seed = 1; seed <= 12; ++seed) {
+    SCOPED_TRACE(seed);
+    Fair fair(seed, seed % 2 == 0 ? 40u << 10 : 4u << 20);
+    for (int turn = 0; turn < 150; ++turn) {
+      fair.live_a_while();
+      switch (fair.below(12)) {
+        case 0: fair.checkpoint(); break;
+        case 1: fair.checkpoint_that_fails(); break;
+        case 2: fair.kill_and_start(); break;
+        default: break;
+      }
+    }
+    expect_same(fair);
+    // It was a life: money was given, and refused for want of it.
+    std::set<char> kinds;
+    for (const auto& [key, bytes] : fair.shared()) kinds.insert(key[0]);
+    EXPECT_EQ(kinds, (std::set<char>{'b', 'c', 'd', 'l', 'n', 'p', 'w'}));
+  }
+}
+
+TEST(Money, NoBudgetIsPassedAndEveryPotSumsToZero) {
+  Fair fair(99, 40u << 10);
+  for (int turn = 0; turn < 300; ++turn) fair.live_a_while();
+  fair.checkpoint();
+  std::size_t pots = 0;
+  for (const auto& [key, bytes] : fair.shared()) {
+    const auto entry = *core::books::read(key, bytes);
+    const auto* balance = std::get_if<core::books::Balance>(&entry);
+    if (!balance) continue;
+    ++pots;
+    EXPECT_EQ(balance->balances.sum(), 0);
+    for (const plan::Budget& budget : fair.plan().budgets)
+      if (budget.definition == balance->pot.of) {
+        EXPECT_LE(balance->balances.out(), budget.amount) << budget.name;
+      }
+  }
+  EXPECT_GT(pots, 10u);
+}
+
+TEST(Money, OneGroupServesThoseWhoCompeteAndSeveralAreRefusedByNameOfTheRemedy) {
+  const plan::Plan plan = plan_of(trial_bundle(fair()));
+  EXPECT_TRUE(durable::check_groups(plan, {1}));
+  const auto refused = durable::check_groups(plan, {2});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "groups");
+  EXPECT_NE(refused.error().what.find("--groups 1"), std::string::npos);
+  EXPECT_TRUE(durable::check_groups(plan_of(trial_bundle(trial_shop())), {2}));
+  Shop shop;
+  const auto deployed = shop.deploy(trial_bundle(fair()));
+  ASSERT_FALSE(deployed);
+  EXPECT_EQ(deployed.error().code, "groups");
+}
+
+TEST(Money, WhatTheStoreHasOfTheAccountsIsNotBelievedWhereItIsDamaged) {
+  const plan::Plan plan = plan_of(trial_bundle(fair()));
+  class Damaged final : public core::Shelf {
+   public:
+    Result<std::string> read(std::string_view key) const override {
+      return key == "c" ? std::string() : std::string("\x81\x80", 2);
+    }
+  } const damaged;
+  core::Accounts accounts(plan);
+  accounts.keep_on(damaged, 100);
+  EXPECT_FALSE(accounts.fault());
+  EXPECT_EQ(accounts.find("somewhere"), nullptr);
+  ASSERT_TRUE(accounts.fault());
+  EXPECT_EQ(accounts.fault()->code, "corrupt");
+}
+
+TEST(Money, AServerGivesNoPacketThatNobodyPays) {
+  const auto refused =
+      compile(trial_bundle("policy { currency CNY }\nevent e {}\nred_packet gift { amount ¥1.00 }\n"
+                           "campaign c { class service  when e  give gift }\n"));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().what.find("`gift`"), std::string::npos) << refused.error().what;
+  EXPECT_NE(refused.error().what.find("pay via"), std::string::npos) << refused.error().what;
+}
+
+}  // namespace
+}  // namespace koi::deploy

@@ -58,6 +58,11 @@ std::string line_of(const Delivery& delivery, Timestamp now) {
   if (!delivery.title.empty()) field("title", delivery.title);
   if (!delivery.body.empty()) field("body", delivery.body);
   if (!delivery.link.empty()) field("link", delivery.link);
+  if (const auto& payout = delivery.payout) {
+    line += R"(,"payout":{"amount":)" + std::to_string(payout->amount);
+    field("currency", payout->currency);
+    line += '}';
+  }
   return line + "}\n";
 }
 

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "core/books.h"
 #include "core/calendar.h"
 #include "ledger/codes.h"
 
@@ -144,11 +143,11 @@ void Accounts::keep_on(const Shelf& shelf, std::size_t most_in_memory) {
   most_in_memory_ = most_in_memory;
   keeps_postings_ = true;
   const auto bytes = shelf.read(books::key_of_postings());
-  const auto count = bytes ? books::number_of(*bytes) : Result<std::uint64_t>(bytes.error());
-  if (count)
-    first_posting_ = *count;
+  const auto stored = bytes ? books::postings_of(*bytes) : Result<books::Postings>(bytes.error());
+  if (stored)
+    stored_ = *stored;
   else
-    fault_ = count.error();
+    fault_ = stored.error();
 }
 
 // In memory now, or null: there is nothing under the key, or nothing that can be read.
@@ -201,13 +200,14 @@ std::vector<Accounts::Change> Accounts::freeze() {
     all.push_back({node.first, books::encode({to.customer, name(plan_.incentives, to.incentive),
                                               name(plan_.referrals, to.referral)})});
   });
-  for (std::size_t i = 0; i < postings_.size(); ++i)
-    all.push_back({books::key_of_posting(first_posting_ + i), books::encode(postings_[i])});
-  if (!postings_.empty())
-    all.push_back({books::key_of_postings(), books::encode(first_posting_ + postings_.size())});
+  frozen_ = stored_;
+  for (const ledger::Posting& posting : postings_) {
+    all.push_back({books::key_of_posting(frozen_.count), books::encode(posting)});
+    frozen_.add(all.back().bytes);
+  }
+  if (!postings_.empty()) all.push_back({books::key_of_postings(), books::encode(frozen_)});
   std::sort(all.begin(), all.end(), [](const Change& a, const Change& b) { return a.key < b.key; });
   frozen_pots_.swap(changed_pots_);
-  frozen_postings_ = postings_.size();
   frozen_bytes_ = std::exchange(changed_bytes_, 0);
   generations_.frozen = generations_.current++;
   return all;
@@ -219,9 +219,9 @@ void Accounts::committed() {
   counted_.committed();
   numbers_.committed();
   places_.committed();
-  postings_.erase(postings_.begin(),
-                  postings_.begin() + static_cast<std::ptrdiff_t>(frozen_postings_));
-  first_posting_ += std::exchange(frozen_postings_, 0);
+  const auto written = static_cast<std::ptrdiff_t>(frozen_.count - stored_.count);
+  postings_.erase(postings_.begin(), postings_.begin() + written);
+  stored_ = frozen_;
   frozen_bytes_ = 0;
   const auto shorten = [&](auto& part) {
     if (part.size() > most_in_memory_ + part.changed()) part.forget(generations_);
@@ -238,7 +238,6 @@ void Accounts::failed() {
   counted_.failed(generations_);
   numbers_.failed(generations_);
   places_.failed(generations_);
-  frozen_postings_ = 0;
   changed_bytes_ += std::exchange(frozen_bytes_, 0);
 }
 

@@ -25,6 +25,7 @@
 #include "base/hash.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "core/books.h"
 #include "core/effect.h"
 #include "core/holdings.h"
 #include "core/shelved.h"
@@ -179,8 +180,8 @@ class Accounts {
   Generations generations_;
   // Pots are few: those that were asked for stay in memory.
   std::set<ledger::Pot> known_pots_, changed_pots_, frozen_pots_;
-  std::uint64_t first_posting_ = 0;  // the number of the first in postings_
-  std::size_t frozen_postings_ = 0;  // of these, how many are on their way
+  books::Postings stored_,
+      frozen_;  // those before postings_; with those of it that are on their way
   std::uint64_t changed_bytes_ = 0, frozen_bytes_ = 0;
 };
 

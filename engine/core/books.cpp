@@ -169,6 +169,26 @@ Result<ledger::Posting> posting_of(std::string_view bytes) {
   });
 }
 
+void Postings::add(std::string_view posting) {
+  ++count;
+  chain = HashInput().number(chain.high).number(chain.low).text(posting).hash128();
+}
+
+std::string encode(const Postings& postings) {
+  if (postings.count == 0) return {};
+  ByteWriter out;
+  out.unsigned_(postings.count);
+  out.hash(postings.chain);
+  return out.take();
+}
+
+Result<Postings> postings_of(std::string_view bytes) {
+  return whole<Postings>(bytes, [](ByteReader& in, Postings& postings) {
+    postings.count = in.unsigned_();
+    postings.chain = in.hash();
+  });
+}
+
 Result<Entry> read(std::string_view key, std::string_view bytes) {
   if (key.empty() || bytes.empty()) return damaged();
   const std::string_view rest = key.substr(1);
@@ -186,8 +206,8 @@ Result<Entry> read(std::string_view key, std::string_view bytes) {
     }
     case 'c': {
       if (!rest.empty()) return damaged();
-      KOI_LET(const std::uint64_t count, number_of(bytes));
-      return Entry(Postings{count});
+      KOI_LET(const Postings postings, postings_of(bytes));
+      return Entry(postings);
     }
     case 'l': {
       if (rest.size() != 16) return damaged();

@@ -9,7 +9,7 @@
 //   d  how many of a prize were given     the draw's name and the prize's
 //   w  where a code leads                 the code
 //   p  a posting                          its number, from 0 on, so that keys are in its order
-//   c  how many postings there are
+//   c  how many postings there are, and a hash of all of them in their order
 #pragma once
 
 #include <cstdint>
@@ -37,6 +37,15 @@ struct Count {
   friend bool operator==(const Count&, const Count&) = default;
 };
 
+// All postings up to one.
+struct Postings {
+  std::uint64_t count = 0;
+  Hash128 chain;
+  // With one more, as encoded.
+  void add(std::string_view posting);
+  friend bool operator==(const Postings&, const Postings&) = default;
+};
+
 std::string key_of(const ledger::Pot& pot);
 std::string key_of_count(std::uint64_t limit, std::uint64_t value);
 std::string key_of_codes(std::string_view incentive);
@@ -51,6 +60,7 @@ std::string encode(const List<Counted>& counted);
 std::string encode(std::uint64_t number);
 std::string encode(const Lead& lead);
 std::string encode(const ledger::Posting& posting);
+std::string encode(const Postings& postings);
 
 // Error "corrupt" where the bytes are none; empty ones are nothing: zeros, and empty lists.
 Result<ledger::Balances> balances_of(std::string_view bytes);
@@ -58,6 +68,7 @@ Result<List<Counted>> counted_of(std::string_view bytes, std::uint64_t limit, st
 Result<std::uint64_t> number_of(std::string_view bytes);
 Result<Lead> lead_of(std::string_view bytes);
 Result<ledger::Posting> posting_of(std::string_view bytes);
+Result<Postings> postings_of(std::string_view bytes);
 
 // What stands under a key, for those who go over all of it.
 struct Balance {
@@ -67,9 +78,6 @@ struct Balance {
 struct Posted {
   std::uint64_t number = 0;
   ledger::Posting posting;
-};
-struct Postings {
-  std::uint64_t count = 0;
 };
 struct Other {};  // counts, codes, prizes and leads: what is of no account
 using Entry = std::variant<Balance, Posted, Postings, Other>;

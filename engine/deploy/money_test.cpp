@@ -54,7 +54,7 @@ class Payments final : public durable::Deeds {
     for (const durable::Deed& deed : deeds) {
       const core::Effect& effect = deed.effect;
       keys[effect.key]++;
-      if (effect.action == core::Action::Give && effect.channel)
+      if (effect.action == core::Action::Give && effect.wants_receipt)
         open.emplace(effect.key, deed.customer);
       if (effect.gift && !effect.gift->code.empty()) codes.insert(effect.gift->code);
     }

@@ -42,7 +42,7 @@ class Auditing {
 
   void find(std::string what);
   Result<void> books(const store::Store& store, store::Group number);
-  void post(const core::books::Posted& posted);
+  void post(const core::books::Posted& posted, std::string_view bytes);
   Result<void> payments(const store::Store& store, store::Groups groups, store::Group number);
   Result<void> customers(const store::Store& store, store::Groups groups, store::Group number);
   void holdings(const core::Holdings& mine, const std::string& customer);
@@ -62,7 +62,8 @@ class Auditing {
   // Of the group at hand.
   ledger::Ledger again_;
   std::map<Pot, Balances> balances_;
-  std::uint64_t next_posting_ = 0, postings_said_ = 0;
+  std::uint64_t next_posting_ = 0;
+  core::books::Postings postings_said_, postings_;
   std::map<Hash128, std::int64_t> open_payments_;  // of packets, not of shares
 };
 
@@ -72,12 +73,13 @@ void Auditing::find(std::string what) {
 
 // --- The books ----------------------------------------------------------------------------------
 
-void Auditing::post(const core::books::Posted& posted) {
+void Auditing::post(const core::books::Posted& posted, std::string_view bytes) {
   if (posted.number != next_posting_)
     find("the postings from number " + std::to_string(next_posting_) + " to " +
          std::to_string(posted.number) + " are missing");
   next_posting_ = posted.number + 1;
   ++audit_.postings;
+  postings_.add(bytes);
   if (const auto done = again_.post(posted.posting); !done)
     find("posting number " + std::to_string(posted.number) + ": " + done.error().what);
 }
@@ -85,7 +87,8 @@ void Auditing::post(const core::books::Posted& posted) {
 Result<void> Auditing::books(const store::Store& store, store::Group number) {
   again_ = {};
   balances_.clear();
-  next_posting_ = postings_said_ = 0;
+  next_posting_ = 0;
+  postings_ = postings_said_ = {};
   std::string after;
   for (;;) {
     KOI_LET(const auto piece, store.shared_behind(number, after, at_once));
@@ -97,17 +100,19 @@ Result<void> Auditing::books(const store::Store& store, store::Group number) {
       } else if (const auto* balance = std::get_if<core::books::Balance>(&*entry)) {
         balances_.emplace(balance->pot, balance->balances);
       } else if (const auto* posted = std::get_if<core::books::Posted>(&*entry)) {
-        post(*posted);
-      } else if (const auto* count = std::get_if<core::books::Postings>(&*entry)) {
-        postings_said_ = count->count;
+        post(*posted, each.bytes);
+      } else if (const auto* said = std::get_if<core::books::Postings>(&*entry)) {
+        postings_said_ = *said;
       }
     }
     if (piece.size() < at_once) break;
     after = piece.back().key;
   }
-  if (postings_said_ != next_posting_)
-    find("there must be " + std::to_string(postings_said_) + " postings, and there are " +
-         std::to_string(next_posting_));
+  if (postings_said_.count != postings_.count)
+    find("there must be " + std::to_string(postings_said_.count) + " postings, and there are " +
+         std::to_string(postings_.count));
+  else if (postings_said_ != postings_)
+    find("the postings are not those that were written: their hash is another one");
   // One pot after the other: each that differs is a finding.
   std::map<Pot, Balances> all = again_.pots();
   for (const auto& [pot, balances] : balances_) all.try_emplace(pot);

@@ -119,10 +119,12 @@ store::SentMessage read_sent(ByteReader& in) {
   return message;
 }
 
-// Is it money that is paid through a channel: a packet, or a friend's share of one?
+// Is it money that is paid through a channel: a packet, or a friend's share of one? Who shares a
+// packet out is not paid it.
 bool is_payment(const core::Effect& effect) {
-  return (effect.action == core::Action::Give || effect.action == core::Action::Claim) &&
-         effect.channel;
+  const bool is_paid = (effect.action == core::Action::Give && effect.wants_receipt) ||
+                       effect.action == core::Action::Claim;
+  return is_paid && effect.channel;
 }
 
 // Does it leave the engine, for others to carry out?

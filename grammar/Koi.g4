@@ -88,7 +88,9 @@ channelClause
   | RATE sum per calendarUnit
   | CLEARED_FOR name (COMMA name)*
   | REACH_BY name
+  | OPEN opening (COMMA opening)*
   ;
+opening: duration AFTER (ANY_EVENT | word) (WHERE expression)? (UP_TO sum MESSAGES?)?;
 
 teamDeclaration: TEAM name alias?;
 webhookDeclaration: WEBHOOK name alias?;

@@ -359,6 +359,10 @@ struct Message {
 
 enum class ChannelClass : std::uint8_t { Conversation, Broadcast, Direct };
 
+struct Opening {               // messages may follow an event for a time
+  MetricId events;             // counts those of that time
+  std::uint32_t messages = 0;  // so many may follow the last of them; 0: any number
+};
 struct Channel {
   Symbol symbol;
   SourceSpan span;
@@ -367,6 +371,7 @@ struct Channel {
   std::uint32_t rate_per_second = 0;  // 0: none stated; rounded up
   IdentifierId reach_by;              // none: reaches everyone
   std::vector<AttributeId> cleared_for;
+  std::vector<Opening> openings;  // none: it is always open
 };
 
 struct Cap {

@@ -505,6 +505,37 @@ std::string Checker::private_field(const ast::Name& name) const {
   return {};
 }
 
+// One of the engine's own events, of which each channel has some, is meant as this channel's where
+// nothing else is said.
+std::optional<Opening> Checker::opening(const ast::ChannelOpening& from, const Symbol& channel) {
+  ast::Measure events;
+  events.span = from.span;
+  events.any_event = from.event.any;
+  events.event = {.names = {from.event.event}, .span = from.event.event.span};
+  events.window = ast::Window{.span = from.lasts.span, .length = from.lasts.value};
+  if (from.event.where) {
+    events.where = ast::Box<ast::Expr>(*from.event.where);
+  } else if (const auto* declared = from.event.any ? nullptr : expect_event(from.event.event)) {
+    const auto of_channel = [](const Field& field) { return field.symbol.name == "channel"; };
+    const EventType& type = program_.schema[EventTypeId::of(declared->index)];
+    if (type.made_by_engine && std::any_of(type.fields.begin(), type.fields.end(), of_channel)) {
+      const SourceSpan at = from.event.span;
+      const ast::Expr field{at, ast::Path{{{"channel", at}}, at}};
+      const ast::Expr name{at, ast::TextLiteral{{ast::TextChunk{channel.name, at}}, at}};
+      events.where = ast::Box<ast::Expr>({at, ast::Compare{ast::CompareOp::Equal, field, name}});
+    }
+  }
+  Opening out;
+  out.events = measure(events, {});
+  std::optional<std::int64_t> messages = 0;
+  if (from.messages)
+    messages = whole_number(*from.messages, 1, 1'000'000, "how many messages may follow",
+                            "可以发送的消息数");
+  if (!messages || out.events.is_none()) return std::nullopt;
+  out.messages = static_cast<std::uint32_t>(*messages);
+  return out;
+}
+
 void Checker::channels() {
   for (const auto* decl : channels_) {
     Channel out;
@@ -579,6 +610,11 @@ void Checker::channels() {
           suggest(report(Code::NoIdentifier, reach->identifier.span, {reach->identifier.text}),
                   reach->identifier.text, program_.schema.identifiers);
         }
+      } else if (const auto* open = std::get_if<ast::ChannelOpen>(&clause)) {
+        if (!once("open", open->span)) continue;
+        for (const auto& each : open->openings)
+          if (const auto opening = this->opening(each, out.symbol))
+            out.openings.push_back(*opening);
       }
     }
     program_.channels.push_back(std::move(out));

@@ -90,6 +90,8 @@ void Compiler::channels() {
     to.rate_per_second = from.rate_per_second;
     to.reach_by = from.reach_by;
     to.cleared_for = from.cleared_for;
+    for (const check::Opening& each : from.openings)
+      to.openings.push_back({metric(each.events), each.messages});
     plan_.channels.push_back(std::move(to));
   }
 }

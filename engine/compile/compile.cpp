@@ -13,11 +13,11 @@ plan::Plan Compiler::run(std::uint64_t seed) {
   lowered_.resize(program_.expressions.size());
   metric_ids_.resize(program_.metrics.size());
   policy();
-  channels();
   incentives();
   // Declared metrics keep their figures whether something reads them or not.
   for (std::size_t i = 0; i < program_.metrics.size(); ++i)
     if (!program_.metrics[i].symbol.name.empty()) metric(check::MetricId::of(i));
+  channels();
   segments();
   tiers();
   audiences();

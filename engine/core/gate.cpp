@@ -66,6 +66,31 @@ Timestamp free_at(const plan::Cap& cap, int priority, const State& state, Timest
   return ends[ends.size() - limit];
 }
 
+// When the opening that an event makes at `begin` is over.
+Timestamp closes(const plan::Plan& plan, const plan::Opening& opening, Timestamp begin,
+                 const Zone& zone) {
+  return add(begin, plan.metrics[opening.events.index()].window.span, zone);
+}
+
+// May a message follow what the customer has done?
+bool is_open(const plan::Plan& plan, const State& state, plan::ChannelId channel, Timestamp now,
+             const Zone& zone) {
+  const auto& openings = plan.channels[channel.index()].openings;
+  const auto lets_out = [&](const plan::Opening& opening) {
+    const plan::Metric& events = plan.metrics[opening.events.index()];
+    const Logged& kept = state.logs[events.log.index()];
+    const auto place = std::upper_bound(kept.times.begin(), kept.times.end(), now);
+    if (place == kept.times.begin()) return false;
+    const Timestamp begin = *std::prev(place);
+    if (closes(plan, opening, begin, zone) <= now) return false;
+    const auto since = std::count_if(state.sent.begin(), state.sent.end(), [&](const Sent& sent) {
+      return sent.channel == channel && sent.at >= begin;
+    });
+    return opening.messages == 0 || static_cast<std::uint64_t>(since) < opening.messages;
+  };
+  return openings.empty() || std::any_of(openings.begin(), openings.end(), lets_out);
+}
+
 }  // namespace
 
 bool is_quiet(const plan::QuietHours& quiet, TimeOfDay time) {
@@ -109,6 +134,7 @@ Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaig
       needed.is_none() || std::any_of(state.identifiers.begin(), state.identifiers.end(),
                                       [&](const Identifier& each) { return each.kind == needed; });
   if (!reachable) return refuse(Reason::Unreachable);
+  if (!is_open(plan, state, channel, now, zone)) return refuse(Reason::WindowClosed);
   return {};
 }
 
@@ -125,14 +151,19 @@ bool has_refused(const State& state, CampaignClass purpose, plan::ChannelId chan
 void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,
                  plan::ChannelId channel, Timestamp now) {
   const auto& caps = plan.policy.caps;
-  if (caps.empty()) return;
+  if (caps.empty() && plan.channels[channel.index()].openings.empty()) return;
   const Zone& zone = zone_of(plan, state);
-  erase_if(state.sent, [&](const Sent& sent) {
-    return std::none_of(caps.begin(), caps.end(), [&](const plan::Cap& cap) {
-      return concerns(cap, sent.campaign_class, sent.channel) &&
-             stops_counting(cap, sent.at, zone) > now;
-    });
-  });
+  const auto counts = [&](const Sent& sent) {
+    for (const plan::Cap& cap : caps)
+      if (concerns(cap, sent.campaign_class, sent.channel) &&
+          stops_counting(cap, sent.at, zone) > now)
+        return true;
+    if (sent.channel.is_none()) return false;  // the rules no longer have it
+    for (const plan::Opening& opening : plan.channels[sent.channel.index()].openings)
+      if (opening.messages > 0 && closes(plan, opening, sent.at, zone) > now) return true;
+    return false;
+  };
+  erase_if(state.sent, [&](const Sent& sent) { return !counts(sent); });
   state.sent.push_back({now, campaign.campaign_class, channel});
 }
 

@@ -1,6 +1,6 @@
 // The gate: the one place that lets a message out. It asks consent → suppression → hold-out →
-// campaign window → quiet hours → frequency caps → reachability, in this order, and reads what it
-// let out before.
+// campaign window → quiet hours → frequency caps → reachability → reply windows, in this order, and
+// reads what it let out before.
 #pragma once
 
 #include "core/effect.h"
@@ -36,7 +36,7 @@ Timestamp quiet_end(const plan::QuietHours& quiet, Timestamp now, const Zone& zo
 // he said so must not reach him any more.
 bool has_refused(const State& state, plan::CampaignClass purpose, plan::ChannelId channel);
 
-// Writes down what passed, and drops what no cap can count any more.
+// Writes down what passed, and drops what no cap and no reply window can count any more.
 void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,
                  plan::ChannelId channel, Timestamp now);
 

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/detail/plan_for_tests.h"
+#include "core/metrics.h"
 
 namespace koi::core {
 namespace {
@@ -39,6 +40,14 @@ class Gate : public testing::Test {
                                      .limit = limit,
                                      .per = per,
                                      .calendar = calendar});
+  }
+
+  plan::MetricId orders_of_two_days() {
+    return made.metric(plan::Aggregate::Count, {}, {plan::WindowKind::Trailing, {0, hours(48)}});
+  }
+  void orders(const char* when) {
+    log_event(made.plan.logs[0], state.logs.at(0), at(when), {}, at(when),
+              zone_of(made.plan, state));
   }
 
   static constexpr plan::ChannelId wechat = plan::ChannelId::of(0), sms = plan::ChannelId::of(1);
@@ -139,6 +148,44 @@ TEST_F(Gate, AChannelThatNeedsAnIdentifierReachesOnlyWhoHasOne) {
   EXPECT_EQ(ask("2026-03-02T12:00:00", sms).reason, Reason::Unreachable);
   state.identifiers = {{IdentifierId::of(0), "13800000000"}};
   EXPECT_EQ(ask("2026-03-02T12:00:00", sms).kind, Kind::Pass);
+}
+
+TEST_F(Gate, AChannelThatWhatTheCustomerDoesOpensLetsOutSoManyForSoLong) {
+  consents();
+  made.plan.channels[0].openings = {{orders_of_two_days(), 2}};
+  EXPECT_EQ(ask("2026-03-02T12:00:00").reason, Reason::WindowClosed);
+  EXPECT_EQ(ask("2026-03-02T12:00:00", sms).kind, Kind::Pass);
+  orders("2026-03-02T12:00:00");
+  EXPECT_EQ(ask("2026-03-02T11:59:59.999999").reason, Reason::WindowClosed);
+  EXPECT_EQ(ask("2026-03-02T12:00:00").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-04T11:59:59.999999").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-04T12:00:00").reason, Reason::WindowClosed);
+
+  send("2026-03-02T12:00:00");
+  send("2026-03-02T12:30:00", sms);
+  EXPECT_EQ(ask("2026-03-02T13:00:00").kind, Kind::Pass);
+  send("2026-03-02T13:00:00");
+  EXPECT_EQ(ask("2026-03-02T13:00:00").reason, Reason::WindowClosed);
+  release_sent(state, CampaignClass::Marketing, wechat, at("2026-03-02T13:00:00"));
+  EXPECT_EQ(ask("2026-03-02T13:00:00").kind, Kind::Pass);
+  send("2026-03-02T14:00:00");
+  EXPECT_EQ(ask("2026-03-03T11:00:00").reason, Reason::WindowClosed);
+  orders("2026-03-03T11:00:00");
+  EXPECT_EQ(ask("2026-03-03T11:00:00").kind, Kind::Pass);
+
+  send("2026-03-08T12:00:00");  // by a campaign that another channel's rules let out
+  EXPECT_EQ(state.sent.size(), 1u);
+  state.sent.push_back({at("2026-03-08T12:00:00"), CampaignClass::Marketing, {}});  // of one gone
+  send("2026-03-08T13:00:00");
+  EXPECT_EQ(state.sent.size(), 2u);
+}
+
+TEST_F(Gate, AnOpeningWithoutANumberLetsOutAnyNumber) {
+  consents();
+  made.plan.channels[0].openings = {{orders_of_two_days(), 0}};
+  orders("2026-03-02T12:00:00");
+  for (int i = 0; i < 100; ++i) send("2026-03-02T12:00:00");
+  EXPECT_EQ(ask("2026-03-02T12:00:01").kind, Kind::Pass);
 }
 
 TEST_F(Gate, TheHoldOutIsAStableShareOfCustomers) {

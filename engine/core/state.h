@@ -95,7 +95,7 @@ struct Entered {
   friend bool operator==(const Entered&, const Entered&) = default;
 };
 
-// A message that passed the gate, for the caps.
+// A message that passed the gate, for the caps and reply windows.
 struct Sent {
   Timestamp at;
   plan::CampaignClass campaign_class;

@@ -466,12 +466,23 @@ struct ChannelReachBy {
   SourceSpan span;
   Name identifier;
 };
+// `48 hours after replied where kind == "text" up to 5`: what lets messages follow it.
+struct ChannelOpening {
+  SourceSpan span;
+  DurationLiteral lasts;
+  EventPattern event;  // without `as`
+  std::optional<Expr> messages;
+};
+struct ChannelOpen {
+  SourceSpan span;
+  std::vector<ChannelOpening> openings;
+};
 struct ChannelDecl {
   SourceSpan span;
   Name name;
   Alias alias;
-  std::vector<
-      std::variant<ChannelClass, ChannelCost, ChannelRate, ChannelClearedFor, ChannelReachBy>>
+  std::vector<std::variant<ChannelClass, ChannelCost, ChannelRate, ChannelClearedFor,
+                           ChannelReachBy, ChannelOpen>>
       clauses;
 };
 struct TeamDecl {

@@ -407,6 +407,11 @@ void Dumper::channel(const ChannelDecl& channel) {
               },
               [&](const ChannelClearedFor& it) { line("cleared for " + list(it.attributes)); },
               [&](const ChannelReachBy& it) { line("reach by " + show(it.identifier)); },
+              [&](const ChannelOpen& it) {
+                for (const ChannelOpening& each : it.openings)
+                  line("open " + to_string(each.lasts.value) + " after " + show(each.event) +
+                       after("up to", each.messages));
+              },
           });
 }
 

@@ -21,7 +21,7 @@ namespace koi::lang {
   KOI_RULE(MetricDeclaration) KOI_RULE(SegmentDeclaration) KOI_RULE(LetDeclaration) \
   KOI_RULE(TierDeclaration) KOI_RULE(TierLevel) KOI_RULE(TierShare) KOI_RULE(AudienceDeclaration) \
   KOI_RULE(ContentDeclaration) KOI_RULE(ContentBlock) KOI_RULE(ContentItem) \
-  KOI_RULE(ChannelDeclaration) KOI_RULE(ChannelClause) KOI_RULE(TeamDeclaration) \
+  KOI_RULE(ChannelDeclaration) KOI_RULE(ChannelClause) KOI_RULE(Opening) KOI_RULE(TeamDeclaration) \
   KOI_RULE(WebhookDeclaration) KOI_RULE(BudgetClause) KOI_RULE(BudgetItem) KOI_RULE(LimitClause) \
   KOI_RULE(LimitItem) KOI_RULE(CouponDeclaration) KOI_RULE(CouponClause) \
   KOI_RULE(RedPacketDeclaration) KOI_RULE(RedPacketClause) KOI_RULE(PointsDeclaration) \

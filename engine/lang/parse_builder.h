@@ -120,6 +120,7 @@ class Builder {
   std::vector<ast::ContentItem> content_items(Grammar::ContentBlockContext* ctx);
   ast::ContentItem content_item(Grammar::ContentItemContext* ctx);
   ast::ChannelDecl channel(Grammar::ChannelDeclarationContext* ctx);
+  ast::ChannelOpening opening(Grammar::OpeningContext* ctx);
   ast::CouponDecl coupon(Grammar::CouponDeclarationContext* ctx);
   ast::RedPacketDecl red_packet(Grammar::RedPacketDeclarationContext* ctx);
   ast::PointsDecl points(Grammar::PointsDeclarationContext* ctx);

@@ -189,11 +189,34 @@ ast::ChannelDecl Builder::channel(Grammar::ChannelDeclarationContext* ctx) {
           ast::ChannelRate{place, sum(each->sum()), unit_span(each->calendarUnit())});
     } else if (each->CLEARED_FOR() != nullptr) {
       channel.clauses.push_back(ast::ChannelClearedFor{place, names(each->name())});
-    } else {
+    } else if (each->REACH_BY() != nullptr) {
       channel.clauses.push_back(ast::ChannelReachBy{place, name(each->name(0))});
+    } else {
+      ast::ChannelOpen open{place, {}};
+      for (auto* it : each->opening()) open.openings.push_back(opening(it));
+      channel.clauses.push_back(std::move(open));
     }
   }
   return channel;
+}
+
+ast::ChannelOpening Builder::opening(Grammar::OpeningContext* ctx) {
+  ast::ChannelOpening opening{span(ctx), duration(ctx->duration()), {}, {}};
+  ast::EventPattern& event = opening.event;
+  if (auto* any = ctx->ANY_EVENT()) {
+    event.any = true;
+    event.span = span(token(any));
+    event.event = {.text = slice(event.span), .span = event.span};
+  } else {
+    event.event = name(ctx->word());
+    event.span = event.event.span;
+  }
+  if (auto* where = ctx->expression()) {
+    event.where = expression(where);
+    event.span = from_to(event.span, event.where->span);
+  }
+  if (auto* messages = ctx->sum()) opening.messages = sum(messages);
+  return opening;
 }
 
 // ------------------------------------------------------------------------------------ incentives

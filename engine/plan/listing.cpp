@@ -388,6 +388,9 @@ class Lister {
       text += " reach by " + plan_.schema.identifiers[channel.reach_by.index()];
     for (const AttributeId cleared : channel.cleared_for)
       text += " cleared for " + plan_.schema[cleared].symbol.name;
+    for (const Opening& opening : channel.openings)
+      text += " open by " + metric_name(opening.events.index()) +
+              (opening.messages == 0 ? "" : " up to " + std::to_string(opening.messages));
     line(0, text);
   }
 

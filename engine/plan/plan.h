@@ -429,6 +429,12 @@ struct Message {
 enum class ChannelClass : std::uint8_t { Conversation, Broadcast, Direct };
 std::string_view name_of(ChannelClass channel_class);
 
+// What the customer does opens a channel to messages, for a time: a provider's reply window.
+struct Opening {
+  MetricId events;             // counts those of that time (WindowKind::Trailing)
+  std::uint32_t messages = 0;  // so many may follow the last of them; 0: any number
+};
+
 struct Channel {
   Symbol symbol;
   ChannelClass channel_class = ChannelClass::Direct;
@@ -436,6 +442,7 @@ struct Channel {
   std::uint32_t rate_per_second = 0;  // 0: none stated. Shapes delivery, never a decision
   IdentifierId reach_by;              // none: reaches everyone
   std::vector<AttributeId> cleared_for;
+  std::vector<Opening> openings;  // it is open while one of them is; none: always
 };
 
 struct Cap {

@@ -167,6 +167,7 @@ class Checker {
   void customer_sets();
   void policy();
   void channels();
+  std::optional<Opening> opening(const ast::ChannelOpening& from, const Symbol& channel);
   std::string private_field(const ast::Name& name) const;
   Type type_of(const ast::Type& type);
   Value default_of(const ast::Field& field, const Type& type);

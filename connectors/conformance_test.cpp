@@ -66,7 +66,7 @@ class Conformance : public ::testing::TestWithParam<Tried> {
     EXPECT_TRUE(settings) << settings.error().what;
     if (!settings) return nullptr;
     Tools tools{context.get_executor(), &http, [] { return Timestamp{1'772'447'400'000'000}; },
-                [this](Level, std::string_view line) { said.append(line).append("\n"); }};
+                [this](Level, std::string_view line) { said.append(line).append("\n"); }, &notes};
     auto connector = GetParam().type->open(*settings, std::move(tools));
     EXPECT_TRUE(connector) << connector.error().what;
     return connector ? *std::move(connector) : nullptr;
@@ -127,6 +127,7 @@ class Conformance : public ::testing::TestWithParam<Tried> {
 
   asio::io_context context;
   net::Client http{context.get_executor()};
+  Notebook notes{[] { return Timestamp{1'772'447'400'000'000}; }};
   std::unique_ptr<Provider> provider;
   std::string said;  // logs and reasons
   milliseconds took{};

@@ -3,8 +3,6 @@
 // alone, and knows no key.
 
 #include <array>
-#include <deque>
-#include <map>
 #include <set>
 #include <variant>
 
@@ -17,6 +15,7 @@
 #include "channel/connector.h"
 #include "channel/crypto.h"
 #include "channel/push_crypt.h"
+#include "channel/sent_to.h"
 
 namespace koi::connectors {
 
@@ -105,29 +104,6 @@ std::string values_of(const std::vector<Sms>& all) {
   return out + "]";
 }
 
-// What went out together: a report names the request and the number, and not the delivery. The last
-// hundred thousand.
-class SentTogether {
- public:
-  void note(const std::string& request, const std::string& number, Hash128 key) {
-    const std::string name = request + "/" + number;
-    if (!keys_.insert_or_assign(name, key).second) return;
-    order_.push_back(name);
-    if (order_.size() <= most) return;
-    keys_.erase(order_.front());
-    order_.pop_front();
-  }
-  std::optional<Hash128> find(const std::string& request, const std::string& number) const {
-    const auto found = keys_.find(request + "/" + number_of(number));
-    return found == keys_.end() ? std::nullopt : std::optional(found->second);
-  }
-
- private:
-  static constexpr std::size_t most = 100'000;
-  std::map<std::string, Hash128> keys_;
-  std::deque<std::string> order_;
-};
-
 class AliyunSms final : public Connector {
  public:
   AliyunSms(const Settings& given, SmsTemplates templates, std::string host, Tools tools)
@@ -151,8 +127,9 @@ class AliyunSms final : public Connector {
     co_return outcome_of(response);
   }
 
-  // With the carrier's reports the key comes back, whichever life of ours it went out in.
-  Duration reports_for() const override {
+  // With the carrier's reports the key comes back, or what is noted here is found by it, whichever
+  // life of ours it went out in.
+  Duration reports_for(const Delivery&) const override {
     return given_.has("report_within") ? given_.duration("report_within") : Duration{};
   }
 
@@ -189,10 +166,14 @@ class AliyunSms final : public Connector {
       for (const Delivery& delivery : deliveries) note_alone(delivery.key);
       outcome = Deferred{.why = refused->why + " to all of them", .of_person = true};
     }
-    if (std::holds_alternative<Pending>(outcome))
-      if (const std::string id = biz_id_of_reply(response->body); !id.empty())
-        for (std::size_t i = 0; i < all.size(); ++i)
-          together_.note(id, all[i].number, deliveries[i].key);
+    // A report names the request and the number, and not the delivery.
+    const std::string id = response ? biz_id_of_reply(response->body) : "";
+    if (const auto* const pending = std::get_if<Pending>(&outcome); pending && !id.empty()) {
+      SentTo sent;
+      for (std::size_t i = 0; i < all.size(); ++i)
+        sent.emplace_back(all[i].number, deliveries[i].key);
+      co_await note_sent(tools_, id, std::move(sent), tools_.now() + pending->within);
+    }
     co_return std::vector<Outcome>(deliveries.size(), outcome);
   }
 
@@ -202,8 +183,13 @@ class AliyunSms final : public Connector {
     if (!given_.has("callback_token")) co_return answered(404, "there is no `callback_token`");
     if (!token || !is_same_secret(*token, given_.secret("callback_token").reveal()))
       co_return answered(403, "the token is wrong");
-    const auto sent_as = [&](const std::string& request, const std::string& number) {
-      return together_.find(request, number);
+    const auto sent_as = [&](const std::string& request,
+                             const std::string& number) -> std::optional<Hash128> {
+      const std::string* const sent = tools_.notes->find(request);
+      if (!sent) return std::nullopt;
+      for (const auto& [who, key] : read_sent_to(*sent))
+        if (who == number_of(number)) return key;
+      return std::nullopt;
     };
     auto pushed =
         sms_push(asked.body, given_.text("numbers") == "international", tools_.now(), sent_as);
@@ -289,7 +275,6 @@ class AliyunSms final : public Connector {
   SmsTemplates templates_;
   std::string host_;
   std::set<Hash128> alone_;  // that are not to go with others again
-  SentTogether together_;
 };
 
 Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {

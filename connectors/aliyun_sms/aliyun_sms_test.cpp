@@ -168,7 +168,7 @@ class AliyunSmsTest : public ::testing::Test {
     if (!settings) return std::move(settings).error();
     Tools tools{context.get_executor(), &http,
                 [] { return *parse_instant("2026-03-02T10:30:00.5Z"); },
-                [](Level, std::string_view) {}};
+                [](Level, std::string_view) {}, &notes};
     return aliyun_sms().open(*settings, std::move(tools));
   }
   std::string deliver(Delivery delivery, Given given = {}) {
@@ -195,6 +195,7 @@ class AliyunSmsTest : public ::testing::Test {
   }
   asio::io_context context;
   net::Client http{context.get_executor()};
+  Notebook notes{[] { return *parse_instant("2026-03-02T10:30:00.5Z"); }};
   Service service;
 };
 
@@ -319,11 +320,12 @@ TEST_F(AliyunSmsTogether, WhatIsRefusedTogetherIsTriedAlone) {
   EXPECT_EQ(connector->alike(one), "SMS_1") << "it is not kept for ever";
 }
 
-TEST_F(AliyunSmsTogether, AReportOnOneOfThemNamesTheRequestAndTheNumber) {
-  const auto connector = gathering("2h");
-  EXPECT_EQ(connector->reports_for(), hours(2));
+TEST_F(AliyunSmsTogether, AReportOnOneOfThemNamesTheRequestAndTheNumberInWhateverLife) {
+  auto connector = gathering("2h");
+  EXPECT_EQ(connector->reports_for(greeting()), hours(2));
   EXPECT_THAT(send(*connector, {to("+8613800138001", 1), to("+8613800138002", 2)}),
               testing::Each(testing::StartsWith("pending for 2 hours")));
+  connector = gathering("2h");
   net::Asked asked{.method = "POST", .path = "/", .headers = {}};
   asked.query = std::string("token=") + callback_token;
   asked.body = R"([{"phone_number":"13800138002","success":false,"biz_id":"900619746936498440^0"},)"

@@ -91,7 +91,6 @@ bool is_of_token(std::int64_t code) {
   return code == 40001 || code == 40014 || code == 42001 || code == 41001;
 }
 
-bool is_of_window(std::int64_t code) { return code == 45015 || code == 45047; }
 bool is_of_tag(std::int64_t code) { return code == 45159 || code == 45157; }
 
 Outcome wechat_outcome(std::int64_t code) {

@@ -9,9 +9,7 @@ namespace koi::connectors {
 
 // The token was not taken: another one may be.
 bool is_of_token(std::int64_t code);
-// The person's window is over, or he has had as many as he may; a tag is not
-// there, or is there already.
-bool is_of_window(std::int64_t code);
+// A tag is not there, or is there already.
 bool is_of_tag(std::int64_t code);
 
 // Of a message that was sent.

@@ -1,10 +1,9 @@
 // WechatOfficial: messages of a WeChat official account (service account): templates, subscription
-// notices, customer-service messages while their window is open, and one text to many; its codes
-// and its tags. The platform lends a token (stable_token), which is kept and renewed.
+// notices, customer-service messages, and one text to many; its codes and its tags. The platform
+// lends a token (stable_token), which is kept and renewed.
 
 #include <algorithm>
 #include <array>
-#include <deque>
 #include <map>
 
 #include "base/hash.h"
@@ -14,12 +13,13 @@
 #include "channel/crypto.h"
 #include "channel/delivery_json.h"
 #include "channel/push_crypt.h"
+#include "channel/sent_to.h"
 #include "channel/token_cache.h"
+#include "tagging.h"
 #include "wechat_official/codes.h"
 #include "wechat_official/inbound.h"
 #include "wechat_official/messages.h"
 #include "wechat_official/tagging.h"
-#include "wechat_official/window.h"
 
 namespace koi::connectors {
 
@@ -28,6 +28,13 @@ using namespace channel;
 namespace {
 
 constexpr std::array<std::string_view, 2> deeds{"messages", "tags"};
+// https://developers.weixin.qq.com/doc/offiaccount/Customer_Service/Customer_Service_Messages.html
+constexpr std::array per_person{
+    PerPerson{"customer-service messages",
+              "open 48 hours after replied up to 5, 1 minute after follow up to 3, 1 minute after "
+              "scan up to 3, 1 minute after menu up to 3"},
+    PerPerson{"mass messages", "cap CHANNEL 4 per calendar month"},
+};
 constexpr std::array settings{
     Setting{.name = "app_id", .kind = Setting::Kind::Text, .help = "The account's AppID."},
     Setting{.name = "app_secret", .kind = Setting::Kind::Secret, .help = "Its AppSecret."},
@@ -141,27 +148,6 @@ struct Inbound {
   WechatReplies replies;
 };
 
-// Which deliveries a message was, by the platform's number of it; the last hundred thousand.
-class Sent {
- public:
-  void note(const std::string& message, std::vector<Hash128> keys) {
-    if (!keys_.emplace(message, std::move(keys)).second) return;
-    order_.push_back(message);
-    if (order_.size() <= most) return;
-    keys_.erase(order_.front());
-    order_.pop_front();
-  }
-  std::vector<Hash128> find(const std::string& message) const {
-    const auto found = keys_.find(message);
-    return found == keys_.end() ? std::vector<Hash128>() : found->second;
-  }
-
- private:
-  static constexpr std::size_t most = 100'000;
-  std::map<std::string, std::vector<Hash128>> keys_;
-  std::deque<std::string> order_;
-};
-
 class WechatOfficial final : public Connector, public MakesCodes {
  public:
   WechatOfficial(const Settings& given, WechatMessages messages, Inbound inbound, Tools tools)
@@ -181,7 +167,6 @@ class WechatOfficial final : public Connector, public MakesCodes {
     });
     if (has_mass) together_ = {most_in_mass, given.duration("gather_within")};
     tags_ = given.text("does") == "tags";
-    if (!inbound_.token.reveal().empty()) window_.emplace(tools_.now());
   }
 
   asio::awaitable<Outcome> deliver(Delivery delivery) override {
@@ -195,23 +180,17 @@ class WechatOfficial final : public Connector, public MakesCodes {
     }
     const auto made = wechat_request(message, delivery, person);
     if (!made) co_return Refused{Failure::BadContent, "its text does not fit its template"};
-    const bool has_window = message.as == As::CustomerService && window_;
-    if (has_window && window_->is_closed(person, tools_.now()))
-      co_return Refused{Failure::WindowClosed,
-                        "he has not written for two days, or has had as many as he may"};
 
     const Posted posted = co_await post(made->path, made->body);
     if (posted.trouble) co_return *posted.trouble;
     const std::int64_t code = *posted.reply.code;
-    if (has_window) {
-      if (code == 0) window_->sent(person, tools_.now());
-      if (is_of_window(code)) window_->closed(person, tools_.now());
-    }
     if (code == 0 && message.as == As::Template && report_within_ &&
         !posted.reply.message.empty()) {
-      std::vector<Hash128> key{delivery.key};
-      sent_.note(posted.reply.message, std::move(key));
-      co_return Pending{.within = *report_within_, .why = "the platform reports on it"};
+      SentTo sent{{"", delivery.key}};
+      const Pending pending = reported();
+      co_await note_sent(tools_, posted.reply.message, std::move(sent),
+                         tools_.now() + pending.within);
+      co_return pending;
     }
     co_return wechat_outcome(code);
   }
@@ -234,14 +213,23 @@ class WechatOfficial final : public Connector, public MakesCodes {
         refused && refused->failure == Failure::Unreachable)
       refused->failure = Failure::Failed;
     if (std::holds_alternative<Done>(all) && report_within_ && !posted.reply.message.empty()) {
-      std::vector<Hash128> keys;
-      for (const Delivery& delivery : deliveries) keys.push_back(delivery.key);
-      sent_.note(mass_mark + posted.reply.message, std::move(keys));
-      all = Pending{.within = *report_within_, .why = "the platform reports on it"};
+      SentTo sent;
+      for (const Delivery& delivery : deliveries) sent.emplace_back("", delivery.key);
+      const Pending pending = reported();
+      co_await note_sent(tools_, mass_mark + posted.reply.message, std::move(sent),
+                         tools_.now() + pending.within);
+      all = pending;
     }
     co_return std::vector<Outcome>(deliveries.size(), all);
   }
 
+  Duration reports_for(const Delivery& delivery) const override {
+    const As as = message_of(delivery).as;
+    const bool is_reported = !tags_ && report_within_ && (as == As::Template || as == As::Mass);
+    return is_reported ? *report_within_ : Duration{};
+  }
+
+  MakesCodes* codes() override { return this; }
   asio::awaitable<Result<std::string>> code(CodeWanted wanted) override {
     constexpr Duration longest = days(30);
     if (wanted.scene.empty() || wanted.scene.size() > 64)
@@ -295,6 +283,10 @@ class WechatOfficial final : public Connector, public MakesCodes {
   static constexpr std::size_t most_in_mass = 10'000;
   inline static const std::string mass_mark = "mass ";
 
+  Pending reported() const {
+    return {.within = *report_within_, .why = "the platform reports on it"};
+  }
+
   const WechatMessage& message_of(const Delivery& delivery) const {
     static const WechatMessage as_it_is;
     const auto named = messages_.find(delivery.content);
@@ -337,7 +329,7 @@ class WechatOfficial final : public Connector, public MakesCodes {
 
   // Puts a tag on a follower or takes it off, as a `call` says; a tag that is not there is made.
   asio::awaitable<Outcome> tag(std::string wanted) {
-    const auto tagging = read_tagging(wanted);
+    const auto tagging = read_tagging(wanted, "openid");
     if (!tagging) co_return Refused{Failure::BadContent, tagging.error().what};
     for (const bool makes : {false, true}) {
       if (tag_ids_.contains(tagging->tag)) break;
@@ -371,9 +363,9 @@ class WechatOfficial final : public Connector, public MakesCodes {
     if (!reply.empty()) received.answer.content_type = "text/xml; charset=utf-8";
     received.events = told_by_wechat(push, inbound_.follow_consents, now);
     if (const auto fate = fate_by_wechat(push))
-      for (const Hash128 key : sent_.find((fate->is_mass ? mass_mark : "") + fate->message))
-        received.reports.push_back({key, fate->failure});
-    if (window_) window_->heard(push, now);
+      if (const auto* sent = tools_.notes->find((fate->is_mass ? mass_mark : "") + fate->message))
+        for (const auto& [who, key] : read_sent_to(*sent))
+          received.reports.push_back({key, fate->failure});
     return received;
   }
 
@@ -396,11 +388,9 @@ class WechatOfficial final : public Connector, public MakesCodes {
   WechatMessages messages_;
   Inbound inbound_;
   std::optional<Duration> report_within_;
-  Sent sent_;
   Together together_;
   bool tags_ = false;
   std::map<std::string, std::int64_t> tag_ids_;  // by name
-  std::optional<WechatWindow> window_;           // where callbacks are received
   Reach reach_;
   TokenCache tokens_;
 };
@@ -435,7 +425,10 @@ const ConnectorType& wechat_official() {
       .name = "wechat_official",
       .summary = "Sends messages of a WeChat official account to its followers.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Neither, .at_once = 32, .receives = true},
+      .capabilities = {.repeat = Repeat::Neither,
+                       .at_once = 32,
+                       .receives = true,
+                       .per_person = per_person},
       .open = open};
   return type;
 }

@@ -180,7 +180,7 @@ class WechatOfficialTest : public ::testing::Test {
     auto settings = Settings::read(wechat_official().settings, given);
     if (!settings) return std::move(settings).error();
     Tools tools{context.get_executor(), &http, [this] { return now; },
-                [](Level, std::string_view) {}};
+                [](Level, std::string_view) {}, &notes};
     return wechat_official().open(*settings, std::move(tools));
   }
   std::string deliver(Connector& connector, Delivery delivery) {
@@ -212,6 +212,7 @@ class WechatOfficialTest : public ::testing::Test {
   asio::io_context context;
   net::Client http{context.get_executor()};
   Timestamp now = *parse_instant("2026-03-02T10:30:00Z");
+  Notebook notes{[this] { return now; }};
   Platform platform;
 };
 
@@ -465,39 +466,13 @@ TEST_F(WechatCallbackTest, TheFateOfATemplateMessageEndsItsDelivery) {
     report("8");
     EXPECT_TRUE(received.reports.empty()) << "it is somebody else's";
     EXPECT_EQ(deliver(**connector, greeting("talk")), "done") << "nobody reports on these";
+    EXPECT_EQ((*connector)->reports_for(greeting("greeting")), hours(3));
+    EXPECT_EQ((*connector)->reports_for(greeting("talk")), Duration{});
+    connector = open(given);
+    report("7");
+    EXPECT_EQ(received.reports.size(), 1u) << "in the next life too";
+    notes.forget("7");
   }
-}
-
-TEST_F(WechatCallbackTest, WhoHasNotWrittenForTwoDaysIsNotWrittenToAndTheReasonIsTheWindow) {
-  auto connector = open(platform.settings());
-  ASSERT_TRUE(connector);
-  const auto says = [&](const std::string& push) {
-    EXPECT_EQ(wait_for(context, (*connector)->receive(plain("POST", push))).answer.status, 200);
-  };
-  const std::string message =
-      pushed("<MsgType>text</MsgType><Content>hi</Content><MsgId>7</MsgId>");
-  Delivery talk = greeting("talk");
-  talk.addresses = {{"openid", "oABC"}};
-  // At first nobody here knows what he did before: the platform is asked.
-  EXPECT_EQ(deliver(**connector, talk), "done");
-  now = now + hours(48);
-  const std::string refused =
-      "refused (window_closed): he has not written for two days, or has had as many as he may";
-  EXPECT_EQ(deliver(**connector, talk), refused);
-  says(message);
-  for (int i = 0; i < 5; ++i) EXPECT_EQ(deliver(**connector, talk), "done");
-  EXPECT_EQ(deliver(**connector, talk), refused) << "five to one message";
-  now = now + hours(1);
-  says(event("CLICK", "<EventKey>deals</EventKey>"));
-  EXPECT_EQ(deliver(**connector, talk), "done");
-  now = now + minutes(1);
-  EXPECT_EQ(deliver(**connector, talk), refused) << "a minute after a touch";
-  says(message);
-  platform.say({.body = R"({"errcode":45015,"errmsg":"response out of time limit"})"});
-  EXPECT_EQ(deliver(**connector, talk), "refused (window_closed): it answered 45015");
-  platform.next(Act::Accept);
-  EXPECT_EQ(deliver(**connector, talk), refused) << "the platform knows better";
-  EXPECT_EQ(deliver(**connector, greeting("greeting")), "done") << "others need no window";
 }
 
 // --- One text to many
@@ -542,6 +517,7 @@ TEST_F(WechatCallbackTest, OneTextToManyIsOneMassMessage) {
   EXPECT_EQ(all[0].key, two[0].key);
   EXPECT_EQ(all[1].key, two[1].key);
   for (const Report& each : all) EXPECT_EQ(each.failure, Failure::None);
+  connector = open(given);
   for (const Report& each : fate("7", "<Status>err(20001)</Status>" + counts))
     EXPECT_EQ(each.failure, Failure::Failed);
 }

@@ -8,21 +8,6 @@ namespace koi::connectors {
 
 using Json = nlohmann::json;
 
-Result<WecomTagging> read_wecom_tagging(std::string_view text) {
-  const Json json = Json::parse(text, nullptr, false);
-  WecomTagging tagging{text_of(json, "external_userid"), text_of(json, "tag"),
-                       text_of(json, "staff")};
-  if (tagging.person.empty())
-    return Error{"tag", "what is called with has no text `external_userid`"};
-  if (tagging.tag.empty() || tagging.tag.size() > 90)
-    return Error{"tag", "what is called with has no text `tag` of at most 30 characters"};
-  if (const auto off = json.find("remove"); off != json.end()) {
-    if (!off->is_boolean()) return Error{"tag", "`remove` must be true or false"};
-    tagging.is_off = off->get<bool>();
-  }
-  return tagging;
-}
-
 std::vector<std::pair<std::string, std::string>> wecom_tags(const Json& answer) {
   std::vector<std::pair<std::string, std::string>> all;
   const auto take_group = [&](const Json& group) {

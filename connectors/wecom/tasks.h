@@ -1,5 +1,5 @@
 // Tasks: group-send tasks that a member of staff must tap: who is in which, until it is known what
-// became of each. In memory; one thread.
+// became of each. One thread.
 #pragma once
 
 #include <map>
@@ -16,11 +16,11 @@ namespace koi::connectors {
 class WecomTasks {
  public:
   struct Task {
-    std::string number;                      // msgid
-    Timestamp ends;                          // then it is cancelled
-    std::map<std::string, Hash128> waiting;  // by customer, or by group
-    bool is_one = false;                     // all of them are one delivery
-    bool has_reached = false;                // one of them at least
+    std::string number;                        // msgid
+    Timestamp ends;                            // then it is cancelled
+    bool is_one = false;                       // all of them are one delivery
+    std::map<std::string, Hash128> waiting{};  // by customer, or by group
+    bool has_reached = false;                  // one of them at least
 
     // What became of one; a report where that ends a delivery.
     std::optional<channel::Report> settle(const std::string& who, Failure failure) {
@@ -45,9 +45,20 @@ class WecomTasks {
   };
   void add(Task task) { tasks_.push_back(std::move(task)); }
   std::vector<Task>& all() { return tasks_; }
-  // Those with nobody left go.
-  void drop_empty() {
+  // Those with nobody left go; their numbers.
+  std::vector<std::string> drop_empty() {
+    std::vector<std::string> numbers;
+    for (const Task& task : tasks_)
+      if (task.waiting.empty()) numbers.push_back(task.number);
     std::erase_if(tasks_, [](const Task& task) { return task.waiting.empty(); });
+    return numbers;
+  }
+  // When the task ends that a delivery waits in; nothing where there is none.
+  std::optional<Timestamp> end_of(Hash128 key) const {
+    for (const Task& task : tasks_)
+      for (const auto& [who, waiting] : task.waiting)
+        if (waiting == key) return task.ends;
+    return std::nullopt;
   }
 
  private:

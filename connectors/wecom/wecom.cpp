@@ -15,9 +15,11 @@
 #include "channel/connector.h"
 #include "channel/delivery_json.h"
 #include "channel/push_crypt.h"
+#include "channel/sent_to.h"
 #include "channel/token_cache.h"
 #include "channel/xml.h"
 #include "json_text.h"
+#include "tagging.h"
 #include "wecom/codes.h"
 #include "wecom/inbound.h"
 #include "wecom/tagging.h"
@@ -31,6 +33,7 @@ namespace {
 
 using Json = nlohmann::json;
 
+constexpr std::array per_person{PerPerson{"group-send tasks", "cap CHANNEL 31 per calendar month"}};
 constexpr std::array<std::string_view, 4> kinds{"customers", "staff", "groups", "tags"};
 constexpr std::array settings{
     Setting{.name = "to",
@@ -110,6 +113,8 @@ constexpr std::array settings{
             .most = 30'000'000},
 };
 
+// How long after a task was called off its last customers may be heard of.
+constexpr Duration told_behind = hours(2);
 constexpr std::size_t most_in_task = 10'000, most_groups = 2000, most_looks = 200;
 constexpr std::size_t longest_customer_text = 4000, longest_staff_text = 2048;  // bytes
 
@@ -221,7 +226,13 @@ class Wecom final : public Connector, public MakesCodes {
         tokens_(
             tools_.executor, tools_.now, minutes(4),
             [http = tools_.http, reach = reach_, corp = given.text("corp_id"),
-             secret = given.secret("secret")] { return lent_token(http, reach, corp, secret); }) {}
+             secret = given.secret("secret")] { return lent_token(http, reach, corp, secret); }) {
+    for (const Note& note : tools_.notes->all()) {
+      WecomTasks::Task task{note.name, note.until - told_behind, !groups_.empty()};
+      for (auto& [who, key] : read_sent_to(note.text)) task.waiting.emplace(std::move(who), key);
+      tasks_.add(std::move(task));
+    }
+  }
   ~Wecom() override {
     alive_.reset();  // what goes on behind the callers' backs sees it and ends
     const auto signals = welcoming_;
@@ -268,8 +279,7 @@ class Wecom final : public Connector, public MakesCodes {
     std::vector<Outcome> outcomes;
     if (alive.expired()) co_return outcomes;
     Outcome all = answered.trouble ? *answered.trouble : wecom_outcome(answered.code);
-    WecomTasks::Task task{
-        text_of(answered.json, "msgid"), tools_.now() + given_.duration("sent_within"), {}};
+    WecomTasks::Task task = task_of(answered);
     if (std::holds_alternative<Done>(all)) all = awaited(task);
     std::set<std::string> failed;
     for (const Json& each : list_of(answered.json, "fail_list"))
@@ -282,7 +292,7 @@ class Wecom final : public Connector, public MakesCodes {
       if (!is_out && std::holds_alternative<Pending>(all))
         task.waiting.emplace(person, delivery.key);
     }
-    if (!task.waiting.empty()) tasks_.add(std::move(task));
+    if (!task.waiting.empty()) co_await begin(std::move(task));
     co_return outcomes;
   }
 
@@ -340,6 +350,7 @@ class Wecom final : public Connector, public MakesCodes {
     Received received;
     std::size_t looked = 0;
     for (std::size_t i = 0; i < tasks_.all().size() && looked < most_looks; ++i, ++looked) {
+      if (tasks_.all()[i].waiting.empty()) continue;  // told, and not forgotten yet
       const std::string number = tasks_.all()[i].number;
       const auto fates = co_await fates_of(number);
       // While it waited tasks may have come, but none gone.
@@ -355,9 +366,20 @@ class Wecom final : public Connector, public MakesCodes {
       WecomTasks::Task& late = tasks_.all()[i];
       for (const Report& report : late.settle_rest()) received.reports.push_back(report);
     }
-    tasks_.drop_empty();
+    // Reports are as durable as events are: only then is the task forgotten.
+    received.kept = [this, weak = std::weak_ptr(alive_)] {
+      if (weak.expired()) return;
+      for (const std::string& number : tasks_.drop_empty()) tools_.notes->forget(number);
+    };
     co_return received;
   }
+
+  // What a task has is told; of what it has not nobody will tell.
+  Duration reports_for(const Delivery& delivery) const override {
+    const std::optional<Timestamp> ends = tasks_.end_of(delivery.key);
+    return ends ? std::max(*ends + told_behind - tools_.now(), Duration{}) : Duration{};
+  }
+  MakesCodes* codes() override { return this; }
 
  private:
   std::size_t longest_text() const {
@@ -407,10 +429,22 @@ class Wecom final : public Connector, public MakesCodes {
     }
   }
 
+  WecomTasks::Task task_of(const Answered& answered) const {
+    return {text_of(answered.json, "msgid"), tools_.now() + given_.duration("sent_within"),
+            !groups_.empty()};
+  }
   Outcome awaited(const WecomTasks::Task& task) const {
     if (task.number.empty()) return Unknown{"it named no task"};
-    return Pending{.within = given_.duration("sent_within") + hours(2),
+    return Pending{.within = given_.duration("sent_within") + told_behind,
                    .why = "a member of staff is to send it"};
+  }
+  // It is looked after from here on, in this life and the next.
+  asio::awaitable<void> begin(WecomTasks::Task task) {
+    SentTo sent(task.waiting.begin(), task.waiting.end());
+    std::string number = task.number;
+    const Timestamp until = task.ends + told_behind;
+    tasks_.add(std::move(task));
+    co_await note_sent(tools_, std::move(number), std::move(sent), until);
   }
 
   // One task for all groups; it is delivered when those that could be written to were.
@@ -431,22 +465,20 @@ class Wecom final : public Connector, public MakesCodes {
     if (alive.expired()) co_return Unknown{};
     Outcome outcome = wecom_outcome(answered.code);
     if (!std::holds_alternative<Done>(outcome)) co_return outcome;
-    WecomTasks::Task task{
-        text_of(answered.json, "msgid"), tools_.now() + given_.duration("sent_within"), {}};
-    task.is_one = true;
+    WecomTasks::Task task = task_of(answered);
     for (const std::string& group : groups_) task.waiting.emplace(group, delivery.key);
     for (const Json& each : list_of(answered.json, "fail_list"))
       if (each.is_string()) task.waiting.erase(each.get<std::string>());
     if (task.waiting.empty()) co_return Refused{Failure::Unreachable, "it cannot be sent to any"};
     outcome = awaited(task);
-    if (std::holds_alternative<Pending>(outcome)) tasks_.add(std::move(task));
+    if (std::holds_alternative<Pending>(outcome)) co_await begin(std::move(task));
     co_return outcome;
   }
 
   // Puts a tag of the enterprise on a customer or takes it off, as a `call` says, at the member of
   // staff who is named or at all who know him; a tag that is not there is made.
   asio::awaitable<Outcome> tag(std::string wanted) {
-    const auto tagging = read_wecom_tagging(wanted);
+    const auto tagging = read_tagging(wanted, "external_userid");
     if (!tagging) co_return Refused{Failure::BadContent, tagging.error().what};
     const std::weak_ptr<int> alive = alive_;
     for (const bool makes : {false, true}) {
@@ -618,7 +650,10 @@ const ConnectorType& wecom() {
       .name = "wecom",
       .summary = "Writes to the customers of WeCom's staff, and to the staff.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Neither, .at_once = 32, .receives = true},
+      .capabilities = {.repeat = Repeat::Neither,
+                       .at_once = 32,
+                       .receives = true,
+                       .per_person = per_person},
       .open = open};
   return type;
 }

@@ -244,7 +244,7 @@ class WecomTest : public ::testing::Test {
     auto settings = Settings::read(wecom().settings, given);
     if (!settings) return std::move(settings).error();
     Tools tools{context.get_executor(), &http, [this] { return now; },
-                [this](Level, std::string_view line) { log += line; }};
+                [this](Level, std::string_view line) { log += line; }, &notes};
     return wecom().open(*settings, std::move(tools));
   }
   static Delivery to(const std::string& person, std::uint64_t number) {
@@ -281,6 +281,7 @@ class WecomTest : public ::testing::Test {
   asio::io_context context;
   net::Client http{context.get_executor()};
   Timestamp now = *parse_instant("2026-03-02T10:30:00Z");
+  Notebook notes{[this] { return now; }};
   std::string log;
   Enterprise platform;
 };
@@ -329,6 +330,31 @@ TEST_F(WecomTest, WhatTheStaffSendsOrDoesNotComesBack) {
   EXPECT_EQ(late.reports[0].failure, Failure::Failed);
   EXPECT_EQ(platform.books->cancelled.size(), 1u) << "it must not come after it has failed";
   EXPECT_TRUE(wait_for(context, (*connector)->look()).reports.empty());
+}
+
+TEST_F(WecomTest, ATaskIsLookedAfterInTheNextLifeAndForgottenWhenAllOfItIsKnown) {
+  auto connector = open(platform.settings());
+  ASSERT_TRUE(connector);
+  deliver_together(**connector, {to("wmA", 1), to("wmB", 2)});
+  EXPECT_EQ((*connector)->reports_for(to("wmA", 1)), hours(26));
+  now = now + hours(2);
+  connector = open(platform.settings());
+  EXPECT_EQ((*connector)->reports_for(to("wmA", 1)), hours(24));
+  EXPECT_EQ((*connector)->reports_for(to("wmA", 3)), Duration{}) << "it is in no task";
+  platform.books->tasks.begin()->second = {{"wmA", 1}, {"wmB", 0}};
+  Received told = wait_for(context, (*connector)->look());
+  ASSERT_EQ(told.reports.size(), 1u);
+  EXPECT_EQ(told.reports[0].key, (Hash128{7, 1}));
+  told.kept();
+  EXPECT_EQ(notes.all().size(), 1u) << "of the other nothing is known yet";
+
+  connector = open(platform.settings());
+  platform.books->tasks.begin()->second = {{"wmA", 1}, {"wmB", 2}};
+  told = wait_for(context, (*connector)->look());
+  EXPECT_EQ(told.reports.size(), 2u) << "what was told is told again, and counts once";
+  EXPECT_EQ(notes.all().size(), 1u) << "that was told is not durable yet";
+  told.kept();
+  EXPECT_TRUE(notes.all().empty());
 }
 
 TEST_F(WecomTest, GroupsAreOneTaskAndOneDelivery) {

@@ -15,7 +15,7 @@ struct CodeWanted {
   std::optional<Duration> lasts;  // none: for good
 };
 
-// Beside Connector, by those that can.
+// What Connector::codes() gives, by those that can.
 class MakesCodes {
  public:
   virtual ~MakesCodes() = default;

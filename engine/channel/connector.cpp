@@ -41,6 +41,8 @@ asio::awaitable<Outcome> Connector::ask(Hash128) {
 
 std::string Connector::alike(const Delivery&) const { return {}; }
 
+Duration Connector::reports_for(const Delivery&) const { return {}; }
+
 asio::awaitable<std::vector<Outcome>> Connector::deliver_together(std::vector<Delivery>) {
   KOI_ASSERT(!"a connector that says how many go together has a `deliver_together` of its own");
   co_return std::vector<Outcome>{};

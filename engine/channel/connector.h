@@ -19,6 +19,7 @@
 #include "base/hash.h"
 #include "base/result.h"
 #include "base/time.h"
+#include "channel/notebook.h"
 #include "channel/settings.h"
 #include "model/delivery.h"
 #include "model/receipt.h"
@@ -75,10 +76,18 @@ enum class Repeat : std::uint8_t {
 };
 std::string_view name_of(Repeat repeat);  // "recognises a key again", …
 
+// What the platform lets a person be sent, as a clause of the rules says it: the gate holds it, so
+// that whoever decides knows of it before anything is sent (docs/language.md, Channels).
+struct PerPerson {
+  std::string_view what;    // messages of which kind
+  std::string_view clause;  // "open 48 hours after replied up to 5"
+};
+
 struct Capabilities {
   Repeat repeat = Repeat::Neither;
   std::uint32_t at_once = 64;  // deliveries under way at the same time
   bool receives = false;       // it has a callback address
+  std::span<const PerPerson> per_person = {};
 };
 
 enum class Level : std::uint8_t { Info, Warning, Problem };
@@ -89,6 +98,7 @@ struct Tools {
   net::Client* http = nullptr;
   std::function<Timestamp()> now;
   std::function<void(Level, std::string_view)> log;
+  Notebook* notes = nullptr;  // its own; null for types that keep nothing
 };
 
 // --- What a provider tells by itself: at a callback address, or where it can be looked up
@@ -123,6 +133,8 @@ struct Together {
   Duration within;       // the first of them waits so long for others
 };
 
+class MakesCodes;  // codes.h
+
 class Connector {
  public:
   virtual ~Connector() = default;
@@ -139,11 +151,10 @@ class Connector {
   virtual std::string alike(const Delivery& delivery) const;
   virtual asio::awaitable<std::vector<Outcome>> deliver_together(std::vector<Delivery> deliveries);
 
-  // For how long after it has a delivery the provider may still report on it by its key, in
-  // whatever life of this process; zero: it does not. Of use where it can neither be asked nor
-  // recognises a key: what was attempted before a restart is then waited for so long, and not at
-  // once unknown.
-  virtual Duration reports_for() const { return {}; }
+  // For how long the provider may still report on a delivery that it has, in whatever life of this
+  // process; zero: it does not. Of use where it can neither be asked nor recognises a key: what was
+  // attempted before a restart is then waited for so long, and not at once unknown.
+  virtual Duration reports_for(const Delivery& delivery) const;
 
   // What became of the delivery of that key; Deferred where the provider does not know it, which
   // must be sure. Only where `CanBeAsked` is declared.
@@ -158,6 +169,9 @@ class Connector {
   // Where `kept` is not called, the same is to be told again.
   virtual Duration look_every() const { return {}; }
   virtual asio::awaitable<Received> look();
+
+  // Who makes codes to scan; null where the provider has none. As long as the connector lives.
+  virtual MakesCodes* codes() { return nullptr; }
 };
 
 struct ConnectorType {

@@ -39,6 +39,11 @@ std::string told(const ConnectorType& type) {
     if (!setting.otherwise.empty()) out.append(" Else: ").append(setting.otherwise);
     out += '\n';
   }
+  for (const channel::PerPerson& limit : type.capabilities.per_person)
+    out.append("  One person may be sent of ")
+        .append(limit.what)
+        .append(": ")
+        .append(limit.clause) += '\n';
   return out + "  After an attempt whose outcome is unknown: " +
          std::string(name_of(type.capabilities.repeat)) + ".\n";
 }
@@ -80,6 +85,7 @@ struct OneChannel {
   asio::io_context context;
   std::unique_ptr<net::Client> http;
   runtime::SystemClock clock;
+  channel::Notebook notes{[this] { return clock.now(); }};
   std::unique_ptr<channel::Connector> opened;
 
   static Result<std::unique_ptr<OneChannel>> open(const std::string& config,
@@ -101,7 +107,8 @@ struct OneChannel {
                                                   std::fprintf(stderr, "%.*s\n",
                                                                static_cast<int>(line.size()),
                                                                line.data());
-                                                }}));
+                                                },
+                                                &made->notes}));
     return made;
   }
 };
@@ -148,7 +155,7 @@ int make_code(const Wanted& wanted) {
   const auto channel = OneChannel::open(wanted.config, wanted.name);
   if (!channel) return trouble(channel.error().what);
   OneChannel& one = **channel;
-  auto* const makes = dynamic_cast<channel::MakesCodes*>(one.opened.get());
+  channel::MakesCodes* const makes = one.opened->codes();
   if (!makes) return trouble(one.connector + " makes no codes");
   std::string picture, wrong = "it was broken off";
   const auto work = [&]() -> asio::awaitable<void> {

@@ -181,6 +181,9 @@ std::string connectors() {
            "\nAfter an attempt whose outcome is unknown: **" +
            std::string(name_of(each->capabilities.repeat)) + "**. At most " +
            std::to_string(each->capabilities.at_once) + " deliveries are under way at once.\n";
+    for (const channel::PerPerson& limit : each->capabilities.per_person)
+      out += "\nWhat one person may be sent of " + std::string(limit.what) + ": `" +
+             std::string(limit.clause) + "`.\n";
   }
   return out;
 }

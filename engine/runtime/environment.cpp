@@ -215,7 +215,8 @@ Result<Environment> read_environment(const std::string& path) {
 }
 
 Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
-                                     channel::ConnectorTypes types, const channel::Tools& tools) {
+                                     channel::ConnectorTypes types, const channel::Tools& tools,
+                                     const NotebookOf& notebook_of) {
   Wrongs wrong{environment.file, {}};
   const std::vector<Wanted> wanted = wanted_by(environment, plan);
   std::string connectors;
@@ -262,7 +263,10 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
         name_it(settings.error());
         continue;
       }
-      auto opened = type->open(*settings, tools);
+      KOI_LET(channel::Notebook* const notes, notebook_of(each.name));
+      channel::Tools own = tools;
+      own.notes = notes;
+      auto opened = type->open(*settings, std::move(own));
       if (!opened) {
         name_it(opened.error());
         continue;

@@ -3,6 +3,7 @@
 // docs/connectors.md shows it.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -40,10 +41,15 @@ struct Environment {
 Result<Environment> read_environment(const std::string& path);
 Result<Environment> parse_environment(std::string_view text, std::string file);
 
+// What a channel's connector keeps for its next life.
+using NotebookOf = std::function<Result<channel::Notebook*>(const std::string& channel)>;
+
 // A lane for each of the plan's channels, teams and webhooks, in their order, its connector open.
-// Those with the same connector and the same settings share one. What the file does not name goes
-// to the console. Every error of the file is in one text, a line each.
+// Those with the same connector and the same settings share one, with the notebook of the first.
+// What the file does not name goes to the console. Every error of the file is in one text, a line
+// each.
 Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
-                                     channel::ConnectorTypes types, const channel::Tools& tools);
+                                     channel::ConnectorTypes types, const channel::Tools& tools,
+                                     const NotebookOf& notebook_of);
 
 }  // namespace koi::runtime

@@ -47,13 +47,15 @@ plan::Plan plan_with(std::vector<std::string> channels) {
   return plan;
 }
 
+Result<channel::Notebook*> without_notes(const std::string&) { return nullptr; }
+
 Result<std::vector<Lane>> lanes(std::string_view text) {
   auto environment = parse_environment(text, "env.json");
   if (!environment) return std::move(environment).error();
   asio::io_context context;
   const channel::Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
                              [](channel::Level, std::string_view) {}};
-  return open_lanes(*environment, plan_with({"sms", "email", "push"}), types, tools);
+  return open_lanes(*environment, plan_with({"sms", "email", "push"}), types, tools, without_notes);
 }
 asio::io_context& loop() {
   static asio::io_context context;
@@ -80,7 +82,7 @@ TEST(Environment, WithoutOneEveryChannelGoesToOneConsole) {
   asio::io_context context;
   const channel::Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
                              [](channel::Level, std::string_view) {}};
-  const auto made = open_lanes({}, plan_with({"sms", "email"}), types, tools);
+  const auto made = open_lanes({}, plan_with({"sms", "email"}), types, tools, without_notes);
   ASSERT_TRUE(made);
   ASSERT_EQ(made->size(), 2u);
   EXPECT_EQ((*made)[0].channel, "sms");
@@ -116,7 +118,7 @@ TEST(Environment, TeamsAndWebhooksHaveListsOfTheirOwn) {
   const channel::Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
                              [](channel::Level, std::string_view) {}};
   const auto open = [&](std::string_view text) {
-    return open_lanes(*parse_environment(text, "env.json"), plan, types, tools);
+    return open_lanes(*parse_environment(text, "env.json"), plan, types, tools, without_notes);
   };
   const auto made =
       open(R"({"webhooks": {"crm": {"connector": "hook", "url": "https://example.com"}}})");

@@ -34,13 +34,16 @@ class Fenced final : public channel::Connector {
                            [this](const Delivery& each) { return is_for_testing(each); }));
     return connector_->deliver_together(std::move(deliveries));
   }
-  Duration reports_for() const override { return connector_->reports_for(); }
+  Duration reports_for(const Delivery& delivery) const override {
+    return connector_->reports_for(delivery);
+  }
   asio::awaitable<channel::Outcome> ask(Hash128 key) override { return connector_->ask(key); }
   asio::awaitable<channel::Received> receive(net::Asked asked) override {
     return connector_->receive(std::move(asked));
   }
   Duration look_every() const override { return connector_->look_every(); }
   asio::awaitable<channel::Received> look() override { return connector_->look(); }
+  channel::MakesCodes* codes() override { return connector_->codes(); }
 
  private:
   static channel::Outcome fenced_off() {

@@ -132,7 +132,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     ++lane.counts.sends;
     ++lane.counts.open;
     if (attempted && lane.lane.type->capabilities.repeat == Repeat::Neither) {
-      const Duration reports = lane.lane.connector->reports_for();
+      const Duration reports = lane.lane.connector->reports_for(item.send.delivery);
       if (is_to_be_taken(item)) {
         await_taking(item);
       } else if (reports > Duration{}) {

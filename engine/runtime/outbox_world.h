@@ -74,7 +74,7 @@ class Scripted final : public Connector {
   }
   Together together() const override { return gathers; }
   std::string alike(const Delivery& delivery) const override { return delivery.body; }
-  Duration reports_for() const override { return reports; }
+  Duration reports_for(const Delivery&) const override { return reports; }
 
   asio::awaitable<Outcome> ask(Hash128 key) override {
     const Answer answer = script_(nullptr, key);

@@ -9,6 +9,7 @@
 #include "serve/calls.h"
 #include "serve/customer_view.h"
 #include "serve/figures.h"
+#include "serve/refusal.h"
 
 namespace koi::serve {
 
@@ -19,21 +20,6 @@ constexpr std::string_view v1_customers = "/v1/customers/";
 constexpr std::string_view v1_deploys = "/v1/deploys/";
 constexpr std::size_t most_waiting_bytes = 64u << 20;
 constexpr std::string_view v1_callbacks = "/v1/callbacks/";
-
-std::string problem(std::string_view code, std::string_view what) {
-  std::string out = R"({"error":)";
-  append_json_string(out, code);
-  out += R"(,"message":)";
-  append_json_string(out, what);
-  return out + "}\n";
-}
-
-net::Answer refused(int status, std::string_view code, std::string_view what) {
-  net::Answer answer;
-  answer.status = status;
-  answer.body = problem(code, what);
-  return answer;
-}
 
 // What went wrong on the way of a request that was good.
 net::Answer failed(const Error& error) {
@@ -93,6 +79,7 @@ void Api::begin(Shown shown, Engine& engine, Reception& reception, Callbacks& ca
 }
 
 void Api::operate_with(Operate operate) { operate_ = std::move(operate); }
+void Api::make_codes_with(Operate make_code) { make_code_ = std::move(make_code); }
 void Api::pause() { is_paused_ = true; }
 void Api::end(std::string why) {
   why_not_ready_ = std::move(why);
@@ -162,6 +149,7 @@ void Api::handle(net::Asked asked, net::Reply reply) {
       is("GET", "/v1/status") || is("GET", "/v1/explain") ||
       (asked.method == "GET" && asked.path.starts_with(v1_deploys)))
     return operate_(std::move(asked), std::move(reply));
+  if (is("POST", "/v1/codes")) return make_code_(std::move(asked), std::move(reply));
   if (is("GET", "/v1/campaigns")) return say(campaigns());
   if (asked.method == "POST" && !called_campaign(asked.path).empty())
     return call(std::move(asked), std::move(reply));
@@ -177,11 +165,11 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   if (asked.path.starts_with(v1_customers) && asked.method == "GET" &&
       asked.path.size() > v1_customers.size())
     return show_customer(asked.path.substr(v1_customers.size()), std::move(reply));
-  const bool is_known = asked.path == "/v1/events" || asked.path == "/v1/campaigns" ||
-                        asked.path == "/v1/deploys" || asked.path == "/v1/rollback" ||
-                        asked.path == "/v1/promote" || asked.path == "/v1/status" ||
-                        asked.path == "/v1/explain" || asked.path == "/metrics" ||
-                        asked.path == "/" || asked.path.starts_with(v1_customers);
+  const bool is_known =
+      asked.path == "/v1/events" || asked.path == "/v1/campaigns" || asked.path == "/v1/codes" ||
+      asked.path == "/v1/deploys" || asked.path == "/v1/rollback" || asked.path == "/v1/promote" ||
+      asked.path == "/v1/status" || asked.path == "/v1/explain" || asked.path == "/metrics" ||
+      asked.path == "/" || asked.path.starts_with(v1_customers);
   reply.send(is_known ? refused(405, "method", "this address does not know that method")
                       : refused(404, "path", "there is nothing here; GET / lists what there is"));
 }

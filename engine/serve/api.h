@@ -35,6 +35,8 @@ class Api {
   // What POST /v1/deploys, /v1/promote and /v1/rollback, GET /v1/status and /v1/deploys/N ask.
   using Operate = std::function<void(net::Asked asked, net::Reply reply)>;
   void operate_with(Operate operate);
+  // What POST /v1/codes asks.
+  void make_codes_with(Operate make_code);
 
   void handle(net::Asked asked, net::Reply reply);
 
@@ -55,7 +57,7 @@ class Api {
   Reception* reception_ = nullptr;
   Callbacks* callbacks_ = nullptr;
   Touches* touches_ = nullptr;  // null: this deployment has no public address
-  Operate operate_;
+  Operate operate_, make_code_;
   bool is_paused_ = false;
   std::vector<std::pair<net::Asked, net::Reply>> waiting_;
   std::size_t waiting_bytes_ = 0;

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "plan/plan.h"
+#include "serve/refusal.h"
 
 namespace koi::serve {
 
@@ -26,12 +27,6 @@ net::Answer with(int status, std::string body) {
   answer.status = status;
   answer.body = std::move(body);
   return answer;
-}
-net::Answer refused(int status, std::string_view code, std::string_view what) {
-  std::string out = "{";
-  member(out, "error", code);
-  member(out, "message", what);
-  return with(status, out + "}\n");
 }
 
 void append_turn(std::string& out, const deploy::Turn& turn) {

@@ -11,6 +11,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <future>
+#include <map>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -23,11 +24,13 @@
 #include "serve/api.h"
 #include "serve/audit.h"
 #include "serve/callbacks.h"
+#include "serve/codes.h"
 #include "serve/engine.h"
 #include "serve/log.h"
 #include "serve/operations.h"
 #include "serve/reception.h"
 #include "serve/touches.h"
+#include "store/notes.h"
 #include "store/sent.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
@@ -56,12 +59,13 @@ struct Data {
   std::unique_ptr<store::Identifiers> identifiers;
   std::unique_ptr<store::Timeline> timeline;
   std::unique_ptr<store::Sent> sent;
+  std::unique_ptr<store::Notes> notes;
   std::unique_ptr<durable::CrashWatch> watch;
 
   // A new one is for these rules; `competes`: they need one group.
   static Result<std::unique_ptr<Data>> open(const ServerOptions& options, bool competes) {
     KOI_LET(store::Directory directory, store::Directory::open(options.data));
-    auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}, {}, {}});
+    auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}, {}, {}, {}});
     const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
     const store::Groups groups{options.groups != 0 ? options.groups
                                : competes          ? std::uint16_t{1}
@@ -71,6 +75,7 @@ struct Data {
     KOI_LET(data->identifiers, store::Identifiers::open(data->directory));
     KOI_LET(data->timeline, store::Timeline::open(data->directory));
     KOI_LET(data->sent, store::Sent::open(data->directory));
+    KOI_LET(data->notes, store::Notes::open(data->directory, runtime::SystemClock().now()));
     KOI_LET(data->watch, durable::CrashWatch::open(data->directory, data->journal->groups()));
     return data;
   }
@@ -253,6 +258,7 @@ class Life {
     network_.on_thread([this] { door_.reset(); });
     stop_callbacks();
     network_.stop();
+    data_.notes->settle();  // their ends come to the network's context, which is still there
     teller_.reset();
     reception_.reset();
     engine_.reset();
@@ -267,6 +273,9 @@ class Life {
     network_.on_thread([this] {
       api_.operate_with([this](net::Asked asked, net::Reply reply) {
         operations_.handle(std::move(asked), std::move(reply));
+      });
+      api_.make_codes_with([this](const net::Asked& asked, net::Reply reply) {
+        make_code(network_.context().get_executor(), lanes_, asked, std::move(reply));
       });
     });
     KOI_LET(lanes_, open_lanes(environment_, live_->plan));
@@ -358,8 +367,28 @@ class Life {
     return network_.on_thread([&] {
       return runtime::open_lanes(
           environment, plan, connectors_,
-          {network_.context().get_executor(), client_.get(), [this] { return clock_.now(); }, log});
+          {network_.context().get_executor(), client_.get(), [this] { return clock_.now(); }, log},
+          [this](const std::string& channel) { return notebook_of(channel); });
     });
+  }
+
+  // A channel's, of this and all former lives; its connector's coroutines may outlive a deploy.
+  Result<channel::Notebook*> notebook_of(const std::string& channel) {
+    auto& notebook = notebooks_[channel];
+    if (!notebook) {
+      KOI_LET(auto kept, data_.notes->of(channel));
+      std::vector<channel::Note> notes;
+      for (store::Note& note : kept)
+        notes.push_back({std::move(note.name), std::move(note.text), note.until});
+      notebook =
+          std::make_unique<channel::Notebook>([this] { return clock_.now(); }, std::move(notes));
+      notebook->keep_with(
+          [this, channel](channel::Note note, std::function<void(Result<void>)> then) {
+            data_.notes->put({channel, std::move(note.name), std::move(note.text), note.until},
+                             std::move(then));
+          });
+    }
+    return notebook.get();
   }
 
   // Puts the live rules to work over the data; from the end of it on requests are answered.
@@ -645,6 +674,7 @@ class Life {
   Network network_;
   std::optional<asio::signal_set> signals_;
   std::unique_ptr<net::Client> client_;
+  std::map<std::string, std::unique_ptr<channel::Notebook>> notebooks_;
   std::vector<runtime::Lane> lanes_;
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Reception> reception_;

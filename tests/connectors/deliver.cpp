@@ -76,8 +76,9 @@ int main(int count_of_arguments, char** arguments) {
   const auto now = [] {
     return Timestamp{static_cast<std::int64_t>(std::time(nullptr)) * 1'000'000};
   };
-  auto connector = type->open(
-      *settings, {context.get_executor(), &http, now, [](channel::Level, std::string_view) {}});
+  channel::Notebook notes(now);
+  auto connector = type->open(*settings, {context.get_executor(), &http, now,
+                                          [](channel::Level, std::string_view) {}, &notes});
   if (!connector) return std::cerr << connector.error().what << '\n', 2;
   std::vector<Delivery> deliveries;
   for (std::string line; std::getline(std::cin, line);) deliveries.push_back(delivery_of(line));

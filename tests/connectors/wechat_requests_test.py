@@ -142,6 +142,10 @@ def wecom(folder, programs, client):
                  lambda: both.send(*[{"to": {"external_userid": f"wm{i}"}, "body": "新品 到了"} for i in range(2)], outcome="pending", sender="zhang"),
                  lambda c: c.external_contact.add_msg_template({"chat_type": "single", "external_userid": ["wm0", "wm1"], "sender": "zhang",
                                                                 "text": {"content": "新品 到了"}}))
+    both.compare("one text to customer groups",
+                 lambda: both.send({"body": "新品 到了"}, outcome="pending", to="groups", groups="wrA,wrB", sender="zhang"),
+                 lambda c: c.external_contact.add_msg_template({"chat_type": "group", "chat_id_list": ["wrA", "wrB"], "sender": "zhang",
+                                                                "text": {"content": "新品 到了"}}))
     both.compare("a text to the staff",
                  lambda: both.send({"to": {"userid": "zhang"}, "body": "请回访\n客户"}, to="staff", agent_id=1000002),
                  lambda c: c.message.send_text(1000002, ["zhang"], "请回访\n客户"),

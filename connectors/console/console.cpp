@@ -58,6 +58,7 @@ std::string line_of(const Delivery& delivery, Timestamp now) {
     add(" ", std::to_string(payout->amount) + " (minor units of " + payout->currency + ")");
   if (!delivery.body.empty()) add(" ", delivery.body);
   if (!delivery.link.empty()) add(" ", delivery.link);
+  if (!delivery.reply_to.empty()) add(" ↩ ", delivery.reply_to);
   add("  (", delivery.campaign);
   return line + ", " + to_hex(delivery.key).substr(0, 8) + ")\n";
 }
@@ -120,7 +121,7 @@ const ConnectorType& console() {
       .name = "console",
       .summary = "Prints each delivery as a line, for trying things out.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Neither, .at_once = 64},
+      .capabilities = {.repeat = Repeat::Neither, .at_once = 64, .replies = true},
       .open = open};
   return type;
 }

@@ -58,6 +58,7 @@ std::string line_of(const Delivery& delivery, Timestamp now) {
   if (!delivery.title.empty()) field("title", delivery.title);
   if (!delivery.body.empty()) field("body", delivery.body);
   if (!delivery.link.empty()) field("link", delivery.link);
+  if (!delivery.reply_to.empty()) field("reply_to", delivery.reply_to);
   if (const auto& payout = delivery.payout) {
     line += R"(,"payout":{"amount":)" + std::to_string(payout->amount);
     field("currency", payout->currency);
@@ -254,7 +255,7 @@ const ConnectorType& file() {
       .name = "file",
       .summary = "Appends each delivery to a file as a line of JSON, each key once.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Recognised, .at_once = 1024},
+      .capabilities = {.repeat = Repeat::Recognised, .at_once = 1024, .replies = true},
       .open = open};
   return type;
 }

@@ -148,7 +148,10 @@ const ConnectorType& process() {
       .name = "process",
       .summary = "Hands each delivery to a program of yours, in lines of JSON.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::CanBeAsked, .at_once = 64, .receives = true},
+      .capabilities = {.repeat = Repeat::CanBeAsked,
+                       .at_once = 64,
+                       .receives = true,
+                       .replies = true},
       .open = open};
   return type;
 }

@@ -173,7 +173,10 @@ const ConnectorType& webhook() {
       .name = "webhook",
       .summary = "Posts each delivery as JSON to one address, signed by Standard Webhooks.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Recognised, .at_once = 64, .receives = true},
+      .capabilities = {.repeat = Repeat::Recognised,
+                       .at_once = 64,
+                       .receives = true,
+                       .replies = true},
       .open = open};
   return type;
 }

@@ -289,6 +289,8 @@ class WechatOfficial final : public Connector, public MakesCodes {
 
   const WechatMessage& message_of(const Delivery& delivery) const {
     static const WechatMessage as_it_is;
+    // Who has written is answered where he wrote.
+    if (!delivery.reply_to.empty()) return as_it_is;
     const auto named = messages_.find(delivery.content);
     return named == messages_.end() ? as_it_is : named->second;
   }
@@ -428,6 +430,7 @@ const ConnectorType& wechat_official() {
       .capabilities = {.repeat = Repeat::Neither,
                        .at_once = 32,
                        .receives = true,
+                       .replies = true,
                        .per_person = per_person},
       .open = open};
   return type;

@@ -653,6 +653,7 @@ const ConnectorType& wecom() {
       .capabilities = {.repeat = Repeat::Neither,
                        .at_once = 32,
                        .receives = true,
+                       .replies = true,
                        .per_person = per_person},
       .open = open};
   return type;

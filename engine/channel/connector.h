@@ -87,6 +87,7 @@ struct Capabilities {
   Repeat repeat = Repeat::Neither;
   std::uint32_t at_once = 64;  // deliveries under way at the same time
   bool receives = false;       // it has a callback address
+  bool replies = false;        // it can answer what was written there (Delivery::reply_to)
   std::span<const PerPerson> per_person = {};
 };
 

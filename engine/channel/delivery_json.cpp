@@ -24,6 +24,7 @@ void append_delivery(std::string& out, const Delivery& delivery) {
   if (!delivery.title.empty()) append_field(out, "title", delivery.title);
   if (!delivery.body.empty()) append_field(out, "body", delivery.body);
   if (!delivery.link.empty()) append_field(out, "link", delivery.link);
+  if (!delivery.reply_to.empty()) append_field(out, "reply_to", delivery.reply_to);
   if (delivery.payout) {
     out += R"(,"payout":{"amount":)" + std::to_string(delivery.payout->amount);
     append_field(out, "currency", delivery.payout->currency);

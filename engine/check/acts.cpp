@@ -63,7 +63,7 @@ void Checker::repeat(const ast::RepeatStep& step, const std::vector<Visible>& vi
 void Checker::emit(const ast::EmitStep& step, const std::vector<Visible>& visible, Block& out) {
   Scope scope;
   scope.visible = &visible;
-  const auto* declared = expect_event(step.event);
+  const auto* declared = expect_own_event(step.event);
   if (declared == nullptr) {
     for (const auto& field : step.fields)
       for (const auto& value : field.values) expression(value, scope);

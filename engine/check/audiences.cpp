@@ -43,6 +43,13 @@ void Checker::audiences() {
               program_.schema.identifiers);
     else
       members(audience);
+    std::sort(audience.members.begin(), audience.members.end());
+    audience.members.erase(std::unique(audience.members.begin(), audience.members.end()),
+                           audience.members.end());
+    HashInput hash;
+    if (audience.by) hash.text(program_.schema.identifiers[audience.by.index()]);
+    for (const std::string& member : audience.members) hash.text(member);
+    audience.definition = hash.hash128();
     program_.audiences.push_back(std::move(audience));
   }
 }

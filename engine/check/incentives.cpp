@@ -87,10 +87,6 @@ void Checker::budgets(const ast::BudgetClause& clause, std::string_view unit,
     Budget budget;
     budget.span = item.span;
     const bool money = std::holds_alternative<ast::MoneyLiteral>(item.amount.kind);
-    if (item.of && item.of->canonical() == "messages" && unit == "messages") {
-      unsupported(item.span, "a budget of messages", "消息数量的预算");
-      continue;
-    }
     const bool fits = money ? !item.of : (item.of ? item.of->canonical() == unit : unit.empty());
     if (!fits) {
       report(Code::BudgetOfWhat, item.span,

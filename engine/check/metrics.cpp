@@ -74,7 +74,7 @@ MetricId Checker::measure(const ast::Measure& measure, Symbol symbol) {
   std::string event_name;  // none declared is empty: any event
   std::vector<std::string> spellings;
   if (!measure.any_event) {
-    const auto* declared = expect_event(measure.event.names.front());
+    const auto* declared = expect_own_event(measure.event.names.front());
     if (declared == nullptr) {
       ok = false;
     } else {

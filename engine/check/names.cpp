@@ -157,6 +157,14 @@ const Declared* Checker::expect_event(const ast::Name& name) {
   return nullptr;
 }
 
+// One that somebody does or has done to him: what is counted, kept or made to happen of a customer.
+const Declared* Checker::expect_own_event(const ast::Name& name) {
+  const auto* declared = expect_event(name);
+  if (declared == nullptr || !is_to_everyone(EventTypeId::of(declared->index))) return declared;
+  report(Code::EventOfEveryone, name.span, {name.text});
+  return nullptr;
+}
+
 void Checker::collect() {
   const auto engine = engine_events();
   for (std::size_t i = 0; i < engine.size(); ++i) {
@@ -183,8 +191,7 @@ void Checker::collect() {
           [&](const auto& decl) {
             using Decl = std::decay_t<decltype(decl)>;
             if constexpr (std::is_same_v<Decl, ast::EventDecl>) {
-              declare(Declares::Event, engine.size() + events_.size(), decl.name, decl.alias,
-                      decl.to_everyone);
+              declare(Declares::Event, engine.size() + events_.size(), decl.name, decl.alias);
               events_.push_back(&decl);
             } else if constexpr (std::is_same_v<Decl, ast::CustomerDecl>) {
               if (customer_ == nullptr) {

@@ -30,12 +30,12 @@ std::set<std::string> Checker::held(ExpressionId root, const Holds& holds, Event
     if (id.is_none() || !seen.insert(id).second) continue;
     const Expression& expression = program_[id];
     if (expression.type.kind == Kind::Bool) continue;  // only what is asked: no text says it
-    const bool is_time = expression.index == event_time;
+    const bool is_own = expression.index == event_time || expression.index == event_id;
     if (expression.op == Op::Attribute) {
       take(holds.attributes, AttributeId::of(expression.index));
-    } else if (expression.op == Op::EventField && !is_time) {
+    } else if (expression.op == Op::EventField && !is_own) {
       take(holds.fields, std::pair(where_of, FieldId::of(expression.index)));
-    } else if (expression.op == Op::BindingField && !is_time && campaign != nullptr) {
+    } else if (expression.op == Op::BindingField && !is_own && campaign != nullptr) {
       take(holds.fields, std::pair(campaign->bindings[expression.binding.index()].type,
                                    FieldId::of(expression.index)));
     } else if (expression.op == Op::Metric) {

@@ -83,6 +83,7 @@ enum class Op : std::uint8_t {
 
 // As a field's number: the event's own time.
 constexpr std::uint32_t event_time = 0xfffe;
+constexpr std::uint32_t event_id = 0xfffd;  // the id that it came with; of BindingField alone
 
 struct TextPart {
   std::string literal;
@@ -169,7 +170,8 @@ struct Audience {
   std::string file;
   bool is_missing = false;  // the file: nobody is in it then
   IdentifierId by;
-  std::vector<std::string> members;
+  std::vector<std::string> members;  // ascending, each once
+  Hash128 definition;                // of who is in it
 };
 
 // A level is a value of `attribute`, set by the inner event `ranked`.
@@ -233,6 +235,8 @@ struct Send {
   std::vector<ChannelId> channels;
   std::optional<Span> within;
   std::optional<Span> wait_for_cap;
+  // Of an answer: what it answers, and the name of the channel that this was written on.
+  ExpressionId reply_to, reply_on;
 };
 struct Wait {
   Span span;
@@ -430,6 +434,7 @@ struct ClockTo {  // `until T`, `at T`, `at T expect …`: the deadlines of T fi
 struct TestEvent {
   TestCustomer customer = 0;
   Timestamp at;
+  bool everyone = false;  // it has no customer of its own
   EventTypeId type;
   std::vector<Value> fields;  // one for each declared field; defaults are filled in
   std::vector<std::pair<FieldId, std::string>> links;  // fields that hold a link handed out before
@@ -463,6 +468,7 @@ enum class Action : std::uint8_t {
   Give,
   Claim,
   ClawBack,
+  Reply,
 };
 // `expect [no] [refuse] send C to ann via CH because R`. What is not said fits everything.
 struct ExpectAction {

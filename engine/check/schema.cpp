@@ -192,14 +192,12 @@ void Checker::events() {
   for (const auto* decl : events_) {
     EventType event;
     event.symbol = symbol_of(decl->name, decl->alias);
+    event.to_everyone = decl->to_everyone;
     program_.schema.events.push_back(std::move(event));
   }
   const std::size_t first = engine_event_count;
   for (std::size_t i = 0; i < events_.size(); ++i) {
     const auto* decl = events_[i];
-    if (decl->to_everyone) {
-      unsupported(decl->name.span, "an event to everyone", "面向所有人的事件");
-    }
     std::map<std::string, SourceSpan> seen;
     std::vector<Field> fields;
     for (const auto& field : decl->fields) {
@@ -300,6 +298,10 @@ void Checker::customer_sets() {
     const auto* on = std::get_if<ast::OnEvent>(&item);
     if (on == nullptr) continue;
     Pattern checked = pattern(on->event, {});
+    if (checked.ok && !on->event.any && is_to_everyone(checked.pattern.match.type)) {
+      report(Code::EventOfEveryone, on->event.event.span, {on->event.event.text});
+      checked.ok = false;
+    }
     Scope scope;
     scope.place = Scope::Place::OnSet;
     scope.has_event = true;

@@ -244,16 +244,71 @@ void Checker::send(const ast::SendStep& step, const std::vector<Visible>& visibl
   send.wait_for_cap = length(step.or_wait, "`or wait up to`", "等待");
   const auto* content = expect(step.content, only(Declares::Content));
   if (content == nullptr) return;
-  sent_[content->index] = true;
+  Message said = said_here(content->index, step.content.span, visible);
+  for (std::size_t i = 0; i < send.channels.size(); ++i)
+    fits_channel(said, send.channels[i], spans[i]);
+  if (!ok) return;
+  send.message = keep(std::move(said));
+  out.push_back({step.span, std::move(send)});
+}
+
+Message Checker::said_here(std::size_t content, SourceSpan at,
+                           const std::vector<Visible>& visible) {
+  sent_[content] = true;
   Scope scope;
   scope.place = Scope::Place::Content;
   scope.visible = &visible;
   scope.campaign = current_ast_->name.text;
-  scope.said_at = step.content.span;
-  Message said = message(content->index, scope);
-  for (std::size_t i = 0; i < send.channels.size(); ++i)
-    fits_channel(said, send.channels[i], spans[i]);
-  if (!ok) return;
+  scope.said_at = at;
+  return message(content, scope);
+}
+
+// `reply C to c`. Which channel it leaves by is known when somebody has written; on those that the
+// content says nothing on nothing is answered.
+void Checker::reply(const ast::ReplyStep& step, const std::vector<Visible>& visible, Block& out) {
+  Send send;
+  send.within = length(step.within, "`within`", "期限");
+  const auto* content = expect(step.content, only(Declares::Content));
+  Message said;
+  if (content != nullptr) said = said_here(content->index, step.content.span, visible);
+  for (std::size_t i = 0; i < program_.channels.size(); ++i) {
+    const auto channel = ChannelId::of(i);
+    const bool is_said_there =
+        std::any_of(said.variants.begin(), said.variants.end(), [&](const Message::Variant& each) {
+          return each.language.empty() && (each.channel.is_none() || each.channel == channel);
+        });
+    send.channels.push_back(channel);
+    if (is_said_there) fits_channel(said, channel, step.content.span);
+  }
+  const auto place = std::find_if(visible.rbegin(), visible.rend(), [&](const Visible& each) {
+    return each.name == step.to.text || (!each.alias.empty() && each.alias == step.to.text);
+  });
+  if (place == visible.rend()) {
+    std::vector<std::string> names;
+    for (const Visible& each : visible) names.push_back(each.name);
+    suggest(report(Code::NothingToAnswer, step.to.span, {step.to.text}), step.to.text, names);
+    return;
+  }
+  if (place->poisoned) return;
+  if (place->by_as)
+    used(step.to, place->span);
+  else if (!place->type.is_none())
+    used_event(step.to, place->type);
+  const ast::Name channel{"channel", step.to.span};
+  const FieldId field = place->type.is_none() ? FieldId::none() : find_field(place->type, channel);
+  if (field.is_none() ||
+      program_.schema[place->type].fields[field.index()].type.kind != Kind::Text) {
+    report(Code::NotWrittenAnywhere, step.to.span, {step.to.text});
+    return;
+  }
+  send.reply_on = binding_field(*place, channel, step.to.span);
+  send.reply_to = add({.op = Op::BindingField,
+                       .type = {.kind = Kind::Text, .optional = true},
+                       .span = step.to.span,
+                       .index = event_id,
+                       .binding = place->binding},
+                      "id of " + place->name);
+  if (content == nullptr) return;
   send.message = keep(std::move(said));
   out.push_back({step.span, std::move(send)});
 }
@@ -371,26 +426,6 @@ void Checker::set(const ast::SetStep& step, const std::vector<Visible>& visible,
   }
 }
 
-// Steps that cannot be run yet: refused once each, their names resolved and their blocks checked.
-void Checker::unsupported_step(const ast::Step& step, const std::vector<Visible>& visible) {
-  Scope scope;
-  scope.visible = &visible;
-  const auto refuse = [&](SourceSpan span, const char* word) {
-    report(Code::NotSupportedYet, span, {say("the step `", "步骤 `") + word + "`"});
-  };
-  if (const auto* reply = std::get_if<ast::ReplyStep>(&step.kind)) {
-    refuse(reply->span, say("reply", "回复").c_str());
-    if (const auto* content = expect(reply->content, only(Declares::Content))) {
-      sent_[content->index] = true;
-      Scope said = scope;
-      said.place = Scope::Place::Content;
-      said.campaign = current_ast_->name.text;
-      said.said_at = reply->content.span;
-      message(content->index, said);
-    }
-  }
-}
-
 Block Checker::block(const std::optional<ast::Block>& steps, const std::vector<Visible>& visible,
                      const std::vector<Hash128>& asked) {
   return steps ? block(steps->steps, visible, asked) : Block{};
@@ -443,7 +478,7 @@ Block Checker::block(const std::vector<ast::Step>& steps, std::vector<Visible> v
     } else if (const auto* take_step = std::get_if<ast::TakeStep>(&step.kind)) {
       take(*take_step, visible, asked, out);
     } else {
-      unsupported_step(step, visible);
+      reply(std::get<ast::ReplyStep>(step.kind), visible, out);
     }
   }
   return out;

@@ -218,11 +218,13 @@ void Checker::test_event(const ast::TestEvent& event, std::optional<Timestamp> a
     if (out.fields[i].is_missing() && !of.fields[i].type.optional && !declared->unsupported)
       report(Code::FieldRequired, event.span, {of.fields[i].symbol.name, of.symbol.name});
   }
-  if (declared->unsupported || event.everyone) {
-    if (!declared->unsupported) unsupported(event.span, "an event to everyone", "面向所有人的事件");
+  if (declared->unsupported) return;
+  if (of.to_everyone != event.everyone) {
+    report(of.to_everyone ? Code::SayEveryone : Code::SayWhom, event.event.span, {of.symbol.name});
     return;
   }
-  out.customer = test_customer(event.customer, test);
+  out.everyone = event.everyone;
+  if (!out.everyone) out.customer = test_customer(event.customer, test);
   if (!at) return;
   out.at = *at;
   test.statements.push_back({event.span, std::move(out)});
@@ -239,12 +241,6 @@ void Checker::expect_action(const ast::ExpectAction& expectation, bool since_las
   };
   const auto name_it = [&](Declares kind) {
     if (const auto* declared = resolve(only(kind))) out.name = declared->symbol.name;
-  };
-  bool supported = true;
-  const auto refuse = [&](const char* english, const char* chinese) {
-    report(Code::NotSupportedYet, expectation.span,
-           {say("an expectation of `", "期望 `") + say(english, chinese) + "`"});
-    supported = false;
   };
   switch (expectation.action) {
     case ast::ActionKind::Enter:
@@ -290,8 +286,8 @@ void Checker::expect_action(const ast::ExpectAction& expectation, bool since_las
       break;
     }
     case ast::ActionKind::Reply:
-      resolve(only(Declares::Content));
-      refuse("reply", "回复");
+      out.action = Action::Reply;
+      name_it(Declares::Content);
       break;
     case ast::ActionKind::Tag:
     case ast::ActionKind::Untag:
@@ -319,14 +315,14 @@ void Checker::expect_action(const ast::ExpectAction& expectation, bool since_las
   if (expectation.via)
     if (const auto* channel = expect(*expectation.via, only(Declares::Channel)))
       out.channel = ChannelId::of(channel->index);
-  if (expectation.because && supported) {
+  if (expectation.because) {
     const auto reason = expectation.because->canonical();
     if (std::find(reasons.begin(), reasons.end(), reason) == reasons.end())
       suggest(report(Code::NoReason, expectation.because->span, {expectation.because->text}),
               expectation.because->text, texts(reasons));
     out.reason = reason;
   }
-  if (supported) test.statements.push_back({expectation.span, std::move(out)});
+  test.statements.push_back({expectation.span, std::move(out)});
 }
 
 void Checker::test(const ast::TestDecl& decl) {

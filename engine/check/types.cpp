@@ -88,8 +88,11 @@ ExpressionId Checker::add(Expression expression, std::string_view name, std::uin
     case Op::CustomerId:
     case Op::CustomerCreated:
     case Op::Granted:
-    case Op::Consent:
-    case Op::Audience: facts.constant = false, facts.reads_customer = true; break;
+    case Op::Consent: facts.constant = false, facts.reads_customer = true; break;
+    case Op::Audience:  // with other people in it, it is another condition
+      facts.constant = false, facts.reads_customer = true;
+      define(program_.audiences[expression.index].definition);
+      break;
     case Op::Metric:
       facts.constant = false, facts.reads_customer = true;
       define(program_.metrics[expression.index].definition);

@@ -58,7 +58,7 @@ int build(const Options& options) {
   const plan::Plan plan = compile::compile(program->program, 1, &places);
 
   deploy::Package package;
-  package.files = files_of(program->sources);
+  package.files = files_of(*program);
   const auto canonical = deploy::compile({1, package.files});
   if (!canonical) return trouble(canonical.error().what);
   package.plan = deploy::plan_text(*canonical);

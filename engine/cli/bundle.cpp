@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
+#include "check/beside.h"
 #include "deploy/files.h"
 
 namespace koi::cli {
@@ -62,11 +64,20 @@ std::vector<std::string> names_of(const std::vector<Source>& sources) {
   return names;
 }
 
-std::vector<deploy::Bundle::File> files_of(const std::vector<Source>& sources) {
+std::vector<deploy::Bundle::File> files_of(const LoadedProgram& program) {
+  const std::vector<Source>& sources = program.sources;
   const std::vector<std::string> names = names_of(sources);
   std::vector<deploy::Bundle::File> files;
   for (std::size_t i = 0; i < sources.size(); ++i)
     files.push_back({names[i], std::string(sources[i].text())});
+  const check::ReadBeside read = check::beside_on_disk(sources);
+  std::set<std::string> beside;
+  for (const check::Audience& audience : program.program.audiences) {
+    const auto name = deploy::name_beside(names[audience.span.source], audience.file);
+    if (!name || !beside.insert(*name).second) continue;
+    if (auto text = read(audience.span.source, audience.file))
+      files.push_back({*name, *std::move(text)});
+  }
   std::sort(files.begin(), files.end(),
             [](const auto& a, const auto& b) { return a.name < b.name; });
   return files;

@@ -7,6 +7,7 @@
 
 #include "base/result.h"
 #include "base/source.h"
+#include "cli/program.h"
 #include "deploy/package.h"
 
 namespace koi::cli {
@@ -27,7 +28,7 @@ Result<std::string> read_token(const std::string& file);
 // The files' names under the folder that all of them share, by source: where that lies is no part
 // of the program.
 std::vector<std::string> names_of(const std::vector<Source>& sources);
-// The files by these names, in their order.
-std::vector<deploy::Bundle::File> files_of(const std::vector<Source>& sources);
+// The files by these names, and those that its audiences come from, in the order of their names.
+std::vector<deploy::Bundle::File> files_of(const LoadedProgram& program);
 
 }  // namespace koi::cli

@@ -180,7 +180,8 @@ std::string connectors() {
            channel::settings_table(each->settings) +
            "\nAfter an attempt whose outcome is unknown: **" +
            std::string(name_of(each->capabilities.repeat)) + "**. At most " +
-           std::to_string(each->capabilities.at_once) + " deliveries are under way at once.\n";
+           std::to_string(each->capabilities.at_once) + " deliveries are under way at once. It " +
+           (each->capabilities.replies ? "can" : "cannot") + " carry an answer (`reply`).\n";
     for (const channel::PerPerson& limit : each->capabilities.per_person)
       out += "\nWhat one person may be sent of " + std::string(limit.what) + ": `" +
              std::string(limit.clause) + "`.\n";

@@ -68,7 +68,7 @@ int serve(const Options& options) {
     const auto program = load_program(options.paths, language);
     if (!program) return trouble(program.error().what);
     if (program->errors > 0) return print(render(*program, language, false), Findings);
-    files = files_of(program->sources);
+    files = files_of(*program);
   }
 
   server.data = options.data;

@@ -111,6 +111,8 @@ void Compiler::keep_slots(const check::Block& steps) {
     if (const auto* send = std::get_if<check::Send>(&step.what)) {
       for (const auto& variant : program_.messages[send->message.index()].variants)
         for (const auto id : {variant.title, variant.body, variant.link}) lower(id);
+      lower(send->reply_to);
+      lower(send->reply_on);
     } else if (const auto* until = std::get_if<check::WaitUntil>(&step.what)) {
       lower(until->instant);
     } else if (const auto* wait = std::get_if<check::WaitFor>(&step.what)) {
@@ -168,8 +170,9 @@ plan::Binding Compiler::binding(const check::EventPattern& pattern) {
   if (pattern.binding.is_none()) return made;
   for (const auto& [place, slot] : slots_) {
     if (place.first != pattern.binding.value) continue;
-    const FieldId field =
-        place.second == check::event_time ? plan::event_time_field : FieldId::of(place.second);
+    const FieldId field = place.second == check::event_time ? plan::event_time_field
+                          : place.second == check::event_id ? plan::event_id_field
+                                                            : FieldId::of(place.second);
     made.captures.push_back({field, slot});
   }
   return made;
@@ -232,6 +235,8 @@ void Compiler::block(const check::Block& steps, plan::Campaign& to, std::vector<
       made.within = send->within;
       made.wait_for_cap = send->wait_for_cap;
       made.ordinal = ordinal_++;
+      made.reply_to = lower(send->reply_to);
+      made.reply_on = lower(send->reply_on);
       code.emplace_back(std::move(made));
     } else if (const auto* wait = std::get_if<check::Wait>(&step.what)) {
       code.emplace_back(plan::Wait{wait->span});
@@ -389,8 +394,11 @@ void Compiler::campaign(const check::Campaign& from, plan::Campaign& to) {
   to.hold_out = from.hold_out;
   to.from = from.from;
   to.until = from.until;
-  for (const auto& budget : from.budgets)
-    to.budgets.push_back(account("campaign " + from.symbol.name, budget));
+  for (const auto& budget : from.budgets) {
+    const std::string owner = "campaign " + from.symbol.name;
+    to.budgets.push_back(account(owner, budget));
+    if (budget.is_money) keep_costs(to.budgets.back(), owner, budget);
+  }
   if (from.goal) to.goal = plan::Goal{match(from.goal->event.match), from.goal->within};
   for (const auto& event : from.leave_events) to.leave_events.push_back(match(event.match));
   for (const auto condition : from.leave_conditions)

@@ -81,6 +81,19 @@ plan::BudgetId Compiler::account(const std::string& owner, const check::Budget& 
   return plan::BudgetId::of(plan_.budgets.size() - 1);
 }
 
+// Beside a campaign's money stands what its messages cost, for the same time.
+void Compiler::keep_costs(plan::BudgetId of, const std::string& owner, const check::Budget& from) {
+  if (plan_.budgets[of.index()].costs) return;  // said before, and the strictest holds
+  const plan::Per per = per_of(from.per);
+  plan::Budget costs;
+  costs.name = plan_.budgets[of.index()].name + ", messages";
+  costs.definition = definition("costs " + owner, true, per).hash64();
+  costs.per = per;
+  costs.is_costs = true;
+  plan_.budgets[of.index()].costs = plan::BudgetId::of(plan_.budgets.size());
+  plan_.budgets.push_back(std::move(costs));
+}
+
 plan::LimitId Compiler::limit(const std::string& owner, const check::Limit& from) {
   plan::Limit to;
   to.is_money = from.is_money;

@@ -317,10 +317,7 @@ void Compiler::segments() {
 
 void Compiler::audiences() {
   for (const check::Audience& from : program_.audiences) {
-    plan::Audience to{from.symbol, from.by, from.members};
-    std::sort(to.members.begin(), to.members.end());
-    to.members.erase(std::unique(to.members.begin(), to.members.end()), to.members.end());
-    plan_.audiences.push_back(std::move(to));
+    plan_.audiences.push_back({from.symbol, from.by, from.members});
   }
 }
 

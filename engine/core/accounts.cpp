@@ -27,6 +27,13 @@ std::string code_of(ledger::Key key, std::uint64_t number) {
   return pattern->code(key, number % pattern->capacity());
 }
 
+// How many millionths of the currency its least unit is.
+std::int64_t millionths_of_one(const plan::Plan& plan) {
+  std::int64_t millionths = 1'000'000;
+  for (int i = 0; i < plan.schema.currency_decimals; ++i) millionths /= 10;
+  return std::max<std::int64_t>(millionths, 1);
+}
+
 bool counts(const Counted& counted, const plan::Limit& limit, Timestamp now, const Zone& zone) {
   if (limit.per.kind == plan::Per::Kind::Rolling)
     return add(counted.at, limit.per.span, zone) > now;
@@ -109,7 +116,37 @@ std::int64_t Accounts::left(plan::BudgetId id, Timestamp now) {
   // All that ever left it stands below zero in `Budget`, and must fit.
   const std::int64_t countable = INT64_MAX + balances[ledger::Stage::Budget];
   if (budget.amount == plan::unlimited) return countable;
-  return std::clamp<std::int64_t>(budget.amount - balances.out(), 0, countable);
+  return std::clamp<std::int64_t>(left_beside(id, 0, now), 0, countable);
+}
+
+// The same of a budget with an end once its messages have cost so many millionths of the currency
+// more; below zero where that is more than there is.
+std::int64_t Accounts::left_beside(plan::BudgetId id, std::int64_t cost, Timestamp now) {
+  const plan::Budget& budget = plan_.budgets[id.index()];
+  fetch(pot(id, now));
+  if (budget.costs) fetch(pot(budget.costs, now));
+  const std::int64_t left = budget.amount - ledger_.balances(pot(id, now)).out();
+  if (!budget.costs) return left;
+  const std::int64_t all = ledger_.balances(pot(budget.costs, now)).out() + cost;
+  const std::int64_t one = millionths_of_one(plan_);
+  return left - (all / one + (all % one > 0 ? 1 : 0));
+}
+
+std::optional<List<Charge>> Accounts::price(const plan::Campaign& campaign, plan::ChannelId channel,
+                                            Timestamp now) {
+  List<Charge> charges;
+  const std::int64_t cost = plan_.channels[channel.index()].cost_millionths;
+  for (const plan::BudgetId id : campaign.budgets) {
+    const plan::Budget& budget = plan_.budgets[id.index()];
+    if (!budget.is_money) {
+      if (left(id, now) < 1) return std::nullopt;
+      charges.push_back({pot(id, now), 1, false});
+    } else if (cost > 0 && budget.costs) {
+      if (cost > left(budget.costs, now) || left_beside(id, cost, now) < 0) return std::nullopt;
+      charges.push_back({pot(budget.costs, now), cost, false});
+    }
+  }
+  return charges;
 }
 
 void Accounts::post(const ledger::Posting& posting) {

@@ -10,7 +10,8 @@
 // only what has changed since it was last put there must be.
 //
 // A campaign's budget of messages, or anything else that is counted over all customers, is a
-// plan::Budget too: ask left(), then spend() with the cause.
+// plan::Budget too: ask left(), then spend() with the cause. What its messages cost counts against
+// its budget of money to the millionth: price().
 #pragma once
 
 #include <cstdint>
@@ -120,6 +121,10 @@ class Accounts {
   // Takes so much out of it for good, or nothing where it is 0; left() must have said that it is
   // there.
   void spend(plan::BudgetId id, std::int64_t amount, Timestamp now, const ledger::Cause& cause);
+  // What one message on the channel takes of the campaign's budgets: a message, and what the
+  // channel costs. Nothing where there is not so much left. Whoever sends it posts it.
+  std::optional<List<Charge>> price(const plan::Campaign& campaign, plan::ChannelId channel,
+                                    Timestamp now);
   ledger::Pot pot(plan::BudgetId id, Timestamp now) const;
   void post(const ledger::Posting& posting);
   const ledger::Ledger& ledger() const { return ledger_; }
@@ -163,6 +168,7 @@ class Accounts {
   Shelved<std::uint64_t>::Node& number(const std::string& key);
   std::string key_of_prize(plan::IncentiveId draw, std::size_t prize) const;
   void fetch(const ledger::Pot& pot);
+  std::int64_t left_beside(plan::BudgetId id, std::int64_t cost, Timestamp now);
 
   const plan::Plan& plan_;
   std::uint64_t bundle_;

@@ -300,6 +300,7 @@ void write(ByteWriter& out, const OpenSend& open, Timestamp base) {
   write_time(out, open.sent, base);
   write_time(out, open.due, base);
   write(out, open.frame);
+  write(out, open.charges, base);
 }
 
 OpenSend read_open(ByteReader& in, const std::vector<plan::CampaignId>& campaigns, Timestamp base) {
@@ -315,6 +316,7 @@ OpenSend read_open(ByteReader& in, const std::vector<plan::CampaignId>& campaign
   open.sent = read_time(in, base);
   open.due = read_time(in, base);
   open.frame = read_values(in);
+  open.charges = read_charges(in, base);
   return open;
 }
 

@@ -159,6 +159,7 @@ State random_state(const plan::Plan& plan, std::uint64_t seed) {
       open.first_reason = static_cast<Reason>(chance(15));
       open.since = chance.time(), open.sent = chance.time(), open.due = chance.time();
       if (chance.one_in(2)) open.frame = chance.values(2);
+      if (chance.one_in(2)) open.charges.push_back({{chance.bits(), chance.time()}, 7, false});
       state.open.push_back(open);
     }
     state.sent.push_back({chance.time(), static_cast<plan::CampaignClass>(i),

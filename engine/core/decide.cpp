@@ -82,6 +82,9 @@ void Turn::pass_over(const Event& event) {
 }
 
 Standing Turn::take(const Event& event) {
+  const EventType& type = plan_.schema[event.type];
+  // Who is not there yet does not see what happens to everyone.
+  if (type.to_everyone && event.time < state_.created) return Standing::Applied;
   const std::uint64_t id_hash = event.id_hash();
   if (state_.seen.contains(id_hash)) return Standing::Duplicate;
   const bool late = event.time < state_.clock;
@@ -109,9 +112,8 @@ Standing Turn::take(const Event& event) {
   if (identity_is_new_ && waking_) note_source(waking_->index.sources().identifiers());
   apply_consent(event);
 
-  const bool is_inner = plan_.schema[event.type].is_inner;
   if (!claim_share(event)) {
-    happen({event.type, event.time, event.fields, {&event, {}}, late, is_inner});
+    happen({event.type, event.time, event.fields, {&event, {}}, late, type.is_inner});
   } else if (identity_is_new_) {
     update_watches(plan_.watches_of_identity, {&event, {}});
     admit(nullptr);
@@ -163,10 +165,16 @@ Standing Turn::take(const Receipt& receipt) {
              .number(receipt.key.high)
              .number(receipt.key.low)
              .hash128(plan_.seed));
+  // Of what nobody knows whether it came the campaign's budgets stay reserved.
+  if (accounts_ && !receipt.unknown)
+    move(open.charges, open.key, ledger::Stage::Reserved,
+         failed ? ledger::Stage::Returned : ledger::Stage::Given);
   if (failed) {
-    release_sent(state_, from.campaign_class, send.channels[open.channel], open.sent);
+    if (!send.is_reply())
+      release_sent(state_, from.campaign_class, send.channels[open.channel], open.sent);
+    open.charges.clear();
     if (open.first_reason == Reason::None) open.first_reason = reason_of(name_of(receipt.failure));
-    ++open.channel;
+    if (!send.is_reply()) ++open.channel;
     wake(open);
   }
   happen_echoes();
@@ -286,7 +294,7 @@ void Turn::happen(const Happening& what) {
   const plan::Reaction& reaction = plan_.reactions[what.type.index()];
   apply_profile(what, reaction);
   find_counted(what, reaction);
-  if (!state_.begun && !what.by_engine) {
+  if (!state_.begun && !what.by_engine && !plan_.schema[what.type].to_everyone) {
     state_.begun = true;  // he was outside of every segment; now he may be in any
     std::vector<plan::WatchId> room;
     update_watches(all_watches(room), what.cause);

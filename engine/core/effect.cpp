@@ -6,8 +6,8 @@ namespace koi::core {
 
 namespace {
 constexpr std::array<std::string_view, action_count> action_names{
-    "enter",  "leave", "goal",  "send",  "set",  "refuse", "tag",   "untag",    "emit",
-    "notify", "call",  "start", "split", "give", "take",   "claim", "claw_back"};
+    "enter",  "leave", "goal",  "send",  "set",  "refuse", "tag",   "untag",     "emit",
+    "notify", "call",  "start", "split", "give", "take",   "claim", "claw_back", "reply"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(last_reason) + 1> reason_names{
     "none",
     "no_consent",

@@ -32,9 +32,14 @@ enum class Action : std::uint8_t {
   Take,
   Claim,
   ClawBack,
+  Reply,
 };
-constexpr std::size_t action_count = static_cast<std::size_t>(Action::ClawBack) + 1;
+constexpr std::size_t action_count = static_cast<std::size_t>(Action::Reply) + 1;
 std::string_view name_of(Action action);  // "enter", "leave", …
+// Does a channel carry it to the customer?
+constexpr bool is_message(Action action) {
+  return action == Action::Send || action == Action::Reply;
+}
 
 // Why an action was refused. The names are stable: reports, tests and people's programs use them.
 enum class Reason : std::uint8_t {
@@ -82,6 +87,7 @@ Reason reason_of(std::string_view name);  // None where no reason has the name
 struct Text {
   std::string title, body, link;  // empty where the content has none
   std::string address;  // the identifier that the channel reaches him by; empty where it needs none
+  std::string reply_to;  // Reply: the id of the event that it answers
 };
 
 // What is given, taken or claimed.
@@ -99,8 +105,8 @@ struct Effect {
   Action action = Action::Enter;
   Action of = Action::Enter;     // Refuse: what was refused
   Reason reason = Reason::None;  // Refuse
-  plan::ContentId content;       // Send, and Refuse of it
-  plan::ChannelId channel;       // Send; Refuse: the first channel tried
+  plan::ContentId content;       // Send, Reply, and Refuse of them
+  plan::ChannelId channel;       // Send, Reply; Refuse: the first channel tried
   AttributeId attribute;         // Set, and Refuse of it
   Hash128 entry;                 // the journey's
   Hash128 key;                   // of this effect: the same in every replay
@@ -109,13 +115,14 @@ struct Effect {
   plan::WebhookId webhook;       // Call, and Refuse of it
   plan::ArmId arm;               // Split
   std::uint16_t step = 0;        // Call: of the campaign's code
-  // Send: delivered later than this it is worth nothing. Notify: somebody must have taken it.
+  // Send, Reply: delivered later than this it is worth nothing. Notify: somebody must have taken
+  // it.
   Timestamp not_after = Timestamp::never();
-  bool wants_receipt = false;  // Send: the core decides something by its receipt
+  bool wants_receipt = false;  // Send, Reply: the core decides something by its receipt
   Value value;             // Set: the new value. Tag, Untag, Start, and Refuse of them: the name
   List<Value> fields;      // Emit: the event's. Call: what is given, as in the plan's step
   List<plan::ArmId> arms;  // Goal: the arms with names that the journey took before
-  std::unique_ptr<const Text> text;  // Send, Notify (its body); else null
+  std::unique_ptr<const Text> text;  // Send, Reply, Notify (its body); else null
   std::unique_ptr<Gift> gift;        // Give, Take, Claim, ClawBack and refusals of them; else null
 };
 

@@ -91,6 +91,28 @@ bool is_open(const plan::Plan& plan, const State& state, plan::ChannelId channel
   return openings.empty() || std::any_of(openings.begin(), openings.end(), lets_out);
 }
 
+Verdict refuse(Reason reason) { return {Verdict::Kind::Refuse, reason, {}, {}}; }
+
+// What comes last at the gate, of all messages: can the campaign afford it, does it reach him, and
+// may it now?
+Verdict ask_last(const plan::Plan& plan, const State& state, const plan::Campaign& campaign,
+                 plan::ChannelId channel, Timestamp now, Accounts* accounts) {
+  Verdict verdict;
+  if (accounts && !campaign.budgets.empty()) {
+    auto price = accounts->price(campaign, channel, now);
+    if (!price) return refuse(Reason::Budget);
+    verdict.charges = *std::move(price);
+  }
+  const IdentifierId needed = plan.channels[channel.index()].reach_by;
+  const bool reachable =
+      needed.is_none() || std::any_of(state.identifiers.begin(), state.identifiers.end(),
+                                      [&](const Identifier& each) { return each.kind == needed; });
+  if (!reachable) return refuse(Reason::Unreachable);
+  if (!is_open(plan, state, channel, now, zone_of(plan, state)))
+    return refuse(Reason::WindowClosed);
+  return verdict;
+}
+
 }  // namespace
 
 bool is_quiet(const plan::QuietHours& quiet, TimeOfDay time) {
@@ -105,8 +127,7 @@ Timestamp quiet_end(const plan::QuietHours& quiet, Timestamp now, const Zone& zo
 }
 
 Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaign& campaign,
-                 bool held_out, plan::ChannelId channel, Timestamp now) {
-  const auto refuse = [](Reason reason) { return Verdict{Verdict::Kind::Refuse, reason, {}}; };
+                 bool held_out, plan::ChannelId channel, Timestamp now, Accounts* accounts) {
   const CampaignClass purpose = campaign.campaign_class;
 
   const Said said = what_was_said(state, purpose, channel);
@@ -120,22 +141,23 @@ Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaig
   const auto& quiet = plan.policy.quiet;
   if (quiet && purpose != CampaignClass::Transactional && is_quiet(*quiet, zone.local(now).time)) {
     if (quiet->drop) return refuse(Reason::QuietHours);
-    return {Verdict::Kind::Delay, Reason::QuietHours, quiet_end(*quiet, now, zone)};
+    return {Verdict::Kind::Delay, Reason::QuietHours, quiet_end(*quiet, now, zone), {}};
   }
 
   Timestamp free = now;
   for (const plan::Cap& cap : plan.policy.caps)
     if (concerns(cap, purpose, channel))
       free = std::max(free, free_at(cap, campaign.priority, state, now, zone));
-  if (free > now) return {Verdict::Kind::Refuse, Reason::Cap, free};
+  if (free > now) return {Verdict::Kind::Refuse, Reason::Cap, free, {}};
+  return ask_last(plan, state, campaign, channel, now, accounts);
+}
 
-  const IdentifierId needed = plan.channels[channel.index()].reach_by;
-  const bool reachable =
-      needed.is_none() || std::any_of(state.identifiers.begin(), state.identifiers.end(),
-                                      [&](const Identifier& each) { return each.kind == needed; });
-  if (!reachable) return refuse(Reason::Unreachable);
-  if (!is_open(plan, state, channel, now, zone)) return refuse(Reason::WindowClosed);
-  return {};
+Verdict ask_gate_of_reply(const plan::Plan& plan, const State& state,
+                          const plan::Campaign& campaign, bool held_out, plan::ChannelId channel,
+                          Timestamp now, Accounts* accounts) {
+  if (const Reason reason = ask_gate(campaign, held_out, now); reason != Reason::None)
+    return refuse(reason);
+  return ask_last(plan, state, campaign, channel, now, accounts);
 }
 
 Reason ask_gate(const plan::Campaign& campaign, bool held_out, Timestamp now) {

@@ -1,8 +1,9 @@
 // The gate: the one place that lets a message out. It asks consent → suppression → hold-out →
-// campaign window → quiet hours → frequency caps → reachability → reply windows, in this order, and
-// reads what it let out before.
+// campaign window → quiet hours → frequency caps → budgets → reachability → reply windows, in this
+// order, and reads what it let out before.
 #pragma once
 
+#include "core/accounts.h"
 #include "core/effect.h"
 #include "core/state.h"
 #include "plan/plan.h"
@@ -18,12 +19,20 @@ struct Verdict {
   Kind kind = Kind::Pass;
   Reason reason = Reason::None;
   Timestamp until;
+  List<Charge> charges;  // Pass: what it takes of the campaign's budgets
 };
 
 // May the campaign send to the customer on that channel now? A cap refuses; `until` is then the
 // first instant at which it would not. Quiet hours delay, or refuse where the policy drops.
 Verdict ask_gate(const plan::Plan& plan, const State& state, const plan::Campaign& campaign,
-                 bool held_out, plan::ChannelId channel, Timestamp now);
+                 bool held_out, plan::ChannelId channel, Timestamp now,
+                 Accounts* accounts = nullptr);
+
+// May it answer, on the channel that somebody has written on? Who writes wants an answer: it is not
+// asked for consent, quiet hours and caps. Never a Delay.
+Verdict ask_gate_of_reply(const plan::Plan& plan, const State& state,
+                          const plan::Campaign& campaign, bool held_out, plan::ChannelId channel,
+                          Timestamp now, Accounts* accounts = nullptr);
 
 // The same for whatever is not sent: None, or why it is refused.
 Reason ask_gate(const plan::Campaign& campaign, bool held_out, Timestamp now);

@@ -59,6 +59,32 @@ List<Counted> read_counted(ByteReader& in, Timestamp base) {
   return counted;
 }
 
+}  // namespace
+
+void write(ByteWriter& out, const List<Charge>& charges, Timestamp base) {
+  out.unsigned_(charges.size());
+  for (const Charge& charge : charges) {
+    out.fixed64(charge.pot.of);
+    write_time(out, charge.pot.begin, base);
+    out.signed_(charge.amount);
+    out.boolean(charge.is_money);
+  }
+}
+
+List<Charge> read_charges(ByteReader& in, Timestamp base) {
+  List<Charge> charges(in.count(11));
+  for (Charge& charge : charges) {
+    charge.pot.of = in.fixed64();
+    charge.pot.begin = read_time(in, base);
+    charge.amount = in.signed_();
+    if (charge.amount < 0) in.fault();
+    charge.is_money = in.boolean();
+  }
+  return charges;
+}
+
+namespace {
+
 void write(ByteWriter& out, const Grant& grant, Timestamp base) {
   write_id(out, grant.incentive);
   write_id(out, grant.campaign);
@@ -75,13 +101,7 @@ void write(ByteWriter& out, const Grant& grant, Timestamp base) {
   for (const std::int64_t share : grant.shares) out.signed_(share);
   out.unsigned_(grant.taken);
   write(out, grant.claimants);
-  out.unsigned_(grant.charges.size());
-  for (const Charge& charge : grant.charges) {
-    out.fixed64(charge.pot.of);
-    write_time(out, charge.pot.begin, base);
-    out.signed_(charge.amount);
-    out.boolean(charge.is_money);
-  }
+  write(out, grant.charges, base);
   write(out, grant.counted, base);
 }
 
@@ -106,13 +126,7 @@ Grant read_grant(ByteReader& in, const Layout& slots, Timestamp base) {
   if (taken > grant.shares.size()) in.fault();
   grant.taken = static_cast<std::uint32_t>(taken);
   grant.claimants = read_numbers(in);
-  grant.charges.resize(in.count(11));
-  for (Charge& charge : grant.charges) {
-    charge.pot.of = in.fixed64();
-    charge.pot.begin = read_time(in, base);
-    charge.amount = in.signed_();
-    charge.is_money = in.boolean();
-  }
+  grant.charges = read_charges(in, base);
   grant.counted = read_counted(in, base);
   return grant;
 }

@@ -139,10 +139,9 @@ void Turn::release_limits(const List<Counted>& counted) {
 
 std::vector<plan::BudgetId> Turn::budgets_of(const Offer& offer) const {
   std::vector<plan::BudgetId> budgets = plan_.incentives[offer.incentive.index()].budgets;
-  if (offer.campaign) {
-    const auto& of_campaign = campaign(offer.campaign).budgets;
-    budgets.insert(budgets.end(), of_campaign.begin(), of_campaign.end());
-  }
+  if (offer.campaign)
+    for (const plan::BudgetId id : campaign(offer.campaign).budgets)
+      if (plan_.budgets[id.index()].is_money) budgets.push_back(id);
   return budgets;
 }
 
@@ -255,9 +254,13 @@ ledger::Cause Turn::cause_of(Hash128 decision) {
 }
 
 void Turn::move(const Grant& grant, Stage from, Stage to) {
-  for (const Charge& charge : grant.charges)
+  move(grant.charges, grant.key, from, to);
+}
+
+void Turn::move(const List<Charge>& charges, Hash128 decision, Stage from, Stage to) {
+  for (const Charge& charge : charges)
     if (charge.amount > 0)
-      accounts_->post({now_, charge.pot, from, to, charge.amount, cause_of(grant.key)});
+      accounts_->post({now_, charge.pot, from, to, charge.amount, cause_of(decision)});
 }
 
 void Turn::tell(EngineEvent event, const Grant& grant, std::int64_t amount) {

@@ -13,6 +13,13 @@ namespace koi::core {
 namespace {
 
 // The lower end of what a sorted list of (campaign, key) has for this pair.
+// What is kept of an event; of one that follows from a decision there is no id.
+Value captured(FieldId field, const Happening& what) {
+  if (field == plan::event_time_field) return Value::instant(what.time);
+  if (field != plan::event_id_field) return what.fields[field.index()];
+  return what.cause.event ? Value::text(what.cause.event->id) : Value();
+}
+
 template <class List>
 auto place_of(List& list, plan::CampaignId campaign, std::uint64_t key) {
   return std::lower_bound(
@@ -26,15 +33,12 @@ auto place_of(List& list, plan::CampaignId campaign, std::uint64_t key) {
 
 bool Turn::matches(const plan::EventMatch& match, const Happening& what,
                    std::span<const Value> frame) const {
-  if (match.type.is_none() ? what.by_engine : match.type != what.type) return false;
-  return holds(facts(what, frame), match.where);
+  return is_meant(match, what) && holds(facts(what, frame), match.where);
 }
 
 void Turn::capture(const plan::Binding& binding, const Happening& what, List<Value>& frame) const {
   for (const plan::Capture& capture : binding.captures)
-    frame[capture.slot.index()] = capture.field == plan::event_time_field
-                                      ? Value::instant(what.time)
-                                      : what.fields[capture.field.index()];
+    frame[capture.slot.index()] = captured(capture.field, what);
 }
 
 // Each journey in turn: goal, then leave, then steps.
@@ -456,6 +460,7 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
                             std::span<const Value> frame) {
   const plan::Campaign& from = campaign(open.campaign);
   const plan::Message& message = plan_.messages[send.message];
+  const Action done = send.is_reply() ? Action::Reply : Action::Send;
   const Timestamp last = send.within ? add(open.since, *send.within, zone()) : Timestamp::never();
   Timestamp free = Timestamp::never();  // the first instant at which no cap would refuse
   Reason first = open.first_reason;
@@ -481,13 +486,25 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
     return made;
   };
 
-  for (; open.channel < send.channels.size(); ++open.channel) {
+  std::size_t end = send.channels.size();
+  plan::ChannelId tried = end == 0 ? plan::ChannelId::none() : send.channels.front();
+  if (send.is_reply()) {
+    // By the one channel that he has written on, and once.
+    const bool has_failed = first != Reason::None;
+    if (!has_failed)
+      open.channel = static_cast<std::uint16_t>(channel_of_reply(send, frame).value_or(end));
+    tried = open.channel < end ? send.channels[open.channel] : plan::ChannelId::none();
+    end = has_failed ? open.channel : std::min(end, open.channel + std::size_t{1});
+  }
+  for (; open.channel < end; ++open.channel) {
     const plan::ChannelId channel = send.channels[open.channel];
     if (now_ > last) {
       refused(Reason::Expired);
       continue;
     }
-    const Verdict verdict = ask_gate(plan_, state_, from, held_out, channel, now_);
+    Verdict verdict =
+        send.is_reply() ? ask_gate_of_reply(plan_, state_, from, held_out, channel, now_, accounts_)
+                        : ask_gate(plan_, state_, from, held_out, channel, now_, accounts_);
     if (verdict.kind == Verdict::Kind::Delay) {
       if (verdict.until <= last) return {true, verdict.until};
       refused(Reason::Expired);
@@ -504,17 +521,28 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
       refused(reason);
       continue;
     }
+    if (send.is_reply()) {
+      const Value answered = value_of(facts(frame), send.reply_to);
+      if (answered.kind() != Kind::Text) {
+        refused(Reason::MissingValue);
+        continue;
+      }
+      text->reply_to = answered.as_text();
+    } else {
+      record_sent(plan_, state_, from, channel, now_);
+    }
     text->address = address(channel);
-    record_sent(plan_, state_, from, channel, now_);
     mark(open.campaign, Trace::What::Sent, open.step, open.channel);
-    Effect& sent = effect(Action::Send, channel);
+    Effect& sent = effect(done, channel);
     sent.text = std::move(text);
     sent.not_after = last;
     sent.wants_receipt = true;
     open.key = sent.key;
     open.first_reason = first;
     open.sent = now_;
-    if (open.channel + 1u < send.channels.size())
+    open.charges = std::move(verdict.charges);
+    if (accounts_) move(open.charges, open.key, ledger::Stage::Budget, ledger::Stage::Reserved);
+    if (open.channel + 1u < end)
       open.frame.assign(frame.begin(), frame.end());
     else
       open.frame.clear();
@@ -528,11 +556,22 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
     if (until > now_) return {true, until};
   }
   if (first == Reason::None) first = Reason::Unreachable;  // no channel of it is there any more
-  Effect& refusal = effect(Action::Refuse,
-                           send.channels.empty() ? plan::ChannelId::none() : send.channels.front());
-  refusal.of = Action::Send;
+  Effect& refusal = effect(Action::Refuse, tried);
+  refusal.of = done;
   refusal.reason = first;
   return {};
+}
+
+// Which of the channels he has written on, by its name or its alias.
+std::optional<std::size_t> Turn::channel_of_reply(const plan::Send& send,
+                                                  std::span<const Value> frame) const {
+  const Value written_on = value_of(facts(frame), send.reply_on);
+  if (written_on.kind() != Kind::Text) return std::nullopt;
+  for (std::size_t i = 0; i < send.channels.size(); ++i) {
+    const Symbol& symbol = plan_.channels[send.channels[i].index()].symbol;
+    if (written_on.as_text() == symbol.name || written_on.as_text() == symbol.alias) return i;
+  }
+  return std::nullopt;
 }
 
 // What the channel reaches him by; the gate has seen that he has it.

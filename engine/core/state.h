@@ -116,6 +116,7 @@ struct OpenSend {
   Timestamp sent;                      // when it passed the gate
   Timestamp due = Timestamp::never();  // delayed at the gate of the next channel until then
   List<Value> frame;                   // of the journey, as it was; empty without a next channel
+  List<Charge> charges;                // what it took of the campaign's budgets
   friend bool operator==(const OpenSend&, const OpenSend&) = default;
 };
 

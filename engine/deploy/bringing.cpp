@@ -91,14 +91,16 @@ EventTypeId Bringing::event(EventTypeId type) {
     return each.symbol.name == wanted.symbol.name;
   });
   if (known) return known;
-  to_.schema.events.push_back(
-      {.symbol = {wanted.symbol.name, {}}, .fields = {}, .made_by_engine = wanted.made_by_engine});
+  to_.schema.events.push_back({.symbol = {wanted.symbol.name, {}},
+                               .fields = {},
+                               .made_by_engine = wanted.made_by_engine,
+                               .to_everyone = wanted.to_everyone});
   to_.reactions.emplace_back();
   return EventTypeId::of(to_.schema.events.size() - 1);
 }
 
 FieldId Bringing::field(EventTypeId type, FieldId id) {
-  if (id == plan::event_time_field || id.is_none()) return id;
+  if (id == plan::event_time_field || id == plan::event_id_field || id.is_none()) return id;
   const Field& wanted = from_.schema[type].fields[id.index()];
   auto& fields = to_.schema.events[event(type).index()].fields;
   const auto has_name = [&](const Field& each) { return each.symbol.name == wanted.symbol.name; };
@@ -357,7 +359,9 @@ plan::BudgetId Bringing::budget(plan::BudgetId id) {
   const auto known = find<plan::BudgetId>(
       to_.budgets, [&](const auto& each) { return each.definition == wanted.definition; });
   if (known) return known;
-  to_.budgets.push_back(wanted);
+  plan::Budget made = wanted;
+  if (wanted.costs) made.costs = budget(wanted.costs);
+  to_.budgets.push_back(std::move(made));
   return plan::BudgetId::of(to_.budgets.size() - 1);
 }
 
@@ -377,6 +381,8 @@ plan::Step Bringing::step(const plan::Step& wanted, std::uint16_t place) {
                           for (const plan::ChannelId each : send.channels)
                             if (const plan::ChannelId here = channel(each))
                               made.channels.push_back(here);
+                          made.reply_to = node(send.reply_to, {});
+                          made.reply_on = node(send.reply_on, {});
                           return made;
                         },
                         [&](const plan::WaitUntil& wait) -> plan::Step {

@@ -26,7 +26,25 @@ Error corrupt(const std::filesystem::path& file, std::string_view how) {
                          "with the rules in it"};
 }
 
+bool is_program(const Bundle::File& file) { return file.name.ends_with(".koi"); }
+
+// What stands beside that file of the program and is called so.
+std::optional<std::string> beside(const Bundle& bundle, std::string_view source,
+                                  const std::string& name) {
+  const auto wanted = name_beside(source, name);
+  for (const Bundle::File& file : bundle.files)
+    if (wanted && !is_program(file) && file.name == *wanted) return file.text;
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::optional<std::string> name_beside(std::string_view source, std::string_view name) {
+  namespace fs = std::filesystem;
+  const fs::path path = fs::path(name).lexically_normal();
+  if (path.empty() || path.is_absolute() || *path.begin() == "..") return std::nullopt;
+  return (fs::path(source).parent_path() / path).lexically_normal().generic_string();
+}
 
 std::string encode(const Bundle& bundle) {
   ByteWriter out;
@@ -45,14 +63,18 @@ Result<plan::Plan> compile(const Bundle& bundle) {
   std::vector<Source> sources;
   std::vector<Diagnostic> diagnostics;
   std::vector<lang::ast::File> trees;
-  for (const Bundle::File& file : bundle.files) sources.emplace_back(file.name, file.text);
+  for (const Bundle::File& file : bundle.files)
+    if (is_program(file)) sources.emplace_back(file.name, file.text);
   for (std::size_t i = 0; i < sources.size(); ++i) {
     lang::Parsed parsed = lang::parse(sources[i], static_cast<std::uint32_t>(i), Language::English);
     std::move(parsed.diagnostics.begin(), parsed.diagnostics.end(),
               std::back_inserter(diagnostics));
     trees.push_back(std::move(parsed.file));
   }
-  check::Checked checked = check::check(trees);
+  check::Checked checked = check::check(trees, Language::English, nullptr,
+                                        [&](std::uint32_t source, const std::string& name) {
+                                          return beside(bundle, sources[source].path(), name);
+                                        });
   std::move(checked.diagnostics.begin(), checked.diagnostics.end(),
             std::back_inserter(diagnostics));
   for (const Diagnostic& diagnostic : diagnostics)
@@ -64,10 +86,15 @@ Result<plan::Plan> compile(const Bundle& bundle) {
     return Error{"rules", "the tier `" + checked.program.tiers.front().symbol.name +
                               "` compares all customers with each other, which a server cannot do "
                               "yet; run the rules with `koi run`, or leave the tier out"};
-  if (!checked.program.audiences.empty())
-    return Error{"rules", "the audience `" + checked.program.audiences.front().symbol.name +
-                              "` comes from a file, which a server cannot keep yet; run the rules "
-                              "with `koi run`, or leave the audience out"};
+  for (const check::Audience& audience : checked.program.audiences)
+    if (audience.is_missing)
+      return Error{"rules", "the file `" + audience.file + "` of the audience `" +
+                                audience.symbol.name + "` is not there; put it beside the rules"};
+  for (const EventType& event : checked.program.schema.events)
+    if (event.to_everyone)
+      return Error{"rules", "the event `" + event.symbol.name +
+                                "` happens to everyone, which a server cannot do yet; run the "
+                                "rules with `koi run`, or leave the event out"};
   plan::Plan plan = compile::compile(checked.program, bundle.seed);
   for (const plan::Incentive& incentive : plan.incentives)
     if (const auto* packet = std::get_if<plan::RedPacket>(&incentive.what))

@@ -1,11 +1,14 @@
 // Bundles: the rules of a deployment as they were deployed, each of them for good. A bundle is a
-// program's files and the seed; its name is the hash of all of it. It is on the disk before any
-// input names it, because who reads that input later needs its schema.
+// program's files (its audiences' too, so that who is in them is part of the rules) and the seed;
+// its name is the hash of all of it. It is on the disk before any input names it, because who reads
+// that input later needs its schema.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/hash.h"
@@ -25,6 +28,10 @@ struct Bundle {
   std::vector<File> files;  // in the program's order
   friend bool operator==(const Bundle&, const Bundle&) = default;
 };
+
+// What a bundle calls the file of that name beside one of its program's; nothing where it may not
+// be named so.
+std::optional<std::string> name_beside(std::string_view source, std::string_view name);
 
 // Canonical: equal bundles, equal bytes. The name is their hash.
 std::string encode(const Bundle& bundle);

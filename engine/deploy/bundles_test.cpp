@@ -94,11 +94,43 @@ TEST_F(BundlesTest, WhatAServerCannotDoYetIsRefusedByName) {
   ASSERT_FALSE(ranks);
   EXPECT_EQ(ranks.error().code, "rules");
   EXPECT_NE(ranks.error().what.find("`loyalty`"), std::string::npos) << ranks.error().what;
-  const auto list = compile(
-      {1,
-       {{"a.koi", "customer { identify by openid }\naudience press from \"p.csv\" by openid\n"}}});
-  ASSERT_FALSE(list);
-  EXPECT_NE(list.error().what.find("`press`"), std::string::npos) << list.error().what;
+}
+
+TEST_F(BundlesTest, WhoIsInAnAudienceIsPartOfTheRules) {
+  const std::string rules =
+      "customer { identify by openid }\naudience press from \"p.csv\" by openid\n"
+      "event e {}\nsegment known when press\n";
+  const auto of = [&](std::string list) {
+    return Bundle{1, {{"sub/a.koi", rules}, {"sub/p.csv", std::move(list)}}};
+  };
+  const auto plan = compile(of("openid\no2\no1\no2\n"));
+  ASSERT_TRUE(plan) << plan.error().what;
+  EXPECT_EQ(plan->audiences.at(0).members, (std::vector<std::string>{"o1", "o2"}));
+  // In any order it is the same list; with somebody else in it, another condition.
+  const auto watched = [&](std::string list) {
+    return compile(of(std::move(list)))->watches.at(0).definition;
+  };
+  EXPECT_EQ(watched("o2\no1\n"), watched("openid\no1\no2\n"));
+  EXPECT_NE(watched("o1\n"), watched("o1\no2\n"));
+  EXPECT_NE(name_of(of("o1\n")), name_of(of("o2\n")));
+
+  const auto lost = compile({1, {{"sub/a.koi", rules}, {"p.csv", "o1\n"}}});
+  ASSERT_FALSE(lost);
+  EXPECT_NE(lost.error().what.find("`p.csv` of the audience `press`"), std::string::npos)
+      << lost.error().what;
+}
+
+TEST_F(BundlesTest, NoFileOutsideIsNamedBesideOne) {
+  EXPECT_EQ(name_beside("sub/a.koi", "./p.csv"), "sub/p.csv");
+  EXPECT_EQ(name_beside("a.koi", "lists/p.csv"), "lists/p.csv");
+  for (const char* name : {"../p.csv", "/etc/passwd", "x/../../p.csv", ""})
+    EXPECT_EQ(name_beside("a.koi", name), std::nullopt) << name;
+}
+
+TEST_F(BundlesTest, AnEventToEveryoneIsRefusedByName) {
+  const auto plan = compile({1, {{"a.koi", "event sale to everyone {}\n"}}});
+  ASSERT_FALSE(plan);
+  EXPECT_NE(plan.error().what.find("`sale`"), std::string::npos) << plan.error().what;
 }
 
 TEST_F(BundlesTest, AFolderThatCannotBeWrittenIsNamed) {

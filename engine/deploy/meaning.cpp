@@ -38,6 +38,7 @@ std::vector<SlotSource> slots_of(const plan::Campaign& campaign) {
 
 Type type_of(const Schema& schema, EventTypeId event, FieldId field) {
   if (field == plan::event_time_field) return {.kind = Kind::Instant};
+  if (field == plan::event_id_field) return {.kind = Kind::Text};
   if (event.is_none() || field.is_none() || event.index() >= schema.events.size() ||
       field.index() >= schema[event].fields.size())
     return {};
@@ -231,6 +232,7 @@ void Meaning::add(HashInput& hash, const plan::Step& step, const plan::Campaign&
     put(hash, send->within);
     put(hash, send->wait_for_cap);
     hash.number(send->ordinal);
+    if (send->is_reply()) add(hash, send->reply_to, {}), add(hash, send->reply_on, {});
   } else if (const auto* wait = std::get_if<plan::Wait>(&step)) {
     put(hash, wait->span);
   } else if (const auto* until = std::get_if<plan::WaitUntil>(&step)) {

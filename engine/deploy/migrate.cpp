@@ -18,7 +18,8 @@ std::string in_marks(std::string_view text) { return "`" + std::string(text) + "
 std::string name_of(const plan::Plan& plan, const plan::Step& step) {
   if (const auto* send = std::get_if<plan::Send>(&step)) {
     const plan::ContentId content = plan.messages[send->message].content;
-    return "send " + (content ? plan.contents[content.index()].name : std::string("?"));
+    return (send->is_reply() ? "reply " : "send ") +
+           (content ? plan.contents[content.index()].name : std::string("?"));
   }
   if (const auto* wait = std::get_if<plan::WaitFor>(&step)) {
     const EventTypeId event = wait->binding.match.type;
@@ -59,6 +60,8 @@ bool can_follow(const plan::Step& former, const plan::Step& next) {
 std::string source_of(const Schema& schema, const SlotSource& source) {
   if (source.field == plan::event_time_field)
     return "time of " + (source.event ? schema[source.event].symbol.name : "any event");
+  if (source.field == plan::event_id_field)
+    return "id of " + (source.event ? schema[source.event].symbol.name : "any event");
   if (source.event.is_none() || source.field.is_none()) return {};
   const EventType& event = schema[source.event];
   return event.fields[source.field.index()].symbol.name + " of " + event.symbol.name;

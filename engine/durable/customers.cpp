@@ -44,7 +44,8 @@ std::uint64_t bytes_of(const core::State& state) {
   for (const auto& [each, slot] : state.logs)
     bytes += block_of(each.times) + blocks_in(each.values);
   for (const core::Journey& each : state.journeys) bytes += blocks_in(each.frame);
-  for (const core::OpenSend& each : state.open) bytes += blocks_in(each.frame);
+  for (const core::OpenSend& each : state.open)
+    bytes += blocks_in(each.frame) + block_of(each.charges);
   for (const core::Recent& each : state.recent) bytes += blocks_in(each.fields);
   return bytes;
 }

@@ -36,7 +36,9 @@ struct Delivery {
   std::string campaign;
   std::string content;
   std::string title, body, link;  // as he will read them; empty where there is none
-  std::optional<Payout> payout;   // paid to whom the addresses name; most have none
+  std::string
+      reply_to;  // of an answer: the id of the event that it answers, as it came in; else empty
+  std::optional<Payout> payout;  // paid to whom the addresses name; most have none
   // Addresses of this deployment, put in on the way out where it has a public one; empty: none.
   std::string opened_mark;  // a picture: fetching it says that the message was looked at
   std::string unsubscribe;  // where the person leaves, by one POST (RFC 8058) or a page

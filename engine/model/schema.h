@@ -59,6 +59,9 @@ struct EventType {
   bool made_by_engine = false;  // opened, delivered, entered … (they may come from outside too)
   // Only the engine says it, and nobody may name it: find_event() does not know it.
   bool is_inner = false;
+  // It has no subject: every customer that is there sees it, and it is nobody's own. `any event`
+  // does not mean it, and it begins nobody.
+  bool to_everyone = false;
 };
 
 struct Attribute {

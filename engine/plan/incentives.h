@@ -40,6 +40,10 @@ struct Budget {
   bool is_money = false;         // minor units; else pieces, points, messages
   std::int64_t amount = unlimited;
   Per per;  // never Rolling
+  // Of a campaign's money: where it counts what its messages cost, in millionths of the currency.
+  // That account has no end of its own: what is in it is gone from this one.
+  BudgetId costs{};
+  bool is_costs = false;  // it is such an account
 };
 
 // A bound for each customer, or for each value of an attribute.

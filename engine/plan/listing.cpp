@@ -156,6 +156,7 @@ class Lister {
 
   std::string field_name(EventTypeId type, std::size_t field) const {
     if (field == event_time_field.index()) return "time";
+    if (field == event_id_field.index()) return "id";
     if (type.is_none() || field >= plan_.schema[type].fields.size())
       return "field " + std::to_string(field);
     return plan_.schema[type].fields[field].symbol.name;
@@ -365,7 +366,7 @@ class Lister {
     }
     for (const EventType& event : plan_.schema.events) {
       if (event.made_by_engine) continue;
-      line(0, "event " + event.symbol.name);
+      line(0, "event " + event.symbol.name + (event.to_everyone ? " to everyone" : ""));
       for (const Field& field : event.fields) {
         std::string text = field.symbol.name + ": " + type_name(field.type);
         if (!field.fallback.is_missing())
@@ -413,7 +414,8 @@ class Lister {
 
   void budget(const Budget& budget) {
     line(0, "account " + budget.name + ": " + amount(budget.amount, budget.is_money) +
-                period(budget.per));
+                period(budget.per) +
+                (budget.costs ? ", and what messages cost is gone from it" : ""));
   }
 
   std::string limit(LimitId id) const {
@@ -589,8 +591,15 @@ class Lister {
     line(1, text + ", from step " + std::to_string(trigger.start));
   }
 
+  std::string reply(const Send& send) const {
+    return "reply message " + std::to_string(send.message) + " to " + expression(send.reply_to) +
+           " on " + expression(send.reply_on) +
+           (send.within ? " within " + to_string(*send.within) : "");
+  }
+
   std::string step(const Step& step) const {
     if (const auto* send = std::get_if<Send>(&step)) {
+      if (send->is_reply()) return reply(*send);
       std::string text = "send message " + std::to_string(send->message) + " via ";
       for (std::size_t i = 0; i < send->channels.size(); ++i)
         text += (i == 0 ? "" : ", else ") + plan_.channels[send->channels[i].index()].symbol.name;

@@ -34,6 +34,8 @@ using ArmId = Id<struct ArmTag, std::uint16_t>;  // in its campaign
 
 // A field that every event has beside the declared ones: its own time.
 constexpr FieldId event_time_field = FieldId::of(0xfffe);
+// And the id that it came with: what an answer to it names.
+constexpr FieldId event_id_field = FieldId::of(0xfffd);
 
 // --- Expressions -------------------------------------------------------------------------------
 
@@ -281,6 +283,10 @@ struct Send {
   std::optional<Span> within;        // not delivered later than this after the step was reached
   std::optional<Span> wait_for_cap;  // `or wait up to D`
   std::uint16_t ordinal = 0;  // of the step in its campaign's text: part of its effects' keys
+  // Of an answer, which goes where the event came from: what it answers, and by which of
+  // `channels` it was written. None: it is not one.
+  NodeId reply_to, reply_on;
+  bool is_reply() const { return !reply_to.is_none(); }
 };
 struct Wait {
   Span span;
@@ -389,7 +395,7 @@ struct Campaign {
   std::optional<Goal> goal;
   std::vector<EventMatch> leave_events;  // `where` may read slots
   std::vector<NodeId> leave_conditions;  // may read slots
-  std::vector<BudgetId> budgets;         // of what it gives
+  std::vector<BudgetId> budgets;         // money: what it gives and channels cost; else messages
   std::vector<Trigger> triggers;
   std::vector<Step> steps;
   std::vector<Arm> arms;

@@ -582,6 +582,7 @@ class Decoder::Impl {
     ++serial_;
     into.event.type = EventTypeId::none();
     into.subject_kind = IdentifierId::none();
+    into.to_everyone = false;
     identifiers_used_ = 0;
   }
 
@@ -661,9 +662,11 @@ class Decoder::Impl {
       return reject("`subject` is empty; give the customer's id, or an identifier as `kind:value`");
     if (text.size() > longest_id)
       return reject("`subject` is longer than 1,024 bytes; give a shorter one");
-    if (text == "*")
-      return reject(
-          "`subject` is `*`, an event to everyone, which is not supported yet; give one customer");
+    if (text == "*") {
+      into.to_everyone = true;
+      into.event.customer.assign(text);
+      return true;
+    }
     if (const auto colon = text.find(':'); colon != std::string_view::npos) {
       const std::string_view kind = text.substr(0, colon);
       const std::uint16_t found = identifier_by_name_.find(kind);
@@ -843,6 +846,12 @@ class Decoder::Impl {
   bool finish(Incoming& into) {
     const EventType& type = schema_[into.event.type];
     const Layout& layout = layouts_[into.event.type.index()];
+    if (type.to_everyone != into.to_everyone)
+      return reject(type.to_everyone ? "`" + type.symbol.name +
+                                           "` happens to everyone; give `*` as its `subject`"
+                                     : "`subject` is `*`, but `" + type.symbol.name +
+                                           "` happens to one customer; give his id");
+    if (type.to_everyone) identifiers_used_ = 0;  // what it holds is nobody's
     if (into.event.fields.size() != type.fields.size())
       into.event.fields.resize(type.fields.size());
     for (std::size_t i = 0; i < type.fields.size(); ++i) {

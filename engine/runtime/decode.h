@@ -24,6 +24,7 @@ constexpr int deepest_json = 64;                // objects and lists in one anot
 struct Incoming {
   Event event;                // `customer` is the subject's text: an id, or what follows `kind:`
   IdentifierId subject_kind;  // none: the subject is a customer id
+  bool to_everyone = false;   // the subject is `*`, and so is the event's customer
 };
 
 enum class Decoded : std::uint8_t {

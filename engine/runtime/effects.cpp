@@ -113,6 +113,7 @@ void EffectLines::append(std::string& out, std::string_view customer, const core
     out += R"(,"value":)";
     append_value(out, plan_.schema, plan_.schema[effect.attribute].type, effect.value);
   }
+  if (effect.action == core::Action::Reply) member(R"(,"to":)", effect.text->reply_to);
   if (effect.action == core::Action::Notify) {
     member(R"(,"text":)", effect.text->body);
     if (effect.not_after != Timestamp::never())

@@ -131,6 +131,12 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     item.recorded = attempted;
     ++lane.counts.sends;
     ++lane.counts.open;
+    if (!item.send.delivery.reply_to.empty() && !lane.lane.type->capabilities.replies) {
+      say(Level::Warning, to_string(item.send.delivery) + ": the connector `" +
+                              std::string(lane.lane.type->name) +
+                              "` cannot answer what was written");
+      return end(item, Failure::BadContent, false);
+    }
     if (attempted && lane.lane.type->capabilities.repeat == Repeat::Neither) {
       const Duration reports = lane.lane.connector->reports_for(item.send.delivery);
       if (is_to_be_taken(item)) {

@@ -37,6 +37,20 @@ TEST(Outbox, ARefusalIsFinalAndKeepsItsClass) {
   }
 }
 
+TEST(Outbox, AnAnswerGoesOnlyWhereAnswersCanBeCarried) {
+  World world(Repeat::Recognised, in_turn({says(Done{})}));
+  world.answers_to = "e1";
+  world.send(1);
+  world.run_until(start + hours(1));
+  EXPECT_EQ(world.came_of(1), name_of(Failure::BadContent));
+  EXPECT_EQ(world.connector->attempts.size(), 0u);
+  EXPECT_NE(world.log.find("`scripted` cannot answer"), std::string::npos) << world.log;
+  world.type.capabilities.replies = true;
+  world.send(2);
+  world.run_until(start + hours(2));
+  EXPECT_EQ(world.came_of(2), "delivered");
+}
+
 TEST(Outbox, WaitsGrowAndAreJitteredByTheKey) {
   World world(Repeat::Recognised, in_turn({says(Deferred{})}), {.failures_to_open = 1000});
   world.send(1);

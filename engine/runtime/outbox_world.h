@@ -224,6 +224,7 @@ class World {
             std::string address = "") {
     Send made;
     made.delivery.body = std::move(body);
+    made.delivery.reply_to = answers_to;
     if (!address.empty()) made.delivery.addresses = {{"phone", std::move(address)}};
     made.delivery.key = key(number);
     made.delivery.customer = "ann";

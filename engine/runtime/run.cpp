@@ -8,6 +8,8 @@
 #include <condition_variable>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <set>
 #include <thread>
 #include <tuple>
 
@@ -45,13 +47,16 @@ struct Batch {
   bool inclusive = false;               // … and those due at it
   // When tiers are refreshed behind this round, whose bound it is then; never: they are not.
   Timestamp refreshing = Timestamp::never();
+  std::optional<Event> to_everyone;  // what happens to everyone behind this round
   std::vector<std::vector<std::uint32_t>> of_thread;
 
   explicit Batch(unsigned threads) : of_thread(threads) {}
+  bool is_empty() const { return count == 0 && refreshing == Timestamp::never() && !to_everyone; }
   void clear() {
     count = 0;
     inclusive = false;
     refreshing = Timestamp::never();
+    to_everyone.reset();
     for (auto& each : of_thread) each.clear();
   }
 };
@@ -60,12 +65,13 @@ struct Batch {
 // customer; what one input caused stays in its order.
 struct Place {
   Timestamp time;
-  std::uint64_t arrival;        // of the event; timer: of none
-  const std::string* customer;  // of a timer
+  std::uint64_t arrival;  // of the event; timer: of none
+  const std::string* customer;
   friend bool operator<(const Place& a, const Place& b) {
     if (a.time != b.time) return a.time < b.time;
     if (a.arrival != b.arrival) return a.arrival < b.arrival;
-    return a.arrival == timer && *a.customer < *b.customer;
+    // Of an event to everyone there are many, too.
+    return a.customer != b.customer && *a.customer < *b.customer;
   }
   static constexpr std::uint64_t timer = UINT64_MAX;
 };
@@ -106,19 +112,31 @@ class Stepper {
     if (!is_ordered_) sort_lines();  // else they are
   }
 
-  // Beside the rounds, one after the other for all customers: an event of the engine's own for one
-  // of them. begin_beside() and end_beside() stand around all of a thread's.
+  // Beside the rounds, one after the other for all customers: an event for one of them, which came
+  // as that arrival. begin_beside() and end_beside() stand around all of a thread's.
   std::deque<Customer>& everybody() { return customers_.all(); }
+  // In the order of their ids, which is that in which those who compete are served. Who is made by
+  // a message meanwhile is none of them.
+  std::vector<Customer*> everybody_in_order() {
+    std::vector<Customer*> all;
+    all.reserve(customers_.size());
+    for (Customer& customer : customers_.all()) all.push_back(&customer);
+    std::sort(all.begin(), all.end(),
+              [](const Customer* a, const Customer* b) { return a->state.id < b->state.id; });
+    return all;
+  }
   void begin_beside() {
     out_.clear();
     lines_.clear();
   }
-  void happen(Customer& customer, const Event& event) {
+  void happen(Customer& customer, const Event& event, std::uint64_t arrival) {
     count(core::decide(plan_, customer.state, event, effects_, &waking_, &accounts_));
-    carry_out(customer, Place::timer);
+    carry_out(customer, arrival);
     customers_.queue(customer);
   }
-  void end_beside() { sort_lines(); }
+  void end_beside() {
+    if (!is_ordered_) sort_lines();  // else they are
+  }
 
   struct Line {
     Place place;
@@ -241,7 +259,7 @@ class Stepper {
     (effect.campaign ? figures_.campaigns[effect.campaign.index()] : figures_.referrals)
         .count(effect);
     if (effect.campaign) figures_.arms.count(effect, customer.arms);
-    if (effect.action == core::Action::Send) {
+    if (core::is_message(effect.action)) {
       ++figures_.sent_by_channel[effect.channel.index()];
       if (keep_messages_) sample(customer, effect, arrival);
     }
@@ -373,11 +391,13 @@ class Run {
     if (!options_.effects_path.empty()) KOI_TRY(effects_.open(options_.effects_path));
     Batch now(options_.threads), next(options_.threads);
     KOI_TRY(fill(now));
-    while (now.count > 0 || now.refreshing != Timestamp::never()) {
+    while (!now.is_empty()) {
       team_.start(now);
       const auto filled = fill(next);
       team_.finish();
       KOI_TRY(write_out());
+      if (now.to_everyone)
+        KOI_TRY(happen_to_everyone(*now.to_everyone, now.first_arrival + now.count));
       if (now.refreshing != Timestamp::never()) KOI_TRY(refresh(now.refreshing));
       if (!filled) return filled.error();
       options_.progress({summary_.records, input_->records_in_all(), now.bound});
@@ -398,7 +418,7 @@ class Run {
     batch.first_arrival = arrivals_;
     Record record;
     std::size_t file = 0;
-    if (is_held_ && !add(batch, held_)) return {};
+    if (is_held_ && !add(batch, held_)) return end(batch), Result<void>();
     while (batch.count < events_in_a_batch) {
       KOI_LET(const bool more, input_->next(record, file));
       if (!more) break;
@@ -419,13 +439,19 @@ class Run {
         refreshing_ = core::next_refreshing(plan_, event.time - microseconds(1));
       if (!add(batch, entry.incoming)) break;
     }
-    arrivals_ += batch.count;
-    summary_.events += batch.count;
-    if (batch.refreshing == Timestamp::never()) batch.bound = summary_.last;
+    end(batch);
     return {};
   }
 
-  // False: tiers are refreshed before this one. It is held back for the next batch.
+  void end(Batch& batch) {
+    const std::uint64_t came = batch.count + (batch.to_everyone ? 1 : 0);
+    arrivals_ += came;
+    summary_.events += came;
+    if (batch.refreshing == Timestamp::never()) batch.bound = summary_.last;
+  }
+
+  // False: the batch ends here. Either tiers are refreshed before this event, which is then held
+  // back for the next one, or it happens to everyone behind the batch.
   bool add(Batch& batch, Incoming& incoming) {
     if (incoming.event.time > refreshing_) {
       batch.bound = batch.refreshing = refreshing_;
@@ -438,12 +464,17 @@ class Run {
     Batch::Entry& entry = batch.entries[batch.count];
     if (&entry.incoming != &incoming) std::swap(entry.incoming, incoming);
     const Event& event = entry.incoming.event;
+    summary_.first = std::min(summary_.first, event.time);
+    summary_.last = std::max(summary_.last, event.time);
+    if (entry.incoming.to_everyone) {
+      batch.to_everyone = std::move(entry.incoming.event);
+      entry.incoming.event = Event();
+      return false;
+    }
     directory_.resolve(entry.incoming);
     entry.hash = partition_hash(event.customer);
     batch.of_thread[entry.hash % partition_count % options_.threads].push_back(
         static_cast<std::uint32_t>(batch.count));
-    summary_.first = std::min(summary_.first, event.time);
-    summary_.last = std::max(summary_.last, event.time);
     ++batch.count;
     return true;
   }
@@ -453,18 +484,38 @@ class Run {
     for (const auto& stepper : team_.steppers()) stepper->begin_beside();
     for (const plan::Tier* const tier : core::refreshed_at(plan_, at)) {
       std::vector<const core::State*> everybody;
+      std::vector<std::pair<Stepper*, Customer*>> places;
       for (const auto& stepper : team_.steppers())
-        for (const Customer& customer : stepper->everybody()) everybody.push_back(&customer.state);
-      const std::vector<Value> levels = core::levels_of(plan_, *tier, everybody, at);
-      std::size_t i = 0;
-      for (const auto& stepper : team_.steppers())
-        for (Customer& customer : stepper->everybody()) {
-          const Value& level = levels[i++];
-          if (customer.state.attributes[tier->attribute.index()] != level)
-            stepper->happen(customer, core::ranked_event(*tier, customer.state, level, at));
+        for (Customer* const customer : stepper->everybody_in_order()) {
+          everybody.push_back(&customer->state);
+          places.emplace_back(stepper.get(), customer);
         }
+      const std::vector<Value> levels = core::levels_of(plan_, *tier, everybody, at);
+      for (std::size_t i = 0; i < places.size(); ++i) {
+        const auto [stepper, customer] = places[i];
+        if (customer->state.attributes[tier->attribute.index()] != levels[i])
+          stepper->happen(*customer, core::ranked_event(*tier, customer->state, levels[i], at),
+                          Place::timer);
+      }
     }
     for (const auto& stepper : team_.steppers()) stepper->end_beside();
+    return write_out();
+  }
+
+  // Who comes later does not see it, nor does anybody twice what was sent twice.
+  Result<void> happen_to_everyone(Event& event, std::uint64_t arrival) {
+    if (!seen_by_everyone_.insert(event.id_hash()).second) {
+      ++summary_.duplicates;
+      return {};
+    }
+    for (const auto& stepper : team_.steppers()) {
+      stepper->begin_beside();
+      for (Customer* const customer : stepper->everybody_in_order()) {
+        event.customer = customer->state.id;
+        stepper->happen(*customer, event, arrival);
+      }
+      stepper->end_beside();
+    }
     return write_out();
   }
 
@@ -558,7 +609,10 @@ class Run {
 
   void add_up_accounts() {
     for (const plan::Budget& budget : plan_.budgets) {
-      Summary::Account account{budget.name, budget.is_money, {}};
+      const int decimals = budget.is_costs   ? 6
+                           : budget.is_money ? plan_.schema.currency_decimals
+                                             : 0;
+      Summary::Account account{budget.name, decimals, {}};
       for (const auto& stepper : team_.steppers())
         for (const auto& [pot, balances] : stepper->accounts().ledger().pots())
           if (pot.of == budget.definition)
@@ -588,6 +642,7 @@ class Run {
   Timestamp refreshing_ = Timestamp::ever();  // when tiers are refreshed next
   Incoming held_;                             // the first event behind that, if one has come
   bool is_held_ = false;
+  std::set<std::uint64_t> seen_by_everyone_;  // ids of what has happened to everyone
   Team team_;
 };
 

@@ -197,7 +197,8 @@ void CampaignFigures::count(const core::Effect& effect) {
     case core::Action::Enter: ++entered; break;
     case core::Action::Leave: ++left; break;
     case core::Action::Goal: ++goals; break;
-    case core::Action::Send: ++sent; break;
+    case core::Action::Send:
+    case core::Action::Reply: ++sent; break;
     case core::Action::Set: ++set; break;
     case core::Action::Give:
       ++given;
@@ -296,8 +297,8 @@ std::string render(const plan::Plan& plan, const Summary& summary, Language lang
       for (const auto stage :
            {ledger::Stage::Reserved, ledger::Stage::Given, ledger::Stage::Claimed,
             ledger::Stage::Lapsed, ledger::Stage::Returned, ledger::Stage::ClawedBack})
-        row.push_back(account.is_money
-                          ? scaled_to_string(account.balances[stage], plan.schema.currency_decimals)
+        row.push_back(account.decimals > 0
+                          ? scaled_to_string(account.balances[stage], account.decimals)
                           : grouped(static_cast<std::uint64_t>(account.balances[stage])));
       rows.push_back(std::move(row));
     }

@@ -43,7 +43,7 @@ struct Summary {
   CampaignFigures referrals;               // what was given and refused under no campaign
   struct Account {
     std::string name;
-    bool is_money = false;
+    int decimals = 0;           // behind the point; none: pieces, points, messages
     ledger::Balances balances;  // over all its periods
   };
   std::vector<Account> accounts;  // those that something was taken out of, as in the plan

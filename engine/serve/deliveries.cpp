@@ -11,8 +11,8 @@ namespace koi::serve {
 
 namespace {
 
-constexpr std::uint8_t frozen_version =
-    5;  // 1 had no payouts and no sent messages, 3 nothing that is to be taken, 4 gave nothing
+constexpr std::uint8_t frozen_version = 5;  // 1 had no payouts and no sent messages, 3 nothing that
+                                            // is to be taken, 4 gave and answered nothing
 constexpr std::size_t most_untold =
     200'000;  // lines of a group, while the timeline cannot be written
 
@@ -32,6 +32,7 @@ void write(ByteWriter& out, const Delivery& delivery) {
   out.time(delivery.not_before);
   out.time(delivery.not_after);
   out.time(delivery.take_by);
+  out.text(delivery.reply_to);
   out.boolean(delivery.payout.has_value());
   if (!delivery.payout) return;
   out.signed_(delivery.payout->amount);
@@ -53,6 +54,7 @@ Delivery read_delivery(ByteReader& in, std::uint8_t version) {
   delivery.not_before = in.time();
   delivery.not_after = in.time();
   if (version >= 4) delivery.take_by = in.time();
+  if (version >= 5) delivery.reply_to = in.text();
   if (version < 2 || !in.boolean()) return delivery;
   Payout& payout = delivery.payout.emplace();
   payout.amount = in.signed_();
@@ -129,7 +131,7 @@ bool is_payment(const core::Effect& effect) {
 
 // Does it leave the engine, for others to carry out?
 bool goes_out(const core::Effect& effect) {
-  return effect.action == core::Action::Send || effect.action == core::Action::Notify ||
+  return core::is_message(effect.action) || effect.action == core::Action::Notify ||
          effect.action == core::Action::Call || is_payment(effect);
 }
 
@@ -231,7 +233,7 @@ void Deliveries::begin(Group& group, const durable::Deed& deed, std::vector<runt
   delivery.key = effect.key;
   delivery.customer = deed.customer;
   delivery.campaign = source_of(effect);
-  if (effect.action == core::Action::Send)
+  if (core::is_message(effect.action))
     to_customer(effect, delivery);
   else if (effect.gift)
     to_payee(effect, delivery);
@@ -241,7 +243,7 @@ void Deliveries::begin(Group& group, const durable::Deed& deed, std::vector<runt
     to_webhook(effect, delivery);
   if (!group.open.try_emplace(effect.key, OpenDelivery{send, false, deed.wanted}).second) return;
   ++open_;
-  const bool has_links = effect.action == core::Action::Send || is_to_be_taken(effect);
+  const bool has_links = core::is_message(effect.action) || is_to_be_taken(effect);
   if (has_links && keeps_sent_ && group.unsaved.size() < most_untold)
     group.unsaved.push_back({effect.time, effect.key, delivery.customer, delivery.channel,
                              delivery.campaign, delivery.content, delivery.link});
@@ -259,6 +261,7 @@ void Deliveries::to_customer(const core::Effect& effect, Delivery& delivery) con
   delivery.title = effect.text->title;
   delivery.body = effect.text->body;
   delivery.link = effect.text->link;
+  delivery.reply_to = effect.text->reply_to;
   delivery.not_after = effect.not_after;
 }
 

@@ -83,7 +83,7 @@ class Gathering {
     } else if (std::holds_alternative<plan::WaitFor>(step)) {
       item(span, What::Came, place, 0, say("what it waits for never came", "等待的事件从未到来"));
       item(span, What::TimedOut, place, 0, say("it never waited in vain", "从未等到超时"));
-    } else if (const auto* send = std::get_if<plan::Send>(&step)) {
+    } else if (const auto* send = std::get_if<plan::Send>(&step); send && !send->is_reply()) {
       for (std::size_t i = 0; i < send->channels.size(); ++i)
         item(span, What::Sent, place, i,
              say("nothing was ever sent via `", "从未发送，渠道 `") +

@@ -30,6 +30,7 @@ Action action_of(check::Action action) {
     case check::Action::Leave: return Action::Leave;
     case check::Action::Goal: return Action::Goal;
     case check::Action::Send: return Action::Send;
+    case check::Action::Reply: return Action::Reply;
     case check::Action::Set: return Action::Set;
     case check::Action::Tag: return Action::Tag;
     case check::Action::Untag: return Action::Untag;
@@ -206,7 +207,7 @@ class Player {
 
   void perform(const check::TestEvent& event) {
     leave_for(event.at);
-    const std::string& customer = test_.customers[event.customer];
+    const std::string customer = event.everyone ? "*" : test_.customers[event.customer];
     Event happening{.id = test_.name + "#" + std::to_string(at_ + 1),
                     .type = event.type,
                     .time = event.at,
@@ -215,6 +216,7 @@ class Player {
                     .identifiers = {}};
     for (const auto& [field, link] : event.links)
       happening.fields[field.index()] = Value::text(links_[link]);
+    if (event.everyone) return world_.happen_to_everyone(happening);
     const EventType& type = plan_.schema[event.type];
     for (std::size_t i = 0; i < type.fields.size() && i < event.fields.size(); ++i)
       if (!type.fields[i].links.is_none() && !event.fields[i].is_missing())
@@ -274,6 +276,7 @@ class Player {
       case Action::ClawBack:
       case Action::Split: return false;
       case Action::Send:
+      case Action::Reply:
       case Action::Set:
       case Action::Tag:
       case Action::Untag:
@@ -368,7 +371,8 @@ class Player {
       case Action::Enter:
       case Action::Leave:
       case Action::Goal: return campaign.symbol;
-      case Action::Send: return plan_.contents[effect.content.index()];
+      case Action::Send:
+      case Action::Reply: return plan_.contents[effect.content.index()];
       case Action::Set: return plan_.schema[effect.attribute].symbol;
       case Action::Tag:
       case Action::Untag:
@@ -398,7 +402,7 @@ class Player {
     text += ' ';
     if (subject == Action::Set) text += "customer.";
     text += symbol_of(effect).name;
-    const bool is_to = subject == Action::Send || subject == Action::Give;
+    const bool is_to = core::is_message(subject) || subject == Action::Give;
     text += (is_to ? " to " : " for ") + done.customer;
     if (effect.gift && !effect.gift->amount.is_missing())
       text += " amount " + amount_text(effect.gift->amount);
@@ -422,7 +426,8 @@ class Player {
       text += expected.name;
     }
     if (expected.customer)
-      text += (expected.action == check::Action::Send || expected.action == check::Action::Give
+      text += (expected.action == check::Action::Send || expected.action == check::Action::Reply ||
+                       expected.action == check::Action::Give
                    ? " to "
                    : " for ") +
               test_.customers[*expected.customer];

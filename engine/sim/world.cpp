@@ -90,6 +90,17 @@ core::Standing World::happen(const Event& event) {
   return standing;
 }
 
+void World::happen_to_everyone(const Event& event) {
+  run_to(event.time, false);
+  for (auto& [id, state] : customers_) {
+    if (event.time < clock_) state.clock = std::max(state.clock, clock_);
+    Event seen = event;
+    seen.customer = id;
+    decide(state, seen);
+    carry_out(state);
+  }
+}
+
 void World::carry_out(core::State& state) {
   std::size_t deliveries = 0;
   carry_out(state, deliveries);
@@ -102,7 +113,7 @@ void World::carry_out(core::State& state, std::size_t& deliveries) {
     Failure failure = Failure::None;
     std::optional<Receipt> receipt;
     const bool is_paid = effect.action == core::Action::Give && effect.wants_receipt;
-    if (effect.action == core::Action::Send || is_paid) {
+    if (core::is_message(effect.action) || is_paid) {
       if (effect.channel && effect.channel.index() < failures_.size())
         failure = failures_[effect.channel.index()];
       receipt = Receipt{effect.key, effect.time, failure};

@@ -59,6 +59,8 @@ class World {
   // Moves the clock to the event's time (which begins it, if nothing has), then the event happens.
   // An event before the clock arrives late: its customer has seen what the clock shows.
   core::Standing happen(const Event& event);
+  // The same of an event to everyone: who is there sees it, in the order of their ids.
+  void happen_to_everyone(const Event& event);
 
   // What customers share.
   core::Accounts& accounts() { return accounts_; }

@@ -143,6 +143,52 @@ class Cli(unittest.TestCase):
             self.assertEqual(one, self.effects(SHOP, "--events", sample, "--threads", threads, "--until", "2026-06-01"))
         self.assertNotEqual(one, self.effects(SHOP, "--events", sample, "--seed", 2, "--until", "2026-06-01"))
 
+    def test_what_concerns_everybody_comes_in_one_order_on_any_number_of_threads(self):
+        (self.folder / "p").mkdir()
+        self.file("p/a.koi", """
+            policy { time zone "Asia/Shanghai"  currency CNY }
+            event visit { page: text }
+            event sale to everyone { page: text }
+            metric visits = count visit over 3 days
+            channel push { class direct }
+            content hello { body "hello" }
+            tier keen by visits among visits > 0 refreshed every day at 03:00 { first: top 10%  rest: the rest }
+            campaign greet { class service  enter always  when sale  send hello via push }
+            campaign first { class service  enter always  when enters keen.first  send hello via push  when leaves keen.first  tag "was" }
+            campaign waits { class service  enter always  when visit as v  wait for sale where page == v.page up to 5 hours { send hello via push } }
+        """)
+        chance, events, known = random.Random(7), [], {}
+        for number in range(3000):
+            hour = number // 12  # many at one instant, in the order in which they stand
+            time = f"2026-03-{2 + hour // 24:02}T{hour % 24:02}:00:00Z"
+            page = chance.choice("abc")
+            if chance.random() < 0.02:
+                events.append(event(number, time, "sale", "*", {"page": page}))
+                known[f"e{number}"] = (time, {e["subject"] for e in events} - {"*"})
+            else:
+                events.append(event(number, time, "visit", f"c{chance.randrange(80)}", {"page": page}))
+        sales = [e for e in events if e["type"] == "sale"]
+        events.append(event(4000, "2026-03-28T00:00:00Z", "visit", "new", {"page": "a"}))
+        events.append({**sales[-1], "time": "2026-03-28T00:00:01Z"})  # sent again: nobody sees it
+        events += [event(4001, "2026-03-28T00:00:02Z", "visit", "*", {"page": "a"}), event(4002, "2026-03-28T00:00:02Z", "sale", "new", {"page": "a"})]
+        self.events("events.ndjson", *events)
+        words = ("p", "--events", "events.ndjson", "--until", "2026-04-02 00:00", "--rejects", "rejects.ndjson")
+        effects = self.effects(*words, "--threads", "1")
+        for threads in 2, 7:
+            self.assertEqual(self.effects(*words, "--threads", threads), effects)
+        rejects = (self.folder / "rejects.ndjson").read_text()
+        self.assertIn("happens to one customer; give his id", rejects)
+        self.assertIn("happens to everyone; give `*`", rejects)
+        greeted = {}
+        for effect in map(json.loads, effects.splitlines()):
+            if effect["action"] == "enter" and effect["campaign"] == "greet":
+                greeted.setdefault(effect["time"], []).append(effect["customer"])
+        wanted = {}
+        for number, (time, there) in known.items():
+            local = f"{time[:8]}{int(time[8:10]) + (int(time[11:13]) + 8) // 24:02}T{(int(time[11:13]) + 8) % 24:02}:00:00+08:00"
+            wanted.setdefault(local, []).extend(sorted(there))
+        self.assertEqual(greeted, {time: there for time, there in wanted.items() if there})
+
     def test_the_order_of_lines_and_files_does_not_matter(self):
         lines = (SHOP / "events.ndjson").read_text(encoding="utf-8").splitlines(keepends=True)
         # Lines of one instant keep their order; these have none.

@@ -131,6 +131,8 @@ class Checker {
   // The same, but says what is wrong when there is none.
   const Declared* expect(const ast::Name& name, std::uint32_t kinds);
   const Declared* expect_event(const ast::Name& name);
+  const Declared* expect_own_event(const ast::Name& name);
+  bool is_to_everyone(EventTypeId type) const { return program_.schema[type].to_everyone; }
   EnumId enum_of(const ast::Expr& expr, EventTypeId where_of, int depth = 0) const;
   EnumId enum_of(const ast::Measure& measure) const;
   std::vector<std::string> names_of(std::uint32_t kinds) const;
@@ -305,7 +307,8 @@ class Checker {
            const std::optional<ast::Block>& otherwise, const std::vector<Visible>& visible,
            const std::vector<Hash128>& asked, Block& out);
   void set(const ast::SetStep& step, const std::vector<Visible>& visible, Block& out);
-  void unsupported_step(const ast::Step& step, const std::vector<Visible>& visible);
+  void reply(const ast::ReplyStep& step, const std::vector<Visible>& visible, Block& out);
+  Message said_here(std::size_t content, SourceSpan at, const std::vector<Visible>& visible);
   void unreachable(const std::vector<ast::Step>& steps);
   static bool always_stops(const std::vector<ast::Step>& steps);
   static bool always_stops(const ast::Step& step);

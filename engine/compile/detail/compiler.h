@@ -58,6 +58,7 @@ class Compiler {
   void incentives();
   void incentive_texts();
   plan::BudgetId account(const std::string& owner, const check::Budget& from);
+  void keep_costs(plan::BudgetId of, const std::string& owner, const check::Budget& from);
   plan::LimitId limit(const std::string& owner, const check::Limit& from);
   plan::Give give(const check::Give& from);
   void take(const check::Take& from, plan::Campaign& to, std::vector<plan::Step>& code);

@@ -12,4 +12,7 @@ void write(ByteWriter& out, const Holdings& holdings, Timestamp base);
 // What the plan at hand does not give any more is left out. Hostile bytes fault the reader.
 Holdings read_holdings(ByteReader& in, const Layout& slots, Timestamp base);
 
+void write(ByteWriter& out, const List<Charge>& charges, Timestamp base);
+List<Charge> read_charges(ByteReader& in, Timestamp base);
+
 }  // namespace koi::core

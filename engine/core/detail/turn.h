@@ -188,6 +188,8 @@ class Turn {
   Attempt attempt(const plan::Send& send, OpenSend open, bool held_out,
                   std::span<const Value> frame);
   std::string address(plan::ChannelId channel) const;
+  std::optional<std::size_t> channel_of_reply(const plan::Send& send,
+                                              std::span<const Value> frame) const;
   const plan::Message::Variant* variant_of(const plan::Message& message,
                                            plan::ChannelId channel) const;
   bool render(const plan::Message& message, plan::ChannelId channel, std::span<const Value> frame,
@@ -246,6 +248,7 @@ class Turn {
   void refuse_gift(Action of, const Offer& offer, Reason reason);
   ledger::Cause cause_of(Hash128 decision);
   void move(const Grant& grant, ledger::Stage from, ledger::Stage to);
+  void move(const List<Charge>& charges, Hash128 decision, ledger::Stage from, ledger::Stage to);
   void tell(EngineEvent event, const Grant& grant, std::int64_t amount);
   bool grant(const Offer& offer);
   void make(const plan::Incentive& incentive, const Offer& offer, Grant& made);
@@ -289,9 +292,10 @@ class Turn {
   void give_to_inviter(const Offer& offer);
   void take_reward(const Message& message);
 
-  // `any event` does not mean what the engine makes.
-  static bool is_meant(const plan::EventMatch& match, const Happening& what) {
-    return match.type.is_none() ? !what.by_engine : match.type == what.type;
+  // `any event` does not mean what the engine makes, nor what happens to everyone.
+  bool is_meant(const plan::EventMatch& match, const Happening& what) const {
+    if (!match.type.is_none()) return match.type == what.type;
+    return !what.by_engine && !plan_.schema[what.type].to_everyone;
   }
 
   Facts facts(std::span<const Value> frame = {}) const {

@@ -85,8 +85,7 @@ class Outside {
       for (const durable::Deed& deed : deeds) {
         outside_.keys_.insert(deed.effect.key);
         if (deed.effect.text) outside_.texts_[deed.effect.key] = deed.effect.text->body;
-        if (deed.effect.action == core::Action::Send)
-          outside_.open_[deed.effect.key] = deed.customer;
+        if (core::is_message(deed.effect.action)) outside_.open_[deed.effect.key] = deed.customer;
         ++count_[group];
       }
     }

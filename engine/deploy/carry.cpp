@@ -55,15 +55,17 @@ void carry_values(List& values, const std::vector<ValueMap>& maps) {
 
 }  // namespace
 
-void Carried::add(const Carried& other) {
-  customers += other.customers;
-  for (const auto& [campaign, ended] : other.journeys_ended) journeys_ended[campaign] += ended;
-  for (const auto& [campaign, kept] : other.journeys_kept) journeys_kept[campaign] += kept;
-  for (const auto& [campaign, moved] : other.journeys_moved) journeys_moved[campaign] += moved;
-  sends_forgotten += other.sends_forgotten;
-  consents_forgotten += other.consents_forgotten;
-  refusals_widened += other.refusals_widened;
-  schedules_missed += other.schedules_missed;
+void Carried::add(const Carried& other, std::uint64_t times) {
+  customers += times * other.customers;
+  for (const auto& [campaign, ended] : other.journeys_ended)
+    journeys_ended[campaign] += times * ended;
+  for (const auto& [campaign, kept] : other.journeys_kept) journeys_kept[campaign] += times * kept;
+  for (const auto& [campaign, moved] : other.journeys_moved)
+    journeys_moved[campaign] += times * moved;
+  sends_forgotten += times * other.sends_forgotten;
+  consents_forgotten += times * other.consents_forgotten;
+  refusals_widened += times * other.refusals_widened;
+  schedules_missed += times * other.schedules_missed;
 }
 
 // --- What goes where ----------------------------------------------------------------------------
@@ -426,7 +428,7 @@ bool Carry::carry_journey(core::Journey& journey, const State& state, Timestamp 
     journey.due = journey.leave_flip = Timestamp::never();
   }
   if (at.migration && at.migration->move(journey, state, now)) {
-    ++carried.journeys_moved[former.symbol.name];
+    if (journey.phase != Phase::Ended) ++carried.journeys_moved[former.symbol.name];
     return true;
   }
   // One that is kept for its goal alone stands at no step.
@@ -469,6 +471,7 @@ void Carry::carry_journeys(State& state, Timestamp now, Carried& carried) const 
 // By the name of its channel: of a closed campaign's those that are gone are left out.
 bool Carry::carry_open(core::OpenSend& open) const {
   const CampaignTo& at = campaigns_[open.campaign.index()];
+  if (at.migration && at.migration->move(open)) return true;
   if (!at.same_code) return false;
   const auto channels_of = [&](const plan::Plan& plan,
                                plan::CampaignId campaign) -> const std::vector<plan::ChannelId>& {
@@ -481,7 +484,8 @@ bool Carry::carry_open(core::OpenSend& open) const {
     const plan::ChannelId wanted = channels_[old[open.channel].index()];
     const auto place = std::find(now.begin(), now.end(), wanted);
     if (wanted.is_none() || place == now.end()) return false;
-    open.channel = static_cast<std::uint16_t>(place - now.begin());
+    const auto channel = static_cast<std::uint16_t>(place - now.begin());
+    if (channel != std::exchange(open.channel, channel)) open.occurrence += occurrences_apart;
   } else {
     open.channel = static_cast<std::uint16_t>(now.size());
   }

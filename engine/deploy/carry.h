@@ -3,6 +3,7 @@
 // what it newly wants begins here. Decides nothing and makes no effects.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -31,8 +32,9 @@ struct Carried {
   std::uint64_t consents_forgotten = 0;  // granted for channels that are gone
   std::uint64_t refusals_widened = 0;    // for channels that are gone: they hold for all now
   std::uint64_t schedules_missed = 0;    // that were due, and stood behind those of new campaigns
-  void add(const Carried& other);
-  friend bool operator==(const Carried&, const Carried&) = default;
+  // So many customers have come to the same as that one.
+  void add(const Carried& other, std::uint64_t times = 1);
+  friend auto operator<=>(const Carried&, const Carried&) = default;
 };
 
 class Carry {

@@ -1,16 +1,14 @@
 #include "deploy/deploy.h"
 
 #include <algorithm>
-#include <map>
 #include <mutex>
-#include <set>
 #include <utility>
 
 #include "deploy/census.h"
 #include "deploy/extend.h"
 #include "deploy/link.h"
-#include "deploy/meaning.h"
 #include "deploy/migrate.h"
+#include "deploy/next_turn.h"
 #include "deploy/rebuild.h"
 #include "durable/checkpoint.h"
 #include "durable/recover.h"
@@ -34,14 +32,11 @@ class Deploying {
  private:
   Result<void> check_groups() const;
   Result<void> check(const Bundle& wanted) const;
-  Result<void> check(Hash128 bundle, const Ways& ways);
   Result<void> begin(Hash128 bundle, const Said& said, const Ways& ways);
   Result<void> recover_tails();
   Result<void> finish(bool was_broken_off);
   Result<void> walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
                         const Rebuild* rebuild);
-  Hash128 against_of(Hash128 bundle) const;
-  Result<std::vector<Kept>> to_keep(const Turn& turn);
   void count(Stage stage, std::uint64_t done);
 
   const Turn& live() const { return deployment_.turns.back(); }
@@ -64,28 +59,6 @@ Error foreign(std::string_view how) {
                          "; put back the files that belong together"};
 }
 
-// The names of the metrics that `later` has and `before` has not, as far as something must be kept
-// for them.
-std::vector<std::string> names_of(const plan::Plan& later, const Lacking& lacking) {
-  std::vector<std::string> names;
-  std::size_t unnamed = 0;
-  for (const plan::Metric& metric : later.metrics) {
-    const auto& accumulators = lacking.accumulators;
-    const auto& logs = lacking.logs;
-    const bool is_new = metric.window.kind == plan::WindowKind::Lifetime
-                            ? std::find(accumulators.begin(), accumulators.end(),
-                                        metric.accumulator) != accumulators.end()
-                            : std::find(logs.begin(), logs.end(), metric.log) != logs.end();
-    if (!is_new) continue;
-    if (metric.symbol.name.empty())
-      ++unnamed;
-    else
-      names.push_back(metric.symbol.name);
-  }
-  if (unnamed > 0) names.push_back(std::to_string(unnamed) + " unnamed");
-  return names;
-}
-
 void Deploying::count(Stage stage, std::uint64_t done) {
   const std::lock_guard lock(counting_);
   if (progress_.stage != stage) progress_ = {stage, 0};
@@ -99,7 +72,7 @@ Result<std::vector<Report>> Deploying::run(const Bundle& wanted, const Said& sai
   KOI_TRY(check(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
   if (deployment_.is_under_way) KOI_TRY(finish(true));
-  KOI_TRY(check(name, ways));
+  KOI_TRY(check_next(plans_, deployment_, name, ways));
   if (!deployment_.turns.empty() && live().bundle == name && ways.moves_nobody() &&
       ways.canary == live().ways.canary) {
     // One that was finished may have left it, or one that was made ready and never came.
@@ -118,27 +91,10 @@ Result<void> Deploying::check(const Bundle& wanted) const {
   return durable::check_groups(plan, site_.groups);
 }
 
-Result<void> Deploying::check(Hash128 bundle, const Ways& ways) {
-  if (ways.moves_nobody() && ways.canary == 0) return {};
-  if (deployment_.turns.empty())
-    return Error{"ways", "nothing is live here yet, so that nobody is under way"};
-  KOI_LET(const plan::Plan* to, plans_.of(bundle));
-  KOI_LET(const plan::Plan* from, plans_.of(live()));
-  KOI_TRY(check_ways(*from, *to, ways));
-  if (ways.canary == 0) return {};
-  if (live().ways.canary != 0 && live().bundle != bundle)
-    return Error{"canary",
-                 "a canary of other rules is live; promote it or roll it back before the next"};
-  if (live().ways.canary == 0 && live().bundle == bundle)
-    return Error{"canary", "these rules are live for everybody already"};
-  KOI_LET(const plan::Plan* against, plans_.of(against_of(bundle)));
-  return check_canary(*against, *to);
-}
-
 Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {
   KOI_TRY(check(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
-  KOI_TRY(check(name, ways));
+  KOI_TRY(check_next(plans_, deployment_, name, ways));
   if (ways.moves_nobody()) return std::string();
   KOI_LET(const plan::Plan* to, plans_.of(name));
   KOI_LET(const plan::Plan* from, plans_.of(live()));
@@ -241,62 +197,16 @@ Result<void> Deploying::begin(Hash128 bundle, const Said& said, const Ways& ways
     KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
     turn.since = std::max(turn.since, kept.stamp);
   }
-  if (ways.canary != 0) turn.against = against_of(bundle);
+  if (ways.canary != 0) turn.against = against_of(live(), bundle);
   if (!is_first) {
-    KOI_LET(turn.kept, to_keep(turn));
+    KOI_LET(const plan::Plan* from, plans_.of(live()));
+    KOI_LET(turn.kept, to_keep(plans_, live(), turn, false, [&] {
+              return take_census(site_.store, site_.groups, *from, turn.since);
+            }));
   }
   deployment_.turns.push_back(std::move(turn));
   deployment_.is_under_way = !is_first;
   return write_deployment(site_.directory, deployment_);
-}
-
-// What a canary of the bundle leaves to all others. One whose share is changed, what it was before.
-Hash128 Deploying::against_of(Hash128 bundle) const {
-  return live().bundle == bundle ? live().against : live().bundle;
-}
-
-// The campaigns that the turn's bundle has otherwise or not at all, as far as somebody is under way
-// in them. Those that a canary leaves to the others are there anyhow.
-Result<std::vector<Kept>> Deploying::to_keep(const Turn& turn) {
-  KOI_LET(const plan::Plan* from, plans_.of(live()));
-  KOI_LET(const plan::Plan* to, plans_.of(turn.bundle));
-  std::set<std::pair<std::string, std::uint64_t>> others;
-  if (turn.ways.canary != 0) {
-    KOI_LET(const plan::Plan* against, plans_.of(turn.against));
-    for (const Former& each : former_for_others(*to, *against))
-      others.emplace(each.campaign, each.version);
-  }
-  Meaning old_meaning(*from), meaning(*to);
-  std::map<std::string_view, std::uint64_t> versions;
-  for (const plan::Campaign& campaign : to->campaigns)
-    versions.emplace(campaign.symbol.name, meaning.version_of(campaign));
-  std::map<plan::CampaignId, Kept> candidates;
-  for (std::size_t i = 0; i < from->campaigns.size(); ++i) {
-    const plan::Campaign& campaign = from->campaigns[i];
-    Kept kept{live().bundle, campaign.symbol.name, old_meaning.version_of(campaign)};
-    const auto now_called = versions.find(campaign.symbol.name);
-    if (now_called != versions.end() && now_called->second == kept.version) continue;
-    if (others.contains(std::pair(kept.campaign, kept.version))) continue;
-    // What a canary had left to the others is of the rules before it.
-    if (campaign.closed && plan::takes_entries(campaign)) kept.bundle = live().against;
-    for (const Kept& each : live().kept)
-      if (campaign.closed && each.campaign == kept.campaign && each.version == kept.version)
-        kept.bundle = each.bundle;
-    candidates.emplace(plan::CampaignId::of(i), std::move(kept));
-  }
-  if (candidates.empty()) return std::vector<Kept>();
-  KOI_LET(const Census census, take_census(site_.store, site_.groups, *from, turn.since));
-  const std::vector<std::string>& stop = turn.ways.stop;
-  std::vector<Kept> keep;
-  for (auto& [id, kept] : candidates) {
-    UnderWay there = census[id.index()];
-    const plan::Campaign& campaign = from->campaigns[id.index()];
-    const bool is_stopped = std::find(stop.begin(), stop.end(), kept.campaign) != stop.end();
-    // Of those who are stopped a goal may be left.
-    if (is_stopped && !(campaign.goal && campaign.goal->within)) there.journeys = 0;
-    if (there.is_needed()) keep.push_back(std::move(kept));
-  }
-  return keep;
 }
 
 Result<void> Deploying::walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
@@ -346,7 +256,7 @@ Result<void> Deploying::finish(bool was_broken_off) {
       const Carry carry(*from, *to, live().ways);
       if (!carry.changes_nothing()) KOI_TRY(walk_all(*from, *to, carry, nullptr));
     } else {
-      report.metrics_built = names_of(*to, wanted);
+      report.metrics_built = metric_names(*to, wanted);
       for (const Turn& each : before) KOI_TRY(plans_.of(each));
       const History history{site_.journal, site_.groups, before, plans_.all()};
       // By the bundle's own rules: what is linked to them has nothing that was not there before.

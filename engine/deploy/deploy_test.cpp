@@ -4,10 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
-#include <random>
 #include <set>
 
 #include "core/metrics.h"
+#include "deploy/detail/shoppers.h"
 #include "deploy/detail/trial.h"
 #include "deploy/extend.h"
 #include "deploy/link.h"
@@ -20,85 +20,8 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-// Metrics of every sort, over events from outside and the engine's own.
-const std::string more_metrics = R"(
-metric spent = sum order.amount
-metric middle = average order.amount where level == mid or level == high
-metric cheapest = min order.amount where amount > ¥2.00
-metric dearest = max order.amount
-metric first_sku = first order.sku
-metric last_level = last order.level
-metric levels = distinct order.level
-metric days = streak of days with order
-metric week = sum order.amount over 7 days
-metric today = count order this day
-metric views = count view where sku in ["a", "b"] over 2 days
-metric got = count delivered
-metric lost = count failed over 3 days
-metric came = count entered where campaign == "thank"
-)";
-
 const Bundle shop = trial_bundle(trial_shop());
 const Bundle with_metrics = trial_bundle(trial_shop(more_metrics));
-
-// A random history: batches at instants that only grow, in them events of some customers, some
-// again under an id that was there before, some late, some too late, and receipts.
-class History {
- public:
-  explicit History(std::uint64_t seed) : chance_(seed) {}
-
-  void live(Shop& place, Life& life, int batches) {
-    for (int i = 0; i < batches; ++i) {
-      place.now = place.now + minutes(static_cast<std::int64_t>(below(200)));
-      if (below(4) == 0) {
-        life.answer(below(3) == 0 ? Failure::Unreachable : Failure::None);
-        continue;
-      }
-      std::vector<Told> events;
-      for (std::uint64_t n = below(6); n > 0; --n) events.push_back(event(place.now));
-      life.take(events);
-    }
-  }
-
-  std::uint64_t below(std::uint64_t bound) { return chance_() % bound; }
-
- private:
-  Told event(Timestamp now) {
-    Told told;
-    if (!told_.empty() && below(6) == 0) {
-      told = told_[below(told_.size())];
-      if (below(2) == 0) return told;  // exactly as it was
-      told.time = now;
-      return told;
-    }
-    told.id = "e" + std::to_string(told_.size());
-    told.customer = "c" + std::to_string(below(12));
-    told.time = now - minutes(static_cast<std::int64_t>(below(3) == 0 ? below(150) : below(5)));
-    const auto level = Value::enumerator(static_cast<std::uint32_t>(below(3)));
-    switch (below(5)) {
-      case 0:
-        told.type = "register";
-        told.fields = {{"city", Value::text(below(2) == 0 ? "Beijing" : "Turpan")},
-                       {"zone", Value::text(below(2) == 0 ? "America/New_York" : "Asia/Tokyo")},
-                       {"level", level}};
-        break;
-      case 1:
-        told.type = "view";
-        told.fields = {{"sku", Value::text(std::string(1, static_cast<char>('a' + below(3))))}};
-        break;
-      default:
-        told.type = "order";
-        told.fields = {{"amount", Value::money(static_cast<std::int64_t>(below(1000)))}};
-        if (below(2) == 0) told.fields["sku"] = Value::text("sku " + std::to_string(below(5)));
-        if (below(2) == 0) told.fields["level"] = level;
-    }
-    told_.push_back(told);
-    return told;
-  }
-
-  std::mt19937_64 chance_;
-  std::vector<Told> told_;
-};
 
 // --- The first one ------------------------------------------------------------------------------
 
@@ -158,7 +81,7 @@ TEST(Deploy, AMetricThatCameLaterIsByteForByteTheOneThatWasThereFromTheBeginning
   for (std::uint64_t seed = 0; seed < seeds; ++seed) {
     SCOPED_TRACE(seed);
     Shop later, always;
-    History one(seed), other(seed);
+    Shoppers one(seed), other(seed);
     {
       Life life(later, shop);
       one.live(later, life, 25);
@@ -216,7 +139,7 @@ TEST(Deploy, TheRebuildComesToTheStatesAsTheyAreAtRandom) {
   for (std::uint64_t seed = 100; seed < 100 + seeds; ++seed) {
     SCOPED_TRACE(seed);
     Shop place;
-    History history(seed);
+    Shoppers history(seed);
     for (int turn = 0; turn < 5; ++turn) {
       const Bundle bundle = trial_bundle(others[history.below(others.size())]);
       Life life(place, bundle);
@@ -323,7 +246,7 @@ TEST(Deploy, WhatTheOldRulesHaveAcceptedIsDecidedByThem) {
     SCOPED_TRACE(seed);
     Shop killed, stopped;
     for (Shop* place : {&killed, &stopped}) {
-      History history(seed);
+      Shoppers history(seed);
       {
         Life life(*place, shop);
         history.live(*place, life, 10);
@@ -530,7 +453,7 @@ TEST(Deploy, WhoIsUnderWayFinishesOnTheVersionHeEnteredWithAtRandom) {
   for (std::uint64_t seed = 300; seed < 300 + seeds; ++seed) {
     SCOPED_TRACE(seed);
     Shop moved, stayed;
-    History one(seed), other(seed);
+    Shoppers one(seed), other(seed);
     std::size_t before = 0;
     {
       Life life(moved, shop);
@@ -752,7 +675,7 @@ TEST(Deploy, RefusalsForAChannelThatIsGoneHoldForAll) {
 
 TEST(Deploy, TheFormerRulesComeBackWithTheirOwn) {
   Shop there, stayed;
-  History one(5), other(5);
+  Shoppers one(5), other(5);
   {
     Life life(there, shop);
     one.live(there, life, 20);
@@ -791,7 +714,7 @@ struct Ending {
 };
 Ending ending(int kill_at, bool after, const Bundle& next, bool* was_killed) {
   Shop place;
-  History history(11);
+  Shoppers history(11);
   {
     Life life(place, shop);
     history.live(place, life, 15);
@@ -870,7 +793,7 @@ TEST(Deploy, ABuildForOthersIsMadeAgainAndItsOwnIsTakenUp) {
   Shop place;
   {
     Life life(place, shop);
-    History(3).live(place, life, 20);
+    Shoppers(3).live(place, life, 20);
     life.stop();
   }
   std::filesystem::create_directory(place.directory.path() / "build");

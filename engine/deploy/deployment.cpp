@@ -12,9 +12,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int version = 3;  // 2: no ways; 1: nothing was linked
+constexpr int version = 4;  // 3: states had no folder; 2: no ways; 1: nothing was linked
 constexpr std::size_t longest = std::size_t{64} << 20;
 constexpr std::uint32_t everybody = 1'000'000;
+constexpr std::string_view states_prefix = "states-";
 
 std::filesystem::path file_of(const store::Directory& directory) {
   return directory.path() / "deployment.json";
@@ -160,6 +161,16 @@ std::optional<std::uint32_t> percent_of(std::string_view text) {
   return millionths;
 }
 
+std::string states_folder(std::size_t turn) {
+  return std::string(states_prefix) + std::to_string(turn);
+}
+
+bool is_states_folder(std::string_view name) {
+  if (!name.starts_with(states_prefix)) return false;
+  name.remove_prefix(states_prefix.size());
+  return !name.empty() && name.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
 Hash128 name_of(const Turn& turn) {
   if (turn.kept.empty() && turn.ways.canary == 0) return turn.bundle;
   HashInput hash;
@@ -191,12 +202,13 @@ std::string to_json(const Deployment& deployment) {
       turns.back()["canary"] = {{"millionths", turn.ways.canary},
                                 {"against", to_hex(turn.against)}};
   }
-  const Json all = {{"koi", "deployment"},
-                    {"version", version},
-                    {"seed", hex(deployment.seed)},
-                    {"created", to_string(deployment.created, utc())},
-                    {"under_way", deployment.is_under_way},
-                    {"deploys", std::move(turns)}};
+  Json all = {{"koi", "deployment"},
+              {"version", version},
+              {"seed", hex(deployment.seed)},
+              {"created", to_string(deployment.created, utc())},
+              {"under_way", deployment.is_under_way},
+              {"deploys", std::move(turns)}};
+  if (!deployment.states.empty()) all["states"] = deployment.states;
   return all.dump(2) + "\n";
 }
 
@@ -216,6 +228,7 @@ Result<Deployment> deployment_of(std::string_view json, std::string_view file) {
   deployment.seed = in.seed("seed");
   deployment.created = in.instant("created");
   deployment.is_under_way = in.flag("under_way");
+  deployment.states = in.text_if_any("states");
   bool good = true;
   for (const Json& each : in.list("deploys")) {
     Reader turn(each);
@@ -239,6 +252,7 @@ Result<Deployment> deployment_of(std::string_view json, std::string_view file) {
     for (std::size_t i = 0; good && i < now.positions.size(); ++i)
       good = now.positions[i] >= before.positions[i];
   }
+  good = good && (deployment.states.empty() || is_states_folder(deployment.states));
   good = good && (!deployment.is_under_way || deployment.turns.size() > 1);
   if (!good || !in.ok()) return damaged;
   return deployment;

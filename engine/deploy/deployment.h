@@ -66,6 +66,8 @@ struct Deployment {
   std::vector<Turn> turns;  // oldest first; the last is live …
   // … unless this holds: then some states may still be as the one before has left them.
   bool is_under_way = false;
+  // The directory's folder with the customers' states; empty: they are in the directory itself.
+  std::string states{};
   friend bool operator==(const Deployment&, const Deployment&) = default;
 };
 
@@ -73,6 +75,10 @@ struct Deployment {
 std::string percent_text(std::uint32_t millionths);
 // "5%", "5" and "0.5%" are millionths; nothing where it is none of (0, 100).
 std::optional<std::uint32_t> percent_of(std::string_view text);
+
+// The name of the folder for the states of the turn by that number, and whether it is one.
+std::string states_folder(std::size_t turn);
+bool is_states_folder(std::string_view name);
 
 // What the turn's openings name its rules by, and its states' layouts: the bundle's name, or where
 // something is linked to it one of its own.

@@ -26,6 +26,26 @@ Lacking lacking(const plan::Plan& plan, const plan::Plan& than) {
   return found;
 }
 
+std::vector<std::string> metric_names(const plan::Plan& plan, const Lacking& lacking) {
+  const auto is_in = [](const auto& list, auto id) {
+    return std::find(list.begin(), list.end(), id) != list.end();
+  };
+  std::vector<std::string> names;
+  std::size_t unnamed = 0;
+  for (const plan::Metric& metric : plan.metrics) {
+    if (!(metric.window.kind == plan::WindowKind::Lifetime
+              ? is_in(lacking.accumulators, metric.accumulator)
+              : is_in(lacking.logs, metric.log)))
+      continue;
+    if (metric.symbol.name.empty())
+      ++unnamed;
+    else
+      names.push_back(metric.symbol.name);
+  }
+  if (unnamed > 0) names.push_back(std::to_string(unnamed) + " unnamed");
+  return names;
+}
+
 plan::Plan extend(const plan::Plan& rules, std::span<const plan::Plan* const> later) {
   plan::Plan made = rules;
   for (const plan::Plan* each : later) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "model/event.h"
@@ -18,6 +19,8 @@ struct Lacking {
   std::size_t size() const { return accumulators.size() + logs.size(); }
 };
 Lacking lacking(const plan::Plan& plan, const plan::Plan& than);
+// The names of `plan`'s metrics that need them; "N unnamed" for those without one, last.
+std::vector<std::string> metric_names(const plan::Plan& plan, const Lacking& lacking);
 
 // `rules` with those accumulators and logs of `later` that it lacks, behind its own, told by names
 // in its own schema. Every number of `rules` stays as it is. Fields and event types that it has not

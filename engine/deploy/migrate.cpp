@@ -256,9 +256,32 @@ Timestamp Migration::due_at(const core::Journey& moved, std::uint16_t came_from,
   return std::max(due, now);
 }
 
+List<Value> Migration::frame_of(const List<Value>& former) const {
+  List<Value> frame;
+  frame.resize(frame_.size());
+  for (std::size_t i = 0; i < frame_.size(); ++i)
+    if (frame_[i].slot && *frame_[i].slot < former.size())
+      frame[i] = frame_[i].values(former[*frame_[i].slot]);
+  return frame;
+}
+
+Timestamp Migration::goal_until(const core::Journey& moved, const Zone& zone) const {
+  const auto& goal = version().goal;
+  return goal && goal->within ? add(moved.entered, *goal->within, zone) : Timestamp::never();
+}
+
 bool Migration::move(core::Journey& journey, const core::State& state, Timestamp now) const {
   using Phase = core::Journey::Phase;
-  if (journey.phase == Phase::Ended) return false;
+  const Zone& zone = core::zone_of(to_, state);
+  if (journey.phase == Phase::Ended) {
+    if (!version().goal || !version().goal->within || journey.goal_reached) return false;
+    journey.campaign = version_;
+    journey.trigger = 0;
+    journey.frame = frame_of(journey.frame);
+    journey.arms.clear();
+    journey.goal_until = goal_until(journey, zone);
+    return true;
+  }
   const bool is_forming = journey.phase == Phase::Forming;
   const auto trigger =
       journey.trigger < triggers_.size() ? triggers_[journey.trigger] : std::nullopt;
@@ -268,11 +291,7 @@ bool Migration::move(core::Journey& journey, const core::State& state, Timestamp
   core::Journey moved = journey;
   moved.campaign = version_;
   moved.trigger = trigger.value_or(0);
-  moved.frame = {};
-  moved.frame.resize(frame_.size());
-  for (std::size_t i = 0; i < frame_.size(); ++i)
-    if (frame_[i].slot && *frame_[i].slot < journey.frame.size())
-      moved.frame[i] = frame_[i].values(journey.frame[*frame_[i].slot]);
+  moved.frame = frame_of(journey.frame);
   if (!is_forming) {
     moved.arms.clear();
     for (const plan::ArmId arm : journey.arms)
@@ -281,13 +300,34 @@ bool Migration::move(core::Journey& journey, const core::State& state, Timestamp
           moved.arms.push_back(plan::ArmId::of(i));
     moved.pc = *step;
     ++moved.occurrence;  // what its steps do from here on has names of its own
-    const Zone& zone = core::zone_of(to_, state);
-    moved.goal_until = version().goal && version().goal->within
-                           ? add(moved.entered, *version().goal->within, zone)
-                           : Timestamp::never();
+    moved.goal_until = goal_until(moved, zone);
     moved.due = due_at(moved, journey.pc, state, now);
   }
   journey = std::move(moved);
+  return true;
+}
+
+bool Migration::move(core::OpenSend& open) const {
+  // What counts for a cap is told by its class.
+  if (former().campaign_class != version().campaign_class) return false;
+  const auto target = open.step < steps_.size() ? steps_[open.step] : std::nullopt;
+  const auto* send = target ? std::get_if<plan::Send>(&version().steps[*target]) : nullptr;
+  if (send == nullptr) return false;
+  const auto& channels = std::get<plan::Send>(former().steps[open.step]).channels;
+  std::size_t place = send->channels.size();  // behind the last one, where it waits there
+  if (open.channel < channels.size()) {
+    const std::string& name = from_.channels[channels[open.channel].index()].symbol.name;
+    const auto there = std::find_if(
+        send->channels.begin(), send->channels.end(),
+        [&](plan::ChannelId each) { return to_.channels[each.index()].symbol.name == name; });
+    if (there == send->channels.end()) return false;
+    place = static_cast<std::size_t>(there - send->channels.begin());
+  }
+  open.campaign = version_;
+  open.step = *target;
+  open.channel = static_cast<std::uint16_t>(place);
+  open.occurrence += occurrences_apart;
+  if (!open.frame.empty()) open.frame = frame_of(open.frame);
   return true;
 }
 

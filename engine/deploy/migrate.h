@@ -17,6 +17,10 @@
 
 namespace koi::deploy {
 
+// A message that goes on by other places of its channels has its next attempts named by an
+// occurrence that is so much later: by one that no other message of the journey comes to.
+constexpr std::uint16_t occurrences_apart = 0x1000;
+
 // The names of a campaign's steps, by their place; a step that nobody sees has none. It is what the
 // step does and to what (`send hello`, `wait for order`), a wait's is what it comes after (`wait
 // after send hello`), and the second of a name is `… #2`. How long a wait is, and what a message
@@ -37,9 +41,13 @@ class Migration {
   std::optional<std::uint16_t> target_of(std::uint16_t step) const { return steps_[step]; }
 
   // Brings a journey of the former version over, if it can be; `now` is the deploy's instant. Who
-  // is at the parts of a trigger goes along where the version has the same trigger; what is kept
-  // for its goal alone stays. A deadline that a shorter wait has moved into the past is now.
+  // is at the parts of a trigger goes along where the version has the same trigger, and what is
+  // kept for its goal alone where the version has one that may still be reached. A deadline that a
+  // shorter wait has moved into the past is now.
   bool move(core::Journey& journey, const core::State& state, Timestamp now) const;
+  // The same of a message whose receipt is open: where the step has its counterpart, which sends on
+  // that channel too.
+  bool move(core::OpenSend& open) const;
 
  private:
   struct SlotFrom {
@@ -54,6 +62,8 @@ class Migration {
   Result<void> check(std::uint16_t target) const;
   const plan::Campaign& former() const { return from_.campaigns[former_.index()]; }
   const plan::Campaign& version() const { return to_.campaigns[version_.index()]; }
+  List<Value> frame_of(const List<Value>& former) const;
+  Timestamp goal_until(const core::Journey& moved, const Zone& zone) const;
   Timestamp due_at(const core::Journey& moved, std::uint16_t came_from, const core::State& state,
                    Timestamp now) const;
 

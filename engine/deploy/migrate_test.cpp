@@ -209,6 +209,45 @@ TEST(Migrate, WhoIsInThePartsOfATriggerGoesAlongWhereItIsTheSame) {
   life.stop();
 }
 
+TEST(Migrate, GoalsAndReceiptsOfThoseWhoAreMovedAreTheNewVersions) {
+  const std::string before = R"(  goal view within 5 days
+  when order as o
+    send hello via app, else mail
+)";
+  // Who has ended may reach its goal for longer, and what fails on one channel takes the next one
+  // of the new version, with its words.
+  const Bundle next =
+      trial_bundle(replaced(replaced(replaced(program(before), "within 5 days", "within 9 days"),
+                                     "via app, else mail", "via mail, else app, else post"),
+                            "body \"hello\"", "body \"hello again\"") +
+                   "channel post { class direct }\n");
+  Shop place;
+  const Timestamp begin = place.now;
+  {
+    Life life(place, trial_bundle(program(before)));
+    life.take({order(place.now, "1", "ann")});
+    ASSERT_EQ(life.state("ann").open.size(), 1u);
+    life.stop();
+  }
+  Life life(place, next, migrate());
+  const core::State ann = life.state("ann");
+  ASSERT_EQ(ann.journeys.size(), 1u);
+  ASSERT_EQ(ann.open.size(), 1u);
+  for (const plan::CampaignId each : {ann.journeys[0].campaign, ann.open[0].campaign})
+    EXPECT_FALSE(life.plan().campaigns[each.index()].closed);
+  EXPECT_TRUE(life.reports[0].carried.journeys_moved.empty()) << "nobody stands at a step";
+  place.now = begin + hours(1);
+  life.answer(Failure::Unreachable);  // the app: behind it comes the post
+  EXPECT_THAT(said(place), UnorderedElementsAre("hello", "hello again"));
+  life.answer(Failure::Unreachable);
+  EXPECT_EQ(said(place).size(), 2u) << "and behind that nothing";
+  place.now = begin + days(7);
+  const std::size_t keys = place.outside.keys().size();
+  life.take({{"view", "2", "ann", place.now, {{"sku", Value::text("tea")}}}});
+  EXPECT_EQ(place.outside.keys().size(), keys + 1) << "the goal, later than the former one";
+  life.stop();
+}
+
 TEST(Migrate, ACampaignThatIsStoppedSendsNothingMoreAndItsGoalMayStillBeReached) {
   const std::string with_goal = "  goal view within 5 days\n" + steps;
   Shop place;

@@ -15,25 +15,6 @@ namespace {
 
 constexpr std::uint8_t version = 3;  // 2: nobody was moved; 1: nobody was kept
 
-// How states are read and written.
-struct Codecs {
-  core::Codec from, to;
-};
-
-// The customer as he is to be written; nothing where he is so already.
-Result<std::optional<store::Saved>> carried(const Walk& what, const Codecs& codecs,
-                                            const store::Saved& saved, Carried& counts) {
-  auto decoded = codecs.from.decode(saved.bytes);
-  if (!decoded) return decoded.error();
-  core::State state = *std::move(decoded);
-  if (what.complete) KOI_TRY(what.complete(state));
-  state = what.carry(std::move(state), what.now, counts);
-  std::string bytes = codecs.to.encode(state);
-  const Timestamp due = core::next_due(state);
-  if (bytes == saved.bytes && due == saved.due) return std::optional<store::Saved>();
-  return std::optional<store::Saved>({saved.partition, saved.customer, std::move(bytes), due});
-}
-
 }  // namespace
 
 std::string encode(const Mark& mark) {
@@ -87,6 +68,25 @@ Result<Mark> decode_mark(std::string_view bytes) {
   return Error{"corrupt", "the mark that says how far a deploy has come is damaged"};
 }
 
+Result<void> Carrier::learn(const std::vector<std::string>& layouts) {
+  for (const std::string& layout : layouts) KOI_TRY(from_.learn(layout));
+  return {};
+}
+
+Result<store::Saved> Carrier::operator()(const store::Saved& saved, Carried& counts) const {
+  const auto of_him = [&](const Error& error) {
+    return Error{error.code,
+                 "customer " + std::to_string(hash64(saved.customer)) + ": " + error.what};
+  };
+  auto decoded = from_.decode(saved.bytes);
+  if (!decoded) return of_him(decoded.error());
+  core::State state = *std::move(decoded);
+  if (complete_)
+    if (const auto completed = complete_(state); !completed) return of_him(completed.error());
+  state = carry_(std::move(state), now_, counts);
+  return store::Saved{saved.partition, saved.customer, to_.encode(state), core::next_due(state)};
+}
+
 Result<Carried> walk(const Walk& what, std::uint64_t turn) {
   KOI_LET(const store::Position position, what.store.position(what.group));
   KOI_LET(const std::string bytes, what.store.kept(what.group));
@@ -100,9 +100,9 @@ Result<Carried> walk(const Walk& what, std::uint64_t turn) {
   }
   if (mark.is_over) return mark.carried;
 
-  Codecs codecs{core::Codec(what.from), core::Codec(what.to)};
+  Carrier carrier(what.from, what.to, what.carry, what.now, what.complete);
   KOI_LET(const auto layouts, what.store.layouts(what.group));
-  for (const std::string& layout : layouts) KOI_TRY(codecs.from.learn(layout));
+  KOI_TRY(carrier.learn(layouts));
 
   std::vector<store::Saved> changed;
   std::size_t size = 0;
@@ -117,7 +117,7 @@ Result<Carried> walk(const Walk& what, std::uint64_t turn) {
     const store::Pieces pieces = [&left]() -> Result<std::span<const store::Saved>> {
       return std::exchange(left, {});
     };
-    KOI_TRY(what.store.checkpoint({what.group, what.epoch, position, now_kept, codecs.to.layout()},
+    KOI_TRY(what.store.checkpoint({what.group, what.epoch, position, now_kept, carrier.layout()},
                                   pieces));
     changed.clear();
     size = 0;
@@ -133,17 +133,13 @@ Result<Carried> walk(const Walk& what, std::uint64_t turn) {
     for (;;) {
       KOI_LET(const auto piece, what.store.scan(partition, after, what.rules.piece));
       for (const store::Saved& saved : piece) {
-        auto made = carried(what, codecs, saved, mark.carried);
-        if (!made)
-          return Error{made.error().code, "customer " + std::to_string(hash64(saved.customer)) +
-                                              " of group " + std::to_string(what.group) + ": " +
-                                              made.error().what};
+        KOI_LET(store::Saved made, carrier(saved, mark.carried));
         mark.partition = partition;
         mark.customer = saved.customer;
         ++since;
-        if (*made) {
-          size += (*made)->bytes.size();
-          changed.push_back(**std::move(made));
+        if (made != saved) {
+          size += made.bytes.size();
+          changed.push_back(std::move(made));
         }
         if (changed.size() >= what.rules.customers || size >= what.rules.bytes)
           KOI_TRY(checkpoint());

@@ -7,8 +7,11 @@
 #include <functional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/result.h"
+#include "core/codec.h"
 #include "deploy/carry.h"
 #include "store/store.h"
 
@@ -25,6 +28,28 @@ struct Mark {
 };
 std::string encode(const Mark& mark);
 Result<Mark> decode_mark(std::string_view bytes);  // error "corrupt"
+
+// From the bytes of one plan to those of another.
+class Carrier {
+ public:
+  // All must outlive it. `complete` is what else a state has before it is carried; none: nothing.
+  Carrier(const plan::Plan& from, const plan::Plan& to, const Carry& carry, Timestamp now,
+          std::function<Result<void>(core::State&)> complete)
+      : from_(from), to_(to), carry_(carry), now_(now), complete_(std::move(complete)) {}
+
+  // The layouts that the states may have. Error "corrupt".
+  Result<void> learn(const std::vector<std::string>& layouts);
+  std::string layout() const { return to_.layout(); }
+
+  // The customer as he is to be written. Error "corrupt", and those of `complete`.
+  Result<store::Saved> operator()(const store::Saved& saved, Carried& counts) const;
+
+ private:
+  core::Codec from_, to_;
+  const Carry& carry_;
+  Timestamp now_;
+  std::function<Result<void>(core::State&)> complete_;
+};
 
 struct WalkRules {
   std::size_t customers = 5000;              // in one checkpoint, at most …

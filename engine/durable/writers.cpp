@@ -359,6 +359,11 @@ void Writers::settle(Group& group, Outcome outcome) {
     group.writer.failed(outcome.changed);
     group.retry = Clock::now() + until_next_try;
   }
+  if (group.back.over != group.back.begun) {
+    group.back.over = group.back.begun;
+    group.back.last = std::move(outcome.written);
+    group.changed.notify_all();
+  }
   group.is_slow = group.writer.percent_held() > percent_slow;
 }
 
@@ -386,11 +391,17 @@ void Writers::step_on(Group& group) {
       Outcome outcome = *std::exchange(group.outcome, std::nullopt);
       settle(group, std::move(outcome));
     } else if (may_commit && (group.times.is_due(group.writer, rested) ||
-                              (is_last && group.writer.position() > group.stored))) {
+                              ((is_last || group.back.asked != group.back.begun) &&
+                               group.writer.position() > group.stored))) {
+      group.back.begun = group.back.asked;
       lock.unlock();
       begin_checkpoint(group);
       lock.lock();
       continue;
+    } else if (group.back.asked != group.back.begun && !customers.is_frozen() &&
+               group.writer.position() <= group.stored) {
+      group.back = {group.back.asked, group.back.asked, group.back.asked, {}};
+      group.changed.notify_all();
     } else if (is_last && !customers.is_frozen() && group.writer.position() <= group.stored) {
       return;
     } else if (!is_idle && may_step(group)) {
@@ -495,9 +506,27 @@ void Writers::write_on() {
     }
     const std::lock_guard lock(group.mutex);
     if (written) group.stored = frozen.position;
-    group.outcome = Outcome{written.has_value(), std::move(frozen.changed)};
+    group.outcome = Outcome{written, std::move(frozen.changed)};
     group.changed.notify_all();
   }
+}
+
+Result<void> Writers::write_back() {
+  for (const auto& group : groups_) {
+    const std::lock_guard lock(group->mutex);
+    ++group->back.asked;
+    group->changed.notify_all();
+  }
+  for (const auto& group : groups_) {
+    std::unique_lock lock(group->mutex);
+    const std::uint64_t wanted = group->back.asked;
+    while (group->back.over < wanted && !failed_ && !group->is_over)
+      group->changed.wait_for(lock, std::chrono::milliseconds(200));
+    if (failed_) return *failure();
+    if (group->back.over < wanted) return Error{"stopping", "this process is stopping"};
+    KOI_TRY(group->back.last);
+  }
+  return {};
 }
 
 Result<void> Writers::checkpoint(store::Group number) {
@@ -510,7 +539,7 @@ Result<void> Writers::checkpoint(store::Group number) {
                          customers.take(which, into);
                          return Result<void>();
                        });
-  settle(group, {written.has_value(), std::move(frozen.changed)});
+  settle(group, {written, std::move(frozen.changed)});
   if (written) group.stored = frozen.position;
   return written;
 }

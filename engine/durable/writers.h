@@ -74,6 +74,11 @@ class Writers {
   using Show = std::function<void(Result<const core::State*>)>;
   void look(std::string customer, Show show);
 
+  // Writes every group back as it is by now, while it goes on; returns when that is stored. Where
+  // threads run; thread-safe. Errors: that of a checkpoint that failed, "stopping", and whatever
+  // stopped the writers.
+  Result<void> write_back();
+
   // Starts the threads. `trouble` is told of what stops the writers, and of checkpoints that failed
   // and will be tried again; it is called on their threads.
   void start(std::function<void(const Error&)> trouble);
@@ -116,8 +121,14 @@ class Writers {
   };
   // What came of a checkpoint: its set is stored, or counts as changed again.
   struct Outcome {
-    bool written = false;
+    Result<void> written;
     std::vector<Changed> changed;
+  };
+  // What write_back() has asked of a group, numbered: which of it a checkpoint has taken up, and
+  // which is over, well or not.
+  struct Back {
+    std::uint64_t asked = 0, begun = 0, over = 0;
+    Result<void> last;
   };
   // A group, with what waits for its thread.
   struct Group {
@@ -140,6 +151,7 @@ class Writers {
     std::vector<store::Saved>* answer =
         nullptr;  // … and where it wants them; null: it asks nothing
     std::optional<Outcome> outcome;
+    Back back;
     std::deque<std::pair<std::string, Show>> looks;
     bool is_over = false;  // its thread has ended, and shows nobody any more
 

@@ -652,6 +652,28 @@ TEST(Writers, OfManyThreadsComeToTheSameAsAPlainRun) {
   EXPECT_FALSE(writers->submit({deployment.order(0, 1)}, {}));
 }
 
+TEST(Writers, WriteBackWhatWasAnsweredWhenTheyAreAskedTo) {
+  Deployment place;
+  const auto writers = *place.open({});
+  writers->start([](const Error& error) { ADD_FAILURE() << error.what; });
+  for (int number = 0; number < 60; number += 20) {
+    std::vector<Given> orders;
+    for (int i = number; i < number + 20; ++i) orders.push_back(place.order(i, 1000));
+    std::promise<void> answered;
+    ASSERT_TRUE(writers->submit(std::move(orders), [&](const auto&) { answered.set_value(); }));
+    answered.get_future().wait();
+    ASSERT_TRUE(writers->write_back());
+    for (int i = 0; i < number + 20; ++i) {
+      const std::string customer = "c" + std::to_string(i * 7 % 1000);
+      EXPECT_TRUE(place.store.load(partition_of(customer), customer)->has_value()) << customer;
+    }
+  }
+  ASSERT_TRUE(writers->write_back()) << "nothing has changed since";
+  ASSERT_TRUE(writers->stop());
+  EXPECT_EQ(writers->write_back().error().code, "stopping");
+  place.expect_as_run();
+}
+
 TEST(Writers, TellEveryoneWhoWaitsWhenTheJournalFails) {
   Deployment deployment;
   Death death{4, true};

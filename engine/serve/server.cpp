@@ -8,6 +8,7 @@
 #include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/use_future.hpp>
+#include <atomic>
 #include <condition_variable>
 #include <csignal>
 #include <future>
@@ -25,15 +26,13 @@
 #include "serve/audit.h"
 #include "serve/callbacks.h"
 #include "serve/codes.h"
+#include "serve/data.h"
 #include "serve/engine.h"
 #include "serve/log.h"
+#include "serve/making.h"
 #include "serve/operations.h"
 #include "serve/reception.h"
 #include "serve/touches.h"
-#include "store/notes.h"
-#include "store/sent.h"
-#include "store/sqlite_journal.h"
-#include "store/sqlite_store.h"
 
 namespace koi::serve {
 
@@ -50,36 +49,6 @@ bool is_own(const std::string& address) {
   const asio::ip::address parsed = asio::ip::make_address(address, fault);
   return !fault && parsed.is_loopback();
 }
-
-// The data directory's files, open.
-struct Data {
-  store::Directory directory;
-  std::unique_ptr<store::SqliteJournal> journal;
-  std::unique_ptr<store::SqliteStore> states;
-  std::unique_ptr<store::Identifiers> identifiers;
-  std::unique_ptr<store::Timeline> timeline;
-  std::unique_ptr<store::Sent> sent;
-  std::unique_ptr<store::Notes> notes;
-  std::unique_ptr<durable::CrashWatch> watch;
-
-  // A new one is for these rules; `competes`: they need one group.
-  static Result<std::unique_ptr<Data>> open(const ServerOptions& options, bool competes) {
-    KOI_LET(store::Directory directory, store::Directory::open(options.data));
-    auto data = std::unique_ptr<Data>(new Data{std::move(directory), {}, {}, {}, {}, {}, {}, {}});
-    const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
-    const store::Groups groups{options.groups != 0 ? options.groups
-                               : competes          ? std::uint16_t{1}
-                                                   : static_cast<std::uint16_t>(cores)};
-    KOI_LET(data->journal, store::SqliteJournal::open(data->directory, groups));
-    KOI_LET(data->states, store::SqliteStore::open(data->directory, data->journal->groups()));
-    KOI_LET(data->identifiers, store::Identifiers::open(data->directory));
-    KOI_LET(data->timeline, store::Timeline::open(data->directory));
-    KOI_LET(data->sent, store::Sent::open(data->directory));
-    KOI_LET(data->notes, store::Notes::open(data->directory, runtime::SystemClock().now()));
-    KOI_LET(data->watch, durable::CrashWatch::open(data->directory, data->journal->groups()));
-    return data;
-  }
-};
 
 // An io_context with the one thread that runs it.
 class Network {
@@ -117,6 +86,10 @@ class Ending {
       woken_ = true;
     }
     changed_.notify_all();
+  }
+  bool is_over() {
+    const std::lock_guard lock(mutex_);
+    return ended_;
   }
   // Whether it has come to an end; false: only woken.
   bool wait_or_woken() {
@@ -193,54 +166,6 @@ class Teller {
   std::thread thread_;
 };
 
-// --- Rules --------------------------------------------------------------------------------------
-
-// What deploys work on, and are told by. The clock must outlive it.
-deploy::Site site_of(Data& data, const runtime::Clock& clock, std::uint64_t memory, bool keeps_sent,
-                     std::function<void(const deploy::Progress&)> progress) {
-  const store::Groups groups = data.journal->groups();
-  return {data.directory,
-          *data.journal,
-          *data.states,
-          groups,
-          [groups, keeps_sent](const plan::Plan& plan) {
-            return std::make_unique<Deliveries>(plan, groups, keeps_sent);
-          },
-          [&clock] { return clock.now(); },
-          std::move(progress),
-          memory,
-          {},
-          data.watch.get()};
-}
-
-std::string stage_of(const deploy::Progress& progress) {
-  return std::string(name_of(progress.stage)) + ", " + std::to_string(progress.done) + " done";
-}
-
-// Brings the data to the wanted rules, and says what that took, in lines for people.
-Result<std::string> deploy_to(Data& data, const deploy::Bundle& wanted, const deploy::Said& said,
-                              const deploy::Ways& ways, bool keeps_sent,
-                              const ServerOptions& options) {
-  const runtime::SystemClock clock;
-  std::chrono::steady_clock::time_point last_told = std::chrono::steady_clock::now();
-  const deploy::Site site =
-      site_of(data, clock, options.memory, keeps_sent, [&](const deploy::Progress& progress) {
-        const auto now = std::chrono::steady_clock::now();
-        if (now - last_told < std::chrono::seconds(5)) return;
-        last_told = now;
-        info("deploying: " + stage_of(progress));
-      });
-  KOI_LET(const auto reports, deploy::deploy(site, wanted, said, ways));
-  std::string all;
-  for (const deploy::Report& report : reports) all += deploy::told(report);
-  for (std::string_view rest = all; !rest.empty();) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    info(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  return all;
-}
-
 // --- A life -------------------------------------------------------------------------------------
 
 class Life {
@@ -293,7 +218,8 @@ class Life {
   std::optional<Error> wait() {
     for (;;) {
       const bool is_over = ending_.wait_or_woken();
-      while (auto wish = operations_.take()) do_wish(*wish);
+      while (auto wish = operations_.take()) do_wish(*std::move(wish));
+      if (at_work_ && (is_over || at_work_->is_done)) finish_work();
       if (is_over || !engine_) return ending_.wait();
     }
   }
@@ -321,6 +247,18 @@ class Life {
     return {live_->plan,    to_hex(live_->turn.bundle), options_.version, clock_, data_.directory,
             *data_.timeline};
   }
+
+  // A wish for other rules: all but the border is done on a thread of its own.
+  struct Work {
+    explicit Work(Operations::Wish of) : wish(std::move(of)) {}
+    const Operations::Wish wish;
+    Hash128 bundle;
+    std::vector<runtime::Lane> lanes;  // of the rules
+    std::optional<Making> making;
+    Result<std::string> came = std::string();  // of a preview what it says
+    std::atomic<bool> is_done = false;
+    std::thread thread;
+  };
 
   // For each channel of other rules; those that are served already keep their connectors, which
   // may hold what is there once.
@@ -397,7 +335,7 @@ class Life {
     settings.writers.budget = options_.memory;
     settings.keeps_sent = !environment_.public_url.empty();
     KOI_LET(engine_,
-            Engine::open({live_->plan, live_->rules, *data_.journal, *data_.states,
+            Engine::open({live_->plan, live_->rules, *data_.journal, *data_.store,
                           data_.journal->groups(), *data_.identifiers, clock_,
                           network_.context().get_executor(), lanes_, log, data_.watch.get()},
                          settings));
@@ -449,26 +387,41 @@ class Life {
     return {};
   }
 
-  void do_wish(const Operations::Wish& wish) {
+  void do_wish(Operations::Wish wish) {
     if (wish.kind == Operations::Wish::Kind::Status) return wish.answer(status());
     if (wish.kind == Operations::Wish::Kind::Explain)
       return wish.answer(
           explain(data_.directory, *data_.journal, data_.journal->groups(), wish.question));
+    at_work_ = std::make_unique<Work>(std::move(wish));
+    at_work_->thread = std::thread([this, &work = *at_work_] {
+      work.came = work.wish.is_preview ? preview(work.wish) : make_ready(work);
+      work.is_done = true;
+      ending_.wake();
+    });
+  }
+
+  // What was made ready goes live, if all is well.
+  void finish_work() {
+    at_work_->thread.join();
     Operations::Outcome outcome;
-    outcome.is_preview = wish.is_preview;
-    const auto told = wish.is_preview ? preview(wish) : put_live(wish, outcome.pause);
+    outcome.is_preview = at_work_->wish.is_preview;
+    auto told = std::move(at_work_->came);
+    if (told && !outcome.is_preview)
+      told = ending_.is_over() ? Error{"stopping", "the server stops; what was live stays so"}
+                               : put_live(*at_work_, outcome.pause);
     outcome.told = told ? *told : told.error().what;
     if (!told) outcome.code = told.error().code;
     if (!told) log(channel::Level::Problem, "not put live: " + outcome.told);
-    operations_.over(wish.number, std::move(outcome));
+    operations_.over(at_work_->wish.number, std::move(outcome));
+    at_work_.reset();
   }
 
   Result<std::string> status() {
     KOI_LET(const auto deployment, deploy::read_deployment(data_.directory));
     KOI_LET(const deploy::Census census,
-            deploy::take_census(*data_.states, data_.journal->groups(), live_->plan, clock_.now()));
+            deploy::take_census(*data_.store, data_.journal->groups(), live_->plan, clock_.now()));
     KOI_LET(const std::string budgets,
-            budgets_json(*data_.states, data_.journal->groups(), live_->plan, clock_.now()));
+            budgets_json(*data_.store, data_.journal->groups(), live_->plan, clock_.now()));
     return status_json(
         *deployment, *live_, census, budgets,
         campaigns_json(live_->plan, to_hex(live_->turn.bundle), engine_->deliveries().figures()));
@@ -512,37 +465,50 @@ class Life {
     return deploy::preview(site, bundle, wish.ways);
   }
 
-  // Events are taken all the while; for the pause they wait.
-  Result<std::string> put_live(const Operations::Wish& wish, std::chrono::milliseconds& pause) {
+  // Whether the data has accounts, of the live rules or of earlier ones.
+  Result<bool> has_accounts() const {
+    if (live_->plan.has_competition()) return true;
+    for (store::Group group = 0; group < data_.journal->groups().count; ++group) {
+      KOI_LET(const auto first, data_.store->shared_behind(group, {}, 1));
+      if (!first.empty()) return true;
+    }
+    return false;
+  }
+
+  // Everything but the border itself, while events are taken and decided.
+  Result<std::string> make_ready(Work& work) {
+    const Operations::Wish& wish = work.wish;
     deploy::Said said = wish.said;
-    KOI_LET(const deploy::Bundle bundle, wanted(wish, said));
-    const Hash128 name = deploy::name_of(bundle);
-    if (name == live_->turn.bundle && wish.ways.moves_nobody() &&
+    KOI_LET(deploy::Bundle bundle, wanted(wish, said));
+    work.bundle = deploy::name_of(bundle);
+    if (work.bundle == live_->turn.bundle && wish.ways.moves_nobody() &&
         wish.ways.canary == live_->turn.ways.canary)
       return Error{"live",
                    "these rules are live already, since " + to_string(live_->turn.since, utc())};
     KOI_LET(const plan::Plan plan, deploy::compile(bundle));
-    KOI_LET(auto lanes, lanes_for(plan));
-    const deploy::Site site =
-        site_of(data_, clock_, options_.memory / 4, !environment_.public_url.empty(),
-                [this](const deploy::Progress& progress) {
-                  operations_.say("making ready: " + stage_of(progress));
-                });
-    if (!wish.ways.moves_nobody() || wish.ways.canary != 0)
-      KOI_TRY(deploy::preview(site, bundle, wish.ways));
-    KOI_TRY(deploy::prepare(site, bundle));
-    operations_.say("waiting for what is under way to the channels");
-    drain();
+    KOI_LET(work.lanes, lanes_for(plan));
+    KOI_LET(const bool has_accounts, this->has_accounts());
+    work.making.emplace(
+        Making::Amid{
+            data_, clock_, options_.memory / 4, !environment_.public_url.empty(),
+            [this] { return engine_->writers().write_back(); }, [this] { drain(); },
+            [this](Duration rest) { return ending_.wait_for(std::chrono::microseconds(rest.us)); },
+            [this](std::string stage) { operations_.say(std::move(stage)); }},
+        Making::Wanted{std::move(bundle), std::move(said), wish.ways, has_accounts || plan.has_competition()});
+    KOI_TRY(work.making->make_ready());
+    return std::string();
+  }
 
+  // For the pause events wait, and are answered behind it.
+  Result<std::string> put_live(Work& work, std::chrono::milliseconds& pause) {
     const auto began = std::chrono::steady_clock::now();
-    info("putting rules " + to_hex(name) + " live: events wait");
+    info("putting rules " + to_hex(work.bundle) + " live: events wait");
     auto closed = close();
     if (!closed) {  // what stopped the writers ends the process; the next start recovers
       ending_.because(closed.error());
       return closed.error();
     }
-    auto told =
-        deploy_to(data_, bundle, said, wish.ways, !environment_.public_url.empty(), options_);
+    auto told = work.making->go_live();
     auto live = deploy::live(data_.directory);
     const auto deployment = deploy::read_deployment(data_.directory);
     if (!live || !deployment || !*deployment || (*deployment)->is_under_way) {
@@ -553,7 +519,7 @@ class Life {
       return error;
     }
     live_ = std::make_unique<deploy::Live>(*std::move(live));
-    if (told) network_.on_thread([&] { lanes_ = std::move(lanes); });
+    if (told) network_.on_thread([&] { lanes_ = std::move(work.lanes); });
     if (auto opened = open(); !opened) {
       ending_.because(opened.error());
       network_.on_thread([this] { api_.end("the server is stopping"); });
@@ -671,6 +637,7 @@ class Life {
   Api api_;
   Ending ending_;
   Operations operations_{[this] { ending_.wake(); }};
+  std::unique_ptr<Work> at_work_;
   Network network_;
   std::optional<asio::signal_set> signals_;
   std::unique_ptr<net::Client> client_;
@@ -697,12 +664,12 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
                               " others can reach this server; give it a token (KOI_TOKEN in the "
                               "environment, or --token-file FILE), or listen on 127.0.0.1"};
   deploy::Bundle bundle{.files = std::move(program)};
-  bool competes = false;
-  if (!bundle.files.empty()) {
+  std::uint16_t groups = options.groups;
+  if (groups == 0 && !bundle.files.empty()) {
     KOI_LET(const plan::Plan plan, deploy::compile(bundle));
-    competes = plan.has_competition();
+    if (plan.has_competition()) groups = 1;
   }
-  KOI_LET(const std::unique_ptr<Data> data, Data::open(options, competes));
+  KOI_LET(const std::unique_ptr<Data> data, Data::open(options.data, groups));
   KOI_LET(const deploy::Deployment deployment,
           deploy::begin_deployment(data->directory, runtime::SystemClock().now()));
   bundle.seed = deployment.seed;
@@ -717,7 +684,7 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
   if (!deployment.turns.empty() && deployment.turns.back().bundle == deploy::name_of(bundle))
     ways.canary = deployment.turns.back().ways.canary;
   KOI_TRY(deploy_to(*data, bundle, {"koi serve", "started with these rules"}, ways,
-                    !environment.public_url.empty(), options));
+                    !environment.public_url.empty(), options.memory));
   KOI_LET(deploy::Live live, deploy::live(data->directory));
   Life life(std::make_unique<deploy::Live>(std::move(live)), environment, connectors, options,
             *data);

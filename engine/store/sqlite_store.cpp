@@ -40,6 +40,7 @@ constexpr const char* shared_table = R"sql(
 
 constexpr int reader_cache_kib = 8 << 10, writer_cache_kib = 8 << 10;
 constexpr int place_bits = 53;
+constexpr std::string_view file_prefix = "state-";  // behind it the group's number
 
 Partition partition_of_place(std::int64_t place) {
   return static_cast<Partition>(static_cast<std::uint64_t>(place) >> place_bits);
@@ -404,7 +405,7 @@ SqliteStore::~SqliteStore() = default;
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Directory& directory, Groups groups) {
   std::vector<std::unique_ptr<File>> files;
   for (Group group = 0; group < groups.count; ++group) {
-    const auto file = directory.path() / ("state-" + std::to_string(group) + ".db");
+    const auto file = directory.path() / (std::string(file_prefix) + std::to_string(group) + ".db");
     KOI_LET(auto writer, detail::open(file, format));
     KOI_LET(auto reader, detail::open_reader(file, reader_cache_kib));
     KOI_LET(auto opened, guarded(file, [&]() -> Result<std::unique_ptr<File>> {
@@ -415,6 +416,14 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Directory& director
     files.push_back(std::move(opened));
   }
   return std::unique_ptr<SqliteStore>(new SqliteStore(groups, std::move(files)));
+}
+
+bool SqliteStore::is_file_of(std::string_view name) {
+  if (!name.starts_with(file_prefix)) return false;
+  const std::size_t end = name.find_first_not_of("0123456789", file_prefix.size());
+  if (end == file_prefix.size() || end == std::string_view::npos) return false;
+  name.remove_prefix(end);
+  return name == ".db" || name == ".db-wal" || name == ".db-shm";
 }
 
 void SqliteStore::shorten_places(int bits) {

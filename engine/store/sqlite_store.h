@@ -16,6 +16,8 @@ class SqliteStore final : public Store {
   // says. Errors: "newer", "foreign", "corrupt", "unwritable", "full", "disk".
   static Result<std::unique_ptr<SqliteStore>> open(const Directory& directory, Groups groups);
   ~SqliteStore() override;
+  // Whether a file of a directory is one of these, or SQLite's beside one.
+  static bool is_file_of(std::string_view name);
 
   Result<std::vector<std::optional<std::string>>> load_all(
       std::span<const Key> customers) const override;

@@ -1,6 +1,6 @@
 """What an explanation says was done and was not is what the naive meaning says of the same customer, campaign and instant: the
 deeds up to then with the reason of each refusal, the journeys that he is in, and of each event that could have let him in whether
-its `where` held.
+its `where` held, and whether he was among those whom the campaign is for.
 
     python3 explain_test.py KOI_EXPLAINS [--questions 1000] [--from 0] [--keep FOLDER]
 """
@@ -24,15 +24,18 @@ A_WORLD = 20  # questions
 
 
 class Asked(Customer):
-    """A life up to an instant, that notes whether what each event began had met its `where`."""
+    """A life up to an instant, that notes of what each event began whether it had met its `where`, and he the campaign's `for`."""
 
     def __init__(self, program, name, until):
         super().__init__(program, name, until)
         self.attempts = collections.defaultdict(list)
 
     def begin(self, index, place, event):
-        trigger = self.campaigns[index].triggers[place]
-        self.attempts[self.campaigns[index].name].append((event.id, trigger.first.where is None or self.matches(trigger.first, event, {})))
+        campaign, trigger = self.campaigns[index], self.campaigns[index].triggers[place]
+        met = trigger.first.where is None or self.matches(trigger.first, event, {})
+        # Of a trigger in parts it is asked when the last of them has come.
+        meant = self.holds(campaign.audience, {trigger.first.alias: event} if trigger.first.alias else {}) if trigger.kind == "event" else None
+        self.attempts[campaign.name].append((event.id, met, meant))
         return super().begin(index, place, event)
 
 
@@ -72,9 +75,10 @@ def differences(world, question, answer):
     # What a step set at the same moment is known only behind it, where the explanation looks.
     reads_attributes = bool(world.program.attributes) and any(deed[3] == "set" for deed in life.deeds)
     if not reads_attributes:
-        told = [(a["event"], a.get("where", {"holds": True})["holds"]) for a in answer["attempts"]]
+        told = [(a["event"], *(a.get(why, {"holds": True})["holds"] for why in ("where", "for"))) for a in answer["attempts"]]
         noted = life.attempts[name][-50:]
-        if told != noted[-len(told):] or len(told) != len(noted):
+        is_same = lambda mine, its: mine[:2] == its[:2] and mine[2] in (None, its[2])
+        if len(told) != len(noted) or not all(map(is_same, noted, told)):
             found.append(f"attempts: {noted}, told: {told}")
     return found
 
@@ -116,6 +120,7 @@ def main():
             counts["refused"] += any(d["action"] == "refuse" for d in answer.get("done", []))
             counts["under way"] += bool(answer.get("journeys"))
             counts["attempts"] += len(answer.get("attempts", []))
+            counts["not meant"] += any(not a.get("for", {"holds": True})["holds"] for a in answer.get("attempts", []))
             counts["kept out"] += any(not a.get("where", {"holds": True})["holds"] for a in answer.get("attempts", []))
             if wrong:
                 failed += 1
@@ -123,7 +128,7 @@ def main():
                     print(f"world {folder.name}, {question}:\n  " + "\n  ".join(wrong), flush=True)
     print(", ".join(f"{name} {count}" for name, count in counts.items()) + f", {failed} differ")
     # Else a generator that has gone dull would pass for agreement.
-    dull = [name for name in ("done", "not done", "refused", "under way", "attempts", "kept out") if counts[name] < counts["questions"] // 50]
+    dull = [name for name in ("done", "not done", "refused", "under way", "attempts", "kept out", "not meant") if counts[name] < counts["questions"] // 50]
     if dull:
         print(f"too few: {dull}")
     return 1 if failed or dull else 0

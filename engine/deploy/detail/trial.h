@@ -18,6 +18,7 @@
 #include "core/codec.h"
 #include "deploy/bundles.h"
 #include "deploy/deploy.h"
+#include "deploy/followed.h"
 #include "durable/writers.h"
 #include "store/memory.h"
 #include "store/sqlite_journal.h"
@@ -187,13 +188,14 @@ struct Shop {
   store::MemoryJournal journal{trial_groups, 1};
   store::MemoryStore memory{trial_groups};
   FailingStore store{memory};
+  Followed live{store, trial_groups};  // over that, or what a deploy ahead has made
   Outside outside;
   Timestamp now = trial_begin();
 
   Site site() {
     return {.directory = directory,
             .journal = journal,
-            .store = store,
+            .store = live,
             .groups = trial_groups,
             .deeds = [this](const plan::Plan&) -> std::unique_ptr<durable::Deeds> {
               return std::make_unique<Outside::Handed>(outside);
@@ -211,7 +213,7 @@ struct Shop {
   std::map<std::string, std::string> stored() const {
     std::map<std::string, std::string> all;
     for (std::size_t partition = 0; partition < partition_count; ++partition) {
-      const auto found = *memory.scan(static_cast<Partition>(partition), "", 1'000'000);
+      const auto found = *live.scan(static_cast<Partition>(partition), "", 1'000'000);
       for (const store::Saved& saved : found) all[saved.customer] = saved.bytes;
     }
     return all;
@@ -221,7 +223,7 @@ struct Shop {
   std::map<std::string, std::string> states(const plan::Plan& plan) const {
     core::Codec codec(plan);
     for (store::Group group = 0; group < trial_groups.count; ++group) {
-      const auto layouts = *memory.layouts(group);
+      const auto layouts = *live.layouts(group);
       for (const std::string& layout : layouts) KOI_ASSERT(codec.learn(layout));
     }
     std::map<std::string, std::string> all = stored();
@@ -235,7 +237,7 @@ struct Shop {
   std::map<std::string, Timestamp> timers() const {
     std::map<std::string, Timestamp> all;
     for (store::Group group = 0; group < trial_groups.count; ++group) {
-      const auto found = *memory.due(group, Timestamp::never(), 1'000'000);
+      const auto found = *live.due(group, Timestamp::never(), 1'000'000, {});
       for (const store::Due& due : found) all[due.customer] = due.due;
     }
     return all;
@@ -276,7 +278,7 @@ class Life {
     plan_ = std::move(decides.plan);
     durable::Settings settings;
     settings.budget = 4u << 20;
-    auto opened = durable::Writers::open({plan_, decides.rules, shop.journal, shop.store,
+    auto opened = durable::Writers::open({plan_, decides.rules, shop.journal, shop.live,
                                           trial_groups, handed_, [this] { return shop_.now; }},
                                          settings);
     EXPECT_TRUE(opened) << (opened ? "" : opened.error().what);
@@ -302,6 +304,9 @@ class Life {
   }
   void stop() {
     settle();
+    write_back();
+  }
+  void write_back() {
     for (store::Group group = 0; group < trial_groups.count; ++group)
       ASSERT_TRUE(writers_->checkpoint(group));
   }

@@ -242,7 +242,8 @@ Result<Report> Ahead::go_live() {
   report.metrics_built = metric_names(*own_, lacking_);
   report.rows_read = rows_read_;
   for (const Counts& group : counts_)
-    for (const auto& [carried, customers] : group.kinds) report.carried.add(carried, customers);
+    for (const auto& [carried, customers] : group.kinds)
+      if (customers > 0) report.carried.add(carried, customers);
   deployment_.turns.push_back(turn_);
   if (carries()) deployment_.states = beside_.folder;
   KOI_TRY(write_deployment(site_.directory, deployment_));

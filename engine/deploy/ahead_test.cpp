@@ -108,9 +108,9 @@ class DeployAhead : public ::testing::Test {
       }
       life.stop();
       if (is_well) report = (*made)->go_live();
+      if (report && *report && (*made)->carries()) place.live.become(next);
     }
     const bool is_live = report && *report;
-    if (is_live) place.live.become(next);
     next.revive();
     Life life(place, is_live ? wanted : shop, is_live ? Ways{{}, {}, ways.canary} : Ways());
     EXPECT_TRUE(life.reports.empty());

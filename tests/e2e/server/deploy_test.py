@@ -370,6 +370,14 @@ campaign other { class transactional  when order  send thanks via app }
         self.assertIn("wants 2", self.deploy(server, signed("c", "ann", "eve"), status=2))
         self.deploy(server, signed("d", "ann", "bo"))
         self.assertEqual(server.ask("GET", "/v1/status")[1]["live"]["by"], "ann, signed by ann and bo")
+        # What was approved once is given to all, and taken back, by one: nobody need be woken.
+        url = ("--server", f"http://127.0.0.1:{server.port}")
+        self.assertIn("wants 2", self.deploy(server, signed("e", "bo"), "--canary", "10%", status=2))
+        self.koi("rollback", *url, "--why", "at night", "--by", "bo")
+        self.deploy(server, self.folder / "d.koib", "--canary", "10%")
+        self.koi("promote", *url, "--why", "it is well", "--by", "bo")
+        self.assertEqual([t["by"] for t in server.ask("GET", "/v1/status")[1]["history"]][:4],
+                         ["bo", "ann, signed by ann and bo", "bo", "ann, signed by ann and bo"])
         if shutil.which("openssl"):  # by somebody else's hands
             package = (self.folder / "d.koib").read_bytes()
             count = 2
@@ -381,6 +389,24 @@ campaign other { class transactional  when order  send thanks via app }
             done = subprocess.run(["openssl", "pkeyutl", "-verify", "-pubin", "-keyform", "DER", "-inkey", self.folder / "p", "-rawin",
                                    "-in", self.folder / "m", "-sigfile", self.folder / "s"], check=False, capture_output=True)
             self.assertEqual(done.returncode, 0, done)
+
+    def test_a_stop_while_rules_are_made_ready_leaves_the_old_or_the_new_whole(self):
+        packages = [self.built("first", FIRST), self.built("second", SECOND)]
+        server = self.server(packages[0])
+        server.start()
+        server.command = lambda *more: [KOI, "serve", "--data", str(server.data), "--listen", "127.0.0.1:0", "--env", str(server.environment)]
+        for turn in range(6):
+            self.assertEqual(server.send(self.order(turn, f"c{turn}"))[1]["accepted"], 1)
+            before = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]
+            self.assertEqual(server.ask("POST", "/v1/deploys?by=a&why=b", packages[(turn + 1) % 2].read_bytes())[0], 202)
+            self.assertEqual(server.stop(within=120)[0], 0)
+            server.start()
+            after = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]
+            self.assertIn(after, (before, [*after[:1], *before]))
+            folders = [f.name for f in server.data.iterdir() if f.name.startswith("states-")]
+            self.assertLessEqual(len(folders), 1, "what is not live is cleared away")
+            self.assertEqual({server.customer(f"c{n}")[1]["metrics"]["orders"] for n in range(turn + 1)}, {1})
+        self.assertEqual(server.stop(within=120)[0], 0)
 
     def test_a_kill_in_a_build_leaves_the_former_bundle_or_the_new_one_whole(self):
         chance = random.Random()
@@ -426,8 +452,12 @@ campaign other { class transactional  when order  send thanks via app }
             wanted = packages[1 + kill // 4 % 2] if kill % 4 < 2 else packages[0]
             status, asked = ask(server, wanted.read_bytes())
             self.assertEqual(status, 202, asked)
-            if kill % 4 == 1:  # when it is over; else at any moment of it
-                server.until(lambda: server.ask("GET", f"/v1/deploys/{asked['number']}")[1]["state"] != "under way", within=120)
+            # When it is over, or at the border, where it goes live; else at any moment of it.
+            stage = lambda: server.ask("GET", f"/v1/deploys/{asked['number']}")[1]
+            if kill % 4 == 1:
+                server.until(lambda: stage()["state"] != "under way", within=120)
+            elif kill % 4 == 2:
+                server.until(lambda: stage()["state"] != "under way" or stage()["message"].startswith("waiting"), within=120)
             time.sleep(some_while(chance))
             server.kill()
             server.start()

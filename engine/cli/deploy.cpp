@@ -182,12 +182,18 @@ int status(const Options& options) {
     std::uint64_t journeys = 0;
     for (const Json& each : under_way)
       if (text_of(each, "campaign") == name) journeys = number_of(each, "journeys");
-    out += name + ": " + std::to_string(journeys) + " under way";
-    for (const char* figure : {"entered", "sent", "goals", "left"})
-      out += ", " + std::to_string(number_of(campaign, figure)) + " " + figure;
+    std::uint64_t all = journeys;
+    std::string line = name + ": " + std::to_string(journeys) + " under way";
+    for (const char* figure : {"entered", "sent", "goals", "left"}) {
+      line += ", " + std::to_string(number_of(campaign, figure)) + " " + figure;
+      all += number_of(campaign, figure);
+    }
     const Json refused = object_of(campaign, "refused");
     for (const auto& [reason, count] : refused.items())
-      out += ", " + count.dump() + " refused: " + reason;
+      line += ", " + count.dump() + " refused: " + reason;
+    // A former version that nobody was in meanwhile; the next deploy lets go of it.
+    if (!version.empty() && all == 0 && refused.empty()) continue;
+    out += line;
     out += "\n";
   }
   return print(out);

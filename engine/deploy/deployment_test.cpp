@@ -20,7 +20,8 @@ const Deployment whole{.seed = 0xfedcba9876543210,
                                            .stop = {"old", "older"},
                                            .canary = 50'000},
                                   .against = {5, 6}}},
-                       .is_under_way = true};
+                       .is_under_way = true,
+                       .states = "states-12"};
 
 TEST(Deployment, IsReadBackAsItWasWritten) {
   EXPECT_EQ(*deployment_of(to_json(whole), "file"), whole);
@@ -52,7 +53,10 @@ TEST(Deployment, DamagedTextIsNamedAndNeverTakenInPart) {
                                  without("18446744073709551615", "6, 7"),
                                  without("18446744073709551615", "\"7\""),
                                  without("true", "\"true\""),
-                                 without("\"version\": 3", "\"version\": \"3\""),
+                                 without("states-12", "states-1/2"),
+                                 without("states-12", "elsewhere"),
+                                 without("\"states-12\"", "12"),
+                                 without("\"version\": 4", "\"version\": \"4\""),
                                  without("\"kept\": [", "\"kept\": [7,"),
                                  without("\"campaign\": \"old\"", "\"campaign\": 1"),
                                  without("\"ann\"", "[]"),
@@ -68,7 +72,7 @@ TEST(Deployment, DamagedTextIsNamedAndNeverTakenInPart) {
     EXPECT_EQ(read.error().code, "corrupt");
     EXPECT_NE(read.error().what.find("data/deployment.json"), std::string::npos);
   }
-  EXPECT_EQ(deployment_of(without("\"version\": 3", "\"version\": 4"), "f").error().code, "newer");
+  EXPECT_EQ(deployment_of(without("\"version\": 4", "\"version\": 5"), "f").error().code, "newer");
 }
 
 // As it was before anything was linked.
@@ -79,7 +83,7 @@ TEST(Deployment, AFileOfTheFirstVersionIsRead) {
   plain.turns[1].ways = {};
   plain.turns[1].against = {};
   std::string text = to_json(plain);
-  text.replace(text.find("\"version\": 3"), 12, "\"version\": 1");
+  text.replace(text.find("\"version\": 4"), 12, "\"version\": 1");
   EXPECT_EQ(*deployment_of(text, "f"), plain);
 }
 

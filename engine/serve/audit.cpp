@@ -10,6 +10,7 @@
 #include "core/books.h"
 #include "core/codec.h"
 #include "deploy/deploy.h"
+#include "deploy/states.h"
 #include "deploy/deployment.h"
 #include "durable/checkpoint.h"
 #include "serve/deliveries.h"
@@ -334,10 +335,11 @@ Result<Audit> audit(const std::filesystem::path& data) {
                      ", and its customers are under two rules; start the server once: it goes on"};
   KOI_LET(const deploy::Live live, deploy::live(directory));
   KOI_LET(const auto journal, store::SqliteJournal::open(directory, {}));
-  KOI_LET(const auto store, store::SqliteStore::open(directory, journal->groups()));
+  KOI_LET(const deploy::States states,
+          deploy::open_states(directory, journal->groups(), *deployment));
   Auditing auditing(live.plan, deployment->turns.size() > 1);
   for (store::Group group = 0; group < journal->groups().count; ++group)
-    KOI_TRY(auditing.group(*journal, *store, journal->groups(), group));
+    KOI_TRY(auditing.group(*journal, *states.store, journal->groups(), group));
   return auditing.finish();
 }
 

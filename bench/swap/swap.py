@@ -109,8 +109,9 @@ def main():
              ("other steps, for 10% of the customers", "/v1/deploys" + who + "&canary=10%25", bundles["steps"]),
              ("the same, for all", "/v1/promote" + who, b""), ("back", "/v1/rollback" + who, b""),
              ("other steps, and all are moved to them", "/v1/deploys" + who + "&migrate=thank", bundles["steps"])]
+    longest = 0
     print(f"{customers} customers, each under way in a campaign\n")
-    print(f"{'deploy':42} {'ready in':>10} {'paused':>9} {'a customer':>11} {'slowest':>9}")
+    print(f"{'deploy':42} {'live in':>10} {'paused':>9} {'slowest':>9}")
     for name, path, body in swaps:
         source = Source(server)
         source.start()
@@ -121,14 +122,16 @@ def main():
         else:
             time.sleep(2)
         took = time.monotonic() - began
+        longest = max(longest, source.slowest if path else 0)
         source.over = True
         source.join()
         assert source.refused is None, source.refused
-        print(f"{name:42} {took * 1000:7.0f} ms {paused:6} ms {paused * 1000 / customers:8.1f} µs {source.slowest * 1000:6.0f} ms", flush=True)
+        print(f"{name:42} {took * 1000:7.0f} ms {paused:6} ms {source.slowest * 1000:6.0f} ms", flush=True)
+    print(f"\nan event waited for {longest * 1000:.0f} ms at most (goal: less than a second, however many customers there are)")
     server.process.terminate()
     server.process.communicate(timeout=600)
     shutil.rmtree(work, ignore_errors=True)
-    return server.process.returncode
+    return server.process.returncode or int(longest >= 1)
 
 
 if __name__ == "__main__":

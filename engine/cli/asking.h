@@ -6,7 +6,7 @@
 namespace koi::cli {
 
 struct Asking {
-  std::string customer, campaign, message;  // of these two one
+  std::string customer, campaign, message;  // of these two one, or none: all campaigns
   std::string at;                           // an instant; empty: now
   std::string server = "http://127.0.0.1:8700", token_file;
 };

@@ -234,13 +234,13 @@ int ask(const Asking& asking) {
     at = to_string(Timestamp{std::chrono::duration_cast<std::chrono::microseconds>(now).count()},
                    utc());
   }
+  std::string what;
+  if (!asking.campaign.empty()) what = "&campaign=" + net::percent_encoded(asking.campaign);
+  if (!asking.message.empty()) what = "&message=" + net::percent_encoded(asking.message);
   const auto answer =
       Remote(asking.server, asking.token_file)
-          .ask("GET",
-               "/v1/explain?customer=" + net::percent_encoded(asking.customer) +
-                   (asking.message.empty() ? "&campaign=" + net::percent_encoded(asking.campaign)
-                                           : "&message=" + net::percent_encoded(asking.message)) +
-                   "&at=" + net::percent_encoded(at));
+          .ask("GET", "/v1/explain?customer=" + net::percent_encoded(asking.customer) + what +
+                          "&at=" + net::percent_encoded(at));
   if (!answer) return trouble(answer.error().what);
   if (answer->first != 200) return trouble(text_of(answer->second, "message"));
   return print(answer->second.dump(2) + "\n");

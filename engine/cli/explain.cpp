@@ -12,11 +12,12 @@ namespace {
 
 struct Options {
   std::string code, language;
+  bool all = false;
   Asking asking;
 };
 
 int explain(Options options) {
-  if (!options.asking.campaign.empty() || !options.asking.message.empty()) {
+  if (options.all || !options.asking.campaign.empty() || !options.asking.message.empty()) {
     options.asking.customer = options.code;
     return ask(options.asking);
   }
@@ -39,14 +40,18 @@ std::function<int()> add_explain(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option(
          "what", options->code,
-         "The code of a diagnostic, as K0201; with --campaign or --message, a customer's id")
+         "The code of a diagnostic, as K0201; with --campaign, --message or --all, a customer's id")
       ->required();
+  CLI::Option* const all = app.add_flag(
+      "--all", options->all, "Where this customer is, told, and given, in all campaigns");
   CLI::Option* const campaign =
       app.add_option("--campaign", options->asking.campaign,
-                     "Why this customer was or was not in it, told, and given");
+                     "Why this customer was or was not in it, told, and given")
+          ->excludes(all);
   app.add_option("--message", options->asking.message,
                  "Why this customer was sent the message with this key, or was refused it")
-      ->excludes(campaign);
+      ->excludes(campaign)
+      ->excludes(all);
   app.add_option("--at", options->asking.at,
                  "Up to this instant, as 2026-11-01T10:00:00+08:00; else now");
   app.add_option("--server", options->asking.server, "The server that knows")

@@ -1,7 +1,5 @@
 #include "deploy/ahead.h"
 
-#include <sys/resource.h>
-
 #include <algorithm>
 #include <utility>
 
@@ -20,9 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t carried_at_once = 512;  // of those who have changed
 
-// This thread's work waits where somebody else has some.
-void be_nice() { ::setpriority(PRIO_PROCESS, 0, 10); }
-
 }  // namespace
 
 Ahead::Ahead(const Site& site, Beside beside, Deployment deployment)
@@ -31,7 +26,12 @@ Ahead::Ahead(const Site& site, Beside beside, Deployment deployment)
       bundles_(site.directory),
       deployment_(std::move(deployment)) {}
 
-Ahead::~Ahead() { beside_.live.stop_following(); }
+// What stays of a build is cleared by whoever deploys next.
+Ahead::~Ahead() {
+  beside_.live.stop_following();
+  rebuild_.reset();
+  if (is_live_) static_cast<void>(Rebuild::clear(site_.directory));
+}
 
 Result<std::unique_ptr<Ahead>> Ahead::make(const Site& site, Beside beside, const Bundle& wanted,
                                            const Said& said, const Ways& ways) {
@@ -100,13 +100,6 @@ Result<void> Ahead::goes_on() const {
   return site_.directory.room_left();
 }
 
-Result<void> Ahead::each_group(const Each& what) {
-  return for_each_group(site_.groups, [&](Group group) {
-    be_nice();
-    return what(group);
-  });
-}
-
 // --- Carrying -----------------------------------------------------------------------------------
 
 Result<void> Ahead::carry_all() {
@@ -120,7 +113,7 @@ Result<void> Ahead::carry_all() {
     KOI_LET(const auto layouts, site_.store.layouts(group));
     KOI_TRY(carriers_.back().learn(layouts));
   }
-  return each_group([this](Group group) { return carry_group(group); });
+  return for_each_group(site_.groups, [this](Group group) { return carry_group(group); });
 }
 
 Result<void> Ahead::carry_group(Group group) {
@@ -180,7 +173,8 @@ Result<std::size_t> Ahead::carry_written() {
   for (const auto& group : written) all += group.size();
   if (all == 0) return all;
   if (rebuild_) KOI_TRY(build_metrics());
-  KOI_TRY(each_group([&](Group group) { return carry_some(group, written[group]); }));
+  KOI_TRY(
+      for_each_group(site_.groups, [&](Group group) { return carry_some(group, written[group]); }));
   return all;
 }
 
@@ -247,8 +241,7 @@ Result<Report> Ahead::go_live() {
   deployment_.turns.push_back(turn_);
   if (carries()) deployment_.states = beside_.folder;
   KOI_TRY(write_deployment(site_.directory, deployment_));
-  rebuild_.reset();
-  KOI_TRY(Rebuild::clear(site_.directory));
+  is_live_ = true;
   report.took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);
   return report;
 }

@@ -48,7 +48,7 @@ class Ahead {
   // has no room for all states twice.
   static Result<std::unique_ptr<Ahead>> make(const Site& site, Beside beside, const Bundle& wanted,
                                              const Said& said, const Ways& ways);
-  ~Ahead();
+  ~Ahead();  // takes a while where there are many customers
 
   // Where the states are the same under both rules, nobody is carried and `next` stays empty.
   bool carries() const { return carry_.has_value(); }
@@ -64,8 +64,6 @@ class Ahead {
   Result<Report> go_live();
 
  private:
-  using Each = std::function<Result<void>(store::Group)>;
-
   Ahead(const Site& site, Beside beside, Deployment deployment);
   Result<void> prepare(const Bundle& wanted, const Said& said, const Ways& ways);
   Result<void> build_metrics();
@@ -73,7 +71,6 @@ class Ahead {
   Result<void> carry_group(store::Group group);
   Result<std::size_t> carry_written();
   Result<void> carry_some(store::Group group, const std::vector<Followed::Written>& who);
-  Result<void> each_group(const Each& what);
   Result<void> goes_on() const;
 
   // What one group's customers have come to, each counted once however often he was carried.
@@ -108,6 +105,7 @@ class Ahead {
   std::chrono::steady_clock::time_point began_ = std::chrono::steady_clock::now();
   std::mutex counting_;
   std::uint64_t walked_ = 0;
+  bool is_live_ = false;
 };
 
 }  // namespace koi::deploy

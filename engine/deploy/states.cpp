@@ -43,6 +43,9 @@ Result<States> open_states(const store::Directory& directory, store::Groups grou
 
 Result<States> make_states(const store::Directory& directory, store::Groups groups,
                            const std::string& folder) {
+  std::error_code fault;
+  fs::remove_all(directory.path() / folder, fault);
+  if (fault) return unwritable(directory.path() / folder, fault);
   KOI_TRY(make_folder(directory.path() / folder));
   return open_in(directory, groups, folder);
 }

@@ -60,6 +60,9 @@ class Engine {
   // Closes the door to events, decides what is inside, and writes it back. The outbox should have
   // been drained before. Blocks; never on the executor's thread.
   Result<void> stop();
+  // What is left of the writers after stop(), for who lets go of it when there is time: a million
+  // customers in memory take a while. Nothing else of this may be used any more.
+  std::unique_ptr<durable::Writers> give_writers() { return std::move(writers_); }
 
   // True where so much waits to be delivered that no more events should come; what a provider has
   // and will report on does not wait.

@@ -109,18 +109,23 @@ class Explaining final : public durable::Deeds {
   Result<void> live(const deploy::Turn& turn, const plan::Plan& rules, store::Position last);
   Result<void> take_row(const store::Read& read, const plan::Plan& rules);
   void before(const Event& event, const core::State& state);
-  void after(const Event& event, const core::State& state, std::size_t lines_before);
+  void after(const Event& event, std::size_t lines_before);
   void decided(const core::Effect& effect);
   void append_counted(std::string& out, const core::Effect& refusal) const;
   std::string told();
   std::string time(Timestamp at) const { return to_string(at, *plan_.policy.zone); }
   const plan::Campaign* campaign() const;
+  bool is_asked(const plan::Campaign& each) const {
+    return question_.campaign.empty() || each.symbol.name == question_.campaign;
+  }
 
   const store::Journal& journal_;
   const store::Groups groups_;
   const Question& question_;
   core::State state_;  // between two turns
-  plan::Plan plan_;    // of the turn at hand, with all metrics
+  plan::Plan plan_;    // of the turn at hand, with all metrics …
+  plan::Plan quiet_;   // … and where no event begins a campaign
+  core::State asked_;  // as the event at hand found him: counted, with nothing begun by it yet
   std::unique_ptr<match::Index> index_;
   std::unique_ptr<store::MemoryStore> nothing_;
   std::unique_ptr<durable::Writer> writer_;
@@ -154,7 +159,7 @@ void Explaining::decided(const core::Effect& effect) {
   const plan::Campaign& from = plan_.campaigns[effect.campaign.index()];
   if (!question_.message.empty() && to_hex(effect.key) == question_.message)
     found_ = {question_.customer, from.symbol.name, stamp_, question_.message};
-  if (from.symbol.name == question_.campaign) {
+  if (is_asked(from)) {
     std::string line;
     runtime::EffectLines(plan_).append(line, question_.customer, effect);
     line.resize(line.find_last_of('}'));
@@ -207,11 +212,17 @@ void Explaining::append_counted(std::string& out, const core::Effect& refusal) c
 
 // --- Deciding again -----------------------------------------------------------------------------
 
-// Why he could not come in, as far as it stands before the event.
+// Why he could not come in, as far as it stands before the event, and the state in which it is
+// asked whether he meets the conditions.
 void Explaining::before(const Event& event, const core::State& state) {
   reasons_.clear();
   const plan::Campaign* into = campaign();
   if (!into) return;
+  asked_ = state;
+  Event past = event;
+  past.time = std::min(past.time, stamp_);
+  std::vector<core::Effect> dropped;
+  core::decide(quiet_, asked_, past, dropped);
   const auto id = plan::CampaignId::of(static_cast<std::size_t>(into - plan_.campaigns.data()));
   const auto is_version = [&](plan::CampaignId each) {
     return each == id ||
@@ -237,14 +248,15 @@ void Explaining::before(const Event& event, const core::State& state) {
   }
 }
 
-void Explaining::after(const Event& event, const core::State& state, std::size_t lines_before) {
+void Explaining::after(const Event& event, std::size_t lines_before) {
+  const core::State& state = asked_;
   const plan::Campaign* into = campaign();
   if (!into) return;
   for (std::size_t i = 0; i < into->triggers.size() && i < reasons_.size(); ++i) {
     if (reasons_[i].empty()) continue;
     const plan::Trigger& trigger = into->triggers[i];
-    const core::Facts facts{plan_, state, std::max(event.time, state.clock), event.fields,
-                            event.time};
+    const Timestamp at = std::min(event.time, stamp_);
+    const core::Facts facts{plan_, state, std::max(at, state.clock), event.fields, at};
     Attempt attempt{event.time, event.id, reasons_[i]};
     std::vector<Value> frame(into->frame_size);
     for (const plan::Capture& capture : trigger.first.captures)
@@ -256,7 +268,7 @@ void Explaining::after(const Event& event, const core::State& state, std::size_t
       append_condition(attempt.json, facts, trigger.first.match.where, event.type);
     }
     if (into->audience) {
-      const core::Facts entering{plan_, state, facts.now, event.fields, event.time, frame};
+      const core::Facts entering{plan_, state, facts.now, event.fields, at, frame};
       attempt.json += R"(,"for":)";
       append_condition(attempt.json, entering, into->audience, event.type);
     }
@@ -296,9 +308,7 @@ Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rul
   KOI_TRY(writer_->apply(read.position, read.row.partition, given));
   if (!event) return {};
   writer_->close();  // what this input decided
-  KOI_LET(const core::State* now, writer_->customers().of(read.row.partition, question_.customer));
-  after(*event, *now, lines);
-  writer_->customers().unchanged();
+  after(*event, lines);
   is_over_ = found_.has_value();  // what came behind it has no part in it
   return {};
 }
@@ -319,11 +329,15 @@ Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
   writer_->customers().changed();
   has_campaign_ = has_campaign_ || campaign() != nullptr;
   while (position_ < last && !is_over_) {
-    KOI_LET(const auto rows,
-            journal_.read(group, position_ + 1,
-                          std::min<store::Position>(rows_at_once, last - position_)));
-    if (rows.empty()) break;
-    for (const store::Read& read : rows) {
+    const auto rows = journal_.read(group, position_ + 1,
+                                    std::min<store::Position>(rows_at_once, last - position_));
+    if (!rows && rows.error().code == "gap")
+      return Error{"erased",
+                   "the beginning of this customer's history was erased; without it nothing that "
+                   "was decided about him can be decided again, and nothing is guessed"};
+    if (!rows) return rows.error();
+    if (rows->empty()) break;
+    for (const store::Read& read : *rows) {
       KOI_TRY(take_row(read, rules));
       if (is_over_) break;
       position_ = read.position;
@@ -341,15 +355,16 @@ Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
 std::string Explaining::told() {
   std::string out = R"({"customer":)";
   append_json_string(out, question_.customer);
-  out += R"(,"campaign":)";
-  append_json_string(out, question_.campaign);
+  if (!question_.campaign.empty()) {
+    out += R"(,"campaign":)";
+    append_json_string(out, question_.campaign);
+  }
   if (!question_.message.empty()) out += R"(,"message":")" + question_.message + '"';
   out += R"(,"at":")" + time(question_.at) + R"(","rules":")" + rules_ + R"(","journeys":[)";
   bool is_first = true;
   for (const core::Journey& journey : state_.journeys) {
     const plan::Campaign& in = plan_.campaigns[journey.campaign.index()];
-    if (in.symbol.name != question_.campaign || journey.phase == core::Journey::Phase::Ended)
-      continue;
+    if (!is_asked(in) || journey.phase == core::Journey::Phase::Ended) continue;
     out += std::exchange(is_first, false) ? "{" : ",{";
     out += R"("version":)";
     append_json_string(out, plan::full_name_of(in));
@@ -432,6 +447,9 @@ Result<void> Explaining::decide_again(const store::Directory& directory) {
     writer_.reset();
     plan_ = std::move(next);
     plan_.schema.index();
+    quiet_ = plan_;
+    quiet_.schema.index();
+    for (plan::Reaction& reaction : quiet_.reactions) reaction.begins.clear();
     KOI_LET(const store::Position end, journal_.last(group));
     const bool is_last = i + 1 == all.size();
     KOI_TRY(live(deployment->turns[i], *all[i],
@@ -458,7 +476,7 @@ Result<Question> Explaining::find(const store::Directory& directory) {
 
 Result<std::string> Explaining::run(const store::Directory& directory) {
   KOI_TRY(decide_again(directory));
-  if (!has_campaign_)
+  if (!has_campaign_ && !question_.campaign.empty())
     return Error{"campaign", "no rules up to that instant have a campaign by that name"};
   return told();
 }

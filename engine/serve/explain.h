@@ -1,7 +1,7 @@
-// Explain: what was decided about one customer in one campaign up to an instant, or up to one
-// message (or whatever else has a key), and why. His
-// recorded inputs are decided again, by the rules that decided them then, so what it says is what
-// happened; conditions are told with the values that they had.
+// Explain: what was decided about one customer up to an instant, in one campaign or in all, or up
+// to one message (or whatever else has a key), and why. His recorded inputs are decided again, by
+// the rules that decided them then, so what it says is what happened; conditions are told with the
+// values that they had.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ namespace koi::serve {
 
 struct Question {
   std::string customer;  // the id
-  std::string campaign;  // by its name
+  std::string campaign;  // by its name; empty: all of them, and then not why he did not come in
   Timestamp at;
   std::string message{};  // its key, 32 hexadecimal digits; then the campaign is its own
 };
@@ -25,8 +25,8 @@ struct Question {
 // leave. Takes as long as it takes to read the journal of the customer's group. Errors:
 // "customer", "campaign" (no rules of that time have one by the name), "message" (nothing with that
 // key was decided about him up to then), "incentives" (customers compete for what the rules give),
-// "gap" where the journal's
-// beginning is not kept, and those of journal, bundles and deployment.json.
+// "erased" where the journal's beginning is not kept any more, and those of journal, bundles and
+// deployment.json.
 Result<std::string> explain(const store::Directory& directory, const store::Journal& journal,
                             store::Groups groups, const Question& question);
 

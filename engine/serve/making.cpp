@@ -1,5 +1,7 @@
 #include "serve/making.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <chrono>
 #include <utility>
@@ -15,6 +17,9 @@ namespace {
 // the time than can be carried beside, it is given up to wait for that after so many rounds.
 constexpr std::size_t few = 500;
 constexpr int most_rounds = 20;
+
+// This thread's work, and of those that it starts, waits where somebody else has some.
+constexpr int nice = 10;
 
 void tell(std::string_view lines) {
   for (std::string_view rest = lines; !rest.empty();) {
@@ -73,7 +78,7 @@ Making::Making(Amid amid, Wanted wanted)
                       amid_.say("making ready: " + stage_of(progress));
                     })) {}
 
-// The states that are not live: the former ones, or where nothing came of it the new ones.
+// Removes the states that are not live: the former ones, or where nothing came of it the new ones.
 Making::~Making() {
   ahead_.reset();
   if (!next_.store) return;
@@ -85,6 +90,7 @@ Making::~Making() {
 }
 
 Result<void> Making::make_ready() {
+  ::setpriority(PRIO_PROCESS, 0, nice);
   if (!wanted_.ways.moves_nobody() || wanted_.ways.canary != 0)
     KOI_TRY(deploy::preview(site_, wanted_.bundle, wanted_.ways));
   if (wanted_.in_place) {
@@ -126,7 +132,6 @@ Result<std::string> Making::go_live() {
     return deploy_to(amid_.data, wanted_.bundle, wanted_.said, wanted_.ways, amid_.keeps_sent,
                      amid_.memory);
   const auto report = ahead_->go_live();
-  ahead_.reset();
   KOI_LET(const auto deployment, deploy::read_deployment(amid_.data.directory));
   if (deployment->states == folder_) next_ = amid_.data.go_over_to(std::move(next_));
   if (!report) return report.error();

@@ -76,10 +76,10 @@ Result<deploy::Ways> ways_of(const net::Headers& query) {
   return ways;
 }
 
-// What the question speaks of is not there.
-bool is_unknown(const Error& error) {
-  return error.code == "customer" || error.code == "campaign" || error.code == "message" ||
-         error.code == "incentives";
+int status_of(const Error& error) {
+  const bool is_unknown = error.code == "customer" || error.code == "campaign" ||
+                          error.code == "message" || error.code == "incentives";
+  return is_unknown ? 404 : error.code == "erased" ? 410 : 503;
 }
 
 }  // namespace
@@ -98,19 +98,19 @@ void Operations::handle(net::Asked asked, net::Reply reply) {
                       *campaign = net::find(query, "campaign"),
                       *message = net::find(query, "message"), *at = net::find(query, "at");
     const auto instant = at ? parse_instant(*at) : std::nullopt;
-    if (!customer || (campaign == nullptr) == (message == nullptr) || !instant)
+    if (!customer || (campaign && message) || !instant)
       return reply.send(refused(400, "question",
-                                "say `customer`, either `campaign` or `message` (its key), and "
-                                "`at`, an instant as 2026-11-01T10:00:00+08:00"));
+                                "say `customer`, if you like either `campaign` or `message` (its "
+                                "key), and `at`, an instant as 2026-11-01T10:00:00+08:00"));
     wish.kind = Wish::Kind::Explain;
     wish.question = {*customer, campaign ? *campaign : "", *instant, message ? *message : ""};
   }
   if (asked.path == "/v1/status" || asked.path == "/v1/explain") {
     auto place = std::make_shared<net::Reply>(std::move(reply));
     wish.answer = [place](Result<std::string> status) {
-      place->send(status ? with(200, *std::move(status))
-                         : refused(is_unknown(status.error()) ? 404 : 503, status.error().code,
-                                   status.error().what));
+      place->send(
+          status ? with(200, *std::move(status))
+                 : refused(status_of(status.error()), status.error().code, status.error().what));
     };
     {
       const std::lock_guard lock(mutex_);

@@ -377,14 +377,18 @@ class Life {
   }
 
   // The other way round, with everything written back; requests wait from the beginning of it on.
-  Result<void> close() {
+  // Gives what may be let go of behind it.
+  Result<std::unique_ptr<durable::Writers>> close() {
     network_.on_thread([this] { api_.pause(); });
     stop_callbacks();
     reception_.reset();
     KOI_TRY(engine_->stop());
     teller_.reset();
-    network_.on_thread([this] { engine_.reset(); });
-    return {};
+    return network_.on_thread([this] {
+      auto left = engine_->give_writers();
+      engine_.reset();
+      return left;
+    });
   }
 
   void do_wish(Operations::Wish wish) {
@@ -503,7 +507,7 @@ class Life {
   Result<std::string> put_live(Work& work, std::chrono::milliseconds& pause) {
     const auto began = std::chrono::steady_clock::now();
     info("putting rules " + to_hex(work.bundle) + " live: events wait");
-    auto closed = close();
+    const auto closed = close();
     if (!closed) {  // what stopped the writers ends the process; the next start recovers
       ending_.because(closed.error());
       return closed.error();

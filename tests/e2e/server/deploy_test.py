@@ -309,6 +309,10 @@ campaign other { class transactional  when order  send thanks via app }
         self.assertEqual(why("bo")["journeys"], [])
         self.assertIn("nobody", self.koi("explain", "eve", "--campaign", "thank", "--server", f"http://127.0.0.1:{server.port}", status=2))
         self.assertIn("campaign", self.koi("explain", "bo", "--campaign", "none", "--server", f"http://127.0.0.1:{server.port}", status=2))
+        # Of a customer: all campaigns.
+        whole = json.loads(self.koi("explain", "ann", "--all", "--server", f"http://127.0.0.1:{server.port}"))
+        self.assertEqual({d["campaign"] for d in whole["done"]}, {"thank", "other"})
+        self.assertEqual([d for d in whole["done"] if d["campaign"] == "thank"], ann["done"])
         # Of a message: as of when it was decided, and what was refused has a key as well.
         def of_message(key, status=0):
             return self.koi("explain", "ann", "--message", key, "--server", f"http://127.0.0.1:{server.port}", status=status)

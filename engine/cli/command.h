@@ -29,6 +29,7 @@ std::function<int()> add_connector(CLI::App& app);
 std::function<int()> add_connectors(CLI::App& app);
 std::function<int()> add_deploy(CLI::App& app);
 std::function<int()> add_docs(CLI::App& app);
+std::function<int()> add_draws(CLI::App& app);
 std::function<int()> add_explain(CLI::App& app);
 std::function<int()> add_fmt(CLI::App& app);
 std::function<int()> add_init(CLI::App& app);

@@ -4,9 +4,11 @@ cent goes to the same customer, and no budget, stock or share is exceeded. Stand
 incentives_test.py KOI
 """
 
+import hashlib
 import json
 import pathlib
 import random
+import struct
 import subprocess
 import sys
 import tempfile
@@ -109,6 +111,36 @@ class Incentives(unittest.TestCase):
         self.assertEqual(prizes.count("mug"), 30)
         self.assertLessEqual(prizes.count("car"), 1)
         self.assertEqual(prizes.count("stars"), len(self.given("stars")))
+
+    def draws(self, *arguments, status=0):
+        done = subprocess.run([KOI, "draws", "p.koi", *arguments], cwd=self.scratch.name, capture_output=True, text=True,
+                              encoding="utf-8", timeout=60)
+        self.assertEqual(done.returncode, status, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_what_was_committed_to_is_the_key_that_is_shown(self):
+        commitment, shown = (line.split()[1] for line in self.draws("--reveal").splitlines())
+        self.assertEqual(self.draws(), f"commitment {commitment}\n")
+        key = struct.pack("<QQ", int(shown[:16], 16), int(shown[16:], 16))
+        self.assertEqual(hashlib.sha256(b"koi-draw-1\0" + key).hexdigest(), commitment)
+        self.assertNotIn(commitment, self.draws("--seed", "2"))
+
+    def test_an_auditor_makes_every_draw_again_and_finds_the_one_that_was_changed(self):
+        shown = self.draws("--reveal").splitlines()[1].split()[1]
+        # Whoever has the key needs no seed.
+        told = self.draws("--seed", "9", "--key", shown, "--effects", "effects-1.ndjson")
+        self.assertIn(f"{len(self.given('wheel'))} draws were made again", told)
+        self.assertGreater(len(self.given("wheel")), 100)
+        folder = pathlib.Path(self.scratch.name)
+        lines = (folder / "effects-1.ndjson").read_text().splitlines()
+        number = next(i for i, line in enumerate(lines) if '"prize":"stars"' in line)
+        lines[number] = lines[number].replace('"prize":"stars"', '"prize":"car"')
+        (folder / "changed.ndjson").write_text("\n".join(lines) + "\n")
+        told = self.draws("--effects", "changed.ndjson", status=1)
+        self.assertIn(f"changed.ndjson:{number + 1}: ", told)
+        self.assertIn("was given `car`, and `wheel` makes it `stars`", told)
+        self.draws("--key", "0" * 32, "--effects", "effects-1.ndjson", status=1)
+        self.draws("--key", "nonsense", status=2)
 
     def test_the_worst_case_is_known_before_anything_is_given(self):
         done = subprocess.run([KOI, "check", "p.koi", "--effective"], cwd=self.scratch.name, capture_output=True,

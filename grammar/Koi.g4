@@ -271,6 +271,7 @@ testAct
   | name name settings
   | name GETS_LINK name AS name
   | sum CUSTOMERS CLAIM name OF name
+  | (REDEEM | LOCK | ROLL_BACK) name OF name settings?
   ;
 expectation
   : EXPECT ( NOTHING MORE?
@@ -280,7 +281,7 @@ expectation
   ;
 expectedAction: expectedDeed expectedTail*;
 expectedDeed
-  : (ENTER | LEAVE | GOAL | SEND | REPLY | NOTIFY | CALL | EMIT | START | CLAIM) name
+  : (ENTER | LEAVE | GOAL | SEND | REPLY | NOTIFY | CALL | EMIT | START | CLAIM | REDEEM) name
   | (GIVE | CLAW_BACK) gift
   | SET path
   | (TAG | UNTAG) plainText

@@ -16,6 +16,12 @@ Type simple(Kind kind, bool optional = false) { return {.kind = kind, .optional 
 
 }  // namespace
 
+bool is_order(const EventType& type) {
+  return std::any_of(type.fields.begin(), type.fields.end(), [](const Field& field) {
+    return field.symbol.name == "amount" && field.type.kind == Kind::Money;
+  });
+}
+
 // Tells what was said twice; one for each declaration.
 class Once {
  public:
@@ -246,14 +252,10 @@ void Checker::coupon_off(const ast::CouponOff& off, Coupon& out) {
   if (off.orders_from)
     if (const auto least = amount_of_money(*off.orders_from)) out.orders_from = *least;
   if (!off.where) return;
-  // An order is an event with an amount; the first that has all that is asked of it.
+  // The first order that has all that is asked of it.
   const std::size_t found = diagnostics_.size();
   for (std::size_t i = engine_event_count; i < program_.schema.events.size(); ++i) {
-    const auto& fields = program_.schema.events[i].fields;
-    if (std::none_of(fields.begin(), fields.end(), [](const Field& field) {
-          return field.symbol.name == "amount" && field.type.kind == Kind::Money;
-        }))
-      continue;
+    if (!is_order(program_.schema.events[i])) continue;
     Scope scope;
     scope.place = Scope::Place::MetricWhere;
     scope.has_event = true;
@@ -657,60 +659,6 @@ void Checker::take(const ast::TakeStep& step, const std::vector<Visible>& visibl
   }
   made.gift = *taken;
   out.push_back({step.span, std::move(made)});
-}
-
-// --- Tests ---------------------------------------------------------------------------------------
-
-void Checker::test_claims(const ast::TestClaims& claims, const ast::Expr& at, Test& test) {
-  TestClaims out;
-  const auto time = instant(at);
-  const auto count = whole_number(claims.count, 1, 10'000, "customers", "顾客数");
-  const auto* declared = expect(claims.incentive, only(Declares::Incentive));
-  if (declared == nullptr || !count || !time) return;
-  const auto* packet = std::get_if<RedPacket>(&program_.incentives[declared->index].what);
-  if (packet == nullptr || packet->how != RedPacket::How::Group) {
-    report(Code::OnlySharesAreClaimed, claims.incentive.span, {claims.incentive.text});
-    return;
-  }
-  out.at = *time;
-  out.customers = *count;
-  out.incentive = IncentiveId::of(declared->index);
-  out.of = test_customer(claims.of, test);
-  test.statements.push_back({claims.span, out});
-}
-
-void Checker::expect_claimed(const ast::ExpectClaimed& expected, bool since_last_stop, Test& test) {
-  ExpectClaimed out;
-  const auto* declared = expect(expected.incentive, only(Declares::Incentive));
-  const auto amount = [&](const std::optional<ast::Expr>& expr) {
-    return expr ? amount_of_money(*expr, 0) : std::nullopt;
-  };
-  out.total = amount(expected.total);
-  out.least = amount(expected.each_from);
-  out.most = amount(expected.each_to);
-  if (declared == nullptr) return;
-  out.incentive = IncentiveId::of(declared->index);
-  out.since_last_stop = since_last_stop;
-  test.statements.push_back({expected.span, out});
-}
-
-// `give newcomer_gift to ann amount from ¥1.00 to ¥8.88`, `give 200 stars`.
-void Checker::test_amount(const ast::ExpectAction& expectation, IncentiveId incentive,
-                          ExpectAction& out) {
-  if (expectation.count) {
-    const auto count = fixed(*expectation.count, simple(Kind::Int));
-    if (count) out.least = out.most = count->raw();
-    return;
-  }
-  const bool points = !incentive.is_none() &&
-                      std::holds_alternative<Points>(program_.incentives[incentive.index()].what);
-  const auto amount = [&](const std::optional<ast::Expr>& expr) -> std::optional<std::int64_t> {
-    if (!expr) return std::nullopt;
-    const auto value = fixed(*expr, simple(points ? Kind::Int : Kind::Money));
-    return value ? std::optional(value->raw()) : std::nullopt;
-  };
-  out.least = amount(expectation.amount_from);
-  out.most = amount(expectation.amount_to);
 }
 
 }  // namespace koi::check

@@ -159,4 +159,7 @@ struct Give {
   bool what_is_left = false;
 };
 
+// An order is an event with an amount of money.
+bool is_order(const EventType& type);
+
 }  // namespace koi::check

@@ -446,6 +446,20 @@ struct TestClaims {
   IncentiveId incentive;
   TestCustomer of = 0;
 };
+// `redeem first_order of ann { amount: ¥120.00 }`: at a till, of the coupon she was given last.
+struct TestRedeem {
+  enum class Deed : std::uint8_t { Redeem, Lock, RollBack };
+  Timestamp at;
+  Deed deed = Deed::Redeem;
+  IncentiveId coupon;
+  TestCustomer of = 0;
+  std::string order;  // empty: one of its own
+  std::int64_t amount = 0;
+  EventTypeId type;  // the order as that event; none: the program has no event with an amount
+  std::vector<Value> fields;
+  std::vector<IncentiveId> beside;  // her other coupons on that order
+  Duration hold;                    // of Lock
+};
 // `ann gets link bring_a_friend as l`: what she would be handed out; the test writes `l` for it.
 struct TestGetsLink {
   Timestamp at;
@@ -469,6 +483,7 @@ enum class Action : std::uint8_t {
   Claim,
   ClawBack,
   Reply,
+  Redeem,
 };
 // `expect [no] [refuse] send C to ann via CH because R`. What is not said fits everything.
 struct ExpectAction {
@@ -496,7 +511,7 @@ struct ExpectNothing {
 struct TestStatement {
   SourceSpan span;
   std::variant<GivenCustomer, GivenFailure, ClockTo, TestEvent, ExpectAction, ExpectNothing,
-               TestClaims, ExpectClaimed, TestGetsLink>
+               TestClaims, ExpectClaimed, TestGetsLink, TestRedeem>
       what;
 };
 struct Test {

@@ -15,7 +15,8 @@ constexpr std::array reasons{
     "credentials",   "failed",       "lapsed",      "campaign_window", "budget",       "limit",
     "no_inviter",    "not_enough",   "all_taken",   "too_late",        "taken_before", "no_prize",
     "self",          "same",         "existing",    "cycle",           "not_eligible", "review",
-    "bound_before"};
+    "bound_before",  "declined",     "redeemed",    "locked",          "not_yet",      "threshold",
+    "scope",         "combination"};
 constexpr std::array failures{"unreachable", "window_closed", "bad_content", "quota",
                               "credentials", "failed",        "lapsed"};
 
@@ -272,10 +273,12 @@ void Checker::expect_action(const ast::ExpectAction& expectation, bool since_las
     }
     case ast::ActionKind::Give:
     case ast::ActionKind::Claim:
-    case ast::ActionKind::ClawBack: {
-      out.action = expectation.action == ast::ActionKind::Give    ? Action::Give
-                   : expectation.action == ast::ActionKind::Claim ? Action::Claim
-                                                                  : Action::ClawBack;
+    case ast::ActionKind::ClawBack:
+    case ast::ActionKind::Redeem: {
+      out.action = expectation.action == ast::ActionKind::Give     ? Action::Give
+                   : expectation.action == ast::ActionKind::Claim  ? Action::Claim
+                   : expectation.action == ast::ActionKind::Redeem ? Action::Redeem
+                                                                   : Action::ClawBack;
       const auto* declared = resolve(Declares::Incentive | Declares::Referral);
       if (declared == nullptr) break;
       out.name = declared->symbol.name;
@@ -388,6 +391,10 @@ void Checker::test(const ast::TestDecl& decl) {
                                           ReferralId::of(declared->index), act.as.text}});
             } else if constexpr (std::is_same_v<Act, ast::TestClaims>) {
               test_claims(act, at.at, test);
+              if (const auto time = instant(at.at); time && (!clock || *time > *clock))
+                clock = time;
+            } else if constexpr (std::is_same_v<Act, ast::TestRedeem>) {
+              test_redeem(act, at.at, test);
               if (const auto time = instant(at.at); time && (!clock || *time > *clock))
                 clock = time;
             } else {

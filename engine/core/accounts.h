@@ -27,6 +27,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "core/books.h"
+#include "core/call.h"
 #include "core/effect.h"
 #include "core/holdings.h"
 #include "core/shelved.h"
@@ -160,6 +161,10 @@ class Accounts {
   void send(Message message) { messages_.push_back(std::move(message)); }
   std::vector<Message> take_messages() { return std::exchange(messages_, {}); }
 
+  // What the call at hand is answered: there once its messages are handed on.
+  void answer(Answer answer) { answer_ = std::move(answer); }
+  std::optional<Answer> take_answer() { return std::exchange(answer_, std::nullopt); }
+
  private:
   template <class Value, class Decode>
   typename Shelved<Value>::Node* fetch(Shelved<Value>& part, const std::string& key, Decode decode);
@@ -189,6 +194,7 @@ class Accounts {
   books::Postings stored_,
       frozen_;  // those before postings_; with those of it that are on their way
   std::uint64_t changed_bytes_ = 0, frozen_bytes_ = 0;
+  std::optional<Answer> answer_;
 };
 
 }  // namespace koi::core

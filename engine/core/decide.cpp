@@ -58,6 +58,10 @@ Standing decide(const plan::Plan& plan, State& state, const Message& message,
                 std::vector<Effect>& effects, Waking* waking, Accounts* accounts) {
   return Turn(plan, state, effects, waking, accounts).take(message);
 }
+Standing decide(const plan::Plan& plan, State& state, const Call& call,
+                std::vector<Effect>& effects, Waking* waking, Accounts* accounts) {
+  return Turn(plan, state, effects, waking, accounts).take(call);
+}
 Standing decide(const plan::Plan& plan, State& state, const Input& input,
                 std::vector<Effect>& effects, Waking* waking, Accounts* accounts) {
   return std::visit(
@@ -72,7 +76,7 @@ void pass_over(const plan::Plan& plan, State& state, const Event& event) {
 
 Timestamp next_due(const State& state) { return state.due; }
 
-// --- The three inputs ---------------------------------------------------------------------------
+// --- The inputs ---------------------------------------------------------------------------------
 
 void Turn::pass_over(const Event& event) {
   const std::uint64_t id_hash = event.id_hash();

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/accounts.h"
+#include "core/call.h"
 #include "core/effect.h"
 #include "core/readings.h"
 #include "core/state.h"
@@ -27,7 +28,7 @@ struct Tick {
   bool inclusive = false;
 };
 
-using Input = std::variant<Event, Tick, Receipt, Message>;
+using Input = std::variant<Event, Tick, Receipt, Message, Call>;
 
 // What became of an input.
 enum class Standing : std::uint8_t {
@@ -64,6 +65,11 @@ Standing decide(const plan::Plan& plan, State& state, const Receipt& receipt,
                 std::vector<Effect>& effects, Waking* waking = nullptr,
                 Accounts* accounts = nullptr);
 Standing decide(const plan::Plan& plan, State& state, const Message& message,
+                std::vector<Effect>& effects, Waking* waking = nullptr,
+                Accounts* accounts = nullptr);
+// The answer is the accounts' (take_answer). A call that was answered before is a duplicate; one
+// that only validates is none of these.
+Standing decide(const plan::Plan& plan, State& state, const Call& call,
                 std::vector<Effect>& effects, Waking* waking = nullptr,
                 Accounts* accounts = nullptr);
 Standing decide(const plan::Plan& plan, State& state, const Input& input,

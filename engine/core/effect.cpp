@@ -6,8 +6,9 @@ namespace koi::core {
 
 namespace {
 constexpr std::array<std::string_view, action_count> action_names{
-    "enter",  "leave", "goal",  "send",  "set",  "refuse", "tag",   "untag",     "emit",
-    "notify", "call",  "start", "split", "give", "take",   "claim", "claw_back", "reply"};
+    "enter", "leave", "goal",      "send",  "set",    "refuse",   "tag",
+    "untag", "emit",  "notify",    "call",  "start",  "split",    "give",
+    "take",  "claim", "claw_back", "reply", "redeem", "roll_back"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(last_reason) + 1> reason_names{
     "none",
     "no_consent",
@@ -40,7 +41,18 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(last_reason) + 1
     "cycle",
     "not_eligible",
     "review",
-    "bound_before"};
+    "bound_before",
+    "declined",
+    "unknown_code",
+    "redeemed",
+    "locked",
+    "not_yet",
+    "threshold",
+    "scope",
+    "combination",
+    "not_held",
+    "not_in_review",
+    "key_reused"};
 }  // namespace
 
 std::string_view name_of(Action action) { return action_names[static_cast<std::size_t>(action)]; }

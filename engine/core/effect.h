@@ -33,8 +33,10 @@ enum class Action : std::uint8_t {
   Claim,
   ClawBack,
   Reply,
+  Redeem,
+  RollBack,  // of what was redeemed
 };
-constexpr std::size_t action_count = static_cast<std::size_t>(Action::Reply) + 1;
+constexpr std::size_t action_count = static_cast<std::size_t>(Action::RollBack) + 1;
 std::string_view name_of(Action action);  // "enter", "leave", …
 // Does a channel carry it to the customer?
 constexpr bool is_message(Action action) {
@@ -78,8 +80,20 @@ enum class Reason : std::uint8_t {
   NotEligible,  // a condition keeps him or the inviter out
   Review,       // held until somebody has looked at it
   BoundBefore,  // somebody else brought him
+  Declined,     // somebody has looked at it, and does not want it
+  // of calls
+  UnknownCode,
+  Redeemed,     // the coupon was used before
+  Locked,       // another order has it for now
+  NotYet,       // it is not valid yet
+  Threshold,    // the order is too small
+  Scope,        // the coupon is not for such orders
+  Combination,  // nor beside that other coupon
+  NotHeld,      // this order has neither locked nor redeemed it
+  NotInReview,  // nothing waits for somebody to look at it
+  KeyReused,    // the caller has asked for something else under this id
 };
-constexpr Reason last_reason = Reason::BoundBefore;
+constexpr Reason last_reason = Reason::KeyReused;
 std::string_view name_of(Reason reason);  // "no_consent", …
 Reason reason_of(std::string_view name);  // None where no reason has the name
 
@@ -123,7 +137,8 @@ struct Effect {
   List<Value> fields;      // Emit: the event's. Call: what is given, as in the plan's step
   List<plan::ArmId> arms;  // Goal: the arms with names that the journey took before
   std::unique_ptr<const Text> text;  // Send, Reply, Notify (its body); else null
-  std::unique_ptr<Gift> gift;        // Give, Take, Claim, ClawBack and refusals of them; else null
+  // Give, Take, Claim, ClawBack, Redeem, RollBack and refusals of them; else null
+  std::unique_ptr<Gift> gift;
 };
 
 }  // namespace koi::core

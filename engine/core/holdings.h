@@ -2,12 +2,14 @@
 // brought by. Part of his state (state.h).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/time.h"
+#include "core/call.h"
 #include "ledger/ledger.h"
 #include "ledger/points.h"
 #include "plan/plan.h"
@@ -51,6 +53,10 @@ struct Grant {
   List<std::uint64_t> claimants;  // hashes of those who have one, in the order of the shares
   List<Charge> charges;
   List<Counted> counted;  // what a failure gives back, while it is reserved
+  // Of a coupon: the order that has locked or redeemed it; until when, behind which it is free.
+  std::string order;
+  Timestamp locked_until = Timestamp::ever();
+  Timestamp done = Timestamp::ever();  // since when it is redeemed, or lapsed
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
@@ -85,7 +91,8 @@ struct Friend {
   Timestamp at;
   Stage stage = Stage::Joined;
   bool in_review = false;
-  List<Hash128> rewards;  // the inviter's grants for him
+  List<Hash128> rewards;     // the inviter's grants for him
+  List<std::uint64_t> held;  // numbers of the rewards that wait for the review
   friend bool operator==(const Friend&, const Friend&) = default;
 };
 
@@ -96,8 +103,15 @@ struct Holdings {
   List<Binding> bindings;    // by referral; the settled one first
   List<Friend> friends;      // by referral, then as they came
   List<Hash128> milestones;  // that he was given, as they came
+  List<Answered> answers;    // of calls, as they came
   friend bool operator==(const Holdings&, const Holdings&) = default;
 };
+
+// Does somebody's order have the coupon for now?
+inline bool is_locked(const Grant& grant, Timestamp now) { return grant.locked_until >= now; }
+
+// The last instant at which it can be claimed or redeemed: a lock holds it beyond its time.
+inline Timestamp last_of(const Grant& grant) { return std::max(grant.until, grant.locked_until); }
 
 // When the next of it is too late, or lapses.
 Timestamp next_lapse(const Holdings& holdings);

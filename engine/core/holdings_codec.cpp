@@ -103,6 +103,14 @@ void write(ByteWriter& out, const Grant& grant, Timestamp base) {
   write(out, grant.claimants);
   write(out, grant.charges, base);
   write(out, grant.counted, base);
+  // Of a coupon alone.
+  const bool is_locked = grant.locked_until != Timestamp::ever();
+  const bool is_done = grant.done != Timestamp::ever();
+  out.byte(static_cast<std::uint8_t>(unsigned{!grant.order.empty()} << 2 |
+                                     unsigned{is_locked} << 1 | unsigned{is_done}));
+  if (!grant.order.empty()) out.text(grant.order);
+  if (is_locked) write_time(out, grant.locked_until, base);
+  if (is_done) write_time(out, grant.done, base);
 }
 
 Grant read_grant(ByteReader& in, const Layout& slots, Timestamp base) {
@@ -128,6 +136,11 @@ Grant read_grant(ByteReader& in, const Layout& slots, Timestamp base) {
   grant.claimants = read_numbers(in);
   grant.charges = read_charges(in, base);
   grant.counted = read_counted(in, base);
+  const std::uint8_t marks = in.byte();
+  if (marks > 7) in.fault();
+  if ((marks & 4) != 0) grant.order = in.text();
+  if ((marks & 2) != 0) grant.locked_until = read_time(in, base);
+  if ((marks & 1) != 0) grant.done = read_time(in, base);
   return grant;
 }
 
@@ -167,6 +180,36 @@ Binding read_binding(ByteReader& in, const Layout& slots, Timestamp base) {
   return binding;
 }
 
+void write(ByteWriter& out, const Answered& answered, Timestamp base) {
+  out.hash(answered.key);
+  out.fixed64(answered.asked);
+  write_time(out, answered.at, base);
+  out.boolean(answered.is_pending);
+  const Answer& answer = answered.answer;
+  out.byte(static_cast<std::uint8_t>(answer.reason));
+  write_id(out, answer.incentive);
+  out.signed_(answer.amount);
+  write_time(out, answer.until, base);
+  out.text(answer.about);
+}
+
+Answered read_answered(ByteReader& in, const Layout& slots, Timestamp base) {
+  Answered answered;
+  answered.key = in.hash();
+  answered.asked = in.fixed64();
+  answered.at = read_time(in, base);
+  answered.is_pending = in.boolean();
+  const std::uint8_t reason = in.byte();
+  if (reason > static_cast<std::uint8_t>(last_reason)) in.fault();
+  Answer& answer = answered.answer;
+  answer.reason = static_cast<Reason>(reason);
+  answer.incentive = read_id(in, slots.incentives);
+  answer.amount = in.signed_();
+  answer.until = read_time(in, base);
+  answer.about = in.text();
+  return answered;
+}
+
 template <class List, class Before>
 void put_in_order(List& list, Before before) {
   if (!std::is_sorted(list.begin(), list.end(), before))
@@ -198,8 +241,11 @@ void write(ByteWriter& out, const Holdings& holdings, Timestamp base) {
     out.byte(static_cast<std::uint8_t>(static_cast<unsigned>(each.stage) << 1 |
                                        unsigned{each.in_review}));
     write(out, each.rewards);
+    write(out, each.held);
   }
   write(out, holdings.milestones);
+  out.unsigned_(holdings.answers.size());
+  for (const Answered& each : holdings.answers) write(out, each, base);
 }
 
 Holdings read_holdings(ByteReader& in, const Layout& slots, Timestamp base) {
@@ -226,7 +272,7 @@ Holdings read_holdings(ByteReader& in, const Layout& slots, Timestamp base) {
       holdings.bindings.push_back(std::move(each));
   put_in_order(holdings.bindings,
                [](const Binding& a, const Binding& b) { return a.referral < b.referral; });
-  for (std::size_t n = in.count(5); n > 0 && in.ok(); --n) {
+  for (std::size_t n = in.count(6); n > 0 && in.ok(); --n) {
     Friend each;
     each.referral = read_id(in, slots.referrals);
     each.invitee = in.text();
@@ -236,11 +282,14 @@ Holdings read_holdings(ByteReader& in, const Layout& slots, Timestamp base) {
     each.stage = static_cast<Friend::Stage>(marks >> 1);
     each.in_review = (marks & 1) != 0;
     each.rewards = read_hashes(in);
+    each.held = read_numbers(in);
     if (each.referral) holdings.friends.push_back(std::move(each));
   }
   put_in_order(holdings.friends,
                [](const Friend& a, const Friend& b) { return a.referral < b.referral; });
   holdings.milestones = read_hashes(in);
+  for (std::size_t n = in.count(30); n > 0 && in.ok(); --n)
+    holdings.answers.push_back(read_answered(in, slots, base));
   return holdings;
 }
 

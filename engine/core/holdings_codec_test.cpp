@@ -45,6 +45,17 @@ class Giving : public PlanForTests {
     grant.claimants = {99};
     grant.charges = {{{7, Timestamp::ever()}, 2000, true}, {{8, {0}}, 1, false}};
     mine.grants.push_back(grant);
+    Grant coupon = grant;
+    coupon.incentive = plan::IncentiveId::of(1);
+    coupon.shares.clear();
+    coupon.taken = 0;
+    coupon.order = "o1";
+    coupon.locked_until = made.clock + minutes(10);
+    mine.grants.push_back(coupon);
+    coupon.stage = Stage::Claimed;
+    coupon.locked_until = Timestamp::ever();
+    coupon.done = made.clock;
+    mine.grants.push_back(coupon);
     mine.counted.push_back({5, Timestamp::ever(), 3});
     mine.purses.push_back({plan::IncentiveId::of(0), {{made.clock, 5}, {Timestamp::never(), 9}}});
     Binding binding;
@@ -63,8 +74,19 @@ class Giving : public PlanForTests {
     brought.invitee = "cy";
     brought.at = made.clock;
     brought.stage = Friend::Stage::Qualified;
+    brought.held = {0, 2};
     mine.friends.push_back(brought);
     mine.milestones = {{9, 10}};
+    Answered answered;
+    answered.key = {11, 12};
+    answered.asked = 13;
+    answered.at = made.clock;
+    answered.answer = {Reason::Locked, plan::IncentiveId::of(1), 5, made.clock, "o1"};
+    mine.answers.push_back(answered);
+    answered.key = {11, 13};
+    answered.is_pending = true;
+    answered.answer = {};
+    mine.answers.push_back(answered);
     made.holdings.push_back(mine);
     return made;
   }
@@ -89,7 +111,9 @@ TEST(HoldingsCodec, WhatIsNotGivenAnyMoreIsLeftOut) {
   other.plan.incentives.pop_back();  // packet
   const auto back = decode(other.plan, bytes);
   ASSERT_TRUE(back);
-  EXPECT_TRUE(back->holdings[0].grants.empty());
+  ASSERT_EQ(back->holdings[0].grants.size(), 2u);  // the coupons
+  EXPECT_EQ(back->holdings[0].grants[0].incentive, plan::IncentiveId::of(0));
+  EXPECT_EQ(back->holdings[0].answers[0].answer.incentive, plan::IncentiveId::of(0));
   ASSERT_EQ(back->holdings[0].purses.size(), 1u);
   EXPECT_EQ(back->holdings[0].purses[0].points, plan::IncentiveId::of(1));
   EXPECT_EQ(back->holdings[0].friends.size(), 1u);

@@ -264,6 +264,11 @@ void Turn::move(const List<Charge>& charges, Hash128 decision, Stage from, Stage
 }
 
 void Turn::tell(EngineEvent event, const Grant& grant, std::int64_t amount) {
+  tell(event, grant, amount, grant.key);
+}
+
+// The occasion tells those apart that may come again: of a coupon that was rolled back.
+void Turn::tell(EngineEvent event, const Grant& grant, std::int64_t amount, Hash128 occasion) {
   const plan::Incentive& incentive = plan_.incentives[grant.incentive.index()];
   const bool is_money = !std::holds_alternative<plan::Points>(incentive.what) &&
                         !std::holds_alternative<plan::PrizeDraw>(incentive.what);
@@ -274,8 +279,8 @@ void Turn::tell(EngineEvent event, const Grant& grant, std::int64_t amount) {
        HashInput()
            .text("grant")
            .number(static_cast<std::uint64_t>(event))
-           .number(grant.key.high)
-           .number(grant.key.low)
+           .number(occasion.high)
+           .number(occasion.low)
            .hash128(plan_.seed));
 }
 
@@ -350,6 +355,7 @@ void Turn::make(const plan::Incentive& incentive, const Offer& offer, Grant& mad
     KOI_ASSERT(pattern);  // check has read it
     made.code = pattern->code(accounts_->secret("codes " + incentive.symbol.name),
                               accounts_->next_number(offer.incentive));
+    accounts_->lead(made.code, {state_.id, offer.incentive, {}});
   } else if (const auto* draw = std::get_if<plan::PrizeDraw>(&incentive.what)) {
     made.prize = draw->prizes[*drawn(offer)].name;
   }
@@ -440,8 +446,12 @@ void Turn::grants_changed(Hash128 cause) {
     // Who comes for a share of what is shared out is told so until the packet's end.
     const bool is_asked_for = each.stage == Stage::Claimed && !each.shares.empty() &&
                               each.until != Timestamp::never() && each.until > now_;
+    // Whoever has redeemed it may roll it back, and who comes with the code again is told.
+    const bool may_come_again = is_done(each) && !each.code.empty() && each.shares.empty() &&
+                                each.done != Timestamp::ever() &&
+                                each.done + plan_.policy.id_horizon > now_;
     drops[i] = !is_last[each.incentive.index()] && !is_asked_for && !may_be_clawed_back(each) &&
-               (is_done(each) || is_points);
+               !may_come_again && (is_done(each) || is_points);
     is_last[each.incentive.index()] = false;
   }
   if (std::find(drops.begin(), drops.end(), true) != drops.end())
@@ -578,21 +588,29 @@ void Turn::note_claim(const Happening& what) {
     const bool named = code.empty() ? !incentive.empty() && (of.symbol.name == incentive ||
                                                              of.symbol.alias == incentive)
                                     : each.code == code;
-    if (fits_kind && named && each.stage == Stage::Given && each.until >= now_) found = &each;
+    if (fits_kind && named && each.stage == Stage::Given && last_of(each) >= now_) found = &each;
   }
   if (!found) return;
-  // Of a coupon the rest that was not taken off is there again.
-  if (redeemed && !what.fields[1].is_missing())
-    for (Charge& charge : found->charges) {
-      const std::int64_t used = std::clamp<std::int64_t>(what.fields[1].raw(), 0, charge.amount);
-      if (!charge.is_money || used == charge.amount) continue;
-      accounts_->post({now_, charge.pot, Stage::Given, Stage::Returned, charge.amount - used,
-                       cause_of(found->key)});
-      charge.amount = used;
-    }
-  move(*found, Stage::Given, Stage::Claimed);
-  found->stage = Stage::Claimed;
+  std::optional<std::int64_t> off;
+  if (redeemed && !what.fields[1].is_missing()) off = what.fields[1].raw();
+  use_up(*found, off);
   grants_changed(found->key);
+}
+
+// Of a coupon the rest that was not taken off is there again.
+void Turn::use_up(Grant& grant, std::optional<std::int64_t> off) {
+  for (Charge& charge : grant.charges) {
+    if (!off || !charge.is_money) continue;
+    const std::int64_t used = std::clamp<std::int64_t>(*off, 0, charge.amount);
+    if (used == charge.amount) continue;
+    accounts_->post({now_, charge.pot, Stage::Given, Stage::Returned, charge.amount - used,
+                     cause_of(grant.key)});
+    charge.amount = used;
+  }
+  move(grant, Stage::Given, Stage::Claimed);
+  grant.stage = Stage::Claimed;
+  grant.locked_until = Timestamp::ever();
+  grant.done = now_;
 }
 
 // What nobody has taken of a packet is all that it is charged for from here on.
@@ -611,7 +629,7 @@ void Turn::lapse_grants() {
   bool changed = false;
   Hash128 cause{};
   for (Grant& grant : mine.grants) {
-    if (grant.stage != Stage::Given || grant.until > now_) continue;
+    if (grant.stage != Stage::Given || last_of(grant) > now_) continue;
     std::int64_t rest = grant.amount;
     const bool is_issued =
         std::holds_alternative<plan::Coupon>(plan_.incentives[grant.incentive.index()].what);
@@ -623,6 +641,8 @@ void Turn::lapse_grants() {
         if (!charge.is_money) charge.amount = 0;
     move(grant, Stage::Lapsed, Stage::Returned);
     grant.stage = Stage::Lapsed;
+    grant.locked_until = Timestamp::ever();
+    grant.done = now_;
     tell(EngineEvent::Lapsed, grant, rest);
     cause = grant.key;
     changed = true;
@@ -652,7 +672,7 @@ void Turn::lapse_grants() {
 bool Turn::claim_share(const Event& event) {
   if (!accounts_ || event.type != type_of(EngineEvent::Claimed)) return false;
   const Accounts::Place* place = accounts_->find(event.fields[2].as_text());
-  if (!place || place->incentive.is_none()) return false;
+  if (!place || place->incentive.is_none() || !is_group(plan_, place->incentive)) return false;
   Offer offer;
   offer.incentive = place->incentive;
   offer.key = HashInput()
@@ -662,18 +682,25 @@ bool Turn::claim_share(const Event& event) {
                   .text(event.fields[2].as_text())
                   .hash128(plan_.seed);
   offer.entry = offer.key;
+  ask_for_share(*place, event.fields[2].as_text(), offer);
+  return true;
+}
+
+// None: the packet's giver is asked.
+Reason Turn::ask_for_share(const Accounts::Place& place, std::string_view code,
+                           const Offer& offer) {
   const plan::Incentive& incentive = plan_.incentives[offer.incentive.index()];
   const std::int64_t room = room_for_share(incentive);
   if (room == 0 || ask_limits(incentive, 0, true, {}) != Reason::None) {
     refuse_gift(Action::Claim, offer, Reason::Limit);
-    return true;
+    return Reason::Limit;
   }
-  Message message = message_to(place->customer, Message::Kind::Claim, {}, offer.key);
+  Message message = message_to(place.customer, Message::Kind::Claim, {}, offer.key);
   message.incentive = offer.incentive;
-  message.code = event.fields[2].as_text();
+  message.code = code;
   message.amount = room;
   accounts_->send(std::move(message));
-  return true;
+  return Reason::None;
 }
 
 // A friend asks for a share of the packet: the next one, if he may have one.
@@ -717,6 +744,7 @@ void Turn::take_claim(const Message& message) {
 }
 
 void Turn::take_claimed(const Message& message) {
+  finish_claim(message);
   Offer offer;
   offer.incentive = message.incentive;
   offer.campaign = message.campaign;

@@ -1,6 +1,7 @@
 // Who brought whom: invitations by code, what the invitee must do, and what either side is given
 // for it. The two sides know of each other by messages alone.
 #include <algorithm>
+#include <utility>
 
 #include "core/detail/turn.h"
 #include "model/codec.h"
@@ -335,6 +336,8 @@ void Turn::take_claw_back(const Message& message) {
   Friend* found = friend_of(holdings(), message.referral, message.from);
   if (!found || found->stage == Friend::Stage::ClawedBack) return;
   found->stage = Friend::Stage::ClawedBack;
+  found->in_review = false;
+  found->held.clear();
   const List<Hash128> rewards = found->rewards;
   for (const Hash128 key : rewards) claw_back(key);
   grants_changed(message.key);
@@ -431,12 +434,42 @@ void Turn::take_reward(const Message& message) {
   offer.referral = message.referral;
   offer.entry = message.entry;
   offer.key = message.key;
-  if (found->in_review) {
+  if (found->in_review || found->stage == Friend::Stage::Declined) {
     offer.incentive = rewards[number].incentive;
+    if (!found->in_review) return refuse_gift(Action::Give, offer, Reason::Declined);
+    found->held.push_back(number);
     return refuse_gift(Action::Give, offer, Reason::Review);
   }
   found->rewards.push_back(offer.key);
   give_reward(offer, rewards[number].incentive, rewards[number].amount);
+}
+
+// Somebody has looked at a friend who was held for review. What was refused until then is given, or
+// will never be.
+Answer Turn::review(const Call& call, Hash128 key) {
+  Answer answer;
+  Friend* found =
+      state_.holdings.empty() ? nullptr : friend_of(holdings(), call.referral, call.invitee);
+  if (!found || !found->in_review) {
+    answer.reason = Reason::NotInReview;
+    return answer;
+  }
+  const List<std::uint64_t> held = std::exchange(found->held, {});
+  const bool has_qualified = found->stage == Friend::Stage::InReview;
+  found->in_review = false;
+  if (call.kind == Call::Kind::Decline) {
+    found->stage = Friend::Stage::Declined;
+    return answer;
+  }
+  const auto& rewards = referral(call.referral).rewards;
+  for (const std::uint64_t number : held) {
+    if (number >= rewards.size()) continue;  // the rules are others by now
+    const Offer offer = offer_of(call.referral, key, call.invitee, "reward", number);
+    friend_of(holdings(), call.referral, call.invitee)->rewards.push_back(offer.key);
+    give_reward(offer, rewards[number].incentive, rewards[number].amount);
+  }
+  if (has_qualified) qualify_friend(call.referral, call.invitee, key);
+  return answer;
 }
 
 }  // namespace koi::core

@@ -536,6 +536,8 @@ void Carry::carry_holdings(State& state) const {
     each.referral = referrals_[each.referral.index()];
     return !each.referral.is_none();
   });
+  for (core::Answered& each : mine.answers)
+    if (each.answer.incentive) each.answer.incentive = incentives_[each.answer.incentive.index()];
   const auto by_referral = [](const auto& a, const auto& b) { return a.referral < b.referral; };
   std::stable_sort(mine.bindings.begin(), mine.bindings.end(), by_referral);
   std::stable_sort(mine.friends.begin(), mine.friends.end(), by_referral);

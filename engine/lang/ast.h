@@ -980,6 +980,15 @@ struct TestClaims {  // `10 customers claim lucky_share of ann`
   Name of;
 };
 
+struct TestRedeem {  // `redeem first_order of ann { amount: ¥120.00 }`
+  enum class Deed { Redeem, Lock, RollBack };
+  SourceSpan span;
+  Deed deed = Deed::Redeem;
+  Name coupon;
+  Name of;
+  std::vector<Setting> settings;
+};
+
 enum class ActionKind {
   Enter,
   Leave,
@@ -996,6 +1005,7 @@ enum class ActionKind {
   Start,
   Claim,
   ClawBack,
+  Redeem,
 };
 // `[no] send C to ann via CH`, `refuse send C to ann because R`, `give X to ann amount from A to
 // B`.
@@ -1030,8 +1040,8 @@ using Expectation = std::variant<ExpectAction, ExpectNothing, ExpectClaimed>;
 struct AtLine {
   SourceSpan span;
   Expr at;
-  std::optional<
-      std::variant<TestEvent, TestGetsLink, TestClaims, ExpectAction, ExpectNothing, ExpectClaimed>>
+  std::optional<std::variant<TestEvent, TestGetsLink, TestClaims, TestRedeem, ExpectAction,
+                             ExpectNothing, ExpectClaimed>>
       act;
 };
 struct UntilLine {

@@ -89,9 +89,9 @@ std::string_view show(CalendarUnit unit) {
   return words[static_cast<std::size_t>(unit)];
 }
 std::string_view show(ActionKind kind) {
-  constexpr std::array<std::string_view, 15> words{"enter", "leave", "goal",  "send",  "reply",
-                                                   "give",  "tag",   "untag", "set",   "notify",
-                                                   "call",  "emit",  "start", "claim", "claw back"};
+  constexpr std::array<std::string_view, 16> words{
+      "enter", "leave",  "goal", "send", "reply", "give",  "tag",       "untag",
+      "set",   "notify", "call", "emit", "start", "claim", "claw back", "redeem"};
   return words[static_cast<std::size_t>(kind)];
 }
 std::string_view weekday_word(int day) {
@@ -682,6 +682,14 @@ void Dumper::test_line(const TestLine& each) {
                                   [&](const TestClaims& act) {
                                     line(at + dump(act.count) + " customers claim " +
                                          show(act.incentive) + " of " + show(act.of));
+                                  },
+                                  [&](const TestRedeem& act) {
+                                    constexpr std::array<std::string_view, 3> deeds{
+                                        "redeem", "lock", "roll back"};
+                                    line(at +
+                                         std::string(deeds[static_cast<std::size_t>(act.deed)]) +
+                                         " " + show(act.coupon) + " of " + show(act.of));
+                                    inner([&] { settings(act.settings); });
                                   },
                                   [&](const auto& expected) { expectation(at, expected); },
                               },

@@ -286,6 +286,14 @@ ast::TestLine Builder::test_line(Grammar::TestLineContext* ctx) {
       line.act = ast::TestGetsLink{act_place, name(words[0]), name(words[1]), name(words[2])};
     } else if (act->CLAIM() != nullptr) {
       line.act = ast::TestClaims{act_place, sum(act->sum()), name(words[0]), name(words[1])};
+    } else if (act->OF() != nullptr) {
+      using Deed = ast::TestRedeem::Deed;
+      const auto deed = act->REDEEM() != nullptr ? Deed::Redeem
+                        : act->LOCK() != nullptr ? Deed::Lock
+                                                 : Deed::RollBack;
+      ast::TestRedeem redeem{act_place, deed, name(words[0]), name(words[1]), {}};
+      if (act->settings() != nullptr) redeem.settings = settings(act->settings());
+      line.act = std::move(redeem);
     } else if (auto* everyone = act->EVERYONE()) {
       line.act = ast::TestEvent{act_place, true, name_of(token(everyone)), name(words[0]),
                                 settings(act->settings())};
@@ -332,6 +340,7 @@ ast::ExpectAction Builder::expected_action(Grammar::ExpectationContext* ctx) {
     case Kind::EMIT: action.action = ast::ActionKind::Emit; break;
     case Kind::START: action.action = ast::ActionKind::Start; break;
     case Kind::CLAIM: action.action = ast::ActionKind::Claim; break;
+    case Kind::REDEEM: action.action = ast::ActionKind::Redeem; break;
     case Kind::CLAW_BACK: action.action = ast::ActionKind::ClawBack; break;
     default: action.action = ast::ActionKind::Send; break;
   }

@@ -18,7 +18,7 @@ bool leads(Stage from, Stage to) {
     case Stage::Given:
       return to == Stage::Claimed || to == Stage::Lapsed || to == Stage::ClawedBack ||
              to == Stage::Returned;
-    case Stage::Claimed: return to == Stage::ClawedBack;
+    case Stage::Claimed: return to == Stage::ClawedBack || to == Stage::Given;
     case Stage::Lapsed: return to == Stage::Returned;
     case Stage::Returned:
     case Stage::ClawedBack: return false;

@@ -2,7 +2,7 @@
 // posting moves an amount from one stage of a pot to another, so that the stages of a pot sum to
 // zero at every posting. A pure value; who owns it gives the times and the causes.
 //
-//   budget ──reserve──▶ reserved ──settle──▶ given ──▶ claimed ──▶ clawed back
+//   budget ──reserve──▶ reserved ──settle──▶ given ◀──▶ claimed ──▶ clawed back
 //                          │                   └──▶ lapsed ──▶ returned
 //                          └──release──▶ returned
 //

@@ -206,7 +206,9 @@ void CampaignFigures::count(const core::Effect& effect) {
       break;
     case core::Action::Take: ++taken; break;
     case core::Action::Claim:
-    case core::Action::ClawBack: break;  // the accounts tell
+    case core::Action::ClawBack:
+    case core::Action::Redeem:
+    case core::Action::RollBack: break;  // the accounts tell
     case core::Action::Refuse: ++refused[static_cast<std::size_t>(effect.reason)]; break;
     case core::Action::Tag:
     case core::Action::Untag: ++tagged; break;

@@ -41,6 +41,7 @@ Action action_of(check::Action action) {
     case check::Action::Give: return Action::Give;
     case check::Action::Claim: return Action::Claim;
     case check::Action::ClawBack: return Action::ClawBack;
+    case check::Action::Redeem: return Action::Redeem;
   }
   KOI_ASSERT(false);
 }
@@ -154,6 +155,27 @@ class Player {
       for (const core::Grant& grant : state.holdings[0].grants)
         if (grant.incentive.index() == incentive.index()) code = grant.code;
     return code;
+  }
+
+  void perform(const check::TestRedeem& redeem) {
+    using Deed = check::TestRedeem::Deed;
+    leave_for(redeem.at);
+    const std::string& customer = test_.customers[redeem.of];
+    core::Call call;
+    call.kind = redeem.deed == Deed::Redeem ? core::Call::Kind::Redeem
+                : redeem.deed == Deed::Lock ? core::Call::Kind::Lock
+                                            : core::Call::Kind::RollBack;
+    call.id = test_.name + "#" + std::to_string(at_ + 1);
+    call.time = redeem.at;
+    call.customer = customer;
+    call.code = code_of(customer, redeem.coupon);
+    call.order = redeem.order.empty() ? call.id : redeem.order;
+    call.amount = redeem.amount;
+    if (redeem.type) call.facts.push_back({redeem.type, redeem.fields});
+    for (const check::IncentiveId other : redeem.beside)
+      call.together.push_back(code_of(customer, other));
+    call.hold = redeem.hold;
+    world_.ask(call);
   }
 
   void perform(const check::ExpectClaimed& expected) {
@@ -274,6 +296,8 @@ class Player {
       case Action::Take:
       case Action::Claim:
       case Action::ClawBack:
+      case Action::Redeem:
+      case Action::RollBack:
       case Action::Split: return false;
       case Action::Send:
       case Action::Reply:
@@ -385,6 +409,8 @@ class Player {
       case Action::Take:
       case Action::Claim:
       case Action::ClawBack:
+      case Action::Redeem:
+      case Action::RollBack:
         return effect.gift->incentive ? plan_.incentives[effect.gift->incentive.index()].symbol
                                       : plan_.referrals[effect.gift->referral.index()].symbol;
       case Action::Refuse: break;

@@ -101,6 +101,19 @@ void World::happen_to_everyone(const Event& event) {
   }
 }
 
+core::Answer World::ask(const core::Call& call) {
+  run_to(call.time, false);
+  const std::string* const whom = core::whom(accounts_, call);
+  if (!whom) return {.reason = core::Reason::UnknownCode};
+  core::State& state = customer(*whom);
+  if (call.kind == core::Call::Kind::Validate) return core::validate(plan_, state, accounts_, call);
+  decide(state, call);
+  carry_out(state);
+  const auto answer = accounts_.take_answer();
+  KOI_ASSERT(answer);
+  return *answer;
+}
+
 void World::carry_out(core::State& state) {
   std::size_t deliveries = 0;
   carry_out(state, deliveries);

@@ -62,6 +62,9 @@ class World {
   // The same of an event to everyone: who is there sees it, in the order of their ids.
   void happen_to_everyone(const Event& event);
 
+  // Moves the clock to the call's time; then it is answered.
+  core::Answer ask(const core::Call& call);
+
   // What customers share.
   core::Accounts& accounts() { return accounts_; }
 

@@ -379,6 +379,8 @@ class Checker {
   ExpressionId grant_field(const Declared& declared, const ast::Name& field, SourceSpan span);
   bool is_points(const Declared& declared) const;
   void test_claims(const ast::TestClaims& claims, const ast::Expr& at, Test& test);
+  void test_redeem(const ast::TestRedeem& redeem, const ast::Expr& at, Test& test);
+  void order_fact(const ast::Setting& setting, TestRedeem& out);
   void expect_claimed(const ast::ExpectClaimed& expected, bool since_last_stop, Test& test);
   void test_amount(const ast::ExpectAction& expectation, IncentiveId incentive, ExpectAction& out);
 

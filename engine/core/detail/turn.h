@@ -52,6 +52,7 @@ class Turn {
   Standing take(const Tick& tick);
   Standing take(const Receipt& receipt);
   Standing take(const Message& message);
+  Standing take(const Call& call);
 
  private:
   // A trigger that may let the customer in, in the order of campaigns.
@@ -250,6 +251,7 @@ class Turn {
   void move(const Grant& grant, ledger::Stage from, ledger::Stage to);
   void move(const List<Charge>& charges, Hash128 decision, ledger::Stage from, ledger::Stage to);
   void tell(EngineEvent event, const Grant& grant, std::int64_t amount);
+  void tell(EngineEvent event, const Grant& grant, std::int64_t amount, Hash128 occasion);
   bool grant(const Offer& offer);
   void make(const plan::Incentive& incentive, const Offer& offer, Grant& made);
   void hand_out(const Offer& offer, std::size_t prize);
@@ -265,8 +267,17 @@ class Turn {
   std::int64_t charge_rest(Grant& grant) const;
   void lapse_grants();
   bool claim_share(const Event& event);
+  Reason ask_for_share(const Accounts::Place& place, std::string_view code, const Offer& offer);
+  void use_up(Grant& grant, std::optional<std::int64_t> off);
   void take_claim(const Message& message);
   void take_claimed(const Message& message);
+
+  // calls.cpp: what is asked by tills, pages and reviewers
+  std::optional<Answer> answer_to(const Call& call, Hash128 key);
+  std::optional<Answer> claim(const Call& call, Hash128 key);
+  Answer redeem(const Call& call, Hash128 key);
+  Answer roll_back(const Call& call, Hash128 key);
+  void finish_claim(const Message& message);
 
   // referral.cpp: who brought whom
   const plan::Referral& referral(plan::ReferralId id) const;
@@ -291,6 +302,7 @@ class Turn {
   bool is_revoked(const Grant& grant);
   void give_to_inviter(const Offer& offer);
   void take_reward(const Message& message);
+  Answer review(const Call& call, Hash128 key);
 
   // `any event` does not mean what the engine makes, nor what happens to everyone.
   bool is_meant(const plan::EventMatch& match, const Happening& what) const {

@@ -1,0 +1,87 @@
+// Call: what a till, a shop's page or a reviewer asks for and is answered at once. An input of the
+// customer whom it concerns: the holder of a coupon, the friend who claims a share, the inviter of
+// whom somebody looks at. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/hash.h"
+#include "base/time.h"
+#include "core/effect.h"
+#include "model/value.h"
+#include "plan/plan.h"
+
+namespace koi::core {
+
+struct Call {
+  enum class Kind : std::uint8_t {
+    Validate,  // what would the coupon take off? Changes nothing, and is no input
+    Lock,      // nobody but this order has the coupon until `hold` is over
+    Redeem,
+    RollBack,  // of what this order has locked or redeemed
+    Claim,     // of a share of a group packet
+    Approve,   // of a friend who is held for review
+    Decline,
+  };
+  // The order as the event that a coupon's scope reads.
+  struct Facts {
+    EventTypeId type;
+    std::vector<Value> fields;  // one for each declared field, missing where absent
+    friend bool operator==(const Facts&, const Facts&) = default;
+  };
+
+  Kind kind = Kind::Validate;
+  std::string id;  // the caller's own: a call that comes again is answered as before
+  Timestamp time;
+  std::string customer;  // empty: whoever holds the code (whom())
+  std::string code;      // of the coupon, of the packet
+  // Of coupons.
+  std::string order;                  // what the till calls it; it alone can undo what it did
+  std::int64_t amount = 0;            // of the order, in minor units
+  std::vector<Facts> facts;           // one for each type of event that any coupon's scope reads
+  std::vector<std::string> together;  // the other codes on the order
+  Duration hold;                      // of Lock
+  // Of reviews.
+  plan::ReferralId referral;
+  std::string invitee;
+  friend bool operator==(const Call&, const Call&) = default;
+};
+constexpr std::size_t call_kind_count = static_cast<std::size_t>(Call::Kind::Decline) + 1;
+std::string_view name_of(Call::Kind kind);  // "validate", "lock", …, "roll_back"
+// Of all that was asked, but for the time.
+std::uint64_t fingerprint(const Call& call);
+
+struct Answer {
+  Reason reason = Reason::None;  // None: it was done, or would be
+  plan::IncentiveId incentive;   // none: nobody has that code
+  std::int64_t amount = 0;       // taken off, or claimed: minor units
+  // How long the code is good, or locked; NotYet: from when on it is.
+  Timestamp until = Timestamp::never();
+  std::string about;  // Locked, Redeemed: the order that has it; Combination: the other code
+  friend bool operator==(const Answer&, const Answer&) = default;
+};
+
+// What a call was answered, kept with the customer for as long as the ids of his events.
+struct Answered {
+  Hash128 key;              // names the call, and all that was decided by it
+  std::uint64_t asked = 0;  // fingerprint of the call: its id is not to be used for another
+  Timestamp at;
+  bool is_pending = false;  // the packet's giver has still to say
+  Answer answer;
+  friend bool operator==(const Answered&, const Answered&) = default;
+};
+
+class Accounts;
+struct State;
+
+// The customer whose input the call is; null where nobody has the code.
+const std::string* whom(Accounts& accounts, const Call& call);
+
+// What Redeem would be answered now, by the state of the coupon's holder; timers that are due by
+// the call's time need not have fired.
+Answer validate(const plan::Plan& plan, const State& holder, Accounts& accounts, const Call& call);
+
+}  // namespace koi::core

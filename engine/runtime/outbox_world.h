@@ -273,6 +273,7 @@ class World {
   std::map<Hash128, int> receipts;
   std::map<Hash128, Ended> last;
   std::string log;
+  std::string answers_to;  // what the next sends answer, if anything
   std::unique_ptr<Outbox> outbox;
 };
 

@@ -15,7 +15,7 @@
 #include "channel/push_crypt.h"
 #include "channel/sent_to.h"
 #include "channel/token_cache.h"
-#include "tagging.h"
+#include "tag_call.h"
 #include "wechat_official/codes.h"
 #include "wechat_official/inbound.h"
 #include "wechat_official/messages.h"

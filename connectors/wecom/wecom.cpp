@@ -19,7 +19,7 @@
 #include "channel/token_cache.h"
 #include "channel/xml.h"
 #include "json_text.h"
-#include "tagging.h"
+#include "tag_call.h"
 #include "wecom/codes.h"
 #include "wecom/inbound.h"
 #include "wecom/tagging.h"

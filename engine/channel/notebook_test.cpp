@@ -17,7 +17,7 @@ using testing::ElementsAre;
 class NotebookTest : public testing::Test {
  protected:
   // True: it was kept; false: why not was said.
-  bool keep(Notebook& notebook, std::string name, std::string text, Duration lasts = hours(1)) {
+  bool keep(std::string name, std::string text, Duration lasts = hours(1)) {
     Note note{std::move(name), std::move(text), now + lasts};
     std::optional<bool> kept;
     asio::co_spawn(context, notebook.keep(std::move(note)),
@@ -36,9 +36,9 @@ class NotebookTest : public testing::Test {
 };
 
 TEST_F(NotebookTest, ANoteIsFoundByItsNameUntilItIsOver) {
-  EXPECT_TRUE(keep(notebook, "7", "ann", hours(1)));
-  EXPECT_TRUE(keep(notebook, "8", "bob", hours(3)));
-  EXPECT_TRUE(keep(notebook, "7", "ann again", hours(2)));
+  EXPECT_TRUE(keep("7", "ann", hours(1)));
+  EXPECT_TRUE(keep("8", "bob", hours(3)));
+  EXPECT_TRUE(keep("7", "ann again", hours(2)));
   ASSERT_TRUE(notebook.find("7"));
   EXPECT_EQ(*notebook.find("7"), "ann again");
   EXPECT_FALSE(notebook.find("9"));
@@ -53,7 +53,7 @@ TEST_F(NotebookTest, ANoteIsFoundByItsNameUntilItIsOver) {
 
 TEST_F(NotebookTest, BeyondItsRoomWhatIsOverFirstGoesFirst) {
   const std::string large(Notebook::most_bytes / 4, 'x');
-  for (int i = 0; i < 4; ++i) keep(notebook, std::to_string(i), large, hours(10 - i));
+  for (int i = 0; i < 4; ++i) keep(std::to_string(i), large, hours(10 - i));
   EXPECT_FALSE(notebook.find("3"));
   for (const char* name : {"0", "1", "2"}) EXPECT_TRUE(notebook.find(name)) << name;
 }
@@ -85,7 +85,7 @@ TEST_F(NotebookTest, WhatCouldNotBeKeptIsSaidAndFoundInThisLife) {
   notebook.keep_with([](const Note&, const std::function<void(Result<void>)>& then) {
     then(Error{"full", "there is no room left"});
   });
-  EXPECT_FALSE(keep(notebook, "7", "ann"));
+  EXPECT_FALSE(keep("7", "ann"));
   EXPECT_TRUE(notebook.find("7"));
   std::string said;
   Tools tools{context.get_executor(), nullptr, [this] { return now; },

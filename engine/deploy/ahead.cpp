@@ -6,6 +6,7 @@
 #include "deploy/census.h"
 #include "deploy/next_turn.h"
 #include "durable/checkpoint.h"
+#include "durable/writers.h"
 
 namespace koi::deploy {
 
@@ -46,7 +47,8 @@ Result<std::unique_ptr<Ahead>> Ahead::make(const Site& site, Beside beside, cons
 // Whose states are written from here on is noted, before anything is read: a state that is read
 // too early, or beside metrics that are not as far as it is, is read again.
 Result<void> Ahead::prepare(const Bundle& wanted, const Said& said, const Ways& ways) {
-  KOI_TRY(compile(wanted));
+  KOI_LET(const plan::Plan plan, compile(wanted));
+  KOI_TRY(durable::check_groups(plan, site_.groups));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
   KOI_TRY(check_next(plans_, deployment_, name, ways));
   turn_ = {name, {}, {}, {}, said.by, said.why, ways, {}};
@@ -113,7 +115,10 @@ Result<void> Ahead::carry_all() {
     KOI_LET(const auto layouts, site_.store.layouts(group));
     KOI_TRY(carriers_.back().learn(layouts));
   }
-  return for_each_group(site_.groups, [this](Group group) { return carry_group(group); });
+  return for_each_group(site_.groups, [this](Group group) -> Result<void> {
+    KOI_TRY(carry_group(group));
+    return share_all(group);
+  });
 }
 
 Result<void> Ahead::carry_group(Group group) {
@@ -143,14 +148,15 @@ Result<void> Ahead::carry_group(Group group) {
   return save(group, carried);
 }
 
-Result<void> Ahead::save(Group group, std::vector<Saved>& carried) {
+Result<void> Ahead::save(Group group, std::vector<Saved>& carried,
+                         std::span<const store::Shared> shared) {
   KOI_TRY(goes_on());
   std::sort(carried.begin(), carried.end(), [](const Saved& a, const Saved& b) {
     return store::place_of(a.partition, a.customer) < store::place_of(b.partition, b.customer);
   });
   std::span<const Saved> left(carried);
   KOI_TRY(beside_.next.checkpoint(
-      {group, epochs_[group], 0, {}, carriers_[group].layout()},
+      {group, epochs_[group], 0, {}, carriers_[group].layout(), shared},
       [&left]() -> Result<std::span<const Saved>> { return std::exchange(left, {}); }));
   const std::lock_guard lock(counting_);
   walked_ += carried.size();
@@ -173,17 +179,19 @@ Result<std::size_t> Ahead::carry_written() {
   for (const auto& group : written) all += group.size();
   if (all == 0) return all;
   if (rebuild_) KOI_TRY(build_metrics());
-  KOI_TRY(
-      for_each_group(site_.groups, [&](Group group) { return carry_some(group, written[group]); }));
+  KOI_TRY(for_each_group(site_.groups, [&](Group group) -> Result<void> {
+    KOI_TRY(carry_some(group, written[group].customers));
+    return share_some(group, written[group].shared);
+  }));
   return all;
 }
 
-Result<void> Ahead::carry_some(Group group, const std::vector<Followed::Written>& who) {
+Result<void> Ahead::carry_some(Group group, const std::vector<Followed::Customer>& who) {
   std::vector<Saved> carried;
   for (std::size_t begin = 0; begin < who.size(); begin += carried_at_once) {
     const std::size_t end = std::min(who.size(), begin + carried_at_once);
     std::vector<store::Key> keys;
-    for (std::size_t i = begin; i < end; ++i) keys.push_back({who[i].partition, who[i].customer});
+    for (std::size_t i = begin; i < end; ++i) keys.push_back({who[i].partition, who[i].id});
     KOI_LET(auto bytes, site_.store.load_all(keys));
     for (std::size_t i = 0; i < keys.size(); ++i) {
       Carried what;
@@ -199,6 +207,30 @@ Result<void> Ahead::carry_some(Group group, const std::vector<Followed::Written>
   }
   if (carried.empty()) return {};
   return save(group, carried);
+}
+
+// What customers share is told by definitions and names, and is the same under any rules.
+Result<void> Ahead::share_all(Group group) {
+  std::vector<Saved> nobody;
+  std::string after;
+  for (;;) {
+    KOI_LET(const auto piece, site_.store.shared_behind(group, after, carried_at_once));
+    if (piece.empty()) return {};
+    KOI_TRY(save(group, nobody, piece));
+    if (piece.size() < carried_at_once) return {};
+    after = piece.back().key;
+  }
+}
+
+Result<void> Ahead::share_some(Group group, const std::vector<std::string>& keys) {
+  if (keys.empty()) return {};
+  std::vector<Saved> nobody;
+  std::vector<store::Shared> shared;
+  for (const std::string& key : keys) {
+    KOI_LET(std::string bytes, site_.store.shared(group, key));
+    shared.push_back({key, std::move(bytes)});
+  }
+  return save(group, nobody, shared);
 }
 
 // --- The border ---------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
 // Ahead: a deploy made ready while the live rules go on deciding. Every customer is carried over,
 // into a store of the new rules' own, as of an instant that lies a little ahead; who has changed
-// since is carried once more, again and again, until these are few. Then, at a border between two
-// batches of every group, the last of them follow, and one file says that the new rules and the new
-// store are live: before it the old are, whole, whatever happens, and behind it the new.
+// since is carried once more, again and again, until these are few; so is what they share. Then, at
+// a border between two batches of every group, the last of them follow, and one file says that the
+// new rules and the new store are live: before it the old are, whole, whatever happens, and behind
+// it the new.
 #pragma once
 
 #include <chrono>
@@ -13,6 +14,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -55,7 +57,7 @@ class Ahead {
   // The instant as of which customers are carried: it should have come before the border.
   Timestamp since() const { return turn_.since; }
 
-  // Carries over once more who has changed since he was, and gives how many these were.
+  // Carries over once more who and what has changed since, and gives how many these were.
   Result<std::size_t> follow();
 
   // The writers of `live` have stopped, and everything is written back. After an error the old
@@ -70,7 +72,9 @@ class Ahead {
   Result<void> carry_all();
   Result<void> carry_group(store::Group group);
   Result<std::size_t> carry_written();
-  Result<void> carry_some(store::Group group, const std::vector<Followed::Written>& who);
+  Result<void> carry_some(store::Group group, const std::vector<Followed::Customer>& who);
+  Result<void> share_all(store::Group group);
+  Result<void> share_some(store::Group group, const std::vector<std::string>& keys);
   Result<void> goes_on() const;
 
   // What one group's customers have come to, each counted once however often he was carried.
@@ -81,7 +85,8 @@ class Ahead {
     void count(std::uint64_t place, const Carried& carried);
   };
   // At no position: what it stands for is said at the border.
-  Result<void> save(store::Group group, std::vector<store::Saved>& carried);
+  Result<void> save(store::Group group, std::vector<store::Saved>& carried,
+                    std::span<const store::Shared> shared = {});
 
   const Turn& live() const { return deployment_.turns.back(); }
 

@@ -215,7 +215,44 @@ TEST_F(DeployAhead, IsGivenUpWhenItIsAsked) {
   EXPECT_EQ((**read_deployment(place.directory)).turns.size(), 1u);
 }
 
-// --- Whose states were written ------------------------------------------------------------------
+TEST_F(DeployAhead, TakesAlongWhatCustomersShareAndWhatBecomesOfItMeanwhile) {
+  Shop place;
+  {
+    Life life(place, shop);
+    Shoppers(1).live(place, life, before);
+    life.stop();
+  }
+  const auto epoch = *place.live.take(0);
+  const store::Position position = *place.live.position(0);
+  const std::string kept = *place.live.kept(0);
+  const auto share = [&](const std::vector<store::Shared>& shared) {
+    ASSERT_TRUE(place.live.checkpoint({0, epoch, position, kept, {}, shared}, [] {
+      return Result<std::span<const store::Saved>>(std::span<const store::Saved>());
+    }));
+  };
+  std::vector<store::Shared> many;
+  for (int i = 1000; i < 2500; ++i) many.push_back({"place " + std::to_string(i), "taken"});
+  share(many);
+  store::MemoryStore next(trial_groups);
+  const Site site = place.site();
+  const auto made = *Ahead::make(site,
+                                 {.live = place.live,
+                                  .next = next,
+                                  .folder = {},
+                                  .write_back = [] { return Result<void>(); },
+                                  .gives_up = {}},
+                                 other, {}, {});
+  EXPECT_EQ(*next.shared_behind(0, "", 10'000), many);
+  share({{"place 1001", ""}, {"place 1002", "given back"}, {"pot", "7"}});
+  ASSERT_TRUE(made->follow());
+  share({{"pot", "6"}});
+  ASSERT_TRUE(made->go_live());
+  EXPECT_EQ(*next.shared_behind(0, "", 10'000), *place.live.shared_behind(0, "", 10'000));
+  EXPECT_EQ(*next.shared(0, "pot"), "6");
+  EXPECT_EQ(*next.shared(0, "place 1001"), "");
+}
+
+// --- What was written ---------------------------------------------------------------------------
 
 TEST(FollowedStore, SaysEachWhoWasWrittenOnceAndForgetsHim) {
   store::MemoryStore beneath(trial_groups);
@@ -227,8 +264,10 @@ TEST(FollowedStore, SaysEachWhoWasWrittenOnceAndForgetsHim) {
   };
   const auto written = [&] {
     std::vector<std::string> names;
-    for (const auto& group : store.written())
-      for (const Followed::Written& each : group) names.push_back(each.customer);
+    for (const Followed::Written& group : store.written()) {
+      for (const Followed::Customer& each : group.customers) names.push_back(each.id);
+      names.insert(names.end(), group.shared.begin(), group.shared.end());
+    }
     return names;
   };
   write("nobody asks");
@@ -240,6 +279,11 @@ TEST(FollowedStore, SaysEachWhoWasWrittenOnceAndForgetsHim) {
   EXPECT_THAT(written(), testing::IsEmpty());
   write("ann");
   EXPECT_THAT(written(), ElementsAre("ann"));
+  const std::vector<store::Shared> shared{{"pot", "7"}};
+  ASSERT_TRUE(store.checkpoint({0, epoch, 1, {}, {}, shared}, [] {
+    return Result<std::span<const store::Saved>>(std::span<const store::Saved>());
+  }));
+  EXPECT_THAT(written(), ElementsAre("pot"));
   EXPECT_EQ(store.checkpoint(0, epoch + 1, 2, {}).error().code, "fenced");
   store.stop_following();
   write("eve");

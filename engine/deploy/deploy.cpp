@@ -26,7 +26,6 @@ class Deploying {
       : site_(site), bundles_(site.directory), deployment_(std::move(deployment)) {}
 
   Result<std::vector<Report>> run(const Bundle& wanted, const Said& said, const Ways& ways);
-  Result<void> prepare(const Bundle& wanted);
   Result<std::string> preview(const Bundle& wanted, const Ways& ways);
 
  private:
@@ -100,20 +99,6 @@ Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {
   KOI_LET(const plan::Plan* from, plans_.of(live()));
   KOI_LET(const Census census, take_census(site_.store, site_.groups, *from, site_.clock()));
   return told(*from, *to, ways, census);
-}
-
-Result<void> Deploying::prepare(const Bundle& wanted) {
-  KOI_TRY(check(wanted));
-  KOI_LET(const Hash128 name, bundles_.keep(wanted));
-  if (deployment_.turns.empty() || deployment_.is_under_way || live().bundle == name) return {};
-  KOI_LET(const plan::Plan* to, plans_.of(name));
-  KOI_LET(const plan::Plan* from, plans_.of(live()));
-  if (lacking(*to, *from).empty()) return {};
-  for (const Turn& each : deployment_.turns) KOI_TRY(plans_.of(each));
-  const History history{site_.journal, site_.groups, deployment_.turns, plans_.all()};
-  KOI_TRY(Rebuild::make(site_.directory, history, *to, name, deployment_.turns.size(), site_.budget,
-                        [&](std::uint64_t rows) { count(Stage::Rebuild, rows); }));
-  return {};
 }
 
 // Are these files of one deployment?
@@ -311,11 +296,6 @@ Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted, const
 Result<std::string> preview(const Site& site, const Bundle& wanted, const Ways& ways) {
   KOI_LET(Deployment deployment, begin_deployment(site.directory, site.clock()));
   return Deploying(site, std::move(deployment)).preview(wanted, ways);
-}
-
-Result<void> prepare(const Site& site, const Bundle& wanted) {
-  KOI_LET(Deployment deployment, begin_deployment(site.directory, site.clock()));
-  return Deploying(site, std::move(deployment)).prepare(wanted);
 }
 
 std::string told(const Report& report) {

@@ -90,11 +90,6 @@ Result<std::vector<Report>> deploy(const Site& site, const Bundle& wanted, const
 // Errors as deploy()'s.
 Result<std::string> preview(const Site& site, const Bundle& wanted, const Ways& ways);
 
-// Makes ready what takes long, while others write to journal and store: the bundle is kept, and new
-// metrics are built up to where the journal has come to. A deploy() of the same bundle behind it
-// then has only the rest to build. Nothing is live by it. Errors as deploy()'s.
-Result<void> prepare(const Site& site, const Bundle& wanted);
-
 // What decides now: the rules that are live with what is linked to them.
 struct Live {
   Turn turn;

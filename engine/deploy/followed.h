@@ -1,5 +1,5 @@
-// Followed: a store that can say whose states were written since it was last asked, for who reads
-// all of them while others write. Everything else goes to the store beneath.
+// Followed: a store that can say what was written since it was last asked, for who reads all of it
+// while others write. Everything else goes to the store beneath.
 #pragma once
 
 #include <mutex>
@@ -18,17 +18,22 @@ class Followed final : public store::Store {
   // Goes on over another store; nobody may be at work on either.
   void become(store::Store& store) { store_ = &store; }
 
-  // Begins to note whose states are written; whose were before is forgotten.
+  // Begins to note what is written; what was before is forgotten.
   void follow();
   void stop_following();
-  struct Written {
+  struct Customer {
     Partition partition = 0;
-    std::string customer;
-    friend auto operator<=>(const Written&, const Written&) = default;
+    std::string id;
+    friend auto operator<=>(const Customer&, const Customer&) = default;
   };
-  // Each once, in order, by group; from here on these count as not written. Who is written while
+  struct Written {
+    std::vector<Customer> customers;
+    std::vector<std::string> shared;  // by key
+    std::size_t size() const { return customers.size() + shared.size(); }
+  };
+  // Each once, in order, by group; from here on it counts as not written. What is written while
   // this is called is among these or the next ones.
-  std::vector<std::vector<Written>> written();
+  std::vector<Written> written();
 
   using Store::checkpoint;
   Result<store::Epoch> take(store::Group group) override { return store_->take(group); }
@@ -68,7 +73,7 @@ class Followed final : public store::Store {
   store::Store* store_;
   std::mutex mutex_;
   bool is_following_ = false;
-  std::vector<std::vector<Written>> written_;  // by group; some more than once
+  std::vector<Written> written_;  // by group; some more than once
 };
 
 }  // namespace koi::deploy

@@ -93,24 +93,20 @@ Result<void> Making::make_ready() {
   ::setpriority(PRIO_PROCESS, 0, nice);
   if (!wanted_.ways.moves_nobody() || wanted_.ways.canary != 0)
     KOI_TRY(deploy::preview(site_, wanted_.bundle, wanted_.ways));
-  if (wanted_.in_place) {
-    KOI_TRY(deploy::prepare(site_, wanted_.bundle));
-  } else {
-    KOI_LET(const auto deployment, deploy::read_deployment(amid_.data.directory));
-    folder_ = deploy::states_folder(deployment->turns.size());
-    KOI_LET(next_, deploy::make_states(amid_.data.directory, site_.groups, folder_));
-    KOI_LET(ahead_, deploy::Ahead::make(site_,
-                                        {.live = *amid_.data.store,
-                                         .next = *next_.store,
-                                         .folder = folder_,
-                                         .write_back = amid_.write_back,
-                                         .gives_up = [this] { return amid_.rest({}); }},
-                                        wanted_.bundle, wanted_.said, wanted_.ways));
-    KOI_TRY(follow_until_few());
-  }
+  KOI_LET(const auto deployment, deploy::read_deployment(amid_.data.directory));
+  folder_ = deploy::states_folder(deployment->turns.size());
+  KOI_LET(next_, deploy::make_states(amid_.data.directory, site_.groups, folder_));
+  KOI_LET(ahead_, deploy::Ahead::make(site_,
+                                      {.live = *amid_.data.store,
+                                       .next = *next_.store,
+                                       .folder = folder_,
+                                       .write_back = amid_.write_back,
+                                       .gives_up = [this] { return amid_.rest({}); }},
+                                      wanted_.bundle, wanted_.said, wanted_.ways));
+  KOI_TRY(follow_until_few());
   amid_.say("waiting for what is under way to the channels");
   amid_.drain();
-  return ahead_ ? follow_until_few() : Result<void>();
+  return follow_until_few();
 }
 
 Result<void> Making::follow_until_few() {
@@ -128,9 +124,6 @@ Result<void> Making::follow_until_few() {
 }
 
 Result<std::string> Making::go_live() {
-  if (wanted_.in_place)
-    return deploy_to(amid_.data, wanted_.bundle, wanted_.said, wanted_.ways, amid_.keeps_sent,
-                     amid_.memory);
   const auto report = ahead_->go_live();
   KOI_LET(const auto deployment, deploy::read_deployment(amid_.data.directory));
   if (deployment->states == folder_) next_ = amid_.data.go_over_to(std::move(next_));

@@ -33,7 +33,6 @@ class Making {
     deploy::Bundle bundle;
     deploy::Said said;
     deploy::Ways ways;
-    bool in_place = false;  // carried over at the border: see make_ready()
   };
   // What it is made amid. All but make_ready() is called on its thread alone.
   struct Amid {
@@ -49,8 +48,7 @@ class Making {
   Making(Amid amid, Wanted wanted);
   ~Making();
 
-  // All that can be done while the former rules go on. Where `in_place` is wanted (what competes is
-  // kept in a store that cannot be had twice) that is new metrics alone.
+  // All that can be done while the former rules go on.
   Result<void> make_ready();
   // At the border: the writers have stopped, and everything is written back. What it took, in lines
   // for people. Behind it, and behind an error, deployment.json says what is live, and the data

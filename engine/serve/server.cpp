@@ -469,16 +469,6 @@ class Life {
     return deploy::preview(site, bundle, wish.ways);
   }
 
-  // Whether the data has accounts, of the live rules or of earlier ones.
-  Result<bool> has_accounts() const {
-    if (live_->plan.has_competition()) return true;
-    for (store::Group group = 0; group < data_.journal->groups().count; ++group) {
-      KOI_LET(const auto first, data_.store->shared_behind(group, {}, 1));
-      if (!first.empty()) return true;
-    }
-    return false;
-  }
-
   // Everything but the border itself, while events are taken and decided.
   Result<std::string> make_ready(Work& work) {
     const Operations::Wish& wish = work.wish;
@@ -491,14 +481,13 @@ class Life {
                    "these rules are live already, since " + to_string(live_->turn.since, utc())};
     KOI_LET(const plan::Plan plan, deploy::compile(bundle));
     KOI_LET(work.lanes, lanes_for(plan));
-    KOI_LET(const bool has_accounts, this->has_accounts());
     work.making.emplace(
         Making::Amid{
             data_, clock_, options_.memory / 4, !environment_.public_url.empty(),
             [this] { return engine_->writers().write_back(); }, [this] { drain(); },
             [this](Duration rest) { return ending_.wait_for(std::chrono::microseconds(rest.us)); },
             [this](std::string stage) { operations_.say(std::move(stage)); }},
-        Making::Wanted{std::move(bundle), std::move(said), wish.ways, has_accounts || plan.has_competition()});
+        Making::Wanted{std::move(bundle), std::move(said), wish.ways});
     KOI_TRY(work.making->make_ready());
     return std::string();
   }

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/detail/turn.h"
-#include "model/codec.h"
 
 namespace koi::core {
 
@@ -102,16 +101,9 @@ std::uint64_t fingerprint(const Call& call) {
   hash.text(name_of(call.kind)).text(call.customer).text(call.code).text(call.order);
   hash.number(static_cast<std::uint64_t>(call.amount))
       .number(static_cast<std::uint64_t>(call.hold.us))
-      .number(call.facts.size());
-  for (const Call::Facts& facts : call.facts) {
-    ByteWriter bytes;
-    for (const Value& value : facts.fields) bytes.value(value);
-    hash.number(facts.type.index()).text(bytes.bytes());
-  }
-  hash.number(call.together.size());
+      .number(call.together.size());
   for (const std::string& code : call.together) hash.text(code);
-  hash.number(call.referral ? call.referral.index() + 1 : 0).text(call.invitee);
-  return hash.hash64();
+  return hash.text(call.invitee).hash64();
 }
 
 const std::string* whom(Accounts& accounts, const Call& call) {

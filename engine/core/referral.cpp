@@ -35,6 +35,12 @@ Friend* friend_of(Holdings& holdings, plan::ReferralId referral, std::string_vie
   return nullptr;
 }
 
+// Names the refusal of a reward, which keeps its own key for when somebody has looked at the
+// friend.
+Hash128 key_of_held(Hash128 reward) {
+  return HashInput().text("held").number(reward.high).number(reward.low).hash128();
+}
+
 }  // namespace
 
 const plan::Referral& Turn::referral(plan::ReferralId id) const {
@@ -296,6 +302,7 @@ void Turn::take_qualified(const Message& message) {
       if (!rules.rewards[i].to_inviter || !rules.rewards[i].at.is_none()) continue;
       Offer offer = offer_of(message.referral, message.key, message.from, "reward", i);
       offer.incentive = rules.rewards[i].incentive;
+      offer.key = key_of_held(offer.key);
       refuse_gift(Action::Give, offer, Reason::Review);
     }
     return;
@@ -436,6 +443,7 @@ void Turn::take_reward(const Message& message) {
   offer.key = message.key;
   if (found->in_review || found->stage == Friend::Stage::Declined) {
     offer.incentive = rewards[number].incentive;
+    offer.key = key_of_held(offer.key);
     if (!found->in_review) return refuse_gift(Action::Give, offer, Reason::Declined);
     found->held.push_back(number);
     return refuse_gift(Action::Give, offer, Reason::Review);

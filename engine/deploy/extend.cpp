@@ -59,10 +59,18 @@ plan::Plan extend(const plan::Plan& rules, std::span<const plan::Plan* const> la
   return made;
 }
 
+namespace {
+void fill(const EventType& type, std::vector<Value>& values) {
+  while (values.size() < type.fields.size()) values.push_back(type.fields[values.size()].fallback);
+}
+}  // namespace
+
 void fill(const plan::Plan& extended, Event& event) {
-  const auto& fields = extended.schema[event.type].fields;
-  while (event.fields.size() < fields.size())
-    event.fields.push_back(fields[event.fields.size()].fallback);
+  fill(extended.schema[event.type], event.fields);
+}
+
+void fill(const plan::Plan& extended, core::Call& call) {
+  for (core::Call::Facts& facts : call.facts) fill(extended.schema[facts.type], facts.fields);
 }
 
 }  // namespace koi::deploy

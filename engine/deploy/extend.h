@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/call.h"
 #include "model/event.h"
 #include "plan/plan.h"
 
@@ -29,5 +30,6 @@ plan::Plan extend(const plan::Plan& rules, std::span<const plan::Plan* const> la
 
 // Gives an event, as its own rules read it, the fields that extend() has put to them.
 void fill(const plan::Plan& extended, Event& event);
+void fill(const plan::Plan& extended, core::Call& call);
 
 }  // namespace koi::deploy

@@ -99,6 +99,9 @@ class Replay {
       given = std::move(*event);
     } else if (auto* receipt = std::get_if<durable::ReceiptFor>(&input)) {
       given = std::move(*receipt);
+    } else if (auto* call = std::get_if<core::Call>(&input)) {
+      fill(extended_, *call);
+      given = std::move(*call);
     } else {
       given = std::get<durable::AttemptFor>(std::move(input));
     }

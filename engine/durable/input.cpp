@@ -9,7 +9,7 @@ namespace koi::durable {
 
 namespace {
 
-enum class Mark : std::uint8_t { Opening = 1, Event = 2, Receipt = 3, Attempt = 4 };
+enum class Mark : std::uint8_t { Opening = 1, Event = 2, Receipt = 3, Attempt = 4, Call = 5 };
 
 void mark(ByteWriter& out, Mark mark) { out.byte(static_cast<std::uint8_t>(mark)); }
 
@@ -44,6 +44,18 @@ bool read(ByteReader& in, Opening& opening) {
   return in.ok() && in.at_end() && timers <= UINT32_MAX && number <= UINT32_MAX;
 }
 
+bool read_fields(ByteReader& in, const Schema& schema, EventTypeId type,
+                 std::vector<Value>& values) {
+  const std::vector<Field>& fields = schema[type].fields;
+  if (in.count() != fields.size()) return false;
+  values.reserve(fields.size());
+  for (const Field& field : fields) {
+    values.push_back(in.value());
+    if (!in.ok() || !fits(schema, field.type, values.back())) return false;
+  }
+  return true;
+}
+
 bool read(ByteReader& in, const Schema& schema, Event& event) {
   event.id = in.text();
   const std::uint64_t type = in.unsigned_();
@@ -51,13 +63,7 @@ bool read(ByteReader& in, const Schema& schema, Event& event) {
   event.customer = in.text();
   if (!in.ok() || event.id.empty() || type >= schema.events.size()) return false;
   event.type = EventTypeId::of(type);
-  const std::vector<Field>& fields = schema[event.type].fields;
-  if (in.count() != fields.size()) return false;
-  event.fields.reserve(fields.size());
-  for (const Field& field : fields) {
-    event.fields.push_back(in.value());
-    if (!in.ok() || !fits(schema, field.type, event.fields.back())) return false;
-  }
+  if (!read_fields(in, schema, event.type, event.fields)) return false;
   for (std::size_t left = in.count(2); left > 0; --left) {
     const std::uint64_t kind = in.unsigned_();
     if (kind >= schema.identifiers.size()) return false;
@@ -87,6 +93,56 @@ bool read(ByteReader& in, AttemptFor& given) {
   given.customer = in.text();
   given.key = in.hash();
   return in.ok() && in.at_end();
+}
+
+// Its time is the batch's, and is not written.
+void write(ByteWriter& out, const core::Call& call) {
+  out.byte(static_cast<std::uint8_t>(call.kind));
+  out.text(call.customer);
+  out.text(call.id);
+  out.text(call.code);
+  out.text(call.order);
+  out.signed_(call.amount);
+  out.unsigned_(call.facts.size());
+  for (const core::Call::Facts& facts : call.facts) {
+    out.unsigned_(facts.type.index());
+    out.unsigned_(facts.fields.size());
+    for (const Value& value : facts.fields) out.value(value);
+  }
+  out.unsigned_(call.together.size());
+  for (const std::string& code : call.together) out.text(code);
+  out.signed_(call.hold.us);
+  out.unsigned_(call.referral ? call.referral.index() + 1 : 0);
+  out.text(call.invitee);
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, core::Call& call) {
+  const std::uint8_t kind = in.byte();
+  if (kind == 0 || kind >= core::call_kind_count) return false;  // to validate is no input
+  call.kind = static_cast<core::Call::Kind>(kind);
+  call.customer = in.text();
+  call.id = in.text();
+  call.code = in.text();
+  call.order = in.text();
+  call.amount = in.signed_();
+  for (std::size_t left = in.count(2); left > 0 && in.ok(); --left) {
+    const std::uint64_t type = in.unsigned_();
+    if (type >= plan.schema.events.size()) return false;
+    core::Call::Facts& facts = call.facts.emplace_back();
+    facts.type = EventTypeId::of(type);
+    if (!read_fields(in, plan.schema, facts.type, facts.fields)) return false;
+  }
+  for (std::size_t left = in.count(); left > 0 && in.ok(); --left)
+    call.together.emplace_back(in.text());
+  call.hold.us = in.signed_();
+  const std::uint64_t referral = in.unsigned_();
+  if (referral > plan.referrals.size()) return false;
+  if (referral > 0) call.referral = plan::ReferralId::of(referral - 1);
+  call.invitee = in.text();
+  const bool is_review =
+      call.kind == core::Call::Kind::Approve || call.kind == core::Call::Kind::Decline;
+  return in.ok() && in.at_end() && !call.id.empty() && call.amount >= 0 && call.hold.us >= 0 &&
+         is_review == !call.referral.is_none();
 }
 
 }  // namespace
@@ -138,11 +194,13 @@ std::string encode(const Given& given) {
     out.byte(receipt->receipt.unknown ? unknown_mark
                                       : static_cast<std::uint8_t>(receipt->receipt.failure));
     if (!receipt->receipt.by.empty()) out.text(receipt->receipt.by);
-  } else {
-    const auto& attempt = std::get<AttemptFor>(given);
+  } else if (const auto* attempt = std::get_if<AttemptFor>(&given)) {
     mark(out, Mark::Attempt);
-    out.text(attempt.customer);
-    out.hash(attempt.key);
+    out.text(attempt->customer);
+    out.hash(attempt->key);
+  } else {
+    mark(out, Mark::Call);
+    write(out, std::get<core::Call>(given));
   }
   return out.take();
 }
@@ -157,6 +215,7 @@ Result<Input> decode_input(const plan::Plan& plan, std::string_view bytes) {
     case Mark::Event: good = read(in, plan.schema, input.emplace<Event>()); break;
     case Mark::Receipt: good = read(in, input.emplace<ReceiptFor>()); break;
     case Mark::Attempt: good = read(in, input.emplace<AttemptFor>()); break;
+    case Mark::Call: good = read(in, plan, input.emplace<core::Call>()); break;
   }
   if (good) return decoded;
   return Error{"corrupt", "a row of the journal is damaged: its bytes do not make an input"};
@@ -168,6 +227,7 @@ std::string_view customer_in(std::string_view bytes) {
     case Mark::Event: in.text(), in.unsigned_(), in.time(); return in.text();
     case Mark::Receipt:
     case Mark::Attempt: return in.text();
+    case Mark::Call: in.byte(); return in.text();
     case Mark::Opening: break;
   }
   return {};

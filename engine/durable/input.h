@@ -11,6 +11,7 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "core/call.h"
 #include "model/event.h"
 #include "model/receipt.h"
 #include "plan/plan.h"
@@ -43,15 +44,17 @@ struct AttemptFor {
   friend bool operator==(const AttemptFor&, const AttemptFor&) = default;
 };
 
-// What comes in from outside, from a connector, or on the way to one.
-using Given = std::variant<Event, ReceiptFor, AttemptFor>;
+// What comes in from outside, from a connector, or on the way to one. A call counts at its batch's
+// stamp.
+using Given = std::variant<Event, ReceiptFor, AttemptFor, core::Call>;
+// Empty for a call of whoever holds its code.
 std::string_view customer_of(const Given& given);
 
 // Older at this stamp than any id that is remembered, so that it could not be told from a
 // duplicate: it is recorded and applied to nothing. A refusal is a refusal however late it comes.
 bool is_beyond_ids(const Event& event, Timestamp stamp, const plan::Policy& policy);
 
-using Input = std::variant<Opening, Event, ReceiptFor, AttemptFor>;
+using Input = std::variant<Opening, Event, ReceiptFor, AttemptFor, core::Call>;
 
 std::string encode(const Opening& opening);
 std::string encode(const Given& given);

@@ -111,6 +111,7 @@ Result<Recovered> recover(Writer& writer, const plan::Plan& plan, std::uint64_t 
         if (auto* event = std::get_if<Event>(&input)) given = std::move(*event);
         if (auto* receipt = std::get_if<ReceiptFor>(&input)) given = std::move(*receipt);
         if (auto* attempt = std::get_if<AttemptFor>(&input)) given = std::move(*attempt);
+        if (auto* call = std::get_if<core::Call>(&input)) given = std::move(*call);
         if (!is_open)
           return Error{"corrupt", "the journal of group " + text_of(group) +
                                       " does not begin a batch at position " +

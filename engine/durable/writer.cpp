@@ -120,6 +120,7 @@ Result<void> Writer::step(const Batch& batch) {
   for (const auto& items : batch.parts)
     for (const Item& item : items) {
       const std::string_view customer = customer_of(item.given);
+      if (customer.empty()) continue;  // a call's, who is found by its code
       const auto* event = std::get_if<Event>(&item.given);
       wanted_.push_back({store::place_of(item.partition, customer), item.partition, customer,
                          event ? event->id_hash() : 0});
@@ -130,7 +131,11 @@ Result<void> Writer::step(const Batch& batch) {
     for (const Item& item : items) {
       look_ahead(at++);
       KOI_LET(const core::Standing standing, apply(++position, item.partition, item.given));
-      if (item.request) item.request->answer(item.number, {standing, position});
+      // What nobody waits for is nobody's to be told.
+      std::shared_ptr<const core::Answer> call;
+      if (auto answer = accounts_.take_answer())
+        call = std::make_shared<const core::Answer>(*std::move(answer));
+      if (item.request) item.request->answer(item.number, {standing, position, std::move(call)});
     }
   }
   close();
@@ -240,6 +245,7 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
     deeds_.attempted(group_, attempt->key);
     return core::Standing::Applied;
   }
+  if (const auto* call = std::get_if<core::Call>(&given)) return take(position, *call);
   const auto* event = std::get_if<Event>(&given);
   if (event && is_beyond_ids(*event, stamp_, plan_.policy)) return core::Standing::TooLate;
   KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
@@ -268,6 +274,44 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
     customers_.changed();
   KOI_TRY(deliver_messages(position));
   return standing;
+}
+
+// Of whoever holds the code: who that is, is found here.
+Result<core::Standing> Writer::take(store::Position position, core::Call call) {
+  call.time = stamp_;
+  const std::string* const whom = gives_ ? core::whom(accounts_, call) : nullptr;
+  if (accounts_.fault()) return *accounts_.fault();
+  if (!whom) {
+    core::Answer nobody;
+    nobody.reason = core::Reason::UnknownCode;
+    accounts_.answer(std::move(nobody));
+    return core::Standing::Applied;
+  }
+  const std::string customer = *whom;
+  const Partition partition = partition_of(customer);
+  KOI_LET(core::State * state, customers_.of(partition, customer));
+  const core::Standing standing = core::decide(plan_, *state, call, effects_, &waking_, &accounts_);
+  hand_on(*state, position, partition);
+  if (standing == core::Standing::Duplicate)
+    customers_.unchanged();
+  else
+    customers_.changed();
+  KOI_TRY(deliver_messages(position));
+  return standing;
+}
+
+Result<core::Answer> Writer::validate(const core::Call& call) {
+  core::Answer answer;
+  answer.reason = core::Reason::UnknownCode;
+  const std::string* const whom = gives_ ? core::whom(accounts_, call) : nullptr;
+  if (accounts_.fault()) return *accounts_.fault();
+  if (!whom) return answer;
+  const std::string customer = *whom;
+  KOI_LET(const core::State* state, customers_.of(partition_of(customer), customer));
+  answer = core::validate(plan_, *state, accounts_, call);
+  customers_.unchanged();
+  if (accounts_.fault()) return *accounts_.fault();
+  return answer;
 }
 
 // What a turn tells other customers, right after the input that caused it, and what follows from

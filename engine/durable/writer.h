@@ -27,6 +27,8 @@ namespace koi::durable {
 struct Answer {
   core::Standing standing = core::Standing::Applied;
   store::Position position = 0;  // where it stands in its group's journal
+  // Of a call; null where nothing came of it (it is set aside).
+  std::shared_ptr<const core::Answer> call{};
   friend bool operator==(const Answer&, const Answer&) = default;
 };
 
@@ -48,7 +50,7 @@ class Request {
  public:
   Request(std::size_t inputs, Done done)
       : answers_(inputs), left_(inputs), done_(std::move(done)) {}
-  void answer(std::uint32_t number, Answer answer) { answers_[number] = answer; }
+  void answer(std::uint32_t number, Answer answer) { answers_[number] = std::move(answer); }
   // `inputs` of them are answered, or failed for that reason.
   void finish(std::size_t inputs, const Error* error = nullptr);
 
@@ -96,6 +98,9 @@ class Writer {
   Result<core::Standing> apply(store::Position position, Partition partition, const Given& given);
   void close();
 
+  // What redeeming that coupon would be answered now.
+  Result<core::Answer> validate(const core::Call& call);
+
   // The last position stepped, and the stamp of its batch.
   store::Position position() const { return position_; }
   Timestamp stamp() const { return stamp_; }
@@ -129,6 +134,7 @@ class Writer {
   bool is_set_aside(store::SetAside what) const;
   Result<void> pass_over(Partition partition, const Given& given);
   Result<core::Standing> take(store::Position position, Partition partition, const Given& given);
+  Result<core::Standing> take(store::Position position, core::Call call);
   void withdraw(const core::State& state);
   void hand_on(core::State& state, store::Position position, Partition partition);
   core::Accounts* accounts() { return gives_ ? &accounts_ : nullptr; }

@@ -372,10 +372,10 @@ void Writers::step_on(Group& group) {
   std::unique_lock lock(group.mutex);
   while (!failed_) {
     if (!group.looks.empty()) {
-      const auto [customer, shown] = std::move(group.looks.front());
+      const Look look = std::move(group.looks.front());
       group.looks.pop_front();
       lock.unlock();
-      show(group, customer, shown);
+      look(&group.writer);
       lock.lock();
     }
     const bool may_commit = !customers.is_frozen() && Clock::now() >= group.retry;
@@ -424,37 +424,47 @@ void Writers::step_on(Group& group) {
 
 // --- Looking ------------------------------------------------------------------------------------
 
-void Writers::show(Group& group, const std::string& customer, const Show& show) {
-  Customers& customers = group.writer.customers();
-  const auto state = customers.of(partition_of(customer), customer);
-  if (!state) return show(state.error());
-  show((*state)->begun ? *state : nullptr);
-  customers.unchanged();
-}
-
 void Writers::look(std::string customer, Show show) {
   Group& group = *groups_[world_.groups.group_of(partition_of(customer))];
-  if (!committing_.joinable()) return this->show(group, customer, show);
+  look_at(group, [customer = std::move(customer), show = std::move(show)](Result<Writer*> writer) {
+    if (!writer) return show(writer.error());
+    Customers& customers = (*writer)->customers();
+    const auto state = customers.of(partition_of(customer), customer);
+    if (!state) return show(state.error());
+    show((*state)->begun ? *state : nullptr);
+    customers.unchanged();
+  });
+}
+
+void Writers::validate(core::Call call, Tell tell) {
+  Group& group = *groups_[world_.groups.group_of(partition_of(call.customer))];
+  look_at(group, [call = std::move(call), tell = std::move(tell)](Result<Writer*> writer) {
+    tell(writer ? (*writer)->validate(call) : Result<core::Answer>(writer.error()));
+  });
+}
+
+void Writers::look_at(Group& group, Look look) {
+  if (!committing_.joinable()) return look(&group.writer);
   {
     const std::lock_guard lock(group.mutex);
     if (!group.is_over) {
-      group.looks.emplace_back(std::move(customer), std::move(show));
+      group.looks.push_back(std::move(look));
       group.changed.notify_all();
       return;
     }
   }
-  show(Error{"stopping", "this process is stopping and shows nothing more"});
+  look(Error{"stopping", "this process is stopping and shows nothing more"});
 }
 
 void Writers::end_looks(Group& group) {
-  std::deque<std::pair<std::string, Show>> left;
+  std::deque<Look> left;
   {
     const std::lock_guard lock(group.mutex);
     group.is_over = true;
     left.swap(group.looks);
   }
-  for (const auto& [customer, show] : left)
-    show(Error{"stopping", "this process is stopping and shows nothing more"});
+  for (const Look& look : left)
+    look(Error{"stopping", "this process is stopping and shows nothing more"});
 }
 
 Writers::Figures Writers::figures() const {

@@ -73,6 +73,9 @@ class Writers {
   // threads: at once); null where there is none. What is shown is valid for the call. Thread-safe.
   using Show = std::function<void(Result<const core::State*>)>;
   void look(std::string customer, Show show);
+  // What redeeming that coupon would be answered, as of now; the same way.
+  using Tell = std::function<void(Result<core::Answer>)>;
+  void validate(core::Call call, Tell tell);
 
   // Writes every group back as it is by now, while it goes on; returns when that is stored. Where
   // threads run; thread-safe. Errors: that of a checkpoint that failed, "stopping", and whatever
@@ -130,6 +133,8 @@ class Writers {
     std::uint64_t asked = 0, begun = 0, over = 0;
     Result<void> last;
   };
+  // Is shown the writer between two batches, or told why not.
+  using Look = std::function<void(Result<Writer*>)>;
   // A group, with what waits for its thread.
   struct Group {
     Group(const World& world, const match::Index& index, store::Group which, std::uint64_t budget)
@@ -152,7 +157,7 @@ class Writers {
         nullptr;  // … and where it wants them; null: it asks nothing
     std::optional<Outcome> outcome;
     Back back;
-    std::deque<std::pair<std::string, Show>> looks;
+    std::deque<Look> looks;
     bool is_over = false;  // its thread has ended, and shows nobody any more
 
     std::atomic<std::size_t> unstepped = 0;                                     // batches
@@ -182,7 +187,7 @@ class Writers {
   void step_on(Group& group);
   Result<void> step_batch(Group& group, const Batch& batch);
   bool may_step(const Group& group) const;
-  void show(Group& group, const std::string& customer, const Show& show);
+  void look_at(Group& group, Look look);
   void end_looks(Group& group);
   void settle(Group& group, Outcome outcome);
   void begin_checkpoint(Group& group);

@@ -9,7 +9,9 @@
 #include "serve/calls.h"
 #include "serve/customer_view.h"
 #include "serve/figures.h"
+#include "serve/holdings_view.h"
 #include "serve/refusal.h"
+#include "serve/till.h"
 
 namespace koi::serve {
 
@@ -164,12 +166,14 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   }
   if (asked.path.starts_with(v1_customers) && asked.method == "GET" &&
       asked.path.size() > v1_customers.size())
-    return show_customer(asked.path.substr(v1_customers.size()), std::move(reply));
+    return show(asked.path.substr(v1_customers.size()), std::move(reply));
+  if (asked.method == "POST" && is_of_till(asked.path))
+    return ask_till(std::move(asked), std::move(reply));
   const bool is_known =
       asked.path == "/v1/events" || asked.path == "/v1/campaigns" || asked.path == "/v1/codes" ||
       asked.path == "/v1/deploys" || asked.path == "/v1/rollback" || asked.path == "/v1/promote" ||
       asked.path == "/v1/status" || asked.path == "/v1/explain" || asked.path == "/metrics" ||
-      asked.path == "/" || asked.path.starts_with(v1_customers);
+      asked.path == "/" || asked.path.starts_with(v1_customers) || is_of_till(asked.path);
   reply.send(is_known ? refused(405, "method", "this address does not know that method")
                       : refused(404, "path", "there is nothing here; GET / lists what there is"));
 }
@@ -195,21 +199,99 @@ void Api::call(net::Asked asked, net::Reply reply) {
   });
 }
 
-void Api::show_customer(std::string subject, net::Reply reply) {
+// The customer himself, or a part of what is known of him.
+void Api::show(std::string subject, net::Reply reply) {
+  const auto say = [](std::string body) {
+    net::Answer answer;
+    answer.body = std::move(body);
+    return answer;
+  };
+  const auto takes = [&](std::string_view part) {
+    if (!subject.ends_with(part) || subject.size() == part.size()) return false;
+    subject.resize(subject.size() - part.size());
+    return true;
+  };
+  const plan::Plan& plan = shown_->plan;
+  const Timestamp now = shown_->clock.now();
+  if (takes("/points"))
+    return look(std::move(subject), std::move(reply), [&plan, now, say](const core::State& state) {
+      return say(points_view(plan, state, now));
+    });
+  if (takes("/incentives"))
+    return look(std::move(subject), std::move(reply), [&plan, now, say](const core::State& state) {
+      return say(incentives_view(plan, state, now));
+    });
+  for (std::size_t i = 0; i < plan.referrals.size(); ++i) {
+    if (!takes("/referrals/" + plan.referrals[i].symbol.name)) continue;
+    return look(std::move(subject), std::move(reply), [&plan, i, say](const core::State& state) {
+      return say(referral_view(plan, state, plan::ReferralId::of(i)));
+    });
+  }
   auto place = std::make_shared<net::Reply>(std::move(reply));
-  reception_->customer_of(std::move(subject), [this, place](Result<std::string> customer) {
+  reception_->customer_of(std::move(subject), [=, this, &plan](Result<std::string> customer) {
     if (!customer) return place->send(failed(customer.error()));
     auto timeline = shown_->timeline.of(*customer, timeline_lines);
     if (!timeline) return place->send(failed(timeline.error()));
     engine_->writers().look(
-        *customer, [this, place, lines = *std::move(timeline)](Result<const core::State*> state) {
-          if (!state) return place->send(failed(state.error()));
-          if (!*state) return place->send(refused(404, "customer", "nobody is known by that id"));
-          net::Answer answer;
-          answer.body = customer_view(shown_->plan, **state, shown_->clock.now(), lines) + "\n";
-          place->send(std::move(answer));
-        });
+        *customer,
+        shown_as(place, [&plan, now, say, lines = *std::move(timeline)](const core::State& state) {
+          return say(customer_view(plan, state, now, lines) + "\n");
+        }));
   });
+}
+
+void Api::look(std::string subject, net::Reply reply, View view) {
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  reception_->customer_of(std::move(subject),
+                          [this, place, view = std::move(view)](Result<std::string> customer) {
+                            if (!customer) return place->send(failed(customer.error()));
+                            engine_->writers().look(*customer, shown_as(place, view));
+                          });
+}
+
+durable::Writers::Show Api::shown_as(std::shared_ptr<net::Reply> place, View view) {
+  return [place = std::move(place), view = std::move(view)](Result<const core::State*> state) {
+    if (!state) return place->send(failed(state.error()));
+    if (!*state) return place->send(refused(404, "customer", "nobody is known by that id"));
+    place->send(view(**state));
+  };
+}
+
+void Api::ask_till(net::Asked asked, net::Reply reply) {
+  auto request = till_request(shown_->plan, asked, shown_->clock.now());
+  if (!request) {
+    const bool is_nowhere = request.error().code == "path" || request.error().code == "referral";
+    return reply.send(refused(is_nowhere ? 404 : 400, request.error().code, request.error().what));
+  }
+  if (engine_->is_full())
+    return reply.send(failed({"busy", "more messages wait to be delivered than can be kept"}));
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  if (request->subject.empty()) return ask(std::move(request->call), place);
+  reception_->customer_of(
+      std::move(request->subject),
+      [this, place, call = std::move(request->call)](Result<std::string> customer) mutable {
+        if (!customer) return place->send(failed(customer.error()));
+        call.customer = *std::move(customer);
+        ask(std::move(call), place);
+      });
+}
+
+// On whatever thread; answered when it is durable and decided.
+void Api::ask(core::Call call, const std::shared_ptr<net::Reply>& place) {
+  const plan::Plan& plan = shown_->plan;
+  durable::Writers& writers = engine_->writers();
+  if (call.kind == core::Call::Kind::Validate)
+    return writers.validate(call, [&plan, call, place](Result<core::Answer> answer) {
+      place->send(answer ? till_answer(plan, call, *answer) : failed(answer.error()));
+    });
+  const auto done = [&plan, call, place](const Result<std::vector<durable::Answer>>& answers) {
+    if (!answers) return place->send(failed(answers.error()));
+    const auto& answer = answers->front().call;
+    place->send(answer ? till_answer(plan, call, *answer)
+                       : failed({"set_aside", "this could not be decided; tell your operator"}));
+  };
+  if (const auto taken = writers.submit({std::move(call)}, done); !taken)
+    place->send(failed(taken.error()));
 }
 
 std::string Api::campaigns() const {

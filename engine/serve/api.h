@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -43,7 +44,13 @@ class Api {
  private:
   void take_events(net::Asked asked, net::Reply reply);
   void call(net::Asked asked, net::Reply reply);
-  void show_customer(std::string subject, net::Reply reply);
+  // What is answered of him.
+  using View = std::function<net::Answer(const core::State& state)>;
+  void show(std::string subject, net::Reply reply);
+  void look(std::string subject, net::Reply reply, View view);
+  static durable::Writers::Show shown_as(std::shared_ptr<net::Reply> place, View view);
+  void ask_till(net::Asked asked, net::Reply reply);
+  void ask(core::Call call, const std::shared_ptr<net::Reply>& place);
   std::string campaigns() const;
   std::string metrics() const;
   std::string page() const;

@@ -2,64 +2,12 @@
 
 #include <algorithm>
 
-#include "base/json.h"
 #include "core/metrics.h"
-#include "runtime/effects.h"
+#include "serve/json_writer.h"
 
 namespace koi::serve {
 
 namespace {
-
-// JSON text, member by member, in a fixed order.
-class Writer {
- public:
-  Writer(const plan::Plan& plan) : plan_(plan) {}
-
-  void open(char bracket) {
-    before();
-    out_ += bracket;
-    is_first_ = true;
-  }
-  void close(char bracket) {
-    out_ += bracket;
-    is_first_ = false;
-  }
-  void key(std::string_view name) {
-    before();
-    append_json_string(out_, name);
-    out_ += ':';
-    is_first_ = true;  // the value needs no comma
-  }
-  void text(std::string_view text) {
-    before();
-    append_json_string(out_, text);
-  }
-  void raw(std::string_view json) {
-    before();
-    out_ += json;
-  }
-  void boolean(bool value) { raw(value ? "true" : "false"); }
-  void value(const Type& type, const Value& value) {
-    before();
-    runtime::append_value(out_, plan_.schema, type, value);
-  }
-  void time(Timestamp at) {
-    if (at == Timestamp::never() || at == Timestamp::ever())
-      raw("null");
-    else
-      text(to_string(at, *plan_.policy.zone));
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  void before() {
-    if (!is_first_) out_ += ',';
-    is_first_ = false;
-  }
-  const plan::Plan& plan_;
-  std::string out_;
-  bool is_first_ = true;
-};
 
 // The type of a metric's value: its field's, where the value is one of the field's.
 Type type_of(const plan::Plan& plan, const plan::Metric& metric) {
@@ -80,7 +28,7 @@ std::string_view name_of(core::Journey::Phase phase) {
   return "active";
 }
 
-void write_journey(Writer& out, const plan::Plan& plan, const core::Journey& journey) {
+void write_journey(JsonWriter& out, const plan::Plan& plan, const core::Journey& journey) {
   const plan::Campaign& campaign = plan.campaigns[journey.campaign.index()];
   out.open('{');
   out.key("campaign"), out.text(plan::full_name_of(campaign));
@@ -102,7 +50,7 @@ void write_journey(Writer& out, const plan::Plan& plan, const core::Journey& jou
 std::string customer_view(const plan::Plan& plan, const core::State& state, Timestamp now,
                           std::span<const std::string> timeline) {
   now = std::max(now, state.clock);
-  Writer out(plan);
+  JsonWriter out(plan);
   out.open('{');
   out.key("id"), out.text(state.id);
   out.key("created"), out.time(state.created);

@@ -61,6 +61,8 @@ class Replaying {
     if (const auto* opening = std::get_if<durable::Opening>(&*input)) return open(*opening);
     if (auto* event = std::get_if<Event>(&*input)) return apply(*event);
     if (auto* receipt = std::get_if<durable::ReceiptFor>(&*input)) return apply(*receipt);
+    if (std::holds_alternative<core::Call>(*input))
+      return record_.breach("nobody calls in these worlds");
     const Hash128 key = std::get<durable::AttemptFor>(*input).key;
     if (is_set_aside(0)) return;
     if (into_.sends.contains(key) && !into_.receipts.contains(key)) into_.attempted.insert(key);

@@ -1,0 +1,23 @@
+// What a customer holds, whom he brought, and where his points are, as JSON for whoever asks. Pure:
+// equal states give equal text. Docs: docs/operating.md.
+#pragma once
+
+#include <string>
+
+#include "base/time.h"
+#include "core/state.h"
+#include "plan/plan.h"
+
+namespace koi::serve {
+
+// The balance of each kind of points, and its lots in the order in which they lapse.
+std::string points_view(const plan::Plan& plan, const core::State& state, Timestamp now);
+
+// His coupons, packets and prizes that can still be used, and those that were lately.
+std::string incentives_view(const plan::Plan& plan, const core::State& state, Timestamp now);
+
+// His link, how many friends he has brought and how far each has come, and the next milestone.
+std::string referral_view(const plan::Plan& plan, const core::State& state,
+                          plan::ReferralId referral);
+
+}  // namespace koi::serve

@@ -1,0 +1,267 @@
+"""What tills, pages and reviewers ask of the running server: of two tills one wins, a lost answer may be asked for again,
+and a SIGKILL between a lock and its redemption changes nothing. Standard library alone.
+
+till_test.py KOI
+"""
+
+import concurrent.futures
+import http.client
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+import server
+
+KOI = None
+RULES = pathlib.Path(__file__).parent / "till.koi"
+
+
+class Till(unittest.TestCase):
+    def setUp(self):
+        self.scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(self.scratch.cleanup)
+        self.server = server.Server(KOI, self.scratch.name, RULES, arguments=["--groups", "1"]).start()
+        self.events = 0
+        self.keys = 0
+
+    def tearDown(self):
+        if self.server.process.poll() is None:
+            self.server.kill()
+
+    def happens(self, kind, who, **data):
+        self.events += 1
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        status, answer = self.server.send(
+            {"id": f"e{self.events}", "type": kind, "time": stamp, "subject": who, "data": data})
+        self.assertEqual((status, answer["accepted"]), (200, 1), answer)
+
+    def code(self, who, incentive):
+        status, held = self.server.ask("GET", f"/v1/customers/{who}/incentives")
+        self.assertEqual(status, 200, held)
+        return [each for each in held["incentives"] if each["incentive"] == incentive][-1]["code"]
+
+    def post(self, path, body, key=None):
+        if key is None:
+            self.keys += 1
+            key = f"key {self.keys}"
+        return self.server.ask("POST", path, json.dumps(body).encode(), {"Idempotency-Key": key})
+
+    def test_a_coupon_is_looked_at_locked_redeemed_and_rolled_back(self):
+        self.happens("come", "ann")
+        ten = f"/v1/coupons/{self.code('ann', 'ten_off')}"
+        status, answer = self.server.ask("POST", ten + "/validate", b'{"amount": "120.00"}')
+        self.assertEqual((status, answer["good"], answer["takes_off"]), (200, True, "10.00"))
+        self.assertEqual(answer["terms"], {"off": "10.00", "orders_from": "50.00", "combines_with": []})
+        status, answer = self.server.ask("POST", ten + "/validate", b'{"amount": "49.99"}')
+        self.assertEqual((status, answer["good"], answer["reason"]), (200, False, "threshold"))
+        status, answer = self.post(ten + "/lock", {"order": "o1", "amount": "120.00", "hold_seconds": 3600})
+        self.assertEqual((status, answer["done"]), (200, True), answer)
+        status, answer = self.post(ten + "/redeem", {"order": "o2", "amount": "120.00"})
+        self.assertEqual((status, answer["reason"], answer["order"]), (409, "locked", "o1"))
+        status, first = self.post(ten + "/redeem", {"order": "o1", "amount": "120.00"}, "mine")
+        self.assertEqual((status, first["done"], first["takes_off"]), (200, True, "10.00"))
+        self.assertEqual(self.post(ten + "/redeem", {"order": "o1", "amount": "120.00"}, "mine"), (200, first))
+        self.assertEqual(self.post(ten + "/redeem", {"order": "o1", "amount": "99.00"}, "mine")[0], 422)
+        status, answer = self.post(ten + "/redeem", {"order": "o3", "amount": "120.00"})
+        self.assertEqual((status, answer["reason"]), (409, "redeemed"))
+        self.assertEqual(self.post(ten + "/rollback", {"order": "o3"})[1]["reason"], "not_held")
+        self.assertEqual(self.post(ten + "/rollback", {"order": "o1"})[0], 200)
+        status, answer = self.post(ten + "/redeem", {"order": "o3", "amount": "120.00"})
+        self.assertEqual((status, answer["done"]), (200, True))
+        status, points = self.server.ask("GET", "/v1/customers/ann/points")
+        self.assertEqual(points["points"][0]["balance"], 5 + 2)  # each redemption is an event
+        self.assertEqual(sum(lot["points"] for lot in points["points"][0]["lots"]), 7)
+
+    def test_what_the_order_is_decides(self):
+        self.happens("come", "ann")
+        ten, care = self.code("ann", "ten_off"), self.code("ann", "care_off")
+        path = f"/v1/coupons/{care}/validate"
+
+        def look(**body):
+            return self.server.ask("POST", path, json.dumps({"amount": "13.39", **body}).encode())[1]
+        self.assertEqual(look()["reason"], "scope")
+        self.assertEqual(look(facts={"category": "粮油"})["reason"], "scope")
+        self.assertEqual(look(facts={"category": "护肤", "till": 7})["takes_off"], "2.00")
+        self.assertEqual(look(facts={"category": "护肤"}, amount=1000)["takes_off"], "3.00")
+        # Both have to say so, and ten_off does not.
+        answer = look(facts={"category": "护肤"}, together=[ten])
+        self.assertEqual((answer["reason"], answer["beside"]), ("combination", ten))
+        self.assertEqual(answer["terms"]["combines_with"], ["ten_off"])
+
+    def test_what_is_not_asked_well_is_refused_in_words(self):
+        self.happens("come", "ann")
+        ten = f"/v1/coupons/{self.code('ann', 'ten_off')}"
+        good = {"order": "o1", "amount": "120.00"}
+        status, answer = self.server.ask("POST", ten + "/redeem", json.dumps(good).encode())
+        self.assertEqual((status, answer["error"]), (400, "key"))
+        for bad in ({"amount": "120.00"}, {"order": "o1"}, {"order": "o1", "amount": 12.5}, {"order": "o1", "amount": "-1.00"},
+                    {"order": 1, "amount": "1.00"}, {**good, "facts": []}, {**good, "together": "x"}, []):
+            status, answer = self.post(ten + "/redeem", bad)
+            self.assertEqual((status, answer["error"]), (400, "body"), bad)
+        self.assertEqual(self.post(ten + "/lock", {**good, "hold_seconds": 0})[0], 400)
+        self.assertEqual(self.post(ten + "/shred", good)[0], 404)
+        self.assertEqual(self.server.ask("GET", ten + "/redeem")[0], 405)
+        status, answer = self.post("/v1/coupons/T-NOBODYS/redeem", good)
+        self.assertEqual((status, answer["reason"]), (404, "unknown_code"))
+        self.assertEqual(self.server.ask("POST", "/v1/coupons/T-NOBODYS/validate", b'{"amount": 1}')[1]["reason"], "unknown_code")
+        self.assertEqual(self.server.ask("GET", "/v1/customers/nobody/points")[0], 404)
+        self.assertEqual(self.server.ask("GET", "/v1/customers/ann/referrals/nothing")[0], 404)
+
+    def test_of_many_tills_at_once_exactly_one_wins(self):
+        codes = []
+        for i in range(8):
+            self.happens("come", f"c{i}")
+            codes.append(self.code(f"c{i}", "ten_off"))
+
+        def redeem(job):
+            code, till = job
+            return code, self.server.ask("POST", f"/v1/coupons/{code}/redeem",
+                                         json.dumps({"order": f"o{till}", "amount": "80.00"}).encode(),
+                                         {"Idempotency-Key": f"{code} {till}"})
+        jobs = [(code, till) for till in range(12) for code in codes]
+        with concurrent.futures.ThreadPoolExecutor(24) as pool:
+            results = list(pool.map(redeem, jobs))
+        won = [code for code, (status, _) in results if status == 200]
+        self.assertEqual(sorted(won), sorted(codes))
+        self.assertTrue(all(answer["reason"] == "redeemed" for _, (status, answer) in results if status != 200))
+
+    def test_friends_who_come_at_once_share_exactly_what_there_is(self):
+        self.happens("share", "ann")
+        path = f"/v1/packets/{self.code('ann', 'party')}/claim"
+
+        def claim(friend):
+            return self.server.ask("POST", path, json.dumps({"subject": f"f{friend}"}).encode(),
+                                   {"Idempotency-Key": "claim"})
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            results = list(pool.map(claim, range(25)))
+        amounts = [float(answer["amount"]) for status, answer in results if status == 200]
+        self.assertEqual(len(amounts), 10)
+        self.assertAlmostEqual(sum(amounts), 20.0)
+        self.assertGreaterEqual(min(amounts), 0.3)
+        self.assertTrue(all(answer["reason"] == "all_taken" for status, answer in results if status != 200))
+        # The answer may be asked for again by the same name, and a second share by none.
+        winner = next(i for i, (status, _) in enumerate(results) if status == 200)
+        self.assertEqual(claim(winner), results[winner])
+        self.assertEqual(self.post(path, {"subject": f"f{winner}"})[1]["reason"], "taken_before")
+
+    def test_a_kill_between_lock_and_redemption_changes_nothing(self):
+        self.happens("come", "ann")
+        ten = f"/v1/coupons/{self.code('ann', 'ten_off')}"
+        locked = self.post(ten + "/lock", {"order": "o1", "amount": "80.00", "hold_seconds": 3600}, "lock")
+        self.assertEqual(locked[0], 200)
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.post(ten + "/lock", {"order": "o1", "amount": "80.00", "hold_seconds": 3600}, "lock"), locked)
+        self.assertEqual(self.post(ten + "/redeem", {"order": "o2", "amount": "80.00"})[1]["reason"], "locked")
+        redeemed = self.post(ten + "/redeem", {"order": "o1", "amount": "80.00"}, "redeem")
+        self.assertEqual(redeemed[0], 200)
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.post(ten + "/redeem", {"order": "o1", "amount": "80.00"}, "redeem"), redeemed)
+        self.assertEqual(self.post(ten + "/redeem", {"order": "o1", "amount": "80.00"})[1]["reason"], "redeemed")
+        status, points = self.server.ask("GET", "/v1/customers/ann/points")
+        self.assertEqual(points["points"][0]["balance"], 5 + 1)
+        self.assertEqual(self.server.stop()[0], 0)
+
+    def test_tills_that_ask_again_over_kills_take_every_code_off_once_and_the_ledger_is_right(self):
+        codes = {}
+        for i in range(40):
+            self.happens("come", f"c{i}")
+            codes[self.code(f"c{i}", "ten_off")] = f"c{i}"
+        self.happens("share", "ann")
+        packet = self.code("ann", "party")
+        is_over, end = threading.Event(), time.monotonic() + 300
+
+        def ask(path, body, key):  # until it is answered, whatever becomes of the server
+            while True:
+                self.assertLess(time.monotonic(), end, "the server did not come back")
+                try:
+                    status, answer = self.server.ask("POST", path, json.dumps(body).encode(), {"Idempotency-Key": key})
+                    if status not in (429, 503):
+                        return status, answer
+                except (OSError, http.client.HTTPException):
+                    pass
+                time.sleep(0.01)
+
+        def till(number):
+            chance, won, shares = random.Random(number), [], []
+            for turn in range(60):
+                code, key = chance.choice(sorted(codes)), f"{number} {turn}"
+                order = {"order": key, "amount": "80.00"}
+                if chance.random() < 0.2:
+                    shares.append(ask(f"/v1/packets/{packet}/claim", {"subject": f"f{chance.randrange(40)}"}, key))
+                    continue
+                if chance.random() < 0.3:
+                    locked = ask(f"/v1/coupons/{code}/lock", order, key + " lock")
+                    if locked[0] == 200 and chance.random() < 0.3:
+                        self.assertEqual(ask(f"/v1/coupons/{code}/rollback", order, key + " back")[0], 200)
+                        continue
+                status, answer = ask(f"/v1/coupons/{code}/redeem", order, key)
+                self.assertEqual(ask(f"/v1/coupons/{code}/redeem", order, key), (status, answer))
+                if status == 200 and chance.random() < 0.3:
+                    self.assertEqual(ask(f"/v1/coupons/{code}/rollback", order, key + " back")[0], 200)
+                elif status == 200:
+                    won.append(code)
+            return won, shares
+
+        def kill():
+            chance = random.Random(1)
+            for _ in range(3):
+                time.sleep(server.some_while(chance, 0.01, 1))
+                self.server.kill()
+                self.server.start()
+                if is_over.is_set():
+                    return
+        killer = threading.Thread(target=kill)
+        killer.start()
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            results = list(pool.map(till, range(16)))
+        is_over.set()
+        killer.join()
+        won = [code for codes_won, _ in results for code in codes_won]
+        self.assertEqual(len(won), len(set(won)), "a code was taken off twice")
+        for code, owner in codes.items():
+            held = self.server.ask("GET", f"/v1/customers/{owner}/incentives")[1]["incentives"]
+            state = next(each for each in held if each.get("code") == code)
+            self.assertEqual(state["state"] == "redeemed", code in won, state)
+        amounts = [round(float(answer["amount"]) * 100) for _, shares in results for status, answer in shares if status == 200]
+        self.assertLessEqual(len(amounts), 10)
+        self.assertLessEqual(sum(amounts), 2000)
+        self.assertEqual(self.server.stop()[0], 0)
+        verified = subprocess.run([KOI, "ledger", "verify", "--data", str(self.server.data)], capture_output=True, text=True,
+                                  encoding="utf-8", timeout=120)
+        self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
+
+    def test_progress_is_seen_and_who_is_held_for_review_is_approved_or_declined(self):
+        self.happens("come", "ann")
+        status, progress = self.server.ask("GET", "/v1/customers/ann/referrals/friends")
+        self.assertEqual((status, progress["count"], progress["next"]), (200, 0, {"friends": 2, "gives": "ten_off"}))
+        self.assertEqual(progress["link"], "https://m.example.com/i/" + progress["code"])
+        for friend in ("bo", "cy", "di"):
+            self.happens("register", friend, invited_by=progress["code"])
+            self.happens("purchase", friend, amount="60.00")
+        status, progress = self.server.ask("GET", "/v1/customers/ann/referrals/friends")
+        self.assertEqual([each["stage"] for each in progress["friends"]], ["qualified", "in_review", "in_review"])
+        self.assertEqual((progress["joined"], progress["count"]), (3, 1))
+        review = {"inviter": "ann", "referral": "friends", "invitee": "cy", "decision": "approve"}
+        self.assertEqual(self.post("/v1/reviews", review)[0], 200)
+        self.assertEqual(self.post("/v1/reviews", {**review, "invitee": "di", "decision": "decline"})[0], 200)
+        self.assertEqual(self.post("/v1/reviews", {**review, "invitee": "di"})[0], 404)
+        status, progress = self.server.ask("GET", "/v1/customers/ann/referrals/friends")
+        self.assertEqual([each["stage"] for each in progress["friends"]], ["qualified", "qualified", "declined"])
+        self.assertNotIn("next", progress)
+        status, points = self.server.ask("GET", "/v1/customers/ann/points")
+        self.assertEqual(points["points"][0]["balance"], 5 + 14)
+        held = self.server.ask("GET", "/v1/customers/ann/incentives")[1]["incentives"]
+        self.assertEqual(sum(1 for each in held if each["incentive"] == "ten_off" and each["state"] == "good"), 2)
+
+
+if __name__ == "__main__":
+    KOI = sys.argv.pop(1)
+    unittest.main(verbosity=2)

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "channel/delivery_json.h"
 #include "cli/command.h"
@@ -40,6 +41,11 @@ class Auditor {
       return place != effect.end() && place->is_string() ? place->get<std::string>()
                                                          : std::string();
     };
+    // A prize that is refused in its turn stands right behind its draw, and is in the hat again.
+    if (last_ && text("action") == "refuse" && text("of") == "give" &&
+        text("customer") == last_->customer && text("name") == last_->prize)
+      --*last_->given;
+    last_.reset();
     if (text("action") != "give") return {};
     const plan::PrizeDraw* draw = find(text("name"));
     if (draw == nullptr) return {};
@@ -57,6 +63,7 @@ class Auditor {
                                   text("name") + "` makes it `" + prize + "`"};
     ++given[*drawn];
     ++draws_;
+    last_ = Drawn{text("customer"), prize, &given[*drawn]};
     return {};
   }
 
@@ -73,6 +80,12 @@ class Auditor {
   ledger::Key key_;
   std::map<std::string, std::vector<std::int64_t>> given_;  // by draw, then prize
   std::uint64_t draws_ = 0;
+  // The draw on the line before.
+  struct Drawn {
+    std::string customer, prize;
+    std::int64_t* given = nullptr;
+  };
+  std::optional<Drawn> last_;
 };
 
 int draws(const Options& options) {

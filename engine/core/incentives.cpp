@@ -361,19 +361,19 @@ void Turn::make(const plan::Incentive& incentive, const Offer& offer, Grant& mad
   }
 }
 
-// A draw's prize is there: one less of it, and where it is a gift it is given in its turn.
+// A draw's prize is there: one less of it, and where it is a gift it is given in its turn. What is
+// refused then is in the hat again.
 void Turn::hand_out(const Offer& offer, std::size_t prize) {
   const auto& drawn_of = std::get<plan::PrizeDraw>(plan_.incentives[offer.incentive.index()].what);
   const plan::PrizeDraw::Prize& what = drawn_of.prizes[prize];
-  accounts_->prize_is_given(offer.incentive, prize);
-  if (what.gift.is_none()) return;
+  if (what.gift.is_none()) return accounts_->prize_is_given(offer.incentive, prize);
   Offer inner = offer;
   inner.incentive = what.gift;
   inner.points = what.points;
   inner.what_is_left = false;
   inner.key =
       HashInput().text("prize").number(offer.key.high).number(offer.key.low).hash128(plan_.seed);
-  grant(inner);
+  if (grant(inner)) accounts_->prize_is_given(offer.incentive, prize);
 }
 
 // It has reached him.

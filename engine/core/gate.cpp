@@ -43,12 +43,15 @@ bool concerns(const plan::Cap& cap, CampaignClass campaign_class, plan::ChannelI
   return cap.campaign_class ? *cap.campaign_class == campaign_class : cap.channel == channel;
 }
 
-// The first instant at which something sent at `sent` no longer counts for the cap.
+}  // namespace
+
 Timestamp stops_counting(const plan::Cap& cap, Timestamp sent, const Zone& zone) {
   if (cap.calendar != plan::Cap::Calendar::None)
     return period_end(period_of(cap.calendar), sent, zone);
   return add(sent, cap.per, zone);
 }
+
+namespace {
 
 // When the cap lets one more message through: not after `now` if it does already.
 Timestamp free_at(const plan::Cap& cap, int priority, const State& state, Timestamp now,

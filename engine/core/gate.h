@@ -41,6 +41,10 @@ Reason ask_gate(const plan::Campaign& campaign, bool held_out, Timestamp now);
 bool is_quiet(const plan::QuietHours& quiet, TimeOfDay time);
 Timestamp quiet_end(const plan::QuietHours& quiet, Timestamp now, const Zone& zone);
 
+// The first instant at which something sent at `sent` no longer counts for the cap; `zone` is the
+// customer's.
+Timestamp stops_counting(const plan::Cap& cap, Timestamp sent, const Zone& zone);
+
 // Whether the customer wants no messages of this class on the channel: whatever was decided before
 // he said so must not reach him any more.
 bool has_refused(const State& state, plan::CampaignClass purpose, plan::ChannelId channel);

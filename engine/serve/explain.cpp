@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "core/calendar.h"
 #include "core/evaluate.h"
+#include "core/gate.h"
 #include "deploy/bundles.h"
 #include "deploy/carry.h"
 #include "deploy/deployment.h"
@@ -136,11 +137,13 @@ class Explaining final : public durable::Deeds {
   std::string done_;               // effects of the campaign as JSON, commas between
   std::size_t lines_ = 0;
   struct Sent {
+    Hash128 key;
     Timestamp at;
     plan::CampaignClass campaign_class;
     std::string campaign, content, channel;
   };
-  std::vector<Sent> sent_;  // of all campaigns
+  std::vector<Sent> sent_;      // of all campaigns, but for what failed: that counts for no cap
+  const Zone* zone_ = nullptr;  // the customer's
   std::vector<Attempt> attempts_;
   std::vector<std::string> reasons_;  // of the event at hand, by trigger
   std::string rules_;
@@ -168,7 +171,7 @@ void Explaining::decided(const core::Effect& effect) {
     done_ += (lines_++ == 0 ? "" : ",") + line + "}";
   }
   if (effect.action == core::Action::Send)
-    sent_.push_back({effect.time, from.campaign_class, from.symbol.name,
+    sent_.push_back({effect.key, effect.time, from.campaign_class, from.symbol.name,
                      plan_.contents[effect.content.index()].name,
                      plan_.channels[effect.channel.index()].symbol.name});
 }
@@ -176,7 +179,7 @@ void Explaining::decided(const core::Effect& effect) {
 // The messages that each cap counted which was full.
 void Explaining::append_counted(std::string& out, const core::Effect& refusal) const {
   const plan::Campaign& from = plan_.campaigns[refusal.campaign.index()];
-  const Zone& zone = *plan_.policy.zone;
+  const Zone& zone = zone_ ? *zone_ : *plan_.policy.zone;
   out += R"(,"caps":[)";
   bool is_first = true;
   for (const plan::Cap& cap : plan_.policy.caps) {
@@ -190,10 +193,7 @@ void Explaining::append_counted(std::string& out, const core::Effect& refusal) c
     for (const Sent& sent : sent_) {
       if (cap.campaign_class ? sent.campaign_class != *cap.campaign_class : sent.channel != channel)
         continue;
-      // Calendar caps are told by their longest reach.
-      if (cap.calendar == plan::Cap::Calendar::None && add(sent.at, cap.per, zone) <= refusal.time)
-        continue;
-      if (cap.calendar != plan::Cap::Calendar::None && sent.at + days(31) < refusal.time) continue;
+      if (core::stops_counting(cap, sent.at, zone) <= refusal.time) continue;
       counted += count++ == 0 ? "{" : ",{";
       counted += R"("time":")" + time(sent.at) + R"(","campaign":)";
       append_json_string(counted, sent.campaign);
@@ -203,9 +203,10 @@ void Explaining::append_counted(std::string& out, const core::Effect& refusal) c
       append_json_string(counted, sent.channel);
       counted += '}';
     }
-    if (count < cap.limit) continue;
+    const std::uint32_t limit = cap.limit + (from.priority >= cap.more_from ? cap.more : 0);
+    if (count < limit) continue;
     out += std::exchange(is_first, false) ? "{" : ",{";
-    out += R"("limit":)" + std::to_string(cap.limit) + R"(,"counted":[)" + counted + "]}";
+    out += R"("limit":)" + std::to_string(limit) + R"(,"counted":[)" + counted + "]}";
   }
   out += ']';
 }
@@ -302,10 +303,14 @@ Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rul
   const auto* event = std::get_if<Event>(&given);
   KOI_LET(const core::State* known,
           writer_->customers().of(read.row.partition, question_.customer));
+  zone_ = &core::zone_of(plan_, *known);
   if (event) before(*event, *known);
   writer_->customers().unchanged();
   const std::size_t lines = lines_;
   KOI_TRY(writer_->apply(read.position, read.row.partition, given));
+  if (const auto* came = std::get_if<durable::ReceiptFor>(&given);
+      came && came->receipt.failure != Failure::None)
+    std::erase_if(sent_, [&](const Sent& sent) { return sent.key == came->receipt.key; });
   if (!event) return {};
   writer_->close();  // what this input decided
   after(*event, lines);

@@ -51,6 +51,40 @@ TEST_F(Explained, OfACustomerAloneTellsOfAllCampaigns) {
   EXPECT_THAT(*why("first"), Not(HasSubstr(R"("campaign":"thank")")));
 }
 
+TEST(ExplainedCap, HasCountedWhatWasSentInItsPeriodAndDidNotFail) {
+  const deploy::Bundle capped = deploy::trial_bundle(
+      "policy { time zone \"Asia/Shanghai\"  currency CNY  cap transactional 1 per day }\n"
+      "event order { amount: money }\nchannel app { class direct }\n"
+      "content told { body \"told\" }\n"
+      "campaign tell { class transactional  enter always  when order  send told via app }\n");
+  deploy::Shop place;
+  const Timestamp begin = place.now;
+  std::size_t orders = 0;
+  {
+    deploy::Life life(place, capped);
+    const auto order_at = [&](Timestamp at) {
+      place.now = at;
+      life.take(
+          {{"order", std::to_string(++orders), "ann", place.now, {{"amount", Value::money(100)}}}});
+    };
+    order_at(begin);
+    life.answer();
+    order_at(begin + days(1));
+    life.answer(Failure::Unreachable);
+    order_at(begin + days(1) + hours(1));
+    order_at(begin + days(1) + hours(2));  // refused
+    life.stop();
+  }
+  const auto told =
+      explain(place.directory, place.journal, trial_groups, {"ann", "tell", place.now, {}});
+  ASSERT_TRUE(told);
+  const std::size_t caps = told->find(R"("caps":[{"limit":1,"counted":[)");
+  ASSERT_NE(caps, std::string::npos) << *told;
+  const std::string counted = told->substr(caps, told->find(']', caps) - caps);
+  EXPECT_THAT(counted, HasSubstr(R"("time":"2026-03-03T09:00:00+08:00")"));
+  EXPECT_EQ(counted.find("\"time\""), counted.rfind("\"time\"")) << counted;
+}
+
 TEST_F(Explained, SaysThatHistoryWasErasedAndNothingElse) {
   const store::Group group = trial_groups.group_of(partition_of("ann"));
   const auto epoch = *place_.journal.take(group);

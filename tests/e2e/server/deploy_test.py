@@ -251,6 +251,41 @@ class DeployTest(unittest.TestCase):
         self.assertEqual(set(everybody("h").values()), {"first words"})
         self.assertEqual(server.stop(within=120)[0], 0)
 
+    def test_what_customers_share_goes_along_while_it_is_given(self):
+        given = """policy { time zone "UTC"  currency CNY }
+channel app { class direct }
+event grab {}
+coupon ten { off ¥10.00  codes generated "T-##########"  budget 60 issued }
+content code { body "take {ten.code}" }
+campaign grabbing { class service  enter always  when grab give ten send code via app }
+"""
+        server = self.server(self.built("given", given))
+        server.start()
+        stop, sent = threading.Event(), []
+
+        def stream():
+            connection = server.connection()
+            while not stop.is_set():
+                grab = {**self.order(len(sent), f"c{len(sent)}"), "type": "grab", "data": {}}
+                self.assertEqual(server.send(grab, connection=connection)[1]["accepted"], 1)
+                sent.append(grab["subject"])
+            connection.close()
+        worker = threading.Thread(target=stream)
+        worker.start()
+        server.until(lambda: len(sent) >= 10, within=120)
+        self.deploy(server, self.built("again", given.replace("take {", "here: {") + "metric grabs = count grab\n"))
+        server.until(lambda: len(sent) >= 40, within=120)
+        self.koi("rollback", "--server", f"http://127.0.0.1:{server.port}", "--why", "words")
+        server.until(lambda: len(sent) >= 90, within=120)
+        stop.set()
+        worker.join()
+        server.until(lambda: len(self.said()) == 60, within=120)
+        codes = [word.split()[-1] for words in self.said().values() for word in words]
+        self.assertEqual((len(codes), len(set(codes))), (60, 60), "no code twice, and no more than there are")
+        self.assertEqual(server.stop(within=120)[0], 0)
+        self.assertEqual(len(self.said()), 60)
+        self.koi("ledger", "verify", "--data", server.data)
+
     def test_what_is_live_is_served_again_without_naming_it(self):
         server = self.server(self.built("first", FIRST))
         server.start()

@@ -188,6 +188,8 @@ int status(const Options& options) {
       line += ", " + std::to_string(number_of(campaign, figure)) + " " + figure;
       all += number_of(campaign, figure);
     }
+    if (const std::uint64_t given = number_of(campaign, "given"); given > 0)
+      line += ", " + std::to_string(given) + " given";
     const Json refused = object_of(campaign, "refused");
     for (const auto& [reason, count] : refused.items())
       line += ", " + count.dump() + " refused: " + reason;
@@ -196,6 +198,15 @@ int status(const Options& options) {
     out += line;
     out += "\n";
   }
+  // As written in the rules: of money with its decimals, else a number.
+  const auto amount_of = [](const Json& budget, const char* name) {
+    const std::string money = text_of(budget, name);
+    return money.empty() ? std::to_string(number_of(budget, name)) : money;
+  };
+  for (const Json& budget : list_of(json, "budgets"))
+    if (budget.contains("budget"))
+      out += "budget " + text_of(budget, "name") + ": " + amount_of(budget, "left") + " left of " +
+             amount_of(budget, "budget") + "\n";
   return print(out);
 }
 

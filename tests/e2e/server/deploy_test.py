@@ -280,6 +280,8 @@ campaign grabbing { class service  enter always  when grab give ten send code vi
         stop.set()
         worker.join()
         server.until(lambda: len(self.said()) == 60, within=120)
+        url = ("--server", f"http://127.0.0.1:{server.port}")
+        self.assertRegex(self.koi("status", *url), r"(?s)grabbing: .* 60 given, .*\d+ refused: budget\n.*budget ten: \d+ left of 60\n")
         codes = [word.split()[-1] for words in self.said().values() for word in words]
         self.assertEqual((len(codes), len(set(codes))), (60, 60), "no code twice, and no more than there are")
         self.assertEqual(server.stop(within=120)[0], 0)

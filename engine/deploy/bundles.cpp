@@ -90,11 +90,6 @@ Result<plan::Plan> compile(const Bundle& bundle) {
     if (audience.is_missing)
       return Error{"rules", "the file `" + audience.file + "` of the audience `" +
                                 audience.symbol.name + "` is not there; put it beside the rules"};
-  for (const EventType& event : checked.program.schema.events)
-    if (event.to_everyone)
-      return Error{"rules", "the event `" + event.symbol.name +
-                                "` happens to everyone, which a server cannot do yet; run the "
-                                "rules with `koi run`, or leave the event out"};
   plan::Plan plan = compile::compile(checked.program, bundle.seed);
   for (const plan::Incentive& incentive : plan.incentives)
     if (const auto* packet = std::get_if<plan::RedPacket>(&incentive.what))

@@ -127,12 +127,6 @@ TEST_F(BundlesTest, NoFileOutsideIsNamedBesideOne) {
     EXPECT_EQ(name_beside("a.koi", name), std::nullopt) << name;
 }
 
-TEST_F(BundlesTest, AnEventToEveryoneIsRefusedByName) {
-  const auto plan = compile({1, {{"a.koi", "event sale to everyone {}\n"}}});
-  ASSERT_FALSE(plan);
-  EXPECT_NE(plan.error().what.find("`sale`"), std::string::npos) << plan.error().what;
-}
-
 TEST_F(BundlesTest, AFolderThatCannotBeWrittenIsNamed) {
   std::ofstream(folder_.path() / "data" / "bundles") << "a file stands where the folder should be";
   const auto kept = bundles_.keep(bundle_);

@@ -132,6 +132,16 @@ void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
     LineResult& result = (*results)[i];
     switch (decoder_.decode(events[i], incoming_)) {
       case runtime::Decoded::Event:
+        if (incoming_.to_everyone) {
+          if (!announcements_) {
+            result = {Came::Rejected, "events to everyone are not taken here"};
+            break;
+          }
+          const auto came = announcements_->take(incoming_.event, events[i]);
+          if (!came) return answer(came.error());
+          result.came = came_of(*came);
+          break;
+        }
         directory_.resolve(incoming_);
         inputs.emplace_back(std::move(incoming_.event));
         incoming_.event = Event();

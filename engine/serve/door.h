@@ -14,6 +14,7 @@
 #include "plan/plan.h"
 #include "runtime/decode.h"
 #include "runtime/directory.h"
+#include "serve/announcements.h"
 #include "serve/links.h"
 
 namespace koi::serve {
@@ -44,6 +45,9 @@ class Door {
   // All must outlive it.
   Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers);
 
+  // Who takes events to everyone; without, there are none. It must outlive the door.
+  void announce_with(Announcements& announcements) { announcements_ = &announcements; }
+
   // Results in the order of the events. Errors: "too_many" (of one request), "busy" (again later),
   // and whatever stops the writers. Called once, on any thread; what is rejected is not kept
   // whatever is answered for the others.
@@ -64,6 +68,7 @@ class Door {
   const plan::Plan& plan_;
   StoredLinks& links_;
   durable::Writers& writers_;
+  Announcements* announcements_ = nullptr;
   runtime::Decoder decoder_;
   runtime::Directory directory_;
   runtime::Incoming incoming_;

@@ -20,11 +20,22 @@ Result<std::unique_ptr<Engine>> Engine::open(Ground ground, Settings settings) {
                [&clock = given.clock] { return clock.now(); }, given.watch},
               made->settings_.writers));
   made->door_ = std::make_unique<Door>(given.plan, made->links_, *made->writers_);
+  if (!given.announcements.empty()) {
+    KOI_LET(
+        made->announcements_,
+        Announcements::open(given.announcements,
+                            {given.plan, given.journal, given.store, given.groups, *made->writers_,
+                             [&clock = given.clock] { return clock.now(); }, given.say}));
+    made->door_->announce_with(*made->announcements_);
+  }
   return made;
 }
 
 // The threads that decide must be gone before what they hand their decisions to.
-Engine::~Engine() { writers_.reset(); }
+Engine::~Engine() {
+  announcements_.reset();
+  writers_.reset();
+}
 
 Result<void> Engine::begin_sending() {
   outbox_ = std::make_shared<runtime::Outbox>(
@@ -60,8 +71,12 @@ Result<void> Engine::begin_sending() {
 
 void Engine::start(std::function<void(const Error&)> trouble) {
   writers_->start(std::move(trouble));
+  if (announcements_) announcements_->start();
 }
 
-Result<void> Engine::stop() { return writers_->stop(); }
+Result<void> Engine::stop() {
+  if (announcements_) announcements_->stop();
+  return writers_->stop();
+}
 
 }  // namespace koi::serve

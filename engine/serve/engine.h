@@ -4,6 +4,7 @@
 #pragma once
 
 #include <asio/any_io_executor.hpp>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "plan/plan.h"
 #include "runtime/clock.h"
 #include "runtime/outbox.h"
+#include "serve/announcements.h"
 #include "serve/deliveries.h"
 #include "serve/door.h"
 #include "serve/links.h"
@@ -41,6 +43,8 @@ struct Ground {
   std::vector<runtime::Lane> lanes;      // one for each channel of the plan
   runtime::Outbox::Say say;              // the outbox's words
   durable::CrashWatch* watch = nullptr;  // none: what crashes does so again
+  std::filesystem::path
+      announcements{};  // where events to everyone are kept; empty: none are taken
 };
 
 class Engine {
@@ -84,6 +88,7 @@ class Engine {
   Deliveries deliveries_;
   StoredLinks links_;
   std::unique_ptr<durable::Writers> writers_;
+  std::unique_ptr<Announcements> announcements_;
   std::unique_ptr<Door> door_;
   std::shared_ptr<runtime::Outbox> outbox_;
 };

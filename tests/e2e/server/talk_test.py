@@ -1,4 +1,5 @@
-"""The running server answers what was written, and knows who is on a list that stands beside its rules.
+"""The running server answers what was written, knows who is on a list that stands beside its rules, and tells everyone what
+happens to everyone.
 
 talk_test.py KOI
 """
@@ -73,6 +74,23 @@ class TalkTest(unittest.TestCase):
                               env={**os.environ, "LC_ALL": "C.UTF-8"})
         self.assertEqual(done.returncode, 2, done)
         self.assertIn("press.csv", done.stderr.decode())
+
+    def test_what_happens_to_everyone_is_seen_once_by_whoever_is_there_over_kills(self):
+        server = self.server().start()
+        there = [f"c{i}" for i in range(2000)]
+        self.assertEqual(server.send(*(event(f"v{c}", "visit", c) for c in there))[1]["accepted"], len(there))
+        sale = event("s1", "sale", "*", sku="A1")
+        self.assertEqual(server.send(event("x", "visit", "*"), event("y", "sale", "ann", sku="A1"))[1]["rejected"], 2)
+        self.assertEqual([r["status"] for r in server.send(sale, sale)[1]["results"]], ["accepted", "duplicate"])
+        for _ in range(3):  # wherever it is in telling it
+            server.kill()
+            server.start()
+            self.assertEqual([r["status"] for r in server.send(sale)[1]["results"]], ["duplicate"])
+        self.assertEqual(server.send(event("late", "visit", "newcomer"))[1]["accepted"], 1)
+        server.until(lambda: len(self.delivered()) == len(there), 60)
+        self.assertEqual(server.stop()[0], 0)
+        self.assertEqual(sorted(x["customer"] for x in self.delivered()), sorted(there))
+        self.assertIn("was told to", server.log.read_text())
 
 
 if __name__ == "__main__":

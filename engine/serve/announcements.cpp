@@ -1,6 +1,8 @@
 #include "serve/announcements.h"
 
+#include <algorithm>
 #include <charconv>
+#include <optional>
 #include <utility>
 
 #include "deploy/files.h"

@@ -4,6 +4,8 @@
 
 #include <atomic>
 #include <map>
+#include <optional>
+#include <set>
 
 #include "base/scratch.h"
 #include "deploy/bundles.h"

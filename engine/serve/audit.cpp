@@ -369,8 +369,7 @@ std::string told(const Audit& audit) {
 
 Result<std::string> budgets_json(const store::Store& store, store::Groups groups,
                                  const plan::Plan& plan, Timestamp now) {
-  std::string out = "[";
-  for (const plan::Budget& budget : plan.budgets) {
+  const auto sum_of = [&](const plan::Budget& budget) -> Result<Balances> {
     const Pot pot{budget.definition, core::begin_of(budget.per, now, *plan.policy.zone)};
     Balances sum;
     for (store::Group group = 0; group < groups.count; ++group) {
@@ -378,15 +377,28 @@ Result<std::string> budgets_json(const store::Store& store, store::Groups groups
       KOI_LET(const Balances balances, core::books::balances_of(bytes));
       for (std::size_t i = 0; i < sum.at.size(); ++i) sum.at[i] += balances.at[i];
     }
+    return sum;
+  };
+  std::string out = "[";
+  for (const plan::Budget& budget : plan.budgets) {
+    KOI_LET(const Balances sum, sum_of(budget));
+    Balances costs;  // what messages cost is gone from it
+    if (budget.costs) {
+      KOI_LET(costs, sum_of(plan.budgets[budget.costs.index()]));
+    }
     const auto amount = [&](std::int64_t of) {
+      if (budget.is_costs) return '"' + scaled_to_string(of, 6) + '"';
       return budget.is_money ? '"' + scaled_to_string(of, plan.schema.currency_decimals) + '"'
                              : std::to_string(of);
     };
+    std::int64_t one = 1'000'000;  // millionths in the currency's least unit
+    for (int i = 0; i < plan.schema.currency_decimals; ++i) one /= 10;
+    const std::int64_t gone = sum.out() + (costs.out() + one - 1) / one;
     out += out.size() > 1 ? R"(,{"name":)" : R"({"name":)";
     append_json_string(out, budget.name);
     if (budget.amount != plan::unlimited)
       out += R"(,"budget":)" + amount(budget.amount) + R"(,"left":)" +
-             amount(std::max<std::int64_t>(0, budget.amount - sum.out()));
+             amount(std::max<std::int64_t>(0, budget.amount - gone));
     for (const Stage stage : {Stage::Reserved, Stage::Given, Stage::Claimed, Stage::Lapsed,
                               Stage::Returned, Stage::ClawedBack})
       out += ",\"" + std::string(ledger::name_of(stage)) + "\":" + amount(sum[stage]);

@@ -337,9 +337,14 @@ Result<Audit> audit(const std::filesystem::path& data) {
   KOI_LET(const auto journal, store::SqliteJournal::open(directory, {}));
   KOI_LET(const deploy::States states,
           deploy::open_states(directory, journal->groups(), *deployment));
-  Auditing auditing(live.plan, deployment->turns.size() > 1);
-  for (store::Group group = 0; group < journal->groups().count; ++group)
-    KOI_TRY(auditing.group(*journal, *states.store, journal->groups(), group));
+  return audit(live.plan, *journal, *states.store, journal->groups(), deployment->turns.size() > 1);
+}
+
+Result<Audit> audit(const plan::Plan& plan, const store::Journal& journal,
+                    const store::Store& store, store::Groups groups, bool had_others) {
+  Auditing auditing(plan, had_others);
+  for (store::Group group = 0; group < groups.count; ++group)
+    KOI_TRY(auditing.group(journal, store, groups, group));
   return auditing.finish();
 }
 

@@ -13,6 +13,7 @@
 #include "ledger/ledger.h"
 #include "plan/plan.h"
 #include "store/groups.h"
+#include "store/journal.h"
 #include "store/store.h"
 
 namespace koi::serve {
@@ -38,6 +39,11 @@ struct Audit {
 // "under_way" (a deploy was broken off) and those of journal, store and bundles. What is damaged in
 // the accounts or in a customer's state is a finding.
 Result<Audit> audit(const std::filesystem::path& data);
+
+// The same of what is open already, under the live plan. `had_others`: other rules than these have
+// given, too.
+Result<Audit> audit(const plan::Plan& plan, const store::Journal& journal,
+                    const store::Store& store, store::Groups groups, bool had_others);
 
 // For people; ends with a line feed.
 std::string told(const Audit& audit);

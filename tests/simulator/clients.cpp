@@ -30,8 +30,37 @@ Timestamp time_by_its_own_clock(Chance& chance, Timestamp now) {
 
 }  // namespace
 
-Clients::Clients(Chance chance, Record& record, bool changes_ids)
-    : chance_(chance), record_(record), changes_ids_(changes_ids), people_(chance_.between(1, 8)) {}
+Clients::Clients(Chance chance, Record& record, bool changes_ids, Invite invite)
+    : chance_(chance),
+      record_(record),
+      changes_ids_(changes_ids),
+      invite_(std::move(invite)),
+      people_(chance_.between(1, 8)) {}
+
+void Clients::read(const std::string& body) {
+  constexpr std::string_view before = "code ";
+  if (invite_ && body.starts_with(before)) codes_.push_back(body.substr(before.size()));
+}
+
+std::string Clients::data_of_money(std::string& type) {
+  switch (chance_.below(6)) {
+    case 0: type = "refund"; return {};
+    case 1:
+    case 2:
+      type = "visit";
+      return "\"invited_by\":" + json(invite_("c" + std::to_string(chance_.below(people_))));
+    default: {
+      if (codes_.empty()) break;
+      const std::string& code = chance_.pick(codes_);
+      type = code.starts_with("TEN") ? "redeemed" : "claimed";
+      std::string data = "\"code\":" + json(code);
+      if (type == "redeemed" && chance_.one_in(2)) data += ",\"amount\":\"4.00\"";
+      return data;
+    }
+  }
+  type = "claimed";
+  return "\"incentive\":\"hello\"";
+}
 
 std::string Clients::phone(std::uint64_t person) const {
   return "+861380000000" + std::to_string(person);
@@ -48,6 +77,7 @@ std::string Clients::subject() {
 }
 
 std::string Clients::data(std::string& type) {
+  if (invite_ && chance_.one_in(3)) return data_of_money(type);
   const std::string sku = json("s" + std::to_string(chance_.below(3)));
   const std::string money = json(std::to_string(chance_.between(1, 60)) + ".50");
   switch (chance_.below(14)) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,8 +27,12 @@ struct Told {
 
 class Clients {
  public:
-  // With `changes_ids` an event gets another id with each sending: `e1#2`.
-  Clients(Chance chance, Record& record, bool changes_ids);
+  // With `changes_ids` an event gets another id with each sending: `e1#2`. Who wants money knows
+  // how to be brought by a customer (`invite` gives his code), and uses what codes he hears of.
+  using Invite = std::function<std::string(const std::string& customer)>;
+  Clients(Chance chance, Record& record, bool changes_ids, Invite invite);
+  // What somebody was sent.
+  void read(const std::string& body);
 
   // An event that has just happened.
   void make(Timestamp now);
@@ -43,11 +48,14 @@ class Clients {
  private:
   std::string subject();
   std::string data(std::string& type);
+  std::string data_of_money(std::string& type);
   std::string phone(std::uint64_t person) const;
 
   Chance chance_;
   Record& record_;
   bool changes_ids_;
+  Invite invite_;  // empty: nothing is given
+  std::vector<std::string> codes_;
   std::uint64_t people_;
   std::vector<Told> told_;
 };

@@ -20,6 +20,12 @@ enum class Control : std::uint8_t {
   CheckpointWithoutDeeds,    // what is open is not kept
   CheckpointWithoutStamp,    // the clock of the journal is not kept
   CheckpointWithoutChanges,  // one customer of each is left out
+  PostingsUnwritten,         // the accounts are kept without their postings
+  AccountsUnwritten,         // … or not at all
+  // of the core
+  BudgetsUnchecked,  // what is left of a budget is not asked for
+  // of payments
+  PaidUnderAnotherKey,  // a second attempt has another key
   // of deploys
   DeployUnmarked,  // one that is under way is not marked as such
   // of what crashes
@@ -40,7 +46,7 @@ struct NamedControl {
   Control control;
   std::string_view name;
 };
-inline constexpr std::array<NamedControl, 18> controls{{
+inline constexpr std::array<NamedControl, 22> controls{{
     {Control::None, "none"},
     {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
     {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
@@ -50,6 +56,10 @@ inline constexpr std::array<NamedControl, 18> controls{{
     {Control::CheckpointWithoutDeeds, "checkpoint_without_deeds"},
     {Control::CheckpointWithoutStamp, "checkpoint_without_stamp"},
     {Control::CheckpointWithoutChanges, "checkpoint_without_changes"},
+    {Control::PostingsUnwritten, "postings_unwritten"},
+    {Control::AccountsUnwritten, "accounts_unwritten"},
+    {Control::BudgetsUnchecked, "budgets_unchecked"},
+    {Control::PaidUnderAnotherKey, "paid_under_another_key"},
     {Control::DeployUnmarked, "deploy_unmarked"},
     {Control::SetAsideUnwritten, "set_aside_unwritten"},
     {Control::LinksUnsynced, "links_unsynced"},
@@ -60,6 +70,12 @@ inline constexpr std::array<NamedControl, 18> controls{{
     {Control::NotAfter, "not_after"},
     {Control::Wanted, "wanted"},
 }};
+
+// Whether only worlds that give money show that it is left out.
+inline bool is_of_money(Control control) {
+  return control == Control::PostingsUnwritten || control == Control::AccountsUnwritten ||
+         control == Control::BudgetsUnchecked || control == Control::PaidUnderAnotherKey;
+}
 
 inline std::optional<Control> control_of(std::string_view name) {
   for (const NamedControl& each : controls)

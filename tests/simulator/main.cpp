@@ -18,10 +18,11 @@ namespace {
 using namespace koi::simulator;
 
 constexpr const char* usage =
-    "koi-sim [--seed N] [--seeds K] [--control NAME] [--threads T]\n"
+    "koi-sim [--seed N] [--seeds K] [--about money] [--control NAME] [--threads T]\n"
     "\n"
     "  --seed N        the first seed (1); alone, the story of that seed is told\n"
     "  --seeds K       so many, from the first one on\n"
+    "  --about money   worlds that give: budgets, packets, codes, friends, payments\n"
     "  --control NAME  with a rule left out: the promises should break\n"
     "  --threads T     at the same time (as many as there are cores)\n"
     "\n"
@@ -30,6 +31,7 @@ constexpr const char* usage =
 struct Wanted {
   std::uint64_t first = 1, count = 0;
   Control control = Control::None;
+  bool about_money = false;
   unsigned threads = std::max(1u, std::thread::hardware_concurrency());
 };
 
@@ -58,6 +60,9 @@ Wanted read(int argc, char** argv) {
       wanted.first = number(option, value);
     } else if (option == "--seeds") {
       wanted.count = number(option, value);
+    } else if (option == "--about") {
+      wanted.about_money = std::string(value ? value : "") == "money";
+      if (!wanted.about_money) give_up("there are only worlds about money");
     } else if (option == "--threads") {
       wanted.threads = static_cast<unsigned>(std::max<std::uint64_t>(1, number(option, value)));
     } else if (option == "--control") {
@@ -74,9 +79,11 @@ Wanted read(int argc, char** argv) {
 int tell_one(const Wanted& wanted) {
   const koi::Scratch scratch;
   const Outcome outcome =
-      simulate({wanted.first, wanted.control, scratch.path(), [](std::string_view line) {
+      simulate({wanted.first, wanted.control, scratch.path(),
+                [](std::string_view line) {
                   std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
-                }});
+                },
+                wanted.about_money});
   std::printf("seed %" PRIu64 ": %s (%016" PRIx64 ")\n", wanted.first,
               outcome.broken ? outcome.broken->c_str() : "every promise held", outcome.hash);
   return outcome.broken ? 1 : 0;
@@ -84,6 +91,7 @@ int tell_one(const Wanted& wanted) {
 
 int run_many(const Wanted& wanted) {
   programs();
+  program_of_money();
   const auto begin = std::chrono::steady_clock::now();
   std::atomic<std::uint64_t> next = 0;
   std::mutex mutex;
@@ -95,7 +103,8 @@ int run_many(const Wanted& wanted) {
       const koi::Scratch scratch;
       for (std::uint64_t i = next++; i < wanted.count; i = next++) {
         const std::uint64_t seed = wanted.first + i;
-        const Outcome outcome = simulate({seed, wanted.control, scratch.path(), {}});
+        const Outcome outcome =
+            simulate({seed, wanted.control, scratch.path(), {}, wanted.about_money});
         const std::lock_guard lock(mutex);
         all.hash ^= outcome.hash * (2 * i + 1);  // in whatever order they come
         all.steps += outcome.steps;

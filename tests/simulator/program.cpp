@@ -28,18 +28,26 @@ Program compiled(const std::string& name) {
   return {name, std::move(bundle), *std::move(plan), rules, nullptr};
 }
 
+Program with_next(const std::string& name) {
+  Program made = compiled(name);
+  made.next = std::make_unique<Program>(compiled("next/" + name));
+  return made;
+}
+
 }  // namespace
 
 const std::vector<Program>& programs() {
   static const std::vector<Program> all = [] {
     std::vector<Program> made;
-    for (const std::string name : {"carts", "welcome", "figures"}) {
-      made.push_back(compiled(name));
-      made.back().next = std::make_unique<Program>(compiled("next/" + name));
-    }
+    for (const std::string name : {"carts", "welcome", "figures"}) made.push_back(with_next(name));
     return made;
   }();
   return all;
+}
+
+const Program& program_of_money() {
+  static const Program made = with_next("money");
+  return made;
 }
 
 }  // namespace koi::simulator

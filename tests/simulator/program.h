@@ -21,5 +21,7 @@ struct Program {
 // All of programs/, each beside what they share (shop.koi), with what follows it (next/). A text
 // that does not check ends the process: the programs are ours.
 const std::vector<Program>& programs();
+// The one whose customers compete for what it gives; one group serves it.
+const Program& program_of_money();
 
 }  // namespace koi::simulator

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <utility>
 
+#include "core/books.h"
 #include "core/codec.h"
 
 namespace koi::simulator {
@@ -12,10 +14,16 @@ namespace {
 
 using plan::CampaignClass;
 
+std::string name_of(const Decided& send) {
+  const core::Gift* gift = send.effect.gift.get();
+  return gift ? send.plan->incentives[gift->incentive.index()].symbol.name
+              : send.plan->contents[send.effect.content.index()].name;
+}
+
 std::string told(const Decided& send) {
-  return send.plan->contents[send.effect.content.index()].name + " to " + send.customer + " at " +
-         koi::to_string(send.effect.time, utc()) + " (group " + std::to_string(send.group) +
-         ", position " + std::to_string(send.position) + ", " + to_hex(send.effect.key) + ")";
+  return name_of(send) + " to " + send.customer + " at " + koi::to_string(send.effect.time, utc()) +
+         " (group " + std::to_string(send.group) + ", position " + std::to_string(send.position) +
+         ", " + to_hex(send.effect.key) + ")";
 }
 
 CampaignClass class_of(const Decided& send) {
@@ -129,7 +137,8 @@ void check_open(const Replay& replay, serve::Deliveries& deliveries, Record& rec
 void check_figures(const Replay& replay, const serve::Deliveries& deliveries, Record& record) {
   const auto same = [](const runtime::CampaignFigures& a, const runtime::CampaignFigures& b) {
     return a.entered == b.entered && a.left == b.left && a.goals == b.goals && a.sent == b.sent &&
-           a.set == b.set && a.refused == b.refused;
+           a.set == b.set && a.refused == b.refused && a.given == b.given && a.taken == b.taken &&
+           a.spent == b.spent;
   };
   auto expected = replay.figures;
   for (const auto& [campaign, figures] : deliveries.figures())
@@ -217,6 +226,92 @@ void check_standing(const plan::Plan& plan, const Replay& replay, serve::Engine&
   check_links(replay, identifiers, record);
 }
 
+namespace {
+
+bool is_as_decided(const Delivery& had, const Decided& send) {
+  const core::Effect& effect = send.effect;
+  const plan::Plan& plan = *send.plan;
+  const plan::Channel& channel = plan.channels[effect.channel.index()];
+  if (had.customer != send.customer || had.channel != channel.symbol.name ||
+      had.campaign != source_of(plan, effect) || had.content != name_of(send) ||
+      had.not_after != effect.not_after)
+    return false;
+  const core::Gift* gift = effect.gift.get();
+  const std::string& address = gift ? gift->address : effect.text->address;
+  const bool wants_address = channel.reach_by && !(gift && address.empty());
+  if (had.addresses.size() != (wants_address ? 1u : 0u) ||
+      (wants_address && had.addresses[0].value != address))
+    return false;
+  if (gift) return had.payout == Payout{gift->amount.raw(), plan.policy.currency, gift->wishes};
+  return !had.payout && had.title == effect.text->title && had.body == effect.text->body &&
+         had.link == effect.text->link;
+}
+
+}  // namespace
+
+// --- Money --------------------------------------------------------------------------------------
+
+namespace {
+
+void check_books(const plan::Plan& plan, const Replay& replay, Record& record) {
+  namespace books = core::books;
+  ledger::Ledger again;
+  std::map<ledger::Pot, ledger::Balances> balances;
+  for (const auto& [key, bytes] : replay.shared) {
+    const auto entry = books::read(key, bytes);
+    if (!entry) return record.breach("the accounts: " + entry.error().what);
+    if (const auto* balance = std::get_if<books::Balance>(&*entry))
+      balances.emplace(balance->pot, balance->balances);
+    if (const auto* posted = std::get_if<books::Posted>(&*entry))
+      if (const auto done = again.post(posted->posting); !done)
+        record.breach("a posting: " + done.error().what);
+  }
+  if (const auto same = ledger::compare(again, balances); !same)
+    record.breach("the postings: " + same.error().what);
+  for (const auto& [pot, of] : balances) {
+    if (of.sum() != 0) record.breach("the stages of an account do not sum to zero");
+    for (const plan::Budget& budget : plan.budgets)
+      if (budget.definition == pot.of && of.out() > budget.amount)
+        record.breach("beyond the budget `" + budget.name + "`: " + std::to_string(of.out()));
+  }
+}
+
+void check_shares(const core::State& state, Record& record) {
+  if (state.holdings.empty()) return;
+  for (const core::Grant& grant : state.holdings[0].grants) {
+    if (grant.shares.empty()) continue;
+    const std::set<std::uint64_t> friends(grant.claimants.begin(), grant.claimants.end());
+    std::int64_t sum = 0;
+    for (const std::int64_t share : grant.shares) sum += share;
+    if (friends.size() != grant.claimants.size() || friends.size() != grant.taken)
+      record.breach("a share of a packet of " + state.id + " was taken twice");
+    if (sum != grant.amount) record.breach("the shares of " + state.id + " are not his packet");
+  }
+}
+
+}  // namespace
+
+void check_money(const plan::Plan& plan, const Replay& replay, const store::Store& store,
+                 Record& record) {
+  check_books(plan, replay, record);
+  for (const auto& [id, state] : replay.customers) check_shares(state, record);
+  for (const plan::Incentive& incentive : plan.incentives)
+    for (const plan::LimitId id : incentive.limits) {
+      const plan::Limit& limit = plan.limits[id.index()];
+      if (limit.by || limit.is_money || limit.per.kind != plan::Per::Kind::Ever) continue;
+      for (const auto& [what, times] : replay.gifts)
+        if (what.first == incentive.symbol.name && times > limit.amount)
+          record.breach(what.second + " was given `" + what.first + "` beyond its limit");
+    }
+  const auto position = store.position(0);
+  if (!position || *position != replay.ends[0]) return;
+  const auto shared = store.shared_behind(0, "", SIZE_MAX / 2);
+  if (!shared) return record.breach("the accounts cannot be read: " + shared.error().what);
+  std::map<std::string, std::string> stored;
+  for (const store::Shared& each : *shared) stored[each.key] = each.bytes;
+  if (stored != replay.shared) record.breach("the stored accounts are not the journal's");
+}
+
 void check_providers(const Replay& replay, const Providers& providers, Record& record) {
   for (const auto& [key, carried] : providers.carried()) {
     const auto found = replay.sends.find(key);
@@ -225,19 +320,10 @@ void check_providers(const Replay& replay, const Providers& providers, Record& r
       continue;
     }
     const Decided& send = found->second;
-    const core::Effect& effect = send.effect;
-    const plan::Plan& plan = *send.plan;
-    const plan::Channel& channel = plan.channels[effect.channel.index()];
     if (carried.calls > 0) {
       const Delivery& had = carried.delivery;
-      const bool is_same = had.customer == send.customer && had.channel == channel.symbol.name &&
-                           had.campaign == plan.campaigns[effect.campaign.index()].symbol.name &&
-                           had.content == plan.contents[effect.content.index()].name &&
-                           had.title == effect.text->title && had.body == effect.text->body &&
-                           had.link == effect.text->link && had.not_after == effect.not_after &&
-                           (!channel.reach_by || (had.addresses.size() == 1 &&
-                                                  had.addresses[0].value == effect.text->address));
-      if (!is_same) record.breach("delivered otherwise than decided: " + told(send));
+      if (!is_as_decided(had, send))
+        record.breach("delivered otherwise than decided: " + told(send));
     }
     const auto receipt = replay.receipts.find(key);
     if (receipt == replay.receipts.end()) continue;

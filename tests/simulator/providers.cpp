@@ -43,6 +43,7 @@ class PretendConnector final : public channel::Connector {
       : providers_(providers), channel_(channel), executor_(std::move(executor)) {}
 
   asio::awaitable<Outcome> deliver(Delivery delivery) override {
+    if (providers_.changes_keys_ && delivery.attempt > 1) delivery.key.low ^= delivery.attempt;
     auto call = make(delivery.key);
     call->delivery = std::move(delivery);
     providers_.begin(call);
@@ -87,8 +88,8 @@ class PretendConnector final : public channel::Connector {
 };
 
 Providers::Providers(Chance chance, const plan::Plan& plan, const runtime::Clock& clock,
-                     Record& record)
-    : chance_(chance), plan_(plan), clock_(clock), record_(record) {
+                     Record& record, bool changes_keys)
+    : chance_(chance), plan_(plan), clock_(clock), record_(record), changes_keys_(changes_keys) {
   static constexpr std::array kinds{Repeat::Recognised, Repeat::CanBeAsked, Repeat::Neither};
   static constexpr std::array<std::uint32_t, 4> moods{95, 70, 40, 10};
   for (std::size_t i = 0; i < plan.channels.size(); ++i) {
@@ -189,9 +190,42 @@ Failure Providers::some_failure() {
   return failures[chance_.below(failures.size())];
 }
 
+// Of a payment that can be asked about: whether all turns on the person, who must confirm it in
+// time. Then the call has its answer.
+bool Providers::confirms(Call& call) {
+  Carried& carried = carried_.at(call.key);
+  const auto pending = [&] {
+    return channel::Pending{hours(static_cast<std::int64_t>(chance_.between(1, 48))), minutes(10),
+                            "", "the person"};
+  };
+  if (carried.has_lapsed) {
+    call.coming = Refused{Failure::Lapsed, "not confirmed"};
+    return true;
+  }
+  if (!carried.waits) {
+    const bool must_be = call.delivery.payout && repeat(call.channel) == Repeat::CanBeAsked &&
+                         carried.effects == 0 && !behaves_ && chance_.one_in(3);
+    if (!must_be) return false;
+    carried.waits = true;
+    call.coming = pending();
+    return true;
+  }
+  if (!behaves_ && chance_.one_in(2)) {
+    call.coming = pending();
+    return true;
+  }
+  carried.waits = false;
+  carried.has_lapsed = chance_.one_in(3);
+  if (carried.has_lapsed) return confirms(call);
+  take(call);
+  call.coming = Done{};
+  return true;
+}
+
 // The provider has the call before it, and says what it says, or nothing.
 void Providers::arrive(Call& call) {
   call.has_arrived = true;
+  if (confirms(call)) return;
   const bool is_there = carried_.at(call.key).effects > 0;
   const bool goes_well = behaves_ || chance_.percent(moods_[call.channel]);
   if (call.asks) {

@@ -27,6 +27,8 @@ struct Carried {
   Timestamp first;            // when
   std::uint32_t calls = 0;    // deliveries begun
   std::uint32_t effects = 0;  // how often the person got it
+  bool waits = false;         // for the person to confirm …
+  bool has_lapsed = false;    // … which he did not in time
   // By all that the outbox was told, a call may have come through.
   bool may_be_there = false;
   // The same by all that the outbox was told in time: it gives calls up that take too long.
@@ -36,7 +38,9 @@ struct Carried {
 class Providers {
  public:
   // One for each channel of the plan. What is referred to must outlive it.
-  Providers(Chance chance, const plan::Plan& plan, const runtime::Clock& clock, Record& record);
+  // `changes_keys`: a second attempt gets another key.
+  Providers(Chance chance, const plan::Plan& plan, const runtime::Clock& clock, Record& record,
+            bool changes_keys);
   ~Providers();
 
   // Lanes for one life of the process, on its executor.
@@ -65,6 +69,7 @@ class Providers {
   void take(Call& call);
   // The call's end, as its connector sees it.
   void over(const std::shared_ptr<Call>& call);
+  bool confirms(Call& call);
   Duration absurd_wait();
   Failure some_failure();
 
@@ -78,7 +83,7 @@ class Providers {
   std::vector<std::shared_ptr<Call>> calls_;
   std::function<void(const Delivery&)> heard_;
   std::uint64_t last_call_ = 0;
-  bool behaves_ = false, is_first_life_ = true;
+  bool changes_keys_, behaves_ = false, is_first_life_ = true;
 };
 
 }  // namespace koi::simulator

@@ -1,6 +1,7 @@
 #include "replay.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "deploy/carry.h"
 #include "durable/input.h"
@@ -10,11 +11,37 @@ namespace koi::simulator {
 
 namespace {
 
+// What accounts have kept so far.
+class Kept final : public core::Shelf {
+ public:
+  explicit Kept(std::map<std::string, std::string>& all) : all_(all) {}
+  Result<std::string> read(std::string_view key) const override {
+    const auto found = all_.find(std::string(key));
+    return found == all_.end() ? std::string() : found->second;
+  }
+  void put(std::vector<core::Accounts::Change> changes) {
+    for (auto& [key, bytes] : changes) {
+      if (bytes.empty())
+        all_.erase(key);
+      else
+        all_[key] = std::move(bytes);
+    }
+  }
+
+ private:
+  std::map<std::string, std::string>& all_;
+};
+
 class Replaying {
  public:
   Replaying(const std::vector<Rules>& rules, const store::Journal& journal, Record& record,
             Replay& into)
-      : rules_(rules), plan_(rules.front().plan), journal_(journal), record_(record), into_(into) {}
+      : rules_(rules),
+        plan_(rules.front().plan),
+        journal_(journal),
+        record_(record),
+        into_(into),
+        kept_(into.shared) {}
 
   void group(store::Group group) {
     group_ = group;
@@ -23,6 +50,7 @@ class Replaying {
     position_ = 0;
     turn_ = 0;
     plan_ = rules_.front().plan;
+    open_accounts();
     auto aside = journal_.set_aside(group);
     if (!aside) return record_.breach("what is set aside cannot be read: " + aside.error().what);
     set_aside_ = *std::move(aside);
@@ -37,12 +65,22 @@ class Replaying {
       }
     }
     change_rules(UINT64_MAX);
+    close_accounts();
     into_.customers.merge(customers_);
     into_.ends.push_back(position_);
     into_.set_aside.push_back(set_aside_);
   }
 
  private:
+  void open_accounts() {
+    accounts_.emplace(*plan_);
+    accounts_->keep_on(kept_, SIZE_MAX / 2);
+  }
+  void close_accounts() {
+    kept_.put(accounts_->freeze());
+    if (accounts_->fault()) record_.breach("the accounts: " + accounts_->fault()->what);
+  }
+
   // Those that decide what stands at `position`: everybody is carried over to them.
   void change_rules(store::Position position) {
     while (turn_ + 1 < rules_.size() && rules_[turn_ + 1].behind[group_] < position) {
@@ -51,7 +89,9 @@ class Replaying {
       deploy::Carried carried;
       if (!carry.changes_nothing())
         for (auto& [id, state] : customers_) state = carry(std::move(state), next.since, carried);
+      close_accounts();
       plan_ = next.plan;
+      open_accounts();
     }
   }
 
@@ -73,6 +113,7 @@ class Replaying {
       record_.breach("the clock of group " + std::to_string(group_) + "'s journal goes back at " +
                      std::to_string(position_));
     stamp_ = opening.stamp;
+    accounts_->decide_by(opening.rules);
     for (std::uint32_t fired = 0; fired < opening.timers; ++fired) {
       const auto next = std::min_element(
           customers_.begin(), customers_.end(),
@@ -82,8 +123,7 @@ class Replaying {
         core::pass_over_due(next->second, stamp_);
         continue;
       }
-      core::decide(*plan_, next->second, core::Tick{core::next_due(next->second), true}, effects_);
-      keep_effects(next->first);
+      decide(next->first, core::Tick{core::next_due(next->second), true});
     }
   }
 
@@ -111,18 +151,20 @@ class Replaying {
     if (durable::is_beyond_ids(event, stamp_, plan_->policy))
       return into_.standings[event.id.substr(0, event.id.find('#'))].push_back(
           core::Standing::TooLate);
-    const core::Standing standing = core::decide(*plan_, customer(event.customer), event, effects_);
+    const core::Standing standing = decide(event.customer, event);
     into_.standings[event.id.substr(0, event.id.find('#'))].push_back(standing);
     say_consent(event, standing);
-    keep_effects(event.customer);
   }
 
   void apply(durable::ReceiptFor& came) {
     came.receipt.time = stamp_;
-    into_.receipts.emplace(came.receipt.key, came.receipt);
+    const bool is_first = into_.receipts.emplace(came.receipt.key, came.receipt).second;
     if (is_set_aside(0)) return;
-    core::decide(*plan_, customer(came.customer), came.receipt, effects_);
-    keep_effects(came.customer);
+    if (const auto paid = into_.sends.find(came.receipt.key);
+        paid != into_.sends.end() && came.receipt.failure != Failure::None)
+      if (const core::Gift* gift = paid->second.effect.gift.get(); gift && is_first)
+        --into_.gifts[{name_of(*gift), came.customer}];
+    decide(came.customer, came.receipt);
   }
 
   // What the row at hand is, or the timers of one customer that its opening fires.
@@ -147,14 +189,36 @@ class Replaying {
     return customers_.emplace(id, core::new_customer(*plan_, id)).first->second;
   }
 
+  // An input of his, and what it makes others be told.
+  template <class What>
+  core::Standing decide(const std::string& id, const What& what) {
+    const core::Standing standing =
+        core::decide(*plan_, customer(id), what, effects_, nullptr, &*accounts_);
+    keep_effects(id);
+    for (const core::Message& message : accounts_->take_messages()) decide(message.to, message);
+    return standing;
+  }
+
+  std::string name_of(const core::Gift& gift) const {
+    return gift.incentive ? plan_->incentives[gift.incentive.index()].symbol.name : std::string();
+  }
+
   void keep_effects(const std::string& customer) {
+    using core::Action;
     for (core::Effect& effect : effects_) {
-      const std::string& campaign = plan_->campaigns[effect.campaign.index()].symbol.name;
-      into_.figures[plan::full_name_of(plan_->campaigns[effect.campaign.index()])].count(effect);
-      if (effect.action == core::Action::Enter) ++into_.entries[{campaign, customer}];
-      if (effect.action != core::Action::Send) continue;
+      const std::string source = source_of(*plan_, effect);
+      into_
+          .figures[effect.campaign ? plan::full_name_of(plan_->campaigns[effect.campaign.index()])
+                                   : source]
+          .count(effect);
+      if (effect.action == Action::Enter) ++into_.entries[{source, customer}];
+      if (effect.action == Action::Give) ++into_.gifts[{name_of(*effect.gift), customer}];
+      const bool is_payment =
+          effect.channel && ((effect.action == Action::Give && effect.wants_receipt) ||
+                             effect.action == Action::Claim);
+      if (effect.action != Action::Send && !is_payment) continue;
       const Hash128 key = effect.key;
-      into_.sends_in_order.push_back(key);
+      if (!is_payment) into_.sends_in_order.push_back(key);
       if (!into_.sends.emplace(key, Decided{plan_, customer, std::move(effect), group_, position_})
                .second)
         record_.breach("two decisions have the key " + to_hex(key));
@@ -174,9 +238,18 @@ class Replaying {
   std::vector<store::SetAside> set_aside_;
   std::map<std::string, core::State> customers_;
   std::vector<core::Effect> effects_;
+  Kept kept_;
+  std::optional<core::Accounts> accounts_;  // of the rules at hand
 };
 
 }  // namespace
+
+std::string source_of(const plan::Plan& plan, const core::Effect& effect) {
+  if (effect.campaign) return plan.campaigns[effect.campaign.index()].symbol.name;
+  const core::Gift& gift = *effect.gift;
+  return gift.referral ? plan.referrals[gift.referral.index()].symbol.name
+                       : plan.incentives[gift.incentive.index()].symbol.name;
+}
 
 Replay replay(const std::vector<Rules>& rules, const store::Journal& journal, store::Groups groups,
               Record& record) {

@@ -16,6 +16,9 @@
 
 namespace koi::simulator {
 
+// Who gave it: a campaign, a referral, or where a claim is refused the gift itself.
+std::string source_of(const plan::Plan& plan, const core::Effect& effect);
+
 // By which rules a journal is decided, from the position behind those (by group) on.
 struct Rules {
   const plan::Plan* plan = nullptr;
@@ -23,7 +26,7 @@ struct Rules {
   Timestamp since;
 };
 
-// A message that was decided.
+// A message that was decided, or a payment.
 struct Decided {
   const plan::Plan* plan = nullptr;  // by these rules
   std::string customer;
@@ -42,8 +45,12 @@ struct SaidOfConsent {
 
 struct Replay {
   std::map<std::string, core::State> customers;
-  std::map<Hash128, Decided> sends;     // by key
-  std::vector<Hash128> sends_in_order;  // group by group
+  std::map<Hash128, Decided> sends;     // and payments, by key
+  std::vector<Hash128> sends_in_order;  // messages alone, group by group
+  std::map<std::string, std::string>
+      shared;  // what the accounts keep, under its keys (core/books.h)
+  // Of what was given and has not failed to be paid, by (incentive, customer).
+  std::map<std::pair<std::string, std::string>, std::int64_t> gifts;
   std::map<Hash128, Receipt> receipts;  // the first of each key
   std::set<Hash128> attempted;          // keys of which an attempt is written before their receipt
   std::map<std::string, std::vector<core::Standing>> standings;          // by event id

@@ -63,6 +63,7 @@ Result<void> StoreSeam::checkpoint(const store::Checkpoint& what, const store::P
   store::Checkpoint other = what;
   KOI_LET(durable::Kept kept, durable::decode_kept(what.kept));
   bool is_first = true;
+  std::vector<store::Shared> shared;
   store::Pieces pieces = changed;
   switch (control_) {
     case Control::CheckpointAhead: {
@@ -78,6 +79,12 @@ Result<void> StoreSeam::checkpoint(const store::Checkpoint& what, const store::P
         if (!piece.empty() && std::exchange(is_first, false)) piece = piece.subspan(1);
         return piece;
       };
+      break;
+    case Control::PostingsUnwritten:
+    case Control::AccountsUnwritten:
+      for (const store::Shared& each : what.shared)
+        if (control_ == Control::PostingsUnwritten && each.key[0] != 'p') shared.push_back(each);
+      other.shared = shared;
       break;
     default: return real_.checkpoint(what, changed);
   }

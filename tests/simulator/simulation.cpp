@@ -22,6 +22,7 @@
 #include "replay.h"
 #include "runtime/clock.h"
 #include "seams.h"
+#include "serve/audit.h"
 #include "serve/engine.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
@@ -45,8 +46,11 @@ struct Scene {
   bool has_faults = false;    // reads, writes and syncs may fail
   bool loses_states = false;  // a crash may bring back an older state of the customers
 
-  Scene(Chance& chance, Control control) : program(&chance.pick(programs())), plan(program->plan) {
-    groups.count = static_cast<std::uint16_t>(chance.between(1, 3));
+  Scene(Chance& chance, Control control, bool about_money)
+      : program(about_money ? &program_of_money() : &chance.pick(programs())), plan(program->plan) {
+    groups.count = about_money ? 1 : static_cast<std::uint16_t>(chance.between(1, 3));
+    if (control == Control::BudgetsUnchecked)
+      for (plan::Budget& budget : plan.budgets) budget.amount = plan::unlimited;
     durable::Settings& writers = settings.writers;
     static constexpr std::array<std::uint64_t, 3> budgets{24u << 10, 100u << 10, 64u << 20};
     writers.budget = chance.pick(budgets);
@@ -91,7 +95,7 @@ Poison poison_of(std::uint64_t seed) {
 std::optional<Turns> turns_of(std::uint64_t seed, Scene& scene, const std::filesystem::path& folder,
                               Control control) {
   Chance chance(hash64("deploys", seed));
-  if (!chance.one_in(4)) return std::nullopt;
+  if (!chance.one_in(4) || control == Control::BudgetsUnchecked) return std::nullopt;
   scene.groups.count = 1;
   scene.loses_states = false;  // what a deploy has carried over is never lost
   return std::optional<Turns>(std::in_place, chance, *scene.program, folder, control);
@@ -126,15 +130,20 @@ class Simulation {
         folder_(run.folder),
         record_(run.print),
         chance_(run.seed),
-        scene_(chance_, run.control),
+        about_money_(run.about_money || is_of_money(run.control)),
+        scene_(chance_, run.control, about_money_),
         turns_(turns_of(run.seed, scene_, run.folder, run.control)),
         poison_(poison_of(run.seed)),
         disk_(chance_.split()),
         mount_(folder_, disk_),
         clock_(scene_.begin),
-        clients_(chance_.split(), record_, run.control == Control::IdsChanged),
-        providers_(chance_.split(), scene_.plan, clock_, record_) {
-    providers_.on_delivery([this](const Delivery& delivery) { check_wanted(delivery); });
+        clients_(chance_.split(), record_, run.control == Control::IdsChanged, invite()),
+        providers_(chance_.split(), scene_.plan, clock_, record_,
+                   run.control == Control::PaidUnderAnotherKey) {
+    providers_.on_delivery([this](const Delivery& delivery) {
+      check_wanted(delivery);
+      clients_.read(delivery.body);
+    });
     record_.say("program " + scene_.program->name + ", groups " +
                 std::to_string(scene_.groups.count) + ", steps " + std::to_string(scene_.steps));
     disk_.on_death([this] {
@@ -262,6 +271,13 @@ class Simulation {
                  [](channel::Level, std::string_view) {}, life.watch.get()},
                 scene_.settings));
     return {};
+  }
+
+  Clients::Invite invite() const {
+    if (!about_money_) return {};
+    return [&plan = scene_.program->plan](const std::string& customer) {
+      return core::invite_code(plan, plan::ReferralId::of(0), customer);
+    };
   }
 
   // What is live.
@@ -582,6 +598,8 @@ class Simulation {
     check_answers(expected, clients_, record_);
     check_standing(plan(), expected, *life.engine, *life.identifiers, record_);
     check_providers(expected, providers_, record_);
+    if (about_money_) check_money(scene_.program->plan, expected, *life.states, record_);
+    if (about_money_) check_audit();
     std::uint64_t inputs = 0;
     for (const store::Position end : expected.ends) inputs += end;
     outcome_.inputs = inputs;
@@ -591,6 +609,17 @@ class Simulation {
                 std::to_string(expected.sends.size()) + " messages, " +
                 std::to_string(expected.receipts.size()) + " receipts, states " +
                 to_hex(bytes_of(expected)));
+  }
+
+  // What `koi ledger verify` says, where a checkpoint holds everything.
+  void check_audit() {
+    const auto last = life_->journal_seam->last(0);
+    const auto position = life_->states->position(0);
+    if (!last || !position || *last != *position) return;
+    const auto audit = serve::audit(plan(), *life_->journal_seam, *life_->states, scene_.groups,
+                                    turns_.has_value());
+    if (!audit) return record_.breach("the ledger cannot be verified: " + audit.error().what);
+    if (!audit->findings.empty()) record_.breach("the ledger: " + audit->findings.front());
   }
 
   Hash128 bytes_of(const Replay& expected) const {
@@ -605,6 +634,7 @@ class Simulation {
   std::filesystem::path folder_;
   Record record_;
   Chance chance_;
+  const bool about_money_;
   Scene scene_;
   std::optional<Turns> turns_;  // none: the rules stay
   Poison poison_;

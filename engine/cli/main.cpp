@@ -30,7 +30,8 @@ constexpr Command commands[] = {
     {"connectors", "Lists the connectors that are built in, with their settings", add_connectors},
     {"connector", "Sends one real message, or checks a program that is a connector", add_connector},
     {"lsp", "Serves an editor: the language server, over standard input and output", add_lsp},
-    {"draws", "Commits to the chance of prize draws, and makes every draw of a run again", add_draws},
+    {"draws", "Commits to the chance of prize draws, and makes every draw of a run again",
+     add_draws},
     {"docs", "Writes the reference pages that are derived from the code", add_docs},
     {"version", "Prints the version", add_version},
 };

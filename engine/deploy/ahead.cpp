@@ -179,10 +179,11 @@ Result<std::size_t> Ahead::carry_written() {
   for (const auto& group : written) all += group.size();
   if (all == 0) return all;
   if (rebuild_) KOI_TRY(build_metrics());
-  KOI_TRY(for_each_group(site_.groups, [&](Group group) -> Result<void> {
+  const auto follow_one = [&](Group group) -> Result<void> {
     KOI_TRY(carry_some(group, written[group].customers));
     return share_some(group, written[group].shared);
-  }));
+  };
+  KOI_TRY(for_each_group(site_.groups, follow_one));
   return all;
 }
 

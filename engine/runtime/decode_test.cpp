@@ -222,7 +222,6 @@ TEST_F(Decode, RefusesWhatIsNotAnEventAndSaysWhy) {
       {"{\"time\":\"9999-12-31T23:59:59Z\"}", "not between the years 1970 and 2199"},
       {"{\"time\":\"1969-12-31T23:59:59.999999Z\"}", "not between the years"},
       {"{\"subject\":\"\"}", "`subject` is empty"},
-      {"{\"subject\":\"*\"}", "an event to everyone, which is not supported yet"},
       {"{\"subject\":\"wechat_opnid:o1\"}", "`wechat_opnid` and a colon, which is no identifier"},
       {"{\"subject\":\"wechat_openid:\"}", "whose value is not there"},
       {"{\"subject\":\"phone:12\"}", "whose value is not a phone number"},
@@ -234,6 +233,8 @@ TEST_F(Decode, RefusesWhatIsNotAnEventAndSaysWhy) {
        "`purchase` has no `order`; give a text"},
       {R"({"id":"e1","type":"purchase","time":"2026-11-01T10:00:00Z","subject":"c1","data":{"order":"o"}})",
        "`purchase` has no `amount`; give an amount of money as \"12.55\""},
+      {R"({"id":"e1","type":"purchase","time":"2026-11-01T10:00:00Z","subject":"*"})",
+       "`purchase` happens to one customer"},
   };
   for (const Bad& bad : table) EXPECT_THAT(why(bad.line), HasSubstr(bad.says)) << bad.line;
 }

@@ -334,12 +334,11 @@ class Life {
     Settings settings;
     settings.writers.budget = options_.memory;
     settings.keeps_sent = !environment_.public_url.empty();
-    KOI_LET(engine_,
-            Engine::open({live_->plan, live_->rules, *data_.journal, *data_.store,
-                          data_.journal->groups(), *data_.identifiers, clock_,
-                          network_.context().get_executor(), lanes_, log, data_.watch.get(),
-                          data_.directory.path() / "everyone"},
-                         settings));
+    KOI_LET(engine_, Engine::open({live_->plan, live_->rules, *data_.journal, *data_.store,
+                                   data_.journal->groups(), *data_.identifiers, clock_,
+                                   network_.context().get_executor(), lanes_, log,
+                                   data_.watch.get(), data_.directory.path() / "everyone"},
+                                  settings));
     tell_recovered();
     if (settings.keeps_sent) {
       links_.emplace(environment_.public_url, data_.sent->secret());

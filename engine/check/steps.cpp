@@ -1,5 +1,6 @@
 // Steps, and what they say: contents in the words of the campaign that sends them.
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include "check/detail/checker.h"
@@ -390,6 +391,10 @@ void Checker::if_(SourceSpan span, const std::vector<ast::IfStep::Branch>& from,
   for (const auto& [condition_id, steps] : branches) chain.push_back(condition_id);
   asked_before(chain);
   otherwise = block(or_else, visible, known);
+  if (branches.empty()) {  // each of them has an error of its own
+    std::move(otherwise.begin(), otherwise.end(), std::back_inserter(out));
+    return;
+  }
   for (auto branch = branches.rbegin(); branch != branches.rend(); ++branch) {
     If if_step{branch->first, std::move(branch->second), std::move(otherwise)};
     otherwise = {};

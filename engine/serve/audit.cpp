@@ -57,6 +57,8 @@ class Auditing {
 
   const plan::Plan& plan_;
   const bool had_others_;  // other rules than these have given, too
+  bool has_set_aside_ =
+      false;  // what crashes is never decided: what would have followed is missing
   Audit audit_;
   std::map<Pot, Balances> kept_;  // of all groups together
   std::map<Pot, Held> held_;
@@ -168,8 +170,12 @@ void Auditing::holds(const core::Grant& grant, const std::string& customer) {
     const auto payment = open_payments_.find(grant.key);
     const std::string who = "customer " + std::to_string(hash64(customer)) + " (a hash of his id)";
     if (payment == open_payments_.end()) {
-      find("`" + incentive.symbol.name + "`: money is reserved for " + who +
-           ", and no payment is under way");
+      std::string what = "`" + incentive.symbol.name + "`: money is reserved for " + who +
+                         ", and no payment is under way";
+      if (has_set_aside_)
+        audit_.notes.push_back(std::move(what) + ": its receipt may have been set aside");
+      else
+        find(std::move(what));
       return;
     }
     if (payment->second != grant.amount)
@@ -233,6 +239,8 @@ Result<void> Auditing::group(const store::Journal& journal, const store::Store& 
   KOI_LET(const store::Position last, journal.last(number));
   KOI_LET(const store::Position position, store.position(number));
   audit_.tail += last - std::min(last, position);
+  KOI_LET(const auto set_aside, journal.set_aside(number));
+  has_set_aside_ = has_set_aside_ || !set_aside.empty();
   KOI_TRY(books(store, number));
   KOI_TRY(payments(store, groups, number));
   return customers(store, groups, number);
@@ -294,8 +302,10 @@ void Auditing::compare_with_customers() {
       std::string what = name_of(pot) + " has " + amount(budget, out) + " " +
                          std::string(ledger::name_of(stage)) + ", and customers hold " +
                          amount(budget, in_hands);
-      if (out > in_hands && had_others_)
-        audit_.notes.push_back(what + ": former rules may have left the rest behind");
+      if (out > in_hands && (had_others_ || has_set_aside_))
+        audit_.notes.push_back(what +
+                               ": former rules, or an input that was set aside, may have "
+                               "left the rest behind");
       else
         find(std::move(what));
     }

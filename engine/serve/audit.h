@@ -31,7 +31,8 @@ struct Audit {
   std::uint64_t tail = 0;  // rows of the journal behind the checkpoint, of which it says nothing
   // What is not as it must be: a sentence each.
   std::vector<std::string> findings;
-  // What nobody holds, though it is out, where former rules may have left it behind.
+  // What nobody holds, though it is out, where former rules may have left it behind, or an input
+  // that crashes and is set aside.
   std::vector<std::string> notes;
 };
 

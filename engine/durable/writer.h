@@ -113,6 +113,8 @@ class Writer {
   // allowance left over is due already.
   Result<Timestamp> next_due();
 
+  // What its customers share, as it stands between two inputs.
+  const core::Accounts& shared() const { return accounts_; }
   Customers& customers() { return customers_; }
   const Customers& customers() const { return customers_; }
 

@@ -15,6 +15,8 @@
 #include "deploy/deployment.h"
 #include "deploy/extend.h"
 #include "deploy/link.h"
+#include "deploy/walk.h"
+#include "durable/checkpoint.h"
 #include "durable/writer.h"
 #include "model/partition.h"
 #include "plan/listing.h"
@@ -28,7 +30,8 @@ namespace {
 using plan::Op;
 
 constexpr store::Position rows_at_once = 4096;
-constexpr std::uint64_t budget = std::uint64_t{16} << 20;
+constexpr std::uint64_t budget = std::uint64_t{16} << 20, budget_of_all = std::uint64_t{128} << 20;
+constexpr std::uint64_t percent_held = 40;  // of that, until it is written back
 constexpr std::size_t attempts_told = 50;
 constexpr int deepest = 20;  // of conditions within conditions
 
@@ -100,7 +103,8 @@ class Explaining final : public durable::Deeds {
 
   // durable::Deeds
   void take(store::Group, std::vector<durable::Deed> deeds) override {
-    for (durable::Deed& deed : deeds) decided(deed.effect);
+    for (durable::Deed& deed : deeds)
+      if (deed.customer == question_.customer) decided(deed.effect);
   }
   std::string freeze(store::Group) override { return {}; }
   Result<void> thaw(store::Group, std::string_view) override { return {}; }
@@ -109,6 +113,10 @@ class Explaining final : public durable::Deeds {
   Result<void> decide_again(const store::Directory& directory);
   Result<void> live(const deploy::Turn& turn, const plan::Plan& rules, store::Position last);
   Result<void> take_row(const store::Read& read, const plan::Plan& rules);
+  std::optional<durable::Given> wanted(durable::Input input) const;
+  Result<void> write_back();
+  Result<void> carry_all(const plan::Plan& next, const deploy::Turn& turn, std::uint64_t number);
+  Result<void> wait_until_asked();
   void before(const Event& event, const core::State& state);
   void after(const Event& event, std::size_t lines_before);
   void decided(const core::Effect& effect);
@@ -128,7 +136,11 @@ class Explaining final : public durable::Deeds {
   plan::Plan quiet_;   // … and where no event begins a campaign
   core::State asked_;  // as the event at hand found him: counted, with nothing begun by it yet
   std::unique_ptr<match::Index> index_;
-  std::unique_ptr<store::MemoryStore> nothing_;
+  // Where customers compete, one's inputs alone do not say what he was given: everybody is decided
+  // again, and kept here from turn to turn. Else he alone is, and nothing is kept.
+  bool everybody_ = false;
+  std::unique_ptr<store::MemoryStore> world_;
+  store::Epoch epoch_ = 0;
   std::unique_ptr<durable::Writer> writer_;
   store::Position position_ = 0;
   Timestamp stamp_;  // of the batch at hand
@@ -159,10 +171,12 @@ const plan::Campaign* Explaining::campaign() const {
 
 void Explaining::decided(const core::Effect& effect) {
   if (found_) return;
-  const plan::Campaign& from = plan_.campaigns[effect.campaign.index()];
+  // A reward of a referral is of no campaign.
+  const plan::Campaign* from =
+      effect.campaign ? &plan_.campaigns[effect.campaign.index()] : nullptr;
   if (!question_.message.empty() && to_hex(effect.key) == question_.message)
-    found_ = {question_.customer, from.symbol.name, stamp_, question_.message};
-  if (is_asked(from)) {
+    found_ = {question_.customer, from ? from->symbol.name : "", stamp_, question_.message};
+  if (from ? is_asked(*from) : question_.campaign.empty()) {
     std::string line;
     runtime::EffectLines(plan_).append(line, question_.customer, effect);
     line.resize(line.find_last_of('}'));
@@ -171,7 +185,7 @@ void Explaining::decided(const core::Effect& effect) {
     done_ += (lines_++ == 0 ? "" : ",") + line + "}";
   }
   if (effect.action == core::Action::Send)
-    sent_.push_back({effect.key, effect.time, from.campaign_class, from.symbol.name,
+    sent_.push_back({effect.key, effect.time, from->campaign_class, from->symbol.name,
                      plan_.contents[effect.content.index()].name,
                      plan_.channels[effect.channel.index()].symbol.name});
 }
@@ -223,7 +237,10 @@ void Explaining::before(const Event& event, const core::State& state) {
   Event past = event;
   past.time = std::min(past.time, stamp_);
   std::vector<core::Effect> dropped;
-  core::decide(quiet_, asked_, past, dropped);
+  // A copy, so that nothing that is given here is gone.
+  std::optional<core::Accounts> accounts;
+  if (everybody_) accounts.emplace(writer_->shared());
+  core::decide(quiet_, asked_, past, dropped, nullptr, accounts ? &*accounts : nullptr);
   const auto id = plan::CampaignId::of(static_cast<std::size_t>(into - plan_.campaigns.data()));
   const auto is_version = [&](plan::CampaignId each) {
     return each == id ||
@@ -279,9 +296,66 @@ void Explaining::after(const Event& event, std::size_t lines_before) {
   }
 }
 
+// What has to be decided again; an attempt is nothing that decides. Calls are asked of those who
+// compete alone.
+std::optional<durable::Given> Explaining::wanted(durable::Input input) const {
+  const auto is_wanted = [&](const std::string& customer) {
+    return everybody_ || customer == question_.customer;
+  };
+  if (auto* event = std::get_if<Event>(&input)) {
+    if (!is_wanted(event->customer)) return {};
+    deploy::fill(plan_, *event);
+    return std::move(*event);
+  }
+  if (auto* receipt = std::get_if<durable::ReceiptFor>(&input)) {
+    if (!is_wanted(receipt->customer)) return {};
+    return std::move(*receipt);
+  }
+  auto* call = std::get_if<core::Call>(&input);
+  if (!call || !everybody_) return {};
+  deploy::fill(plan_, *call);
+  return std::move(*call);
+}
+
+Result<void> Explaining::write_back() {
+  const store::Group group = groups_.group_of(partition_of(question_.customer));
+  durable::Frozen frozen = durable::freeze(*writer_, group, epoch_, *this);
+  const durable::Take take = [&](std::span<const durable::Changed> which,
+                                 std::vector<store::Saved>& into) {
+    writer_->customers().take(which, into);
+    return Result<void>();
+  };
+  KOI_TRY(durable::write(frozen, journal_, *world_, take));
+  writer_->committed();
+  return {};
+}
+
+// Everybody, from the turn that is over to the next one.
+Result<void> Explaining::carry_all(const plan::Plan& next, const deploy::Turn& turn,
+                                   std::uint64_t number) {
+  KOI_TRY(write_back());
+  writer_.reset();
+  const deploy::Carry carry(plan_, next, turn.ways);
+  if (carry.changes_nothing()) return {};
+  const auto carried = deploy::walk({.store = *world_,
+                                     .groups = groups_,
+                                     .group = groups_.group_of(partition_of(question_.customer)),
+                                     .epoch = epoch_,
+                                     .from = plan_,
+                                     .to = next,
+                                     .carry = carry,
+                                     .now = turn.since,
+                                     .rules = {},
+                                     .complete = {},
+                                     .walked = {}},
+                                    number);
+  return carried ? Result<void>() : carried.error();
+}
+
 Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rules) {
   if (const auto opening = durable::decode_opening(read.row.bytes)) {
     if (std::exchange(is_open_, false)) writer_->close();
+    if (everybody_ && writer_->percent_held() >= percent_held) KOI_TRY(write_back());
     is_over_ = opening->stamp > question_.at || found_;
     if (is_over_) return {};
     stamp_ = opening->stamp;
@@ -289,26 +363,21 @@ Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rul
     return writer_->open(read.position, *opening);
   }
   KOI_LET(durable::Input input, durable::decode_input(rules, read.row.bytes));
-  durable::Given given;
-  if (auto* event = std::get_if<Event>(&input)) {
-    if (event->customer != question_.customer) return {};
-    deploy::fill(plan_, *event);
-    given = std::move(*event);
-  } else if (auto* receipt = std::get_if<durable::ReceiptFor>(&input)) {
-    if (receipt->customer != question_.customer) return {};
-    given = std::move(*receipt);
-  } else {
-    return {};  // an attempt is nothing that decides
+  const auto given = wanted(std::move(input));
+  if (!given) return {};
+  const auto* event = std::get_if<Event>(&*given);
+  if (durable::customer_of(*given) != question_.customer) {
+    const auto applied = writer_->apply(read.position, read.row.partition, *given);
+    return applied ? Result<void>() : applied.error();
   }
-  const auto* event = std::get_if<Event>(&given);
   KOI_LET(const core::State* known,
           writer_->customers().of(read.row.partition, question_.customer));
   zone_ = &core::zone_of(plan_, *known);
   if (event) before(*event, *known);
   writer_->customers().unchanged();
   const std::size_t lines = lines_;
-  KOI_TRY(writer_->apply(read.position, read.row.partition, given));
-  if (const auto* came = std::get_if<durable::ReceiptFor>(&given);
+  KOI_TRY(writer_->apply(read.position, read.row.partition, *given));
+  if (const auto* came = std::get_if<durable::ReceiptFor>(&*given);
       came && came->receipt.failure != Failure::None)
     std::erase_if(sent_, [&](const Sent& sent) { return sent.key == came->receipt.key; });
   if (!event) return {};
@@ -324,14 +393,22 @@ Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
   const store::Group group = groups_.group_of(partition);
   rules_ = to_hex(turn.bundle);
   index_ = std::make_unique<match::Index>(match::Index::build(plan_));
-  nothing_ = std::make_unique<store::MemoryStore>(groups_);
-  writer_ = std::make_unique<durable::Writer>(plan_, *index_, *nothing_, group, budget, *this);
+  if (!everybody_ || !world_) {
+    world_ = std::make_unique<store::MemoryStore>(groups_);
+    KOI_LET(epoch_, world_->take(group));
+  }
+  writer_ = std::make_unique<durable::Writer>(plan_, *index_, *world_, group,
+                                              everybody_ ? budget_of_all : budget, *this);
   KOI_TRY(writer_->customers().learn());
+  writer_->begin_behind(position_, stamp_);
   KOI_LET(auto set_aside, journal_.set_aside(group));
   writer_->leave_out(std::move(set_aside));
-  KOI_LET(core::State * state, writer_->customers().of(partition, question_.customer));
-  if (!state_.id.empty()) *state = state_;
-  writer_->customers().changed();
+  core::State* state = nullptr;
+  if (!everybody_) {
+    KOI_LET(state, writer_->customers().of(partition, question_.customer));
+    if (!state_.id.empty()) *state = state_;
+    writer_->customers().changed();
+  }
   has_campaign_ = has_campaign_ || campaign() != nullptr;
   while (position_ < last && !is_over_) {
     const auto rows = journal_.read(group, position_ + 1,
@@ -432,21 +509,18 @@ Result<void> Explaining::decide_again(const store::Directory& directory) {
   std::vector<const plan::Plan*> all;
   for (const deploy::Turn& turn : deployment->turns) {
     KOI_LET(const plan::Plan* plan, plans.of(turn));
-    // What he was given followed from what others were.
-    if (plan->has_competition())
-      return Error{"incentives",
-                   "under these rules customers compete for what is given, so that one customer's "
-                   "inputs alone do not explain what was decided; GET /v1/customers/{id} has his "
-                   "timeline"};
+    everybody_ = everybody_ || plan->has_competition();
     all.push_back(plan);
   }
   const store::Group group = groups_.group_of(partition_of(question_.customer));
   for (std::size_t i = 0; i < all.size() && !is_over_; ++i) {
     if (i > 0 && deployment->turns[i].since > question_.at) break;
     plan::Plan next = deploy::extend(*all[i], all);
-    if (i > 0 && !state_.id.empty()) {
+    const deploy::Turn& turn = deployment->turns[i];
+    if (i > 0 && everybody_) {
+      KOI_TRY(carry_all(next, turn, i));
+    } else if (i > 0 && !state_.id.empty()) {
       deploy::Carried carried;
-      const deploy::Turn& turn = deployment->turns[i];
       state_ = deploy::Carry(plan_, next, turn.ways)(std::move(state_), turn.since, carried);
     }
     writer_.reset();
@@ -457,14 +531,27 @@ Result<void> Explaining::decide_again(const store::Directory& directory) {
     for (plan::Reaction& reaction : quiet_.reactions) reaction.begins.clear();
     KOI_LET(const store::Position end, journal_.last(group));
     const bool is_last = i + 1 == all.size();
-    KOI_TRY(live(deployment->turns[i], *all[i],
-                 is_last ? end : deployment->turns[i + 1].positions[group]));
+    KOI_TRY(live(turn, *all[i], is_last ? end : deployment->turns[i + 1].positions[group]));
   }
   if (state_.created == Timestamp::never())
     return Error{"customer", "nobody by that id was known at that instant"};
   if (found_) return {};
-  // What time alone brings between the last input and then.
+  return wait_until_asked();
+}
+
+// What time alone brings between the last input and then.
+Result<void> Explaining::wait_until_asked() {
   stamp_ = question_.at;
+  if (everybody_) {
+    const Timestamp behind = question_.at + microseconds(1);  // what is due then has been done
+    KOI_TRY(writer_->open(position_, {.stamp = behind, .timers = UINT32_MAX}));
+    writer_->close();
+    KOI_LET(const core::State* state,
+            writer_->customers().of(partition_of(question_.customer), question_.customer));
+    state_ = *state;
+    writer_->customers().unchanged();
+    return {};
+  }
   std::vector<core::Effect> effects;
   core::Accounts accounts(plan_);
   core::decide(plan_, state_, core::Tick{question_.at, true}, effects, nullptr, &accounts);

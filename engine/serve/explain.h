@@ -22,11 +22,11 @@ struct Question {
 };
 
 // JSON; docs/operating.md lists its members. Nothing is written but for reading's sake: no deeds
-// leave. Takes as long as it takes to read the journal of the customer's group. Errors:
+// leave. Takes as long as it takes to read the journal of the customer's group; where customers
+// compete for what the rules give, to decide all of it again, everybody's states in memory. Errors:
 // "customer", "campaign" (no rules of that time have one by the name), "message" (nothing with that
-// key was decided about him up to then), "incentives" (customers compete for what the rules give),
-// "erased" where the journal's beginning is not kept any more, and those of journal, bundles and
-// deployment.json.
+// key was decided about him up to then), "erased" where the journal's beginning is not kept any
+// more, and those of journal, bundles and deployment.json.
 Result<std::string> explain(const store::Directory& directory, const store::Journal& journal,
                             store::Groups groups, const Question& question);
 

@@ -238,6 +238,37 @@ class Till(unittest.TestCase):
                                   encoding="utf-8", timeout=120)
         self.assertEqual(verified.returncode, 0, verified.stdout + verified.stderr)
 
+    def explained(self, who, more=""):
+        soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 60))
+        status, told = self.server.ask("GET", f"/v1/explain?customer={who}{more}&at={soon}")
+        self.assertEqual(status, 200, told)
+        return told["done"]
+
+    def test_what_is_explained_is_what_was_given_though_others_were_given_something_before(self):
+        friends = ["ann", "bo", "cy", "di"]
+        for who in friends:
+            self.happens("come", who)
+        # Codes are numbered over all customers: his inputs alone would make everybody's the first.
+        codes = {who: self.code(who, "ten_off") for who in friends}
+        self.assertEqual(len(set(codes.values())), len(friends))
+        for who in friends:
+            given = [each["code"] for each in self.explained(who, "&campaign=giving")
+                     if each["action"] == "give" and each["name"] == "ten_off"]
+            self.assertEqual(given, [codes[who]])
+        # What a till has asked, and what another's purchase has brought, is of no campaign of his own.
+        status, answer = self.post(f"/v1/coupons/{codes['cy']}/redeem", {"order": "o1", "amount": "60.00"})
+        self.assertEqual(status, 200, answer)
+        self.assertIn("redeem", [each["action"] for each in self.explained("cy")])
+        code = self.server.ask("GET", "/v1/customers/bo/referrals/friends")[1]["code"]
+        self.happens("register", "eve", invited_by=code)
+        self.happens("purchase", "eve", amount="20.00")
+        stars = [each["amount"] for each in self.explained("bo") if each["action"] == "give" and each["name"] == "stars"]
+        self.assertEqual(stars, ["5", "7"])
+        self.server.kill()
+        self.server.start()
+        self.assertEqual([each["amount"] for each in self.explained("bo")
+                          if each["action"] == "give" and each["name"] == "stars"], ["5", "7"])
+
     def test_progress_is_seen_and_who_is_held_for_review_is_approved_or_declined(self):
         self.happens("come", "ann")
         status, progress = self.server.ask("GET", "/v1/customers/ann/referrals/friends")

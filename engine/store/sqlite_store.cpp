@@ -408,11 +408,15 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Directory& director
     const auto file = directory.path() / (std::string(file_prefix) + std::to_string(group) + ".db");
     KOI_LET(auto writer, detail::open(file, format));
     KOI_LET(auto reader, detail::open_reader(file, reader_cache_kib));
-    KOI_LET(auto opened, guarded(file, [&]() -> Result<std::unique_ptr<File>> {
-              writer->exec(shared_table);
-              return std::make_unique<File>(group, groups, file, std::move(writer),
-                                            std::move(reader));
-            }));
+    KOI_LET(
+        auto opened, guarded(file, [&]() -> Result<std::unique_ptr<File>> {
+          writer->exec(shared_table);
+          // A kill may have left a checkpoint in the log that was never synced. Whoever finds it
+          // goes by it (a deploy that finds its walk over is done), so it must stay.
+          if (!detail::copy_log(*writer).all())
+            return Error{"disk", "the log of " + file.string() + " could not be copied into it"};
+          return std::make_unique<File>(group, groups, file, std::move(writer), std::move(reader));
+        }));
     files.push_back(std::move(opened));
   }
   return std::unique_ptr<SqliteStore>(new SqliteStore(groups, std::move(files)));

@@ -7,6 +7,7 @@
 
 #include "base/scratch.h"
 #include "store/identifiers.h"
+#include "store/sqlite_store.h"
 
 namespace koi::simulator {
 namespace {
@@ -143,6 +144,47 @@ TEST(Identifiers, AreSyncedWhenTheyAreFoundAfterAKill) {
     open([&](store::Identifiers& all) {
       if (!is_found) return;
       EXPECT_EQ(*all.find("phone:1"), "ann") << "died at act " << acts;
+    });
+  }
+  EXPECT_GT(found_unsure, 0);  // or this proves nothing
+}
+
+// Found by a simulation: a deploy that was killed at the end of its walk finds the walk over, says
+// that the deploy is done, and has nothing more to write.
+TEST(States, AreSyncedWhenTheyAreFoundAfterAKill) {
+  const Scratch scratch;
+  int found_unsure = 0;
+  for (std::uint64_t run = 0; run < 400; ++run) {
+    const std::uint64_t acts = run / 4;
+    Disk disk{Chance(run)};
+    const Mount mount(scratch.path(), disk);
+    const auto open = [&](auto then) {
+      const auto directory = store::Directory::open(scratch.path(), {.reserve = 0});
+      ASSERT_TRUE(directory);
+      const auto states = store::SqliteStore::open(*directory, {1});
+      if (states) then(**states);
+      disk.die();
+    };
+    bool is_written = false;
+    open([&](store::SqliteStore& states) {
+      const auto epoch = states.take(0);
+      disk.die_in(acts);
+      is_written =
+          epoch && states
+                       .checkpoint({.group = 0, .epoch = *epoch, .position = 1, .kept = "over"},
+                                   []() -> Result<std::span<const store::Saved>> {
+                                     return std::span<const store::Saved>();
+                                   })
+                       .has_value();
+    });
+    disk.restart(Death::Kill);
+    bool is_found = false;
+    open([&](store::SqliteStore& states) { is_found = *states.kept(0) == "over"; });
+    found_unsure += is_found && !is_written ? 1 : 0;
+    disk.restart(Death::PowerCut);
+    open([&](store::SqliteStore& states) {
+      if (!is_found) return;
+      EXPECT_EQ(*states.kept(0), "over") << "died at act " << acts;
     });
   }
   EXPECT_GT(found_unsure, 0);  // or this proves nothing

@@ -1,8 +1,6 @@
 // koi-sim: simulated deployments, a seed each. With one seed it tells what happens; with several it
 // counts, and names the seeds that break a promise.
 
-#include <algorithm>
-#include <array>
 #include <atomic>
 #include <chrono>
 #include <cinttypes>
@@ -78,13 +76,6 @@ Wanted read(int argc, char** argv) {
   return wanted;
 }
 
-// Faults that are known and not explained yet, each a deploy whose customer is otherwise than the
-// journal leads to (docs/testing.md): told, and not counted as new.
-constexpr std::array<std::uint64_t, 4> known{2360, 4650, 7952, 8477};
-bool is_known(std::uint64_t seed) {
-  return std::find(known.begin(), known.end(), seed) != known.end();
-}
-
 int tell_one(const Wanted& wanted) {
   const koi::Scratch scratch;
   const Outcome outcome =
@@ -127,11 +118,6 @@ int run_many(const Wanted& wanted) {
         all.crashes += outcome.crashes;
         all.deploys += outcome.deploys;
         if (!outcome.broken) continue;
-        if (wanted.control == Control::None && !wanted.about_money && is_known(seed)) {
-          std::printf("seed %" PRIu64 ": %s (known, not explained yet)\n", seed,
-                      outcome.broken->c_str());
-          continue;
-        }
         ++broken;
         std::printf("seed %" PRIu64 ": %s\n", seed, outcome.broken->c_str());
       }

@@ -51,7 +51,7 @@ struct Call {
 };
 constexpr std::size_t call_kind_count = static_cast<std::size_t>(Call::Kind::Decline) + 1;
 std::string_view name_of(Call::Kind kind);  // "validate", "lock", …, "roll_back"
-// Of all that was asked, but for the time.
+// Of what was asked, but for the time and what is told by the rules' numbers (facts, referral).
 std::uint64_t fingerprint(const Call& call);
 
 struct Answer {

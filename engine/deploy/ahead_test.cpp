@@ -58,14 +58,18 @@ class DeployAhead : public ::testing::Test {
     return came;
   }
 
+  static void live_up_to_the_border(Shop& place, Life& life, Shoppers& history) {
+    history.live(place, life, before);
+    for (int piece = 0; piece < pieces; ++piece) history.live(place, life, 3);
+  }
+
   // Between two batches, with all written back.
   static Came in_place(std::uint64_t seed, const Bundle& wanted, const Ways& ways) {
     Shop place;
     Shoppers history(seed);
     {
       Life life(place, shop);
-      history.live(place, life, before);
-      for (int piece = 0; piece < pieces; ++piece) history.live(place, life, 3);
+      live_up_to_the_border(place, life, history);
       life.stop();
     }
     Life life(place, wanted, ways);
@@ -161,8 +165,7 @@ TEST_F(DeployAhead, ThatFailsAnywhereLeavesTheFormerRulesAsIfItHadNeverBeen) {
     Shop place;
     Shoppers history(seed);
     Life life(place, shop);
-    history.live(place, life, before);
-    for (int piece = 0; piece < pieces; ++piece) history.live(place, life, 3);
+    live_up_to_the_border(place, life, history);
     life.stop();
     history.live(place, life, behind);
     life.stop();

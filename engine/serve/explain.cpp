@@ -117,6 +117,8 @@ class Explaining final : public durable::Deeds {
   Result<void> write_back();
   Result<void> carry_all(const plan::Plan& next, const deploy::Turn& turn, std::uint64_t number);
   Result<void> wait_until_asked();
+  Result<void> read_state();
+  store::Group group() const { return groups_.group_of(partition_of(question_.customer)); }
   void before(const Event& event, const core::State& state);
   void after(const Event& event, std::size_t lines_before);
   void decided(const core::Effect& effect);
@@ -318,8 +320,7 @@ std::optional<durable::Given> Explaining::wanted(durable::Input input) const {
 }
 
 Result<void> Explaining::write_back() {
-  const store::Group group = groups_.group_of(partition_of(question_.customer));
-  durable::Frozen frozen = durable::freeze(*writer_, group, epoch_, *this);
+  durable::Frozen frozen = durable::freeze(*writer_, group(), epoch_, *this);
   const durable::Take take = [&](std::span<const durable::Changed> which,
                                  std::vector<store::Saved>& into) {
     writer_->customers().take(which, into);
@@ -339,7 +340,7 @@ Result<void> Explaining::carry_all(const plan::Plan& next, const deploy::Turn& t
   if (carry.changes_nothing()) return {};
   const auto carried = deploy::walk({.store = *world_,
                                      .groups = groups_,
-                                     .group = groups_.group_of(partition_of(question_.customer)),
+                                     .group = group(),
                                      .epoch = epoch_,
                                      .from = plan_,
                                      .to = next,
@@ -390,18 +391,17 @@ Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rul
 Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
                               store::Position last) {
   const Partition partition = partition_of(question_.customer);
-  const store::Group group = groups_.group_of(partition);
   rules_ = to_hex(turn.bundle);
   index_ = std::make_unique<match::Index>(match::Index::build(plan_));
   if (!everybody_ || !world_) {
     world_ = std::make_unique<store::MemoryStore>(groups_);
-    KOI_LET(epoch_, world_->take(group));
+    KOI_LET(epoch_, world_->take(group()));
   }
-  writer_ = std::make_unique<durable::Writer>(plan_, *index_, *world_, group,
+  writer_ = std::make_unique<durable::Writer>(plan_, *index_, *world_, group(),
                                               everybody_ ? budget_of_all : budget, *this);
   KOI_TRY(writer_->customers().learn());
   writer_->begin_behind(position_, stamp_);
-  KOI_LET(auto set_aside, journal_.set_aside(group));
+  KOI_LET(auto set_aside, journal_.set_aside(group()));
   writer_->leave_out(std::move(set_aside));
   core::State* state = nullptr;
   if (!everybody_) {
@@ -411,7 +411,7 @@ Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
   }
   has_campaign_ = has_campaign_ || campaign() != nullptr;
   while (position_ < last && !is_over_) {
-    const auto rows = journal_.read(group, position_ + 1,
+    const auto rows = journal_.read(group(), position_ + 1,
                                     std::min<store::Position>(rows_at_once, last - position_));
     if (!rows && rows.error().code == "gap")
       return Error{"erased",
@@ -426,7 +426,12 @@ Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
     }
   }
   if (std::exchange(is_open_, false)) writer_->close();
-  KOI_LET(state, writer_->customers().of(partition, question_.customer));
+  return read_state();
+}
+
+Result<void> Explaining::read_state() {
+  KOI_LET(const core::State* state,
+          writer_->customers().of(partition_of(question_.customer), question_.customer));
   state_ = *state;
   writer_->customers().unchanged();
   return {};
@@ -512,7 +517,6 @@ Result<void> Explaining::decide_again(const store::Directory& directory) {
     everybody_ = everybody_ || plan->has_competition();
     all.push_back(plan);
   }
-  const store::Group group = groups_.group_of(partition_of(question_.customer));
   for (std::size_t i = 0; i < all.size() && !is_over_; ++i) {
     if (i > 0 && deployment->turns[i].since > question_.at) break;
     plan::Plan next = deploy::extend(*all[i], all);
@@ -529,9 +533,9 @@ Result<void> Explaining::decide_again(const store::Directory& directory) {
     quiet_ = plan_;
     quiet_.schema.index();
     for (plan::Reaction& reaction : quiet_.reactions) reaction.begins.clear();
-    KOI_LET(const store::Position end, journal_.last(group));
+    KOI_LET(const store::Position end, journal_.last(group()));
     const bool is_last = i + 1 == all.size();
-    KOI_TRY(live(turn, *all[i], is_last ? end : deployment->turns[i + 1].positions[group]));
+    KOI_TRY(live(turn, *all[i], is_last ? end : deployment->turns[i + 1].positions[group()]));
   }
   if (state_.created == Timestamp::never())
     return Error{"customer", "nobody by that id was known at that instant"};
@@ -546,11 +550,7 @@ Result<void> Explaining::wait_until_asked() {
     const Timestamp behind = question_.at + microseconds(1);  // what is due then has been done
     KOI_TRY(writer_->open(position_, {.stamp = behind, .timers = UINT32_MAX}));
     writer_->close();
-    KOI_LET(const core::State* state,
-            writer_->customers().of(partition_of(question_.customer), question_.customer));
-    state_ = *state;
-    writer_->customers().unchanged();
-    return {};
+    return read_state();
   }
   std::vector<core::Effect> effects;
   core::Accounts accounts(plan_);

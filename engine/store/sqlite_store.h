@@ -12,8 +12,9 @@ namespace koi::store {
 
 class SqliteStore final : public Store {
  public:
-  // Opens the directory's states, or makes the files; what is found is durable then. `groups` must be
-  // what the directory's journal says. Errors: "newer", "foreign", "corrupt", "unwritable", "full", "disk".
+  // Opens the directory's states, or makes the files; what is found is durable then. `groups` must
+  // be what the directory's journal says. Errors: "newer", "foreign", "corrupt", "unwritable",
+  // "full", "disk".
   static Result<std::unique_ptr<SqliteStore>> open(const Directory& directory, Groups groups);
   ~SqliteStore() override;
   // Whether a file of a directory is one of these, or SQLite's beside one.

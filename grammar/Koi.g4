@@ -126,7 +126,7 @@ redPacketClause
   ;
 
 pointsDeclaration: POINTS name alias? LBRACE (pointsClause separator?)* RBRACE;
-pointsClause: EXPIRE duration | WORTH sum | budgetClause | limitClause;
+pointsClause: EXPIRE duration | PENDING duration | WORTH sum | budgetClause | limitClause;
 
 prizeDrawDeclaration: PRIZE_DRAW name alias? LBRACE (prizeDrawClause separator?)* RBRACE;
 prizeDrawClause: PRIZE (plainText | gift) WEIGHT sum (STOCK sum)? | budgetClause | limitClause;
@@ -136,7 +136,7 @@ referralClause
   : LINK text
   | BIND (FIRST | LAST) TOUCH within?
   | QUALIFY WHEN eventPattern within?
-  | REWARD (INVITER | INVITEE) GIVE gift (AT word)?
+  | REWARD (INVITER (OF INVITER)* | INVITEE) GIVE gift (AT word)?
   | AT sum FRIENDS GIVE gift (TO (INVITER | INVITEE))?
   | REFUSE refusal (COMMA refusal)*
   | HOLD_FOR_REVIEW WHEN MORE_THAN sum FRIENDS within
@@ -210,6 +210,7 @@ step
   : sendStep
   | replyStep
   | giveStep
+  | clawBackStep
   | takeStep
   | waitStep
   | waitUntilStep
@@ -229,7 +230,8 @@ step
 sendStep: SEND name VIA name (COMMA? ELSE name)* sendTail*;
 sendTail: within | OR WAIT UP_TO duration;
 replyStep: REPLY name TO name within?;
-giveStep: GIVE gift (TO INVITER)? OR_WHAT_IS_LEFT?;
+giveStep: GIVE gift (TO INVITER)? OR_WHAT_IS_LEFT? (ELSE block)?;
+clawBackStep: CLAW_BACK name;
 takeStep: TAKE gift block? (ELSE block)?;
 waitStep: WAIT duration;
 waitUntilStep: WAIT (UNTIL | TO) (time | weekday AT? time | moment);
@@ -261,11 +263,12 @@ value: NO | expression;
 
 testDeclaration: TEST plainText LBRACE (testLine SEMICOLON?)* RBRACE;
 testLine
-  : GIVEN (CUSTOMER name settings | name FAILS_WITH name)
+  : GIVEN (CUSTOMER name settings | name FAILS_WITH name | givenCodes)
   | AT sum (expectation | testAct)?
   | UNTIL sum
   | expectation
   ;
+givenCodes: CODES FROM_POOL plainText LBRACKET (plainText (COMMA plainText)* COMMA?)? RBRACKET;
 testAct
   : EVERYONE name settings
   | name name settings

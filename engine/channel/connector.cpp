@@ -34,6 +34,49 @@ std::string_view name_of(Repeat repeat) {
   KOI_ASSERT(false);
 }
 
+std::string_view name_of(Unit unit) {
+  switch (unit) {
+    case Unit::Bytes: return "bytes";
+    case Unit::Characters: return "characters";
+    case Unit::Utf16: return "UTF-16 units";
+    case Unit::Segments: return "text messages";
+  }
+  KOI_ASSERT(false);
+}
+
+std::string_view name_of(Length::Of of) {
+  switch (of) {
+    case Length::Of::Title: return "its title";
+    case Length::Of::Body: return "its body";
+    case Length::Of::Link: return "its link";
+    case Length::Of::Whole:
+    case Length::Of::BodyAndLink: return "its text";
+  }
+  KOI_ASSERT(false);
+}
+
+std::string_view name_of(Amount::Per per) {
+  switch (per) {
+    case Amount::Per::Second: return "second";
+    case Amount::Per::Minute: return "minute";
+    case Amount::Per::Hour: return "hour";
+    case Amount::Per::Day: return "day";
+  }
+  KOI_ASSERT(false);
+}
+
+std::string_view name_of(Format format) {
+  switch (format) {
+    case Format::Text: return "plain text";
+    case Format::Mail: return "a mail of text and page";
+    case Format::Template: return "an approved template";
+    case Format::Data: return "data for a program";
+    case Format::Payment: return "money";
+    case Format::Tag: return "tags";
+  }
+  KOI_ASSERT(false);
+}
+
 asio::awaitable<Outcome> Connector::ask(Hash128) {
   KOI_ASSERT(!"a connector that declares CanBeAsked has an `ask` of its own");
   co_return Unknown{};

@@ -79,8 +79,63 @@ std::string_view name_of(Repeat repeat);  // "recognises a key again", …
 // What the platform lets a person be sent, as a clause of the rules says it: the gate holds it, so
 // that whoever decides knows of it before anything is sent (docs/language.md, Channels).
 struct PerPerson {
-  std::string_view what;    // messages of which kind
-  std::string_view clause;  // "open 48 hours after replied up to 5"
+  std::string_view what;       // messages of which kind
+  std::string_view clause;     // "open 48 hours after replied up to 5"
+  std::string_view form = {};  // of what goes out by this form alone; empty: of everything
+};
+
+// In what a provider counts how long a text is.
+enum class Unit : std::uint8_t {
+  Bytes,
+  Characters,
+  Utf16,     // units of two bytes
+  Segments,  // text messages as charged: one of 70 UTF-16 units, more of 67 each
+};
+std::string_view name_of(Unit unit);  // "bytes", …
+
+// How long what the person reads may be. The outbox refuses what is longer, and `koi check --env`
+// says so beforehand; a connector looks at no length.
+struct Length {
+  enum class Of : std::uint8_t {
+    Title,
+    Body,
+    Link,
+    Whole,        // title, body and link one under the other
+    BodyAndLink,  // with a blank between them, behind what the provider sets before them
+  };
+  Of of = Of::Whole;
+  Unit unit = Unit::Bytes;
+  std::uint64_t most = 0;
+  std::string_view most_is = {};  // the setting whose number it is instead
+};
+std::string_view name_of(Length::Of of);  // "its title", …
+
+// How many the provider takes of one account.
+struct Amount {
+  enum class Per : std::uint8_t { Second, Minute, Hour, Day };  // a day of Capabilities::zone
+  enum class Of : std::uint8_t { Requests, Messages };  // one request may carry several messages
+  std::uint64_t most = 0;
+  Per per = Per::Second;
+  Of of = Of::Requests;
+};
+std::string_view name_of(Amount::Per per);  // "second", …
+
+enum class Format : std::uint8_t {
+  Text,      // title, body and link as one plain text
+  Mail,      // a subject, and a text with a page beside it
+  Template,  // a text that the provider has approved; a title is not sent
+  Data,      // all of it, for a program
+  Payment,   // money, with a word to it
+  Tag,       // what a `call` gives
+};
+std::string_view name_of(Format format);  // "plain text", …
+
+// One way in which a connector sends, with what the provider takes of what goes so.
+struct Form {
+  std::string_view name;  // such as "template"; empty where there is one alone
+  Format format = Format::Data;
+  std::span<const Length> lengths = {};
+  std::span<const Amount> amounts = {};
 };
 
 struct Capabilities {
@@ -89,7 +144,18 @@ struct Capabilities {
   bool receives = false;       // it has a callback address
   bool replies = false;        // it can answer what was written there (Delivery::reply_to)
   std::span<const PerPerson> per_person = {};
+  std::span<const Form> forms = {};      // none: one, of data, without limits
+  std::span<const Amount> amounts = {};  // of all forms together
+  std::string_view zone = {};            // in which its day begins; empty: that of the rules
 };
+
+// How a content goes out: by which of the forms, and what the provider sets before its text.
+struct Way {
+  std::string_view form;
+  std::string before = {};
+};
+// Of a content, or of an answer to what was written there (Delivery::reply_to).
+using WayOf = std::function<Way(std::string_view content, bool is_answer)>;
 
 enum class Level : std::uint8_t { Info, Warning, Problem };
 
@@ -182,6 +248,9 @@ struct ConnectorType {
   Capabilities capabilities;
   // Opens what it needs and checks it. An error names the thing and the remedy.
   Result<std::unique_ptr<Connector>> (*open)(const Settings& settings, Tools tools) = nullptr;
+  // How contents go out under these settings, which are not checked yet and whose secrets may be
+  // missing here; null: all by the first of its forms.
+  Result<WayOf> (*way_of)(const Given& given) = nullptr;
 };
 
 // The connectors that are built in, by name. Written by CMake (connectors/CMakeLists.txt).

@@ -10,6 +10,7 @@
 
 #include "channel/settings.h"
 #include "model/delivery.h"
+#include "model/receipt.h"
 
 namespace koi::channel {
 
@@ -25,6 +26,7 @@ enum class Act : std::uint8_t {
   Broken,       // takes it, and is gone in the middle of its answer
   Unreachable,  // does not take it
   Expired,      // takes it, but has forgotten the token that it lent
+  Deaf,         // does not take it: nobody comes to its door
 };
 
 class Provider {
@@ -45,6 +47,10 @@ class Provider {
   virtual std::vector<std::string> secrets() const { return {}; }
 
   virtual void next(Act act) = 0;
+
+  // Why else it can refuse one, beside what Act::Refuse says; the next delivery is refused so.
+  virtual std::vector<Failure> refusals() const { return {}; }
+  virtual void refuse_next(Failure /*failure*/) {}
 
   // For how long it says that it is busy; none: it does not say.
   virtual std::optional<Duration> busy_for() const { return std::nullopt; }

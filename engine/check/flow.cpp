@@ -271,6 +271,8 @@ void for_each_wait(const std::vector<ast::Step>& steps, Visit visit) {
       within(choose->otherwise);
     } else if (const auto* split = std::get_if<ast::SplitStep>(&step.kind)) {
       for (const auto& arm : split->arms) for_each_wait(arm.block.steps, visit);
+    } else if (const auto* give = std::get_if<ast::GiveStep>(&step.kind)) {
+      within(give->otherwise);
     } else if (const auto* take = std::get_if<ast::TakeStep>(&step.kind)) {
       within(take->then);
       within(take->otherwise);

@@ -55,7 +55,7 @@ std::optional<std::int64_t> Checker::amount_of_money(const ast::Expr& expr, std:
   return minor;
 }
 
-std::optional<Per> Checker::per(const std::optional<ast::Period>& period, bool may_roll) {
+std::optional<Per> Checker::per(const std::optional<ast::Period>& period) {
   Per out;
   if (!period) return out;
   if (const auto* unit = std::get_if<ast::CalendarUnit>(&period->length)) {
@@ -74,10 +74,6 @@ std::optional<Per> Checker::per(const std::optional<ast::Period>& period, bool m
   }
   if (span == Span{}) {
     report(Code::ZeroLength, period->span, {say("a period", "周期")});
-    return std::nullopt;
-  }
-  if (!may_roll || period->calendar) {
-    unsupported(period->span, "a budget over a rolling period", "滚动周期的预算");
     return std::nullopt;
   }
   out.kind = Per::Kind::Rolling;
@@ -102,7 +98,7 @@ void Checker::budgets(const ast::BudgetClause& clause, std::string_view unit,
     budget.is_money = money;
     const auto amount = money ? amount_of_money(item.amount)
                               : whole_number(item.amount, 1, most_money, "a budget", "预算");
-    const auto of_time = per(item.per, false);
+    const auto of_time = per(item.per);
     if (!amount || !of_time) continue;
     budget.amount = *amount;
     budget.per = *of_time;
@@ -131,7 +127,7 @@ void Checker::limits(const ast::LimitClause& clause, bool of_money, std::vector<
         continue;
       }
     }
-    const auto of_time = per(item.period, true);
+    const auto of_time = per(item.period);
     if (!amount || !of_time) continue;
     limit.amount = *amount;
     limit.per = *of_time;
@@ -309,6 +305,8 @@ void Checker::coupon(const ast::CouponDecl& decl, Incentive& out) {
       for (const auto& name : combine->names) {
         if (name.canonical() == "any") {
           coupon.combines_with_any = true;
+        } else if (name.canonical() == "best") {
+          coupon.is_best_of = true;
         } else if (name.canonical() != "none") {
           if (const auto* other = expect(name, only(Declares::Incentive)))
             coupon.combines_with.push_back(IncentiveId::of(other->index));
@@ -338,6 +336,8 @@ void Checker::points(const ast::PointsDecl& decl, Incentive& out) {
       points.expire = length(expire->after, "how long points last", "积分有效期");
     else if (const auto* worth = std::get_if<ast::PointsWorth>(&clause))
       points.worth = amount_of_money(worth->money).value_or(0);
+    else if (const auto* pending = std::get_if<ast::PointsPending>(&clause))
+      points.pending = length(pending->until, "how long points are pending", "积分待生效期");
     else if (const auto* budget = std::get_if<ast::BudgetClause>(&clause))
       budgets(*budget, "", out.budgets);
     else
@@ -618,16 +618,13 @@ std::optional<Gift> Checker::gift(const ast::Gift& gift, const Scope& scope) {
   return out;
 }
 
-void Checker::give(const ast::GiveStep& step, const std::vector<Visible>& visible, Block& out) {
+void Checker::give(const ast::GiveStep& step, const std::vector<Visible>& visible,
+                   const std::vector<Hash128>& asked, Block& out) {
   Scope scope;
   scope.visible = &visible;
   const auto given = gift(step.gift, scope);
+  Block otherwise = block(step.otherwise, visible, asked);
   if (!given) return;
-  const auto* coupon = std::get_if<Coupon>(&program_.incentives[given->incentive.index()].what);
-  if (coupon != nullptr && !coupon->pool.empty()) {
-    unsupported(step.gift.span, "giving codes from a pool", "从券码池发放");
-    return;
-  }
   const Incentive& what = program_.incentives[given->incentive.index()];
   for (const Budget& budget : current_->budgets) {
     if (!budget.is_money) continue;
@@ -641,7 +638,18 @@ void Checker::give(const ast::GiveStep& step, const std::vector<Visible>& visibl
     report(Code::NoReferral, step.span);
     return;
   }
-  out.push_back({step.span, Give{*given, step.to_inviter, step.or_what_is_left}});
+  out.push_back({step.span, Give{*given, step.to_inviter, step.or_what_is_left,
+                                 step.otherwise.has_value(), std::move(otherwise)}});
+}
+
+void Checker::claw_back(const ast::ClawBackStep& step, Block& out) {
+  const auto* declared = expect(step.incentive, only(Declares::Incentive));
+  if (declared == nullptr) return;
+  if (!is_points(*declared)) {
+    report(Code::TakesPoints, step.incentive.span, {step.incentive.text});
+    return;
+  }
+  out.push_back({step.span, ClawBack{IncentiveId::of(declared->index)}});
 }
 
 void Checker::take(const ast::TakeStep& step, const std::vector<Visible>& visible,

@@ -73,10 +73,12 @@ struct Coupon {
   Timestamp valid_until = Timestamp::never();  // the first instant at which it is not
   bool combines_with_any = false;              // else with those named
   std::vector<IncentiveId> combines_with;
+  bool is_best_of = false;  // of those that do not combine, the best
 };
 struct Points {
   std::optional<Span> expire;
-  std::int64_t worth = 0;  // of one, in minor units
+  std::optional<Span> pending;  // until they can be spent
+  std::int64_t worth = 0;       // of one, in minor units
 };
 struct PrizeDraw {
   struct Prize {
@@ -113,6 +115,7 @@ struct GrantRead {
     Balance,
     InviteCode,
     InviteLink,
+    InviteScene,
     Friends
   };
   What what = What::Code;
@@ -126,11 +129,13 @@ struct Referral {
   struct Reward {
     bool to_inviter = true;  // else to the invitee
     Gift gift;
-    EventTypeId at;  // of the invitee's; none: when he qualifies
+    EventTypeId at;          // of the invitee's; none: when he qualifies
+    bool is_one_up = false;  // to the inviter's inviter
   };
   struct Milestone {
     std::int64_t friends = 0;
     Gift gift;
+    bool to_invitee = false;  // to the friend with whom it is reached
   };
   Symbol symbol;
   SourceSpan span;
@@ -151,12 +156,8 @@ struct Referral {
   EventTypeId claw_type;
   ExpressionId claw_where;
   std::optional<Span> claw_within;
-};
-
-struct Give {
-  Gift gift;
-  bool to_inviter = false;
-  bool what_is_left = false;
+  std::vector<Budget> budgets;  // of money alone: what all that it gives is worth
+  std::vector<Limit> limits;    // for how many friends one inviter is rewarded
 };
 
 // An order is an event with an amount of money.

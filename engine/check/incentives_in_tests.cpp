@@ -12,6 +12,21 @@ Type simple(Kind kind) { return {.kind = kind}; }
 
 }  // namespace
 
+void Checker::given_codes(const ast::GivenCodes& given, Test& test) {
+  const bool is_pool = std::any_of(program_.incentives.begin(), program_.incentives.end(),
+                                   [&](const Incentive& each) {
+                                     const auto* coupon = std::get_if<Coupon>(&each.what);
+                                     return coupon != nullptr && coupon->pool == given.pool.text;
+                                   });
+  if (!is_pool) {
+    report(Code::NoPool, given.pool.span, {given.pool.text});
+    return;
+  }
+  GivenCodes out{given.pool.text, {}};
+  for (const ast::PlainText& code : given.codes) out.codes.push_back(code.text);
+  test.statements.push_back({given.span, std::move(out)});
+}
+
 void Checker::test_claims(const ast::TestClaims& claims, const ast::Expr& at, Test& test) {
   TestClaims out;
   const auto time = instant(at);

@@ -87,6 +87,8 @@ void Checker::privacy() {
         for (const auto& arm : split->arms) self(self, arm.steps, of);
       } else if (const auto* repeat = std::get_if<Repeat>(&step.what)) {
         self(self, repeat->steps, of);
+      } else if (const auto* give = std::get_if<Give>(&step.what)) {
+        self(self, give->otherwise, of);
       } else if (const auto* take = std::get_if<Take>(&step.what)) {
         self(self, take->then, of), self(self, take->otherwise, of);
       }

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -213,6 +214,18 @@ struct OnEvent {  // `when A then B … without C … and no D … within E`
   std::vector<EventPattern> thens;
   std::vector<EventPattern> nots;
   std::optional<Span> within;  // there is one where there are parts or absences
+  // Of each of `nots`: while at least `from`, and fewer than `until`, of `thens` have come.
+  struct Stretch {
+    std::uint16_t from = 0, until = 1;
+  };
+  std::vector<Stretch> nots_during{};
+  // Deadlines behind `within`: each begins when so many of `thens` have come; one behind the last
+  // of them is that of the absence which follows.
+  struct Leg {
+    std::uint16_t from = 1;
+    Span within;
+  };
+  std::vector<Leg> legs{};
 };
 struct OnCrossing {  // `enters`, `leaves`, `reaches`
   ExpressionId condition;
@@ -299,16 +312,26 @@ struct Repeat {
   std::int64_t at_most = 1;
   Block steps;
 };
+struct Give {
+  Gift gift;
+  bool to_inviter = false;
+  bool what_is_left = false;
+  bool has_otherwise = false;
+  Block otherwise;  // where it is refused
+};
 struct Take {
   Gift gift;
   Block then;
   Block otherwise;
 };
+struct ClawBack {  // of what the journey has given
+  IncentiveId incentive;
+};
 struct Stop {};
 struct Step {
   SourceSpan span;
   std::variant<Send, Wait, WaitUntil, WaitFor, If, Set, Stop, Tag, Split, Emit, Notify, Call, Start,
-               Repeat, Give, Take>
+               Repeat, Give, Take, ClawBack>
       what;
 };
 
@@ -352,9 +375,11 @@ struct Campaign {
 struct Message {
   ContentId content;
   struct Variant {
-    ChannelId channel;               // none: every channel without a variant of its own
-    ExpressionId title, body, link;  // texts; none where the content has none
-    std::string language;            // in lower case; empty: for all that have none of their own
+    ChannelId channel;                // none: every channel without a variant of its own
+    ExpressionId title, body, link;   // texts; none where the content has none
+    std::string language;             // in lower case; empty: for all that have none of their own
+    std::string provider_template{};  // its id; empty: none
+    std::vector<std::pair<std::string, ExpressionId>> values{};  // texts that are put into it
   };
   std::vector<Variant> variants;  // by language, all languages last; in it, every channel last
 };
@@ -383,7 +408,7 @@ struct Cap {
   ChannelId channel;
   std::uint32_t limit = 0;
   Span per;
-  enum class Calendar : std::uint8_t { None, Day, Week, Month };
+  enum class Calendar : std::uint8_t { None, Day, Week, Month, Year };
   Calendar calendar = Calendar::None;
   std::uint32_t more = 0;  // beyond the limit, for campaigns of at least the priority `more_from`
   int more_from = 0;
@@ -425,6 +450,10 @@ struct GivenCustomer {
 struct GivenFailure {  // every delivery on that channel fails from here on
   ChannelId channel;
   std::string reason;  // `unreachable`
+};
+struct GivenCodes {  // that were uploaded to that pool
+  std::string pool;
+  std::vector<std::string> codes;
 };
 struct ClockTo {  // `until T`, `at T`, `at T expect …`: the deadlines of T fire too
   Timestamp to;
@@ -510,8 +539,8 @@ struct ExpectNothing {
 };
 struct TestStatement {
   SourceSpan span;
-  std::variant<GivenCustomer, GivenFailure, ClockTo, TestEvent, ExpectAction, ExpectNothing,
-               TestClaims, ExpectClaimed, TestGetsLink, TestRedeem>
+  std::variant<GivenCustomer, GivenFailure, GivenCodes, ClockTo, TestEvent, ExpectAction,
+               ExpectNothing, TestClaims, ExpectClaimed, TestGetsLink, TestRedeem>
       what;
 };
 struct Test {

@@ -479,7 +479,9 @@ Block Checker::block(const std::vector<ast::Step>& steps, std::vector<Visible> v
     } else if (const auto* start_step = std::get_if<ast::StartStep>(&step.kind)) {
       start(*start_step, out);
     } else if (const auto* give_step = std::get_if<ast::GiveStep>(&step.kind)) {
-      give(*give_step, visible, out);
+      give(*give_step, visible, asked, out);
+    } else if (const auto* back = std::get_if<ast::ClawBackStep>(&step.kind)) {
+      claw_back(*back, out);
     } else if (const auto* take_step = std::get_if<ast::TakeStep>(&step.kind)) {
       take(*take_step, visible, asked, out);
     } else {

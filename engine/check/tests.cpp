@@ -362,6 +362,8 @@ void Checker::test(const ast::TestDecl& decl) {
       else if (channel != nullptr)
         test.statements.push_back(
             {failure->span, GivenFailure{ChannelId::of(channel->index), std::string(reason)}});
+    } else if (const auto* codes = std::get_if<ast::GivenCodes>(&line)) {
+      given_codes(*codes, test);
     } else if (const auto* until = std::get_if<ast::UntilLine>(&line)) {
       move_clock(until->until);
     } else if (const auto* expectation = std::get_if<ast::ExpectLine>(&line)) {

@@ -63,6 +63,7 @@ void Compiler::policy() {
       case check::Cap::Calendar::Day: made.calendar = plan::Cap::Calendar::Day; break;
       case check::Cap::Calendar::Week: made.calendar = plan::Cap::Calendar::Week; break;
       case check::Cap::Calendar::Month: made.calendar = plan::Cap::Calendar::Month; break;
+      case check::Cap::Calendar::Year: made.calendar = plan::Cap::Calendar::Year; break;
     }
     made.more = cap.more;
     made.more_from = cap.more_from;
@@ -137,6 +138,7 @@ void Compiler::keep_slots(const check::Block& steps) {
       for (const auto& field : call->fields) lower(field.second);
     } else if (const auto* give_step = std::get_if<check::Give>(&step.what)) {
       lower(give_step->gift.amount);
+      keep_slots(give_step->otherwise);
     } else if (const auto* take_step = std::get_if<check::Take>(&step.what)) {
       lower(take_step->gift.amount);
       keep_slots(take_step->then);
@@ -299,9 +301,11 @@ void Compiler::block(const check::Block& steps, plan::Campaign& to, std::vector<
     } else if (const auto* start = std::get_if<check::Start>(&step.what)) {
       code.emplace_back(plan::Start{program_.campaigns[start->campaign].symbol.name});
     } else if (const auto* give_step = std::get_if<check::Give>(&step.what)) {
-      code.emplace_back(give(*give_step));
+      give(*give_step, to, code);
     } else if (const auto* take_step = std::get_if<check::Take>(&step.what)) {
       take(*take_step, to, code);
+    } else if (const auto* back = std::get_if<check::ClawBack>(&step.what)) {
+      code.emplace_back(plan::ClawBack{plan::IncentiveId::of(back->incentive.index())});
     } else {
       KOI_ASSERT(std::holds_alternative<check::Stop>(step.what));
       code.emplace_back(plan::Stop{});

@@ -55,6 +55,7 @@ plan::GrantRead::What what_of(check::GrantRead::What what) {
     case From::Balance: return To::Balance;
     case From::InviteCode: return To::InviteCode;
     case From::InviteLink: return To::InviteLink;
+    case From::InviteScene: return To::InviteScene;
     case From::Friends: return To::Friends;
   }
   KOI_ASSERT(false);
@@ -135,6 +136,9 @@ void Compiler::incentives() {
       made.orders_from = coupon->orders_from;
       made.order = coupon->order;
       made.pattern = coupon->pattern;
+      made.pool = coupon->pool;
+      made.low_at = coupon->low_at;
+      made.is_best_of = coupon->is_best_of;
       made.valid_for = coupon->valid_for;
       made.valid_from = coupon->valid_from;
       made.valid_until = coupon->valid_until;
@@ -143,7 +147,7 @@ void Compiler::incentives() {
         made.combines_with.push_back(incentive_of(other));
       to.what = std::move(made);
     } else if (const auto* points = std::get_if<check::Points>(&from.what)) {
-      to.what = plan::Points{points->expire, points->worth};
+      to.what = plan::Points{points->expire, points->pending, points->worth};
     } else {
       plan::PrizeDraw made;
       for (const auto& prize : std::get<check::PrizeDraw>(from.what).prizes)
@@ -193,10 +197,10 @@ void Compiler::incentive_texts() {
     to.qualify_within = from.qualify_within;
     for (const auto& reward : from.rewards)
       to.rewards.push_back({reward.to_inviter, incentive_of(reward.gift.incentive),
-                            lower(reward.gift.amount), reward.at});
+                            lower(reward.gift.amount), reward.at, reward.is_one_up});
     for (const auto& milestone : from.milestones)
       to.milestones.push_back({milestone.friends, incentive_of(milestone.gift.incentive),
-                               lower(milestone.gift.amount)});
+                               lower(milestone.gift.amount), milestone.to_invitee});
     to.refuses_self = from.refuses_self;
     to.refuses_existing = from.refuses_existing;
     to.refuses_cycle = from.refuses_cycle;
@@ -208,18 +212,31 @@ void Compiler::incentive_texts() {
     to.claw_type = from.claw_type;
     to.claw_where = lower(from.claw_where);
     to.claw_within = from.claw_within;
+    const std::string owner = "referral " + from.symbol.name;
+    for (const check::Budget& budget : from.budgets) {
+      const plan::BudgetId id = account(owner, budget);
+      if (std::find(to.budgets.begin(), to.budgets.end(), id) == to.budgets.end())
+        to.budgets.push_back(id);
+    }
+    for (const check::Limit& each : from.limits) to.limits.push_back(limit(owner, each));
     plan_.referrals.push_back(std::move(to));
   }
 }
 
-plan::Give Compiler::give(const check::Give& from) {
+void Compiler::give(const check::Give& from, plan::Campaign& to, std::vector<plan::Step>& code) {
   plan::Give made;
   made.incentive = incentive_of(from.gift.incentive);
   made.amount = lower(from.gift.amount);
   made.to_inviter = from.to_inviter;
   made.what_is_left = from.what_is_left;
   made.ordinal = ordinal_++;
-  return made;
+  const std::size_t at = code.size();
+  code.emplace_back(made);
+  if (!from.has_otherwise) return;
+  code.emplace_back(plan::Jump{});
+  std::get<plan::Give>(code[at]).otherwise = static_cast<std::uint16_t>(code.size());
+  block(from.otherwise, to, code);
+  std::get<plan::Jump>(code[at + 1]).to = static_cast<std::uint16_t>(code.size());
 }
 
 void Compiler::take(const check::Take& from, plan::Campaign& to, std::vector<plan::Step>& code) {
@@ -230,7 +247,9 @@ void Compiler::take(const check::Take& from, plan::Campaign& to, std::vector<pla
   // The gives that come at once, before anything waits or branches.
   std::vector<plan::Take::Next> gives;
   for (std::size_t i = at + 1; i < code.size(); ++i) {
-    if (const auto* each = std::get_if<plan::Give>(&code[i]))
+    const auto* each = std::get_if<plan::Give>(&code[i]);
+    if (each && each->otherwise != 0) break;  // where it is refused, that is what is wanted
+    if (each)
       gives.push_back({*each, static_cast<std::uint16_t>(i - at - 1)});
     else if (!std::holds_alternative<plan::Send>(code[i]))
       break;

@@ -34,6 +34,28 @@ std::int64_t millionths_of_one(const plan::Plan& plan) {
   return std::max<std::int64_t>(millionths, 1);
 }
 
+// A rolling budget is kept by hundredths of its span.
+Duration slice_of(const plan::Per& per) {
+  const Duration shortest = days(28 * std::int64_t{per.span.months}) + per.span.fixed;
+  return std::max(seconds(1), Duration{shortest.us / 100});
+}
+
+Timestamp slice_at(const plan::Per& per, Timestamp at) {
+  const std::int64_t length = slice_of(per).us;
+  const std::int64_t within = at.us % length;
+  return {at.us - (within < 0 ? within + length : within)};
+}
+
+// Of a code that anybody may upload: it must stand in a path as it is.
+bool is_code(std::string_view code) {
+  constexpr std::size_t longest = 64;
+  return !code.empty() && code.size() <= longest &&
+         std::all_of(code.begin(), code.end(), [](char c) {
+           return c > ' ' && c < 0x7f &&
+                  std::string_view("/?#%\"\\<>").find(c) == std::string_view::npos;
+         });
+}
+
 bool counts(const Counted& counted, const plan::Limit& limit, Timestamp now, const Zone& zone) {
   if (limit.per.kind == plan::Per::Kind::Rolling)
     return add(counted.at, limit.per.span, zone) > now;
@@ -101,10 +123,19 @@ std::string invite_code(const plan::Plan& plan, plan::ReferralId referral,
   return code_of(secret_of(plan, "invitations"), number);
 }
 
+std::string_view code_of_scene(std::string_view said) {
+  constexpr std::string_view of_platform = "qrscene_";
+  if (said.starts_with(of_platform)) said.remove_prefix(of_platform.size());
+  if (said.starts_with(scene_prefix)) said.remove_prefix(scene_prefix.size());
+  return said;
+}
+
 Accounts::Accounts(const plan::Plan& plan, std::uint64_t bundle) : plan_(plan), bundle_(bundle) {}
 
 ledger::Pot Accounts::pot(plan::BudgetId id, Timestamp now) const {
   const plan::Budget& budget = plan_.budgets[id.index()];
+  if (budget.per.kind == plan::Per::Kind::Rolling)
+    return {budget.definition, slice_at(budget.per, now)};
   return {budget.definition, begin_of(budget.per, now, *plan_.policy.zone)};
 }
 
@@ -123,13 +154,36 @@ std::int64_t Accounts::left(plan::BudgetId id, Timestamp now) {
 // more; below zero where that is more than there is.
 std::int64_t Accounts::left_beside(plan::BudgetId id, std::int64_t cost, Timestamp now) {
   const plan::Budget& budget = plan_.budgets[id.index()];
-  fetch(pot(id, now));
-  if (budget.costs) fetch(pot(budget.costs, now));
-  const std::int64_t left = budget.amount - ledger_.balances(pot(id, now)).out();
+  const std::int64_t left = budget.amount - std::min(out(id, now), budget.amount);
   if (!budget.costs) return left;
-  const std::int64_t all = ledger_.balances(pot(budget.costs, now)).out() + cost;
+  const std::int64_t all = out(budget.costs, now) + cost;
   const std::int64_t one = millionths_of_one(plan_);
   return left - (all / one + (all % one > 0 ? 1 : 0));
+}
+
+// What counts against the budget now. Of a rolling one: all that shares any stretch of its length
+// with now, so that none has more than the budget. Customers' clocks differ, so that some of it may
+// lie ahead.
+std::int64_t Accounts::out(plan::BudgetId id, Timestamp now) {
+  const plan::Budget& budget = plan_.budgets[id.index()];
+  const auto of = [&](const ledger::Pot& pot) {
+    fetch(pot);
+    return ledger_.balances(pot).out();
+  };
+  const ledger::Pot here = pot(id, now);
+  if (budget.per.kind != plan::Per::Kind::Rolling) return of(here);
+  const Zone& clock = *plan_.policy.zone;
+  const Duration slice = slice_of(budget.per);
+  const auto end_of = [&](Timestamp begin) { return add(begin + slice, budget.per.span, clock); };
+  std::int64_t sum = 0;
+  const auto count = [&](Timestamp begin) {
+    sum = checked_add(sum, of({budget.definition, begin})).value_or(INT64_MAX);
+  };
+  for (Timestamp begin = here.begin; end_of(begin) > now; begin = begin - slice) count(begin);
+  for (Timestamp begin = here.begin + slice; begin < add(now, budget.per.span, clock);
+       begin = begin + slice)
+    count(begin);
+  return sum;
 }
 
 std::optional<List<Charge>> Accounts::price(const plan::Campaign& campaign, plan::ChannelId channel,
@@ -229,6 +283,7 @@ std::vector<Accounts::Change> Accounts::freeze() {
   };
   counted_.freeze(add);
   numbers_.freeze(add);
+  codes_.freeze([&](const auto& node) { all.push_back({node.first, node.second.value}); });
   places_.freeze([&](const auto& node) {
     const Place& to = node.second.value;
     const auto name = [](const auto& list, auto id) {
@@ -256,6 +311,7 @@ void Accounts::committed() {
   counted_.committed();
   numbers_.committed();
   places_.committed();
+  codes_.committed();
   const auto written = static_cast<std::ptrdiff_t>(frozen_.count - stored_.count);
   postings_.erase(postings_.begin(), postings_.begin() + written);
   stored_ = frozen_;
@@ -266,6 +322,7 @@ void Accounts::committed() {
   shorten(counted_);
   shorten(numbers_);
   shorten(places_);
+  shorten(codes_);
 }
 
 void Accounts::failed() {
@@ -275,6 +332,7 @@ void Accounts::failed() {
   counted_.failed(generations_);
   numbers_.failed(generations_);
   places_.failed(generations_);
+  codes_.failed(generations_);
   changed_bytes_ += std::exchange(frozen_bytes_, 0);
 }
 
@@ -321,9 +379,82 @@ std::int64_t Accounts::prizes_given(plan::IncentiveId draw, std::size_t prize) {
 }
 
 void Accounts::prize_is_given(plan::IncentiveId draw, std::size_t prize) {
-  auto& node = number(key_of_prize(draw, prize));
+  add_one(key_of_prize(draw, prize));
+}
+
+// A review is kept as the microsecond since which it waits; 0: it does not.
+void Accounts::hold_for_review(plan::ReferralId referral, std::string_view inviter,
+                               std::string_view invitee, Timestamp since) {
+  auto& node =
+      number(books::key_of_review(plan_.referrals[referral.index()].symbol.name, inviter, invitee));
+  node.second.value = static_cast<std::uint64_t>(std::max<std::int64_t>(1, since.us));
+  note_change(numbers_, node);
+}
+
+void Accounts::reviewed(plan::ReferralId referral, std::string_view inviter,
+                        std::string_view invitee) {
+  auto& node =
+      number(books::key_of_review(plan_.referrals[referral.index()].symbol.name, inviter, invitee));
+  node.second.value = 0;
+  note_change(numbers_, node);
+}
+
+// Calls `each` with every number under a key that begins so, as it stands now.
+template <class Each>
+Result<void> Accounts::for_each_number(const std::string& prefix, Each each) const {
+  constexpr std::size_t rows_at_once = 256;
+  std::map<std::string, std::uint64_t> all;
+  for (std::string last = prefix; shelf_;) {
+    KOI_LET(const auto rows, shelf_->behind(last, rows_at_once));
+    for (const Shelf::Row& row : rows) {
+      last = row.key;
+      if (!row.key.starts_with(prefix)) break;
+      KOI_LET(const std::uint64_t value, books::number_of(row.bytes));
+      all.insert_or_assign(row.key, value);
+    }
+    if (rows.size() < rows_at_once || !last.starts_with(prefix)) break;
+  }
+  // What is in memory is newer.
+  numbers_.for_each_of(
+      prefix, [&](const auto& node) { all.insert_or_assign(node.first, node.second.value); });
+  for (const auto& [key, value] : all)
+    if (value != 0 && !each(key, value)) break;
+  return {};
+}
+
+Result<std::vector<Accounts::Held>> Accounts::held_for_review(std::size_t most) const {
+  std::vector<Held> held;
+  const std::string prefix = books::key_of_review({}, {}, {}).substr(0, 1);
+  KOI_TRY(for_each_number(prefix, [&](const std::string& key, std::uint64_t since) {
+    if (auto who = books::review_of(key))
+      held.push_back({*std::move(who), Timestamp{static_cast<std::int64_t>(since)}});
+    return held.size() < most;
+  }));
+  return held;
+}
+
+void Accounts::add_one(const std::string& key) {
+  auto& node = number(key);
   note_change(numbers_, node);
   ++node.second.value;
+}
+
+void Accounts::count(plan::ReferralId referral, books::Tally what) {
+  add_one(books::key_of_tally(plan_.referrals[referral.index()].symbol.name, what));
+}
+
+void Accounts::count_cycle(plan::ReferralId referral, Duration time) {
+  add_one(books::key_of_cycle(plan_.referrals[referral.index()].symbol.name, time));
+}
+
+Result<books::ReferralFigures> Accounts::figures(plan::ReferralId referral) const {
+  books::ReferralFigures found;
+  const std::string prefix = books::prefix_of_counts(plan_.referrals[referral.index()].symbol.name);
+  KOI_TRY(for_each_number(prefix, [&](const std::string& key, std::uint64_t value) {
+    found.add(key, value);
+    return true;
+  }));
+  return found;
 }
 
 void Accounts::lead(const std::string& code, const Place& to) {
@@ -334,7 +465,7 @@ void Accounts::lead(const std::string& code, const Place& to) {
   note_change(places_, *node);
 }
 
-const Accounts::Place* Accounts::find(std::string_view code) {
+Shelved<Accounts::Place>::Node* Accounts::place(std::string_view code) {
   if (code.empty() || code.size() > longest_code) return nullptr;
   const auto decode = [&](std::string_view bytes) -> Result<Place> {
     KOI_LET(const books::Lead lead, books::lead_of(bytes));
@@ -347,14 +478,76 @@ const Accounts::Place* Accounts::find(std::string_view code) {
       if (plan_.referrals[i].symbol.name == lead.referral) to.referral = plan::ReferralId::of(i);
     return to;
   };
-  const auto* node = fetch(places_, books::key_of_lead(code), decode);
-  return node ? &node->second.value : nullptr;
+  return fetch(places_, books::key_of_lead(code), decode);
+}
+
+const Accounts::Place* Accounts::find(std::string_view code) {
+  const auto* node = place(code);
+  return node && !node->second.value.customer.empty() ? &node->second.value : nullptr;
+}
+
+void Accounts::forget(const std::string& code) {
+  auto* node = place(code);
+  if (!node) return;
+  if (!shelf_) return places_.erase(*node);
+  node->second.value = {};
+  note_change(places_, *node);
+}
+
+// --- Codes that were uploaded -------------------------------------------------------------------
+
+Shelved<std::string>::Node* Accounts::code(const std::string& key) {
+  return fetch(codes_, key,
+               [](std::string_view bytes) { return Result<std::string>(std::string(bytes)); });
+}
+
+std::uint64_t Accounts::stock(std::string_view pool, const std::vector<std::string>& codes) {
+  const std::string counted = books::key_of_stocked(pool);
+  const std::uint64_t before = number(counted).second.value;
+  std::uint64_t next = before;
+  for (const std::string& each : codes) {
+    const std::string mark = books::key_of_uploaded(each);
+    if (!is_code(each) || find(each) || code(mark)) continue;
+    note_change(codes_, codes_.keep(mark, std::string(pool)));
+    note_change(codes_, codes_.keep(books::key_of_stock(pool, next++), each));
+  }
+  if (next == before) return 0;
+  auto& node = number(counted);
+  node.second.value = next;
+  note_change(numbers_, node);
+  return next - before;
+}
+
+std::uint64_t Accounts::codes_left(std::string_view pool) {
+  const std::uint64_t stocked = number(books::key_of_stocked(pool)).second.value;
+  const std::uint64_t taken = number(books::key_of_taken(pool)).second.value;
+  return stocked - std::min(stocked, taken);
+}
+
+std::string Accounts::take_code(std::string_view pool) {
+  while (codes_left(pool) > 0 && !fault_) {
+    auto& taken = number(books::key_of_taken(pool));
+    note_change(numbers_, taken);
+    auto* node = code(books::key_of_stock(pool, taken.second.value++));
+    if (!node || node->second.value.empty()) {
+      if (!fault_) fault_ = {"corrupt", "a code of a pool is missing in the store"};
+      return {};
+    }
+    std::string found = std::exchange(node->second.value, {});
+    if (shelf_)
+      note_change(codes_, *node);
+    else
+      codes_.erase(*node);
+    if (!find(found)) return found;  // else one that was generated has come to be the same
+  }
+  return {};
 }
 
 void Accounts::introduce(const std::string& customer) {
   for (std::size_t i = 0; i < plan_.referrals.size(); ++i) {
     const auto id = plan::ReferralId::of(i);
     lead(invite_code(plan_, id, customer), {customer, {}, id});
+    count(id, books::Tally::Customers);
   }
 }
 

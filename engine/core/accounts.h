@@ -47,6 +47,12 @@ struct Message {
     Joined,     // the answer: taken, or why not
     Qualified,  // the sender has done what counts
     ClawBack,   // and it does not count any more
+    // The sender is the receiver's friend, and `code` whom he brought:
+    RewardAbove,    // the receiver is rewarded for that one
+    ClawBackAbove,  // and it does not count any more
+    Milestone,      // the receiver is the friend with whom the sender has reached it
+    Paid,       // the sender has been paid his share of the packet `code` …
+    NotPaid,    // … or could not be: it is there for others, or its budget's again
   };
   Kind kind = Kind::Claim;
   Hash128 key;
@@ -75,7 +81,15 @@ void release(List<Counted>& counted, const Counted& what);
 std::string invite_code(const plan::Plan& plan, plan::ReferralId referral,
                         std::string_view customer);
 
-// The first instant of the period that `at` lies in; ever where there is one for all time.
+// What stands before the code in the scene of a QR code with parameters, and what a platform puts
+// before that. WeChat takes scenes of at most 32 of the letters that are in it
+// (wxacode.getUnlimited; the events of official accounts begin with `qrscene_`).
+constexpr std::string_view scene_prefix = "koi_";
+// The code in what somebody came with: a code itself, or such a scene.
+std::string_view code_of_scene(std::string_view said);
+
+// The first instant of the period that `at` lies in; ever where there is one for all time; of a
+// rolling one, `at`.
 Timestamp begin_of(const plan::Per& per, Timestamp at, const Zone& zone);
 
 // What accounts were last put on, as books.h has it.
@@ -84,6 +98,11 @@ class Shelf {
   virtual ~Shelf() = default;
   // Empty where nothing is under the key.
   virtual Result<std::string> read(std::string_view key) const = 0;
+  // What stands behind that key, at most `most` of it, ascending by key.
+  struct Row {
+    std::string key, bytes;
+  };
+  virtual Result<std::vector<Row>> behind(std::string_view key, std::size_t most) const = 0;
 };
 
 class Accounts {
@@ -142,6 +161,15 @@ class Accounts {
   std::int64_t prizes_given(plan::IncentiveId draw, std::size_t prize);
   void prize_is_given(plan::IncentiveId draw, std::size_t prize);
 
+  // --- Codes that were uploaded
+
+  // Puts the codes into the pool, but for those that are in one, were, or lead somewhere; says how
+  // many were new. No code is ever in a pool twice.
+  std::uint64_t stock(std::string_view pool, const std::vector<std::string>& codes);
+  std::uint64_t codes_left(std::string_view pool);
+  // The one that was uploaded first, which is in the pool no more; empty where there is none.
+  std::string take_code(std::string_view pool);
+
   // Where a code leads: to the giver of a packet, to an inviter.
   struct Place {
     std::string customer;
@@ -149,11 +177,30 @@ class Accounts {
     plan::ReferralId referral;
   };
   void lead(const std::string& code, const Place& to);
+  // Whoever held it holds it no more.
+  void forget(const std::string& code);
   // Null where it leads nowhere. Valid until the next call.
   const Place* find(std::string_view code);
   // Makes the customer's own invitations lead to him.
   void introduce(const std::string& customer);
   std::string packet_code(Hash128 key) const;
+
+  // A friend waits for somebody to look at him, since then; and one has been looked at.
+  void hold_for_review(plan::ReferralId referral, std::string_view inviter,
+                       std::string_view invitee, Timestamp since);
+  void reviewed(plan::ReferralId referral, std::string_view inviter, std::string_view invitee);
+  // The first of them, at most `most`, by referral, inviter and friend.
+  struct Held {
+    books::Review who;
+    Timestamp since;
+  };
+  Result<std::vector<Held>> held_for_review(std::size_t most) const;
+
+  // What is counted of a referral (books.h has what), over all customers and for good; and the time
+  // that an invitee took until the first friend of his own counted.
+  void count(plan::ReferralId referral, books::Tally what);
+  void count_cycle(plan::ReferralId referral, Duration time);
+  Result<books::ReferralFigures> figures(plan::ReferralId referral) const;
 
   // Of chance and of codes; from the program's seed.
   ledger::Key secret(std::string_view use) const;
@@ -171,9 +218,15 @@ class Accounts {
   template <class Value>
   void note_change(Shelved<Value>& part, typename Shelved<Value>::Node& node);
   Shelved<std::uint64_t>::Node& number(const std::string& key);
+  void add_one(const std::string& key);
+  template <class Each>
+  Result<void> for_each_number(const std::string& prefix, Each each) const;
   std::string key_of_prize(plan::IncentiveId draw, std::size_t prize) const;
   void fetch(const ledger::Pot& pot);
   std::int64_t left_beside(plan::BudgetId id, std::int64_t cost, Timestamp now);
+  std::int64_t out(plan::BudgetId id, Timestamp now);
+  Shelved<std::string>::Node* code(const std::string& key);
+  Shelved<Place>::Node* place(std::string_view code);
 
   const plan::Plan& plan_;
   std::uint64_t bundle_;
@@ -181,8 +234,10 @@ class Accounts {
   bool keeps_postings_ = false;
   std::vector<ledger::Posting> postings_;  // on the shelf: those that it has not
   Shelved<List<Counted>> counted_;
-  Shelved<std::uint64_t> numbers_;  // of codes, and of prizes
+  // Of codes and of prizes, of what is counted of referrals; since when reviews wait.
+  Shelved<std::uint64_t> numbers_;
   Shelved<Place> places_;
+  Shelved<std::string> codes_;  // of pools
   std::vector<Message> messages_;
 
   const Shelf* shelf_ = nullptr;  // none: all is in memory

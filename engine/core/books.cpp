@@ -1,6 +1,7 @@
 #include "core/books.h"
 
 #include <algorithm>
+#include <bit>
 
 #include "model/codec.h"
 
@@ -57,6 +58,94 @@ std::string key_of_prize(std::string_view draw, std::string_view prize) {
   return names.take();
 }
 std::string key_of_lead(std::string_view code) { return key('w', code); }
+std::string key_of_review(std::string_view referral, std::string_view inviter,
+                          std::string_view invitee) {
+  ByteWriter names(std::string(1, 'r'));
+  names.text(referral);
+  names.text(inviter);
+  names.text(invitee);
+  return names.take();
+}
+
+std::optional<Review> review_of(std::string_view key) {
+  ByteReader in(key);
+  if (in.byte() != 'r') return std::nullopt;
+  Review review;
+  review.referral = in.text();
+  review.inviter = in.text();
+  review.invitee = in.text();
+  if (!in.ok() || !in.at_end()) return std::nullopt;
+  return review;
+}
+
+std::string prefix_of_counts(std::string_view referral) {
+  ByteWriter name(std::string(1, 'f'));
+  name.text(referral);
+  return name.take();
+}
+
+std::string key_of_tally(std::string_view referral, Tally what) {
+  return prefix_of_counts(referral) + 't' + static_cast<char>('0' + static_cast<int>(what));
+}
+
+std::string key_of_cycle(std::string_view referral, Duration time) {
+  constexpr int bits = 5;
+  auto length = static_cast<std::uint64_t>(std::max<std::int64_t>(0, time.us / 1'000'000));
+  const int dropped = static_cast<int>(std::bit_width(length)) - (bits + 1);
+  if (dropped > 0) length = length >> dropped << dropped;
+  std::string made = prefix_of_counts(referral) + 'c';
+  append_big_endian(made, length);
+  return made;
+}
+
+bool ReferralFigures::add(std::string_view key, std::uint64_t number) {
+  ByteReader in(key);
+  if (in.byte() != 'f') return false;
+  const std::string prefix = prefix_of_counts(in.text());
+  if (!in.ok() || !key.starts_with(prefix)) return false;
+  const std::string_view what = key.substr(prefix.size());
+  if (what.size() == 2 && what[0] == 't') {
+    const auto which = static_cast<std::size_t>(what[1] - '0');
+    if (which >= tally_count) return false;
+    tallies.at(which) = number;
+    return true;
+  }
+  if (what.size() != 9 || what[0] != 'c') return false;
+  const std::uint64_t first = big_endian(what.substr(1));
+  if (first > static_cast<std::uint64_t>(INT64_MAX / 1'000'000)) return false;
+  if (number > 0) cycles[static_cast<std::int64_t>(first)] = number;
+  return true;
+}
+
+std::optional<std::int64_t> ReferralFigures::k_factor() const {
+  // Asked / customers × qualified / asked: what was asked for cancels out.
+  if (of(Tally::Customers) == 0) return std::nullopt;
+  const std::uint64_t customers = of(Tally::Customers), qualified = of(Tally::Qualified);
+  return static_cast<std::int64_t>(qualified / customers * 1'000'000 +
+                                   qualified % customers * 1'000'000 / customers);
+}
+
+std::optional<Duration> ReferralFigures::cycle_time() const {
+  std::uint64_t all = 0;
+  for (const auto& [first, count] : cycles) all += count;
+  std::uint64_t before = 0;
+  for (const auto& [first, count] : cycles) {
+    before += count;
+    if (before >= all - all / 2) return seconds(first);
+  }
+  return std::nullopt;
+}
+
+std::string key_of_uploaded(std::string_view code) { return key('u', code); }
+std::string key_of_stock(std::string_view pool, std::uint64_t number) {
+  ByteWriter names(std::string(1, 'q'));
+  names.text(pool);
+  std::string made = names.take();
+  append_big_endian(made, number);
+  return made;
+}
+std::string key_of_stocked(std::string_view pool) { return key('s', pool); }
+std::string key_of_taken(std::string_view pool) { return key('t', pool); }
 std::string key_of_posting(std::uint64_t number) {
   std::string made(1, 'p');
   append_big_endian(made, number);
@@ -123,6 +212,7 @@ Result<std::uint64_t> number_of(std::string_view bytes) {
 }
 
 std::string encode(const Lead& lead) {
+  if (lead == Lead()) return {};
   ByteWriter out;
   out.text(lead.customer);
   out.text(lead.incentive);
@@ -214,7 +304,20 @@ Result<Entry> read(std::string_view key, std::string_view bytes) {
       KOI_TRY(counted_of(bytes, 0, 0));
       return Entry(Other{});
     }
+    case 'r':
+      if (!review_of(key)) return damaged();
+      KOI_TRY(number_of(bytes));
+      return Entry(Other{});
+    case 'f': {
+      KOI_LET(const std::uint64_t number, number_of(bytes));
+      if (!ReferralFigures().add(key, number)) return damaged();
+      return Entry(Other{});
+    }
+    case 'u':
+    case 'q': return Entry(Other{});
     case 'n':
+    case 's':
+    case 't':
     case 'd': KOI_TRY(number_of(bytes)); return Entry(Other{});
     case 'w': KOI_TRY(lead_of(bytes)); return Entry(Other{});
     default: return damaged();

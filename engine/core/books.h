@@ -8,11 +8,19 @@
 //   n  how many codes were issued         the incentive's name
 //   d  how many of a prize were given     the draw's name and the prize's
 //   w  where a code leads                 the code
+//   r  who is held for review             the referral's name, the inviter, the friend
+//   f  what is counted of a referral      its name, and what
+//   u  that a code was uploaded           the code
+//   q  a code that nobody has yet         its pool's name, and its number in it, from 0 on
+//   s  how many codes were uploaded       the pool's name
+//   t  how many of them were given        the pool's name
 //   p  a posting                          its number, from 0 on, so that keys are in its order
 //   c  how many postings there are, and a hash of all of them in their order
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -51,8 +59,51 @@ std::string key_of_count(std::uint64_t limit, std::uint64_t value);
 std::string key_of_codes(std::string_view incentive);
 std::string key_of_prize(std::string_view draw, std::string_view prize);
 std::string key_of_lead(std::string_view code);
+std::string key_of_review(std::string_view referral, std::string_view inviter,
+                          std::string_view invitee);
+std::string key_of_uploaded(std::string_view code);
+std::string key_of_stock(std::string_view pool, std::uint64_t number);
+std::string key_of_stocked(std::string_view pool);
+std::string key_of_taken(std::string_view pool);
 std::string key_of_posting(std::uint64_t number);
 std::string key_of_postings();
+
+// A friend who is held for review. Nothing where the key is of something else.
+struct Review {
+  std::string referral, inviter, invitee;
+};
+std::optional<Review> review_of(std::string_view key);
+
+// What is counted of a referral.
+enum class Tally : std::uint8_t {
+  Customers,  // who were there to bring others
+  Asked,      // invitations that somebody came with, refused ones too
+  Joined,     // friends whom an inviter has taken
+  Inviters,   // those who have taken one
+  Qualified,  // friends who have counted
+  ClawedBack,
+};
+constexpr std::size_t tally_count = static_cast<std::size_t>(Tally::ClawedBack) + 1;
+std::string key_of_tally(std::string_view referral, Tally what);
+// Times are counted in classes that are as wide as a thirty-second of what they begin with, or a
+// second.
+std::string key_of_cycle(std::string_view referral, Duration time);
+// The beginning of what stands before all keys of a referral's counts.
+std::string prefix_of_counts(std::string_view referral);
+
+struct ReferralFigures {
+  std::array<std::uint64_t, tally_count> tallies{};
+  std::map<std::int64_t, std::uint64_t> cycles;  // by the class's first second
+  std::uint64_t of(Tally what) const { return tallies[static_cast<std::size_t>(what)]; }
+  // Takes in what stands under a key that begins with prefix_of_counts(); false: it is none.
+  bool add(std::string_view key, std::uint64_t number);
+  // Invitations for each customer × the part of them that counted: the K-factor, in millionths.
+  // Nothing where nobody was there.
+  std::optional<std::int64_t> k_factor() const;
+  // The beginning of the class that the middle one of the times lies in (of an even number the
+  // earlier of the two). Nothing where there is none.
+  std::optional<Duration> cycle_time() const;
+};
 
 // Empty where there is nothing to keep.
 std::string encode(const ledger::Balances& balances);
@@ -79,7 +130,7 @@ struct Posted {
   std::uint64_t number = 0;
   ledger::Posting posting;
 };
-struct Other {};  // counts, codes, prizes and leads: what is of no account
+struct Other {};  // counts, codes, pools, prizes, leads, reviews: what is of no account
 using Entry = std::variant<Balance, Posted, Postings, Other>;
 Result<Entry> read(std::string_view key, std::string_view bytes);  // error "corrupt"
 

@@ -25,6 +25,9 @@ struct Call {
     Claim,     // of a share of a group packet
     Approve,   // of a friend who is held for review
     Decline,
+    Spend,    // of points, for what the caller calls `order`
+    Unspend,  // of what was spent for that order: the points are there again, in their lots
+    Stock,    // of codes for a pool: no customer's, and its own proof against coming twice
   };
   // The order as the event that a coupon's scope reads.
   struct Facts {
@@ -37,30 +40,40 @@ struct Call {
   std::string id;  // the caller's own: a call that comes again is answered as before
   Timestamp time;
   std::string customer;  // empty: whoever holds the code (whom())
-  std::string code;      // of the coupon, of the packet
+  std::string code;      // of the coupon, of the packet; Stock: the pool
+  // A hash of what the caller said in words of the rules (facts, a name): the same call says the
+  // same under later rules, whose numbers are others.
+  std::uint64_t said = 0;
   // Of coupons.
   std::string order;                  // what the till calls it; it alone can undo what it did
-  std::int64_t amount = 0;            // of the order, in minor units
+  std::int64_t amount = 0;            // of the order, in minor units; Spend: so many points
   std::vector<Facts> facts;           // one for each type of event that any coupon's scope reads
-  std::vector<std::string> together;  // the other codes on the order
+  std::vector<std::string> together;  // the other codes on the order; Stock: the codes
   Duration hold;                      // of Lock
+  plan::IncentiveId points;           // of Spend, Unspend
   // Of reviews.
   plan::ReferralId referral;
   std::string invitee;
   friend bool operator==(const Call&, const Call&) = default;
 };
-constexpr std::size_t call_kind_count = static_cast<std::size_t>(Call::Kind::Decline) + 1;
+constexpr std::size_t call_kind_count = static_cast<std::size_t>(Call::Kind::Stock) + 1;
 std::string_view name_of(Call::Kind kind);  // "validate", "lock", …, "roll_back"
-// Of what was asked, but for the time and what is told by the rules' numbers (facts, referral).
+// Of what was asked, but for the time; what the rules have numbers for counts as it was said.
 std::uint64_t fingerprint(const Call& call);
 
 struct Answer {
   Reason reason = Reason::None;  // None: it was done, or would be
   plan::IncentiveId incentive;   // none: nobody has that code
-  std::int64_t amount = 0;       // taken off, or claimed: minor units
+  // Taken off, or claimed: minor units. Spent, or given back: points. Stocked: codes that are new.
+  std::int64_t amount = 0;
   // How long the code is good, or locked; NotYet: from when on it is.
   Timestamp until = Timestamp::never();
-  std::string about;  // Locked, Redeemed: the order that has it; Combination: the other code
+  // Locked, Redeemed: the order that has it; Combination: the other code; NotBest: the better one.
+  // Where it is good, the code that it is used instead of, because it takes off more.
+  std::string about;
+  // What the code in `about` would take off, where one of the two is the better; of points, the
+  // balance; of a pool, the codes that are left.
+  std::int64_t other = 0;
   friend bool operator==(const Answer&, const Answer&) = default;
 };
 
@@ -79,6 +92,10 @@ struct State;
 
 // The customer whose input the call is; null where nobody has the code.
 const std::string* whom(Accounts& accounts, const Call& call);
+
+// Puts the codes into the pool; no customer's turn. Answered are those that nobody has uploaded
+// before, and what is left.
+Answer stock(Accounts& accounts, const Call& call);
 
 // What Redeem would be answered now, by the state of the coupon's holder; timers that are due by
 // the call's time need not have fired.

@@ -13,7 +13,8 @@ using ledger::Stage;
 namespace {
 
 constexpr std::array<std::string_view, call_kind_count> kind_names{
-    "validate", "lock", "redeem", "roll_back", "claim", "approve", "decline"};
+    "validate", "lock",    "redeem", "roll_back", "claim",
+    "approve",  "decline", "spend",  "unspend",   "stock"};
 
 const plan::Coupon* coupon_of(const plan::Plan& plan, plan::IncentiveId id) {
   return std::get_if<plan::Coupon>(&plan.incentives[id.index()].what);
@@ -34,30 +35,6 @@ bool allows(const plan::Plan& plan, plan::IncentiveId one, plan::IncentiveId oth
   return coupon.combines_with_any ||
          std::find(coupon.combines_with.begin(), coupon.combines_with.end(), other) !=
              coupon.combines_with.end();
-}
-
-// The code on the same order beside which this coupon can not be used; empty: there is none. What
-// the till says is on the order counts, and what it has locked or redeemed for it here.
-std::string in_the_way(const plan::Plan& plan, const State& holder, Accounts& accounts,
-                       const Grant& grant, const Call& call, Timestamp now) {
-  const auto may_be_beside = [&](plan::IncentiveId other) {
-    return allows(plan, grant.incentive, other) && allows(plan, other, grant.incentive);
-  };
-  for (const std::string& code : call.together) {
-    if (code == grant.code) continue;
-    const Accounts::Place* place = accounts.find(code);
-    const bool is_coupon = place && place->incentive && coupon_of(plan, place->incentive);
-    if (!is_coupon || !may_be_beside(place->incentive)) return code;
-  }
-  if (call.order.empty()) return {};
-  for (const Grant& each : holder.holdings[0].grants) {
-    if (each.order != call.order || each.code == grant.code || !coupon_of(plan, each.incentive))
-      continue;
-    const bool is_on_it =
-        each.stage == Stage::Claimed || (each.stage == Stage::Given && is_locked(each, now));
-    if (is_on_it && !may_be_beside(each.incentive)) return each.code;
-  }
-  return {};
 }
 
 bool is_in_scope(const plan::Plan& plan, const State& holder, const plan::Coupon& coupon,
@@ -103,7 +80,7 @@ std::uint64_t fingerprint(const Call& call) {
       .number(static_cast<std::uint64_t>(call.hold.us))
       .number(call.together.size());
   for (const std::string& code : call.together) hash.text(code);
-  return hash.text(call.invitee).hash64();
+  return hash.text(call.invitee).number(call.said).hash64();
 }
 
 const std::string* whom(Accounts& accounts, const Call& call) {
@@ -112,32 +89,138 @@ const std::string* whom(Accounts& accounts, const Call& call) {
   return place && place->incentive ? &place->customer : nullptr;
 }
 
-Answer validate(const plan::Plan& plan, const State& holder, Accounts& accounts, const Call& call) {
+Answer stock(Accounts& accounts, const Call& call) {
+  KOI_ASSERT(call.kind == Call::Kind::Stock);
   Answer answer;
-  const auto refuse = [&](Reason reason, Timestamp until, std::string about = {}) {
-    answer.reason = reason;
-    answer.until = until;
-    answer.about = std::move(about);
-    return answer;
-  };
+  answer.amount = static_cast<std::int64_t>(accounts.stock(call.code, call.together));
+  answer.other = static_cast<std::int64_t>(accounts.codes_left(call.code));
+  return answer;
+}
+
+namespace {
+
+Answer refused(Answer answer, Reason reason, Timestamp until, std::string about = {}) {
+  answer.reason = reason;
+  answer.until = until;
+  answer.about = std::move(about);
+  return answer;
+}
+
+// What it takes off, where nothing else is on the order.
+Answer alone(const plan::Plan& plan, const State& holder, const Grant& grant, const Call& call,
+             Timestamp now) {
+  const plan::Coupon& coupon = *coupon_of(plan, grant.incentive);
+  Answer answer;
+  answer.incentive = grant.incentive;
+  answer.until = grant.until;
+  if (grant.stage == Stage::Claimed)
+    return refused(answer, Reason::Redeemed, grant.done, grant.order);
+  const bool is_held = grant.stage == Stage::Given && is_locked(grant, now);
+  if (is_held && grant.order != call.order)
+    return refused(answer, Reason::Locked, grant.locked_until, grant.order);
+  if (grant.stage != Stage::Given || (!is_held && grant.until < now))
+    return refused(answer, Reason::Lapsed, grant.until);
+  if (coupon.valid_from > now) return refused(answer, Reason::NotYet, coupon.valid_from);
+  if (call.amount < coupon.orders_from) return refused(answer, Reason::Threshold, grant.until);
+  if (!is_in_scope(plan, holder, coupon, call, now))
+    return refused(answer, Reason::Scope, grant.until);
+  answer.amount = taken_off(coupon, grant, call.amount);
+  return answer;
+}
+
+// The other coupons on the order: what the till says is on it, and what it has locked or redeemed
+// for it here.
+class Beside {
+ public:
+  Beside(const plan::Plan& plan, const State& holder, const Grant& grant, const Call& call,
+         Timestamp now)
+      : plan_(plan), holder_(holder), grant_(grant), call_(call), now_(now) {}
+
+  // Of what can not be used beside it: nothing may be done about it …
+  const std::string& in_the_way() const { return in_the_way_; }
+  // … or the better of them is used.
+  const Grant* best() const { return best_; }
+  std::int64_t best_takes_off() const { return best_takes_off_; }
+  bool is_best(std::int64_t amount) const {
+    return !best_ || amount > best_takes_off_ ||
+           (amount == best_takes_off_ && was_first(grant_, *best_));
+  }
+
+  void look(Accounts& accounts) {
+    for (const std::string& code : call_.together) {
+      if (code == grant_.code) continue;
+      const Accounts::Place* place = accounts.find(code);
+      const bool is_coupon = place && place->incentive && coupon_of(plan_, place->incentive);
+      if (is_coupon && may_be_used_with(place->incentive)) continue;
+      const Grant* own = is_coupon ? coupon_grant(plan_, holder_, code) : nullptr;
+      if (!own || !rivals(*own)) return stop(code);
+      compare(*own);
+    }
+    if (call_.order.empty()) return;
+    for (const Grant& each : holder_.holdings[0].grants) {
+      if (each.order != call_.order || each.code == grant_.code ||
+          !coupon_of(plan_, each.incentive))
+        continue;
+      const bool is_used = each.stage == Stage::Claimed;
+      const bool is_on_it = is_used || (each.stage == Stage::Given && is_locked(each, now_));
+      if (!is_on_it || may_be_used_with(each.incentive)) continue;
+      if (is_used || !rivals(each)) return stop(each.code);
+      compare(each);
+    }
+  }
+
+ private:
+  bool may_be_used_with(plan::IncentiveId other) const {
+    return allows(plan_, grant_.incentive, other) && allows(plan_, other, grant_.incentive);
+  }
+  bool rivals(const Grant& other) const {
+    return coupon_of(plan_, grant_.incentive)->is_best_of &&
+           coupon_of(plan_, other.incentive)->is_best_of && other.stage != Stage::Claimed;
+  }
+  // Of those that take off the same, the one that he was given first.
+  static bool was_first(const Grant& one, const Grant& other) {
+    return one.at != other.at ? one.at < other.at : one.code < other.code;
+  }
+  void stop(const std::string& code) { in_the_way_ = code; }
+  // What cannot be used on this order is no rival.
+  void compare(const Grant& other) {
+    const Answer it = alone(plan_, holder_, other, call_, now_);
+    if (it.reason != Reason::None) return;
+    if (best_ &&
+        (it.amount < best_takes_off_ || (it.amount == best_takes_off_ && was_first(*best_, other))))
+      return;
+    best_ = &other;
+    best_takes_off_ = it.amount;
+  }
+
+  const plan::Plan& plan_;
+  const State& holder_;
+  const Grant& grant_;
+  const Call& call_;
+  Timestamp now_;
+  std::string in_the_way_;
+  const Grant* best_ = nullptr;
+  std::int64_t best_takes_off_ = 0;
+};
+
+}  // namespace
+
+Answer validate(const plan::Plan& plan, const State& holder, Accounts& accounts, const Call& call) {
   const Grant* grant = coupon_grant(plan, holder, call.code);
-  if (!grant) return refuse(Reason::UnknownCode, Timestamp::never());
+  if (!grant) return refused({}, Reason::UnknownCode, Timestamp::never());
   const Timestamp now = std::max(holder.clock, call.time);
-  const plan::Coupon& coupon = *coupon_of(plan, grant->incentive);
-  answer.incentive = grant->incentive;
-  answer.until = grant->until;
-  if (grant->stage == Stage::Claimed) return refuse(Reason::Redeemed, grant->done, grant->order);
-  const bool is_held = grant->stage == Stage::Given && is_locked(*grant, now);
-  if (is_held && grant->order != call.order)
-    return refuse(Reason::Locked, grant->locked_until, grant->order);
-  if (grant->stage != Stage::Given || (!is_held && grant->until < now))
-    return refuse(Reason::Lapsed, grant->until);
-  if (coupon.valid_from > now) return refuse(Reason::NotYet, coupon.valid_from);
-  if (call.amount < coupon.orders_from) return refuse(Reason::Threshold, grant->until);
-  if (!is_in_scope(plan, holder, coupon, call, now)) return refuse(Reason::Scope, grant->until);
-  if (std::string other = in_the_way(plan, holder, accounts, *grant, call, now); !other.empty())
-    return refuse(Reason::Combination, grant->until, std::move(other));
-  answer.amount = taken_off(coupon, *grant, call.amount);
+  Answer answer = alone(plan, holder, *grant, call, now);
+  if (answer.reason != Reason::None) return answer;
+  Beside beside(plan, holder, *grant, call, now);
+  beside.look(accounts);
+  if (!beside.in_the_way().empty()) {
+    answer.amount = 0;
+    return refused(std::move(answer), Reason::Combination, grant->until, beside.in_the_way());
+  }
+  if (!beside.best()) return answer;
+  if (!beside.is_best(answer.amount)) answer.reason = Reason::NotBest;
+  answer.about = beside.best()->code;
+  answer.other = beside.best_takes_off();
   return answer;
 }
 
@@ -155,9 +238,14 @@ Standing Turn::take(const Call& call) {
     }
   if (state_.created == Timestamp::never() && call.kind != Call::Kind::Claim) {
     Answer nobody;
-    nobody.reason = call.kind == Call::Kind::Approve || call.kind == Call::Kind::Decline
-                        ? Reason::NotInReview
-                        : Reason::UnknownCode;
+    switch (call.kind) {
+      case Call::Kind::Approve:
+      case Call::Kind::Decline: nobody.reason = Reason::NotInReview; break;
+      case Call::Kind::Spend: nobody.reason = Reason::NotEnough; break;
+      case Call::Kind::Unspend: nobody.reason = Reason::NotHeld; break;
+      default: nobody.reason = Reason::UnknownCode;
+    }
+    nobody.incentive = call.points;
     accounts_->answer(std::move(nobody));
     return Standing::Applied;
   }
@@ -191,7 +279,10 @@ std::optional<Answer> Turn::answer_to(const Call& call, Hash128 key) {
     case Call::Kind::Claim: return claim(call, key);
     case Call::Kind::Approve:
     case Call::Kind::Decline: return review(call, key);
-    case Call::Kind::Validate: break;
+    case Call::Kind::Spend: return spend(call, key);
+    case Call::Kind::Unspend: return unspend(call, key);
+    case Call::Kind::Validate:
+    case Call::Kind::Stock: break;
   }
   KOI_ASSERT(false);
 }
@@ -243,6 +334,7 @@ Answer Turn::redeem(const Call& call, Hash128 key) {
     return answer;
   }
   grant.order = call.order;
+  free_losers(call, grant);
   if (call.kind == Call::Kind::Lock) {
     grant.locked_until = answer.until = now_ + call.hold;
     return answer;
@@ -254,6 +346,22 @@ Answer Turn::redeem(const Call& call, Hash128 key) {
   tell(EngineEvent::Redeemed, grant, answer.amount, key);
   grants_changed(key);
   return answer;
+}
+
+// What was locked for the order and is not used on it, because this one takes off more, is free.
+void Turn::free_losers(const Call& call, const Grant& winner) {
+  if (!coupon_of(plan_, winner.incentive)->is_best_of) return;
+  for (Grant& each : holdings().grants) {
+    const plan::Coupon* coupon = coupon_of(plan_, each.incentive);
+    if (&each == &winner || !coupon || !coupon->is_best_of || each.order != call.order ||
+        each.stage != Stage::Given || !is_locked(each, now_))
+      continue;
+    if (allows(plan_, winner.incentive, each.incentive) &&
+        allows(plan_, each.incentive, winner.incentive))
+      continue;
+    each.order.clear();
+    each.locked_until = Timestamp::ever();
+  }
 }
 
 // The coupon is as it was before; of what was not taken off, and went back, as much as is left.
@@ -298,6 +406,66 @@ Answer Turn::roll_back(const Call& call, Hash128 key) {
   offer.entry = grant->entry;
   offer.key = key;
   gift_effect(Action::RollBack, offer).gift->code = grant->code;
+  grants_changed(key);
+  return answer;
+}
+
+// --- Points -------------------------------------------------------------------------------------
+
+Answer Turn::spend(const Call& call, Hash128 key) {
+  Answer answer;
+  answer.incentive = call.points;
+  Offer offer;
+  offer.incentive = call.points;
+  offer.entry = offer.key = key;
+  Purse& purse = purse_of(call.points);
+  Spent spent{key, call.points, call.order, now_, {}};
+  if (call.amount <= 0 || !ledger::spend(purse.lots, call.amount, now_, &spent.lots)) {
+    answer.reason = Reason::NotEnough;
+    answer.other = ledger::balance(purse.lots, now_);
+    refuse_gift(Action::Take, offer, answer.reason);
+    return answer;
+  }
+  note_moved(purse, Moved::What::Spent, call.amount);
+  answer.amount = call.amount;
+  answer.other = ledger::balance(purse.lots, now_);
+  accounts_->post({now_, accounts_->pot(plan_.incentives[call.points.index()].budgets[0], now_),
+                   Stage::Given, Stage::Claimed, call.amount, cause_of(key)});
+  auto& all = holdings().spent;
+  erase_if(all, [&](const Spent& each) { return each.at < now_ - plan_.policy.id_horizon; });
+  all.push_back(std::move(spent));
+  gift_effect(Action::Take, offer).gift->amount = Value::integer(call.amount);
+  grants_changed(key);
+  return answer;
+}
+
+// They lie in the lots that they were taken from, and lapse with them.
+Answer Turn::unspend(const Call& call, Hash128 key) {
+  Answer answer;
+  answer.incentive = call.points;
+  auto& all = holdings().spent;
+  const auto place = std::find_if(all.begin(), all.end(), [&](const Spent& each) {
+    return each.points == call.points && each.order == call.order &&
+           each.at >= now_ - plan_.policy.id_horizon;
+  });
+  if (place == all.end()) {
+    answer.reason = Reason::NotHeld;
+    return answer;
+  }
+  const Spent spent = std::move(*place);
+  all.erase(place);
+  Purse& purse = purse_of(call.points);
+  for (const ledger::Lot& lot : spent.lots)
+    if (lot.lapses >= now_ && ledger::earn(purse.lots, lot)) answer.amount += lot.amount;
+  note_moved(purse, Moved::What::GivenBack, answer.amount);
+  answer.other = ledger::balance(purse.lots, now_);
+  if (answer.amount > 0)
+    accounts_->post({now_, accounts_->pot(plan_.incentives[call.points.index()].budgets[0], now_),
+                     Stage::Claimed, Stage::Given, answer.amount, cause_of(key)});
+  Offer offer;
+  offer.incentive = call.points;
+  offer.entry = offer.key = key;
+  gift_effect(Action::RollBack, offer).gift->amount = Value::integer(answer.amount);
   grants_changed(key);
   return answer;
 }

@@ -22,7 +22,7 @@ class ByteReader;
 
 namespace koi::core {
 
-constexpr std::uint8_t state_version = 4;
+constexpr std::uint8_t state_version = 5;
 
 struct Layout;
 

@@ -111,7 +111,8 @@ bool asks_who(const plan::Plan& plan, plan::NodeId id) {
   if (node.op == plan::Op::CustomerId || node.op == plan::Op::CustomerCreated) return true;
   if (node.op == plan::Op::Granted) {  // a code to invite others by is anybody's own
     const auto what = plan.grant_reads[node.index].what;
-    return what == plan::GrantRead::What::InviteCode || what == plan::GrantRead::What::InviteLink;
+    return what == plan::GrantRead::What::InviteCode || what == plan::GrantRead::What::InviteLink ||
+           what == plan::GrantRead::What::InviteScene;
   }
   if (node.op == plan::Op::Join)
     for (const auto& part : plan.templates[node.index].parts)

@@ -142,7 +142,7 @@ Standing Turn::take(const Receipt& receipt) {
   advance(receipt.time, false);
   now_ = std::max(state_.clock, receipt.time);
   input_ = {nullptr, receipt.key};
-  if (accounts_ && take_payout(receipt)) {
+  if (accounts_ && (take_payout(receipt) || take_share_payout(receipt))) {
     state_.clock = now_;
     admit(nullptr);
     happen_echoes();
@@ -203,6 +203,11 @@ Standing Turn::take(const Message& message) {
     case Message::Kind::Joined: take_joined(message); break;
     case Message::Kind::Qualified: take_qualified(message); break;
     case Message::Kind::ClawBack: take_claw_back(message); break;
+    case Message::Kind::RewardAbove: take_reward_above(message); break;
+    case Message::Kind::ClawBackAbove: take_claw_back_above(message); break;
+    case Message::Kind::Milestone: take_milestone(message); break;
+    case Message::Kind::Paid:
+    case Message::Kind::NotPaid: take_paid(message); break;
   }
   admit(nullptr);
   happen_echoes();

@@ -52,7 +52,9 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(last_reason) + 1
     "combination",
     "not_held",
     "not_in_review",
-    "key_reused"};
+    "key_reused",
+    "pool_empty",
+    "not_best"};
 }  // namespace
 
 std::string_view name_of(Action action) { return action_names[static_cast<std::size_t>(action)]; }

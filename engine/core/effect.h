@@ -5,6 +5,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/hash.h"
 #include "base/list.h"
@@ -92,8 +94,10 @@ enum class Reason : std::uint8_t {
   NotHeld,      // this order has neither locked nor redeemed it
   NotInReview,  // nothing waits for somebody to look at it
   KeyReused,    // the caller has asked for something else under this id
+  PoolEmpty,    // no code is left of those that were uploaded
+  NotBest,      // another coupon on the order takes off more, and only one of them may
 };
-constexpr Reason last_reason = Reason::KeyReused;
+constexpr Reason last_reason = Reason::NotBest;
 std::string_view name_of(Reason reason);  // "no_consent", …
 Reason reason_of(std::string_view name);  // None where no reason has the name
 
@@ -102,6 +106,9 @@ struct Text {
   std::string title, body, link;  // empty where the content has none
   std::string address;  // the identifier that the channel reaches him by; empty where it needs none
   std::string reply_to;  // Reply: the id of the event that it answers
+  // The provider's own template, and what is put into it; empty where the content names none.
+  std::string provider_template{};
+  std::vector<std::pair<std::string, std::string>> values{};
 };
 
 // What is given, taken or claimed.
@@ -132,7 +139,8 @@ struct Effect {
   // Send, Reply: delivered later than this it is worth nothing. Notify: somebody must have taken
   // it.
   Timestamp not_after = Timestamp::never();
-  bool wants_receipt = false;  // Send, Reply: the core decides something by its receipt
+  bool wants_receipt = false;    // Send, Reply: the core decides something by its receipt
+  bool has_another_way = false;  // Send: if it fails, the next of its channels is tried
   Value value;             // Set: the new value. Tag, Untag, Start, and Refuse of them: the name
   List<Value> fields;      // Emit: the event's. Call: what is given, as in the plan's step
   List<plan::ArmId> arms;  // Goal: the arms with names that the journey took before

@@ -237,6 +237,9 @@ Value granted(const Facts& facts, const plan::GrantRead& read) {
       return Value::integer(0);
     case What::InviteCode:
       return Value::text(invite_code(facts.plan, read.referral, facts.state.id));
+    case What::InviteScene:
+      return Value::text(std::string(scene_prefix) +
+                         invite_code(facts.plan, read.referral, facts.state.id));
     case What::InviteLink: {
       const auto& link = facts.plan.referrals[read.referral.index()].link;
       if (link.empty()) return {};

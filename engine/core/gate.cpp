@@ -34,6 +34,7 @@ Period period_of(plan::Cap::Calendar calendar) {
     case plan::Cap::Calendar::Day: return Period::Day;
     case plan::Cap::Calendar::Week: return Period::Week;
     case plan::Cap::Calendar::Month: return Period::Month;
+    case plan::Cap::Calendar::Year: return Period::Year;
     case plan::Cap::Calendar::None: break;
   }
   KOI_ASSERT(false);

@@ -9,7 +9,10 @@ Timestamp next_lapse(const Holdings& holdings) {
   for (const Grant& grant : holdings.grants)
     if (grant.stage == ledger::Stage::Given) next = std::min(next, last_of(grant));
   for (const Purse& purse : holdings.purses)
-    if (!purse.lots.empty()) next = std::min(next, purse.lots.front().lapses);
+    for (const ledger::Lot& lot : purse.lots) {
+      next = std::min(next, lot.lapses);
+      if (lot.usable != Timestamp::ever()) next = std::min(next, lot.usable);
+    }
   return next;
 }
 

@@ -51,6 +51,7 @@ struct Grant {
   std::uint32_t taken = 0;  // shares of a group packet, in their order
   List<std::int64_t> shares;
   List<std::uint64_t> claimants;  // hashes of those who have one, in the order of the shares
+  List<std::uint64_t> unpaid;     // of these, whom the payment is still under way to; ascending
   List<Charge> charges;
   List<Counted> counted;  // what a failure gives back, while it is reserved
   // Of a coupon: the order that has locked or redeemed it; until when, behind which it is free.
@@ -60,10 +61,44 @@ struct Grant {
   friend bool operator==(const Grant&, const Grant&) = default;
 };
 
+// One line of a statement of points.
+struct Moved {
+  enum class What : std::uint8_t { Earned, Spent, Lapsed, ClawedBack, GivenBack };
+  What what = What::Earned;
+  Timestamp at;
+  std::int64_t amount = 0;  // > 0
+  friend bool operator==(const Moved&, const Moved&) = default;
+};
+constexpr Moved::What last_moved = Moved::What::GivenBack;
+constexpr std::size_t most_moved = 20;
+
 struct Purse {
   plan::IncentiveId points;
   List<ledger::Lot> lots;
+  List<Moved> history{};  // as it came, the latest `most_moved`
   friend bool operator==(const Purse&, const Purse&) = default;
+};
+
+// Points that a call has spent, as long as it may be rolled back.
+struct Spent {
+  Hash128 key;  // of the call
+  plan::IncentiveId points;
+  std::string order;
+  Timestamp at;
+  List<ledger::Lot> lots;  // what was taken of each
+  friend bool operator==(const Spent&, const Spent&) = default;
+};
+
+// A share of somebody's packet that is being paid to him.
+struct Share {
+  Hash128 key;  // of the effect that pays it: what the receipt names
+  Hash128 entry;
+  plan::IncentiveId incentive;
+  plan::CampaignId campaign;  // that gave the packet
+  std::string giver, code;
+  std::int64_t amount = 0;
+  List<Counted> counted;  // what a failure gives back
+  friend bool operator==(const Share&, const Share&) = default;
 };
 
 // Who brought him.
@@ -83,6 +118,17 @@ struct Binding {
   friend bool operator==(const Binding&, const Binding&) = default;
 };
 
+// Whom a friend brought, as far as he himself is rewarded for that one.
+struct FriendOfFriend {
+  std::string invitee;
+  Hash128 entry;  // of the binding between the two
+  bool clawed_back = false;
+  bool was_rewarded = false;  // as Friend has it
+  List<Hash128> rewards;
+  List<std::uint64_t> held;  // numbers of the rewards that wait for the review of the friend
+  friend bool operator==(const FriendOfFriend&, const FriendOfFriend&) = default;
+};
+
 // Whom he brought.
 struct Friend {
   enum class Stage : std::uint8_t { Joined, InReview, Qualified, Declined, ClawedBack };
@@ -91,8 +137,13 @@ struct Friend {
   Timestamp at;
   Stage stage = Stage::Joined;
   bool in_review = false;
-  List<Hash128> rewards;     // the inviter's grants for him
-  List<std::uint64_t> held;  // numbers of the rewards that wait for the review
+  bool has_counted = false;   // he has qualified and was not held; whatever became of it
+  bool was_rewarded = false;  // something was given for him: he counts against the limits
+  List<Hash128> rewards;      // the inviter's grants for him
+  List<std::uint64_t> held;   // numbers of the rewards that wait for the review
+  // The inviter's inviter when the first reward for him was due: those of the second level are his.
+  std::string above;
+  List<FriendOfFriend> brought;  // as they came
   friend bool operator==(const Friend&, const Friend&) = default;
 };
 
@@ -104,6 +155,8 @@ struct Holdings {
   List<Friend> friends;      // by referral, then as they came
   List<Hash128> milestones;  // that he was given, as they came
   List<Answered> answers;    // of calls, as they came
+  List<Spent> spent;         // as it came
+  List<Share> shares;        // as they came
   friend bool operator==(const Holdings&, const Holdings&) = default;
 };
 
@@ -113,7 +166,7 @@ inline bool is_locked(const Grant& grant, Timestamp now) { return grant.locked_u
 // The last instant at which it can be claimed or redeemed: a lock holds it beyond its time.
 inline Timestamp last_of(const Grant& grant) { return std::max(grant.until, grant.locked_until); }
 
-// When the next of it is too late, or lapses.
+// When the next of it is too late, or lapses, or can be used.
 Timestamp next_lapse(const Holdings& holdings);
 
 }  // namespace koi::core

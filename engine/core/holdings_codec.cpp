@@ -85,6 +85,93 @@ List<Charge> read_charges(ByteReader& in, Timestamp base) {
 
 namespace {
 
+void write(ByteWriter& out, const List<ledger::Lot>& lots, Timestamp base) {
+  out.unsigned_(lots.size());
+  for (const ledger::Lot& lot : lots) {
+    const bool is_pending = lot.usable != Timestamp::ever();
+    write_time(out, lot.lapses, base);
+    out.signed_(lot.amount);
+    out.boolean(is_pending);
+    if (is_pending) write_time(out, lot.usable, base);
+  }
+}
+List<ledger::Lot> read_lots(ByteReader& in, Timestamp base) {
+  List<ledger::Lot> lots(in.count(3));
+  std::int64_t all = 0;
+  for (ledger::Lot& lot : lots) {
+    lot.lapses = read_time(in, base);
+    lot.amount = in.signed_();
+    if (in.boolean()) lot.usable = read_time(in, base);
+    if (lot.amount <= 0 || __builtin_add_overflow(all, lot.amount, &all)) in.fault();
+  }
+  return lots;
+}
+
+void write(ByteWriter& out, const Purse& purse, Timestamp base) {
+  write_id(out, purse.points);
+  write(out, purse.lots, base);
+  out.unsigned_(purse.history.size());
+  for (const Moved& each : purse.history) {
+    out.byte(static_cast<std::uint8_t>(each.what));
+    write_time(out, each.at, base);
+    out.signed_(each.amount);
+  }
+}
+Purse read_purse(ByteReader& in, const Layout& slots, Timestamp base) {
+  Purse purse;
+  purse.points = read_id(in, slots.incentives);
+  purse.lots = read_lots(in, base);
+  purse.history.resize(in.count(3));
+  for (Moved& each : purse.history) {
+    const std::uint8_t what = in.byte();
+    if (what > static_cast<std::uint8_t>(last_moved)) in.fault();
+    each.what = static_cast<Moved::What>(what);
+    each.at = read_time(in, base);
+    each.amount = in.signed_();
+  }
+  return purse;
+}
+
+void write(ByteWriter& out, const Spent& spent, Timestamp base) {
+  out.hash(spent.key);
+  write_id(out, spent.points);
+  out.text(spent.order);
+  write_time(out, spent.at, base);
+  write(out, spent.lots, base);
+}
+Spent read_spent(ByteReader& in, const Layout& slots, Timestamp base) {
+  Spent spent;
+  spent.key = in.hash();
+  spent.points = read_id(in, slots.incentives);
+  spent.order = in.text();
+  spent.at = read_time(in, base);
+  spent.lots = read_lots(in, base);
+  return spent;
+}
+
+void write(ByteWriter& out, const Share& share, Timestamp base) {
+  write_id(out, share.incentive);
+  write_id(out, share.campaign);
+  out.hash(share.key);
+  out.hash(share.entry);
+  out.text(share.giver);
+  out.text(share.code);
+  out.signed_(share.amount);
+  write(out, share.counted, base);
+}
+Share read_share(ByteReader& in, const Layout& slots, Timestamp base) {
+  Share share;
+  share.incentive = read_id(in, slots.incentives);
+  share.campaign = read_id(in, slots.campaigns);
+  share.key = in.hash();
+  share.entry = in.hash();
+  share.giver = in.text();
+  share.code = in.text();
+  share.amount = in.signed_();
+  share.counted = read_counted(in, base);
+  return share;
+}
+
 void write(ByteWriter& out, const Grant& grant, Timestamp base) {
   write_id(out, grant.incentive);
   write_id(out, grant.campaign);
@@ -101,6 +188,7 @@ void write(ByteWriter& out, const Grant& grant, Timestamp base) {
   for (const std::int64_t share : grant.shares) out.signed_(share);
   out.unsigned_(grant.taken);
   write(out, grant.claimants);
+  write(out, grant.unpaid);
   write(out, grant.charges, base);
   write(out, grant.counted, base);
   // Of a coupon alone.
@@ -134,6 +222,7 @@ Grant read_grant(ByteReader& in, const Layout& slots, Timestamp base) {
   if (taken > grant.shares.size()) in.fault();
   grant.taken = static_cast<std::uint32_t>(taken);
   grant.claimants = read_numbers(in);
+  grant.unpaid = read_numbers(in);
   grant.charges = read_charges(in, base);
   grant.counted = read_counted(in, base);
   const std::uint8_t marks = in.byte();
@@ -180,6 +269,63 @@ Binding read_binding(ByteReader& in, const Layout& slots, Timestamp base) {
   return binding;
 }
 
+void write(ByteWriter& out, const Friend& brought, Timestamp base) {
+  write_id(out, brought.referral);
+  out.text(brought.invitee);
+  write_time(out, brought.at, base);
+  const bool has_above = !brought.above.empty() || !brought.brought.empty();
+  out.byte(
+      static_cast<std::uint8_t>(static_cast<unsigned>(brought.stage) << 4 |
+                                unsigned{has_above} << 3 | unsigned{brought.was_rewarded} << 2 |
+                                unsigned{brought.has_counted} << 1 | unsigned{brought.in_review}));
+  write(out, brought.rewards);
+  write(out, brought.held);
+  if (!has_above) return;
+  // Of referrals with two levels alone.
+  out.text(brought.above);
+  out.unsigned_(brought.brought.size());
+  for (const FriendOfFriend& each : brought.brought) {
+    out.text(each.invitee);
+    out.hash(each.entry);
+    out.byte(
+        static_cast<std::uint8_t>(unsigned{each.was_rewarded} << 1 | unsigned{each.clawed_back}));
+    write(out, each.rewards);
+    write(out, each.held);
+  }
+}
+
+Friend read_friend(ByteReader& in, const Layout& slots, Timestamp base) {
+  Friend brought;
+  brought.referral = read_id(in, slots.referrals);
+  brought.invitee = in.text();
+  brought.at = read_time(in, base);
+  const std::uint8_t marks = in.byte();
+  if (marks >> 4 > static_cast<unsigned>(Friend::Stage::ClawedBack)) in.fault();
+  brought.stage = static_cast<Friend::Stage>(marks >> 4);
+  brought.was_rewarded = (marks & 4) != 0;
+  brought.has_counted = (marks & 2) != 0;
+  brought.in_review = (marks & 1) != 0;
+  brought.rewards = read_hashes(in);
+  brought.held = read_numbers(in);
+  if ((marks & 8) == 0) return brought;
+  brought.above = in.text();
+  for (std::size_t n = in.count(20); n > 0 && in.ok(); --n) {
+    FriendOfFriend each;
+    each.invitee = in.text();
+    each.entry = in.hash();
+    const std::uint8_t what = in.byte();
+    if (what > 3) in.fault();
+    each.was_rewarded = (what & 2) != 0;
+    each.clawed_back = (what & 1) != 0;
+    each.rewards = read_hashes(in);
+    each.held = read_numbers(in);
+    brought.brought.push_back(std::move(each));
+  }
+  // Who says that there is something says what.
+  if (brought.above.empty() && brought.brought.empty()) in.fault();
+  return brought;
+}
+
 void write(ByteWriter& out, const Answered& answered, Timestamp base) {
   out.hash(answered.key);
   out.fixed64(answered.asked);
@@ -191,6 +337,7 @@ void write(ByteWriter& out, const Answered& answered, Timestamp base) {
   out.signed_(answer.amount);
   write_time(out, answer.until, base);
   out.text(answer.about);
+  out.signed_(answer.other);
 }
 
 Answered read_answered(ByteReader& in, const Layout& slots, Timestamp base) {
@@ -207,6 +354,7 @@ Answered read_answered(ByteReader& in, const Layout& slots, Timestamp base) {
   answer.amount = in.signed_();
   answer.until = read_time(in, base);
   answer.about = in.text();
+  answer.other = in.signed_();
   return answered;
 }
 
@@ -223,29 +371,18 @@ void write(ByteWriter& out, const Holdings& holdings, Timestamp base) {
   for (const Grant& each : holdings.grants) write(out, each, base);
   write(out, holdings.counted, base);
   out.unsigned_(holdings.purses.size());
-  for (const Purse& purse : holdings.purses) {
-    write_id(out, purse.points);
-    out.unsigned_(purse.lots.size());
-    for (const ledger::Lot& lot : purse.lots) {
-      write_time(out, lot.lapses, base);
-      out.signed_(lot.amount);
-    }
-  }
+  for (const Purse& purse : holdings.purses) write(out, purse, base);
   out.unsigned_(holdings.bindings.size());
   for (const Binding& each : holdings.bindings) write(out, each, base);
   out.unsigned_(holdings.friends.size());
-  for (const Friend& each : holdings.friends) {
-    write_id(out, each.referral);
-    out.text(each.invitee);
-    write_time(out, each.at, base);
-    out.byte(static_cast<std::uint8_t>(static_cast<unsigned>(each.stage) << 1 |
-                                       unsigned{each.in_review}));
-    write(out, each.rewards);
-    write(out, each.held);
-  }
+  for (const Friend& each : holdings.friends) write(out, each, base);
   write(out, holdings.milestones);
   out.unsigned_(holdings.answers.size());
   for (const Answered& each : holdings.answers) write(out, each, base);
+  out.unsigned_(holdings.spent.size());
+  for (const Spent& each : holdings.spent) write(out, each, base);
+  out.unsigned_(holdings.shares.size());
+  for (const Share& each : holdings.shares) write(out, each, base);
 }
 
 Holdings read_holdings(ByteReader& in, const Layout& slots, Timestamp base) {
@@ -254,18 +391,9 @@ Holdings read_holdings(ByteReader& in, const Layout& slots, Timestamp base) {
     if (Grant each = read_grant(in, slots, base); each.incentive)
       holdings.grants.push_back(std::move(each));
   holdings.counted = read_counted(in, base);
-  for (std::size_t n = in.count(2); n > 0 && in.ok(); --n) {
-    Purse purse;
-    purse.points = read_id(in, slots.incentives);
-    purse.lots.resize(in.count(2));
-    std::int64_t all = 0;
-    for (ledger::Lot& lot : purse.lots) {
-      lot.lapses = read_time(in, base);
-      lot.amount = in.signed_();
-      if (lot.amount <= 0 || __builtin_add_overflow(all, lot.amount, &all)) in.fault();
-    }
-    if (purse.points) holdings.purses.push_back(std::move(purse));
-  }
+  for (std::size_t n = in.count(3); n > 0 && in.ok(); --n)
+    if (Purse each = read_purse(in, slots, base); each.points)
+      holdings.purses.push_back(std::move(each));
   put_in_order(holdings.purses, [](const Purse& a, const Purse& b) { return a.points < b.points; });
   for (std::size_t n = in.count(20); n > 0 && in.ok(); --n)
     if (Binding each = read_binding(in, slots, base); each.referral)
@@ -273,16 +401,7 @@ Holdings read_holdings(ByteReader& in, const Layout& slots, Timestamp base) {
   put_in_order(holdings.bindings,
                [](const Binding& a, const Binding& b) { return a.referral < b.referral; });
   for (std::size_t n = in.count(6); n > 0 && in.ok(); --n) {
-    Friend each;
-    each.referral = read_id(in, slots.referrals);
-    each.invitee = in.text();
-    each.at = read_time(in, base);
-    const std::uint8_t marks = in.byte();
-    if (marks >> 1 > static_cast<unsigned>(Friend::Stage::ClawedBack)) in.fault();
-    each.stage = static_cast<Friend::Stage>(marks >> 1);
-    each.in_review = (marks & 1) != 0;
-    each.rewards = read_hashes(in);
-    each.held = read_numbers(in);
+    Friend each = read_friend(in, slots, base);
     if (each.referral) holdings.friends.push_back(std::move(each));
   }
   put_in_order(holdings.friends,
@@ -290,6 +409,12 @@ Holdings read_holdings(ByteReader& in, const Layout& slots, Timestamp base) {
   holdings.milestones = read_hashes(in);
   for (std::size_t n = in.count(30); n > 0 && in.ok(); --n)
     holdings.answers.push_back(read_answered(in, slots, base));
+  for (std::size_t n = in.count(20); n > 0 && in.ok(); --n)
+    if (Spent each = read_spent(in, slots, base); each.points)
+      holdings.spent.push_back(std::move(each));
+  for (std::size_t n = in.count(38); n > 0 && in.ok(); --n)
+    if (Share each = read_share(in, slots, base); each.incentive)
+      holdings.shares.push_back(std::move(each));
   return holdings;
 }
 

@@ -75,6 +75,15 @@ class Giving : public PlanForTests {
     brought.at = made.clock;
     brought.stage = Friend::Stage::Qualified;
     brought.held = {0, 2};
+    brought.has_counted = true;
+    brought.above = "ann";
+    FriendOfFriend below;
+    below.invitee = "dan";
+    below.entry = {13, 14};
+    below.was_rewarded = true;
+    below.rewards = {{15, 16}};
+    below.held = {1};
+    brought.brought.push_back(below);
     mine.friends.push_back(brought);
     mine.milestones = {{9, 10}};
     Answered answered;

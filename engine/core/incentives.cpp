@@ -142,6 +142,8 @@ std::vector<plan::BudgetId> Turn::budgets_of(const Offer& offer) const {
   if (offer.campaign)
     for (const plan::BudgetId id : campaign(offer.campaign).budgets)
       if (plan_.budgets[id.index()].is_money) budgets.push_back(id);
+  if (offer.referral)
+    for (const plan::BudgetId id : referral(offer.referral).budgets) budgets.push_back(id);
   return budgets;
 }
 
@@ -196,11 +198,13 @@ std::optional<std::size_t> Turn::drawn(const Offer& offer) const {
   return ledger::draw(weights, chance);
 }
 
-// Are there codes of that pattern that were never issued?
-bool Turn::has_codes(const plan::Coupon& coupon, plan::IncentiveId id) const {
+// Are there codes of that pattern that were never issued, or any in the pool?
+Reason Turn::lacks_codes(const plan::Coupon& coupon, plan::IncentiveId id) const {
+  if (!coupon.pool.empty())
+    return accounts_->codes_left(coupon.pool) > 0 ? Reason::None : Reason::PoolEmpty;
   const auto pattern = ledger::CodePattern::read(coupon.pattern);
   KOI_ASSERT(pattern);  // check has read it
-  return accounts_->issued(id) < pattern->capacity();
+  return accounts_->issued(id) < pattern->capacity() ? Reason::None : Reason::Budget;
 }
 
 // Why it would be refused, after what is planned already; or None, and it is planned too.
@@ -212,7 +216,9 @@ Reason Turn::ask_grant(const Offer& offer, Planned& planned) {
   const auto amount = affordable(offer, wanted, planned);
   if (!amount) return Reason::Budget;
   const auto* coupon = std::get_if<plan::Coupon>(&incentive.what);
-  if (coupon && !has_codes(*coupon, offer.incentive)) return Reason::Budget;
+  if (coupon)
+    if (const Reason reason = lacks_codes(*coupon, offer.incentive); reason != Reason::None)
+      return reason;
   if (std::holds_alternative<plan::PrizeDraw>(incentive.what) && !drawn(offer))
     return Reason::NoPrize;
   for (const plan::LimitId id : limits_of(incentive, false))
@@ -351,14 +357,32 @@ void Turn::make(const plan::Incentive& incentive, const Offer& offer, Grant& mad
     made.code = accounts_->packet_code(offer.key);
     accounts_->lead(made.code, {state_.id, offer.incentive, {}});
   } else if (const auto* coupon = std::get_if<plan::Coupon>(&incentive.what)) {
-    const auto pattern = ledger::CodePattern::read(coupon->pattern);
-    KOI_ASSERT(pattern);  // check has read it
-    made.code = pattern->code(accounts_->secret("codes " + incentive.symbol.name),
-                              accounts_->next_number(offer.incentive));
-    accounts_->lead(made.code, {state_.id, offer.incentive, {}});
+    made.code = code_for(incentive, *coupon, offer);
+    if (!made.code.empty()) accounts_->lead(made.code, {state_.id, offer.incentive, {}});
   } else if (const auto* draw = std::get_if<plan::PrizeDraw>(&incentive.what)) {
     made.prize = draw->prizes[*drawn(offer)].name;
   }
+}
+
+// The next one: of its pattern, or of those that were uploaded.
+std::string Turn::code_for(const plan::Incentive& incentive, const plan::Coupon& coupon,
+                           const Offer& offer) {
+  if (coupon.pool.empty()) {
+    const auto pattern = ledger::CodePattern::read(coupon.pattern);
+    KOI_ASSERT(pattern);  // check has read it
+    return pattern->code(accounts_->secret("codes " + incentive.symbol.name),
+                         accounts_->next_number(offer.incentive));
+  }
+  std::string code = accounts_->take_code(coupon.pool);
+  const auto left = static_cast<std::int64_t>(accounts_->codes_left(coupon.pool));
+  if (left == coupon.low_at)
+    echo(EngineEvent::RunningLow, {Value::text(incentive.symbol.name), Value::integer(left)},
+         HashInput()
+             .text("running low")
+             .number(offer.key.high)
+             .number(offer.key.low)
+             .hash128(plan_.seed));
+  return code;
 }
 
 // A draw's prize is there: one less of it, and where it is a gift it is given in its turn. What is
@@ -397,9 +421,10 @@ void Turn::settle_grant(Grant& grant) {
     if (coupon->valid_for)
       grant.until = std::min(grant.until, add(now_, *coupon->valid_for, clock));
   } else if (const auto* points = std::get_if<plan::Points>(&incentive.what)) {
-    const Timestamp lapses =
-        points->expire ? add(now_, *points->expire, clock) : Timestamp::never();
-    if (!ledger::earn(purse_of(grant.incentive).lots, {lapses, grant.amount}))
+    Purse& purse = purse_of(grant.incentive);
+    if (ledger::earn(purse.lots, lot_of(grant, *points)))
+      note_moved(purse, Moved::What::Earned, grant.amount);
+    else
       grant.amount = 0;  // more than anybody can hold: they are lost, and the ledger says so
   } else {
     is_his();
@@ -414,6 +439,36 @@ Purse& Turn::purse_of(plan::IncentiveId points) {
   if (place == purses.end() || place->points != points)
     place = purses.insert(place, Purse{points, {}});
   return *place;
+}
+
+// What points that were given then are in his purse.
+ledger::Lot Turn::lot_of(const Grant& grant, const plan::Points& points) const {
+  const Zone& clock = *plan_.policy.zone;
+  ledger::Lot lot;
+  lot.amount = grant.amount;
+  if (points.expire) lot.lapses = add(grant.at, *points.expire, clock);
+  if (points.pending) lot.usable = add(grant.at, *points.pending, clock);
+  return lot;
+}
+
+void Turn::note_moved(Purse& purse, Moved::What what, std::int64_t amount) const {
+  if (amount <= 0) return;
+  if (purse.history.size() >= most_moved) purse.history.erase(purse.history.begin());
+  purse.history.push_back({what, now_, amount});
+}
+
+// Points that a step of the journey that gave them may still take back.
+bool Turn::may_go_back(const Grant& grant) const {
+  if (grant.campaign.is_none() || grant.stage != Stage::Given) return false;
+  const auto& steps = campaign(grant.campaign).steps;
+  const bool is_asked = std::any_of(steps.begin(), steps.end(), [&](const plan::Step& each) {
+    const auto* back = std::get_if<plan::ClawBack>(&each);
+    return back && back->incentive == grant.incentive;
+  });
+  return is_asked &&
+         std::any_of(state_.journeys.begin(), state_.journeys.end(), [&](const Journey& each) {
+           return each.id == grant.entry && each.phase == Journey::Phase::Active;
+         });
 }
 
 // A reward at some event may have come before the friend qualified, which is what the time to claw
@@ -443,16 +498,19 @@ void Turn::grants_changed(Hash128 cause) {
     const Grant& each = grants[i];
     const bool is_points =
         std::holds_alternative<plan::Points>(plan_.incentives[each.incentive.index()].what);
-    // Who comes for a share of what is shared out is told so until the packet's end.
+    // Who comes for a share of what is shared out is told so until the packet's end, and a share
+    // that could not be paid comes back to it.
     const bool is_asked_for = each.stage == Stage::Claimed && !each.shares.empty() &&
                               each.until != Timestamp::never() && each.until > now_;
     // Whoever has redeemed it may roll it back, and who comes with the code again is told.
-    const bool may_come_again = is_done(each) && !each.code.empty() && each.shares.empty() &&
+    const bool may_come_again = is_done(each) && !each.code.empty() &&
                                 each.done != Timestamp::ever() &&
                                 each.done + plan_.policy.id_horizon > now_;
-    drops[i] = !is_last[each.incentive.index()] && !is_asked_for && !may_be_clawed_back(each) &&
-               !may_come_again && (is_done(each) || is_points);
+    drops[i] = !is_last[each.incentive.index()] && !is_asked_for && each.unpaid.empty() &&
+               !may_be_clawed_back(each) && !may_come_again && !may_go_back(each) &&
+               (is_done(each) || is_points);
     is_last[each.incentive.index()] = false;
+    if (drops[i] && !each.code.empty()) accounts_->forget(each.code);
   }
   if (std::find(drops.begin(), drops.end(), true) != drops.end())
     erase_if(grants, [&](const Grant& each) {
@@ -482,18 +540,33 @@ Turn::Offer Turn::offer_of(const plan::Give& give, const Journey& journey,
   return offer;
 }
 
-void Turn::do_give(const plan::Give& give, Journey& journey) {
+// False: it was refused.
+bool Turn::do_give(const plan::Give& give, Journey& journey) {
   Offer offer = offer_of(give, journey, journey.occurrence);
   ++journey.occurrence;
+  const auto refuse = [&](Reason reason) {
+    refuse_gift(Action::Give, offer, reason);
+    return false;
+  };
   const Reason shut = ask_gate(campaign(journey.campaign), journey.held_out, now_);
-  if (shut != Reason::None) return refuse_gift(Action::Give, offer, shut);
+  if (shut != Reason::None) return refuse(shut);
   if (give.amount) {
     const Value amount = value_of(facts(journey.frame), give.amount);
-    if (amount.is_missing()) return refuse_gift(Action::Give, offer, Reason::MissingValue);
+    if (amount.is_missing()) return refuse(Reason::MissingValue);
     offer.points = amount.raw();
   }
-  if (give.to_inviter) return give_to_inviter(offer);
-  grant(offer);
+  return give.to_inviter ? give_to_inviter(offer) : grant(offer);
+}
+
+// What this journey has given him of the points and he still has.
+void Turn::do_claw_back(const plan::ClawBack& back, const Journey& journey) {
+  if (state_.holdings.empty()) return;
+  std::vector<Hash128> given;
+  for (const Grant& each : holdings().grants)
+    if (each.entry == journey.id && each.incentive == back.incentive && each.stage == Stage::Given)
+      given.push_back(each.key);
+  for (const Hash128 key : given) claw_back(key);
+  if (!given.empty()) grants_changed(given.back());
 }
 
 // True: they were taken, and it goes on with the next step; else pc has moved.
@@ -540,6 +613,7 @@ bool Turn::do_take(const plan::Take& take, Journey& journey) {
   }
   mark(journey.campaign, Trace::What::True, journey.pc);
   ledger::spend(lots, amount.raw(), now_);
+  note_moved(purse_of(take.incentive), Moved::What::Spent, amount.raw());
   if (amount.raw() > 0)
     accounts_->post({now_,
                      accounts_->pot(plan_.incentives[take.incentive.index()].budgets[0], now_),
@@ -648,8 +722,13 @@ void Turn::lapse_grants() {
     changed = true;
   }
   for (Purse& purse : mine.purses) {
+    if (ledger::ripen(purse.lots, now_)) {
+      cause = input_.known;
+      changed = true;
+    }
     const std::int64_t gone = ledger::lapse(purse.lots, now_);
     if (gone == 0) continue;
+    note_moved(purse, Moved::What::Lapsed, gone);
     const plan::Incentive& points = plan_.incentives[purse.points.index()];
     cause = HashInput()
                 .text("lapse")
@@ -727,6 +806,8 @@ void Turn::take_claim(const Message& message) {
     answer.campaign = place->campaign;
     answer.entry = place->entry;
     place->claimants.push_back(who);
+    if (const auto* packet = packet_of(plan_, place->incentive); packet && packet->pay_via)
+      place->unpaid.insert(std::lower_bound(place->unpaid.begin(), place->unpaid.end(), who), who);
     for (const Charge& charge : place->charges) {
       const std::int64_t part =
           charge.is_money ? answer.amount : (place->taken == 1 ? charge.amount : 0);
@@ -735,8 +816,11 @@ void Turn::take_claim(const Message& message) {
             {now_, charge.pot, Stage::Given, Stage::Claimed, part, cause_of(message.key)});
     }
     if (place->taken == place->shares.size()) {
+      // It may have been so before, until a share could not be paid.
+      const bool is_first = place->done == Timestamp::ever();
       place->stage = Stage::Claimed;
-      tell(EngineEvent::SharedOut, *place, place->amount);
+      place->done = now_;
+      tell(EngineEvent::SharedOut, *place, place->amount, is_first ? place->key : message.key);
     }
   }
   accounts_->send(std::move(answer));
@@ -764,11 +848,101 @@ void Turn::take_claimed(const Message& message) {
   if (packet.pay_via) {
     effect.channel = packet.pay_via;
     effect.gift->address = address(packet.pay_via);
+    effect.wants_receipt = true;
+    Share share;
+    share.key = offer.key;
+    share.entry = offer.entry;
+    share.incentive = offer.incentive;
+    share.campaign = offer.campaign;
+    share.giver = message.from;
+    share.code = message.code;
+    share.amount = message.amount;
+    share.counted = std::move(counted);
+    holdings().shares.push_back(std::move(share));
   }
   echo(EngineEvent::Claimed,
        {Value::text(incentive.symbol.name), Value::money(message.amount), Value::text(message.code),
         offer.campaign ? Value::text(campaign(offer.campaign).symbol.name) : Value()},
        offer.key);
+}
+
+// The receipt of a share that is paid to him; false where it is nobody's.
+bool Turn::take_share_payout(const Receipt& receipt) {
+  if (state_.holdings.empty()) return false;
+  auto& shares = holdings().shares;
+  const auto place = std::find_if(shares.begin(), shares.end(),
+                                  [&](const Share& each) { return each.key == receipt.key; });
+  if (place == shares.end()) return false;
+  const Share share = std::move(*place);
+  shares.erase(place);
+  const bool failed = receipt.failure != Failure::None;
+  Message message =
+      message_to(share.giver, failed ? Message::Kind::NotPaid : Message::Kind::Paid, {}, share.key);
+  message.incentive = share.incentive;
+  message.code = share.code;
+  message.amount = share.amount;
+  accounts_->send(std::move(message));
+  if (!failed) return true;
+  release_limits(share.counted);
+  Grant his;  // as events tell of it
+  his.key = share.key;
+  his.incentive = share.incentive;
+  his.campaign = share.campaign;
+  his.code = share.code;
+  tell(EngineEvent::RewardFailed, his, share.amount);
+  grants_changed(share.key);
+  return true;
+}
+
+// A friend has been paid his share, or could not be.
+void Turn::take_paid(const Message& message) {
+  if (state_.holdings.empty()) return;
+  auto& grants = holdings().grants;
+  const auto packet = std::find_if(grants.begin(), grants.end(), [&](const Grant& each) {
+    return each.code == message.code && !each.shares.empty();
+  });
+  if (packet == grants.end()) return;
+  const std::uint64_t who = hash_of_customer(message.from);
+  const auto waits = std::find(packet->unpaid.begin(), packet->unpaid.end(), who);
+  const auto claimed = std::find(packet->claimants.begin(), packet->claimants.end(), who);
+  if (waits == packet->unpaid.end() || claimed == packet->claimants.end()) return;
+  packet->unpaid.erase(waits);
+  if (message.kind == Message::Kind::NotPaid) {
+    put_back_share(*packet, static_cast<std::size_t>(claimed - packet->claimants.begin()),
+                   message.key);
+    tell(EngineEvent::RewardFailed, *packet, message.amount, message.key);
+  }
+  grants_changed(message.key);
+}
+
+// It is there for the next friend, the one who could not be paid too; where the packet is over it
+// goes back to its budget.
+void Turn::put_back_share(Grant& packet, std::size_t place, Hash128 cause) {
+  const std::int64_t amount = packet.shares[place];
+  const bool is_open =
+      packet.stage == Stage::Given || (packet.stage == Stage::Claimed && packet.until > now_);
+  const auto post = [&](const Charge& charge, Stage from, Stage to, std::int64_t part) {
+    if (part > 0) accounts_->post({now_, charge.pot, from, to, part, cause_of(cause)});
+  };
+  for (const Charge& charge : packet.charges) {
+    const std::int64_t part = charge.is_money ? amount : 0;
+    post(charge, Stage::Claimed, Stage::Given, part);
+    if (is_open) {
+      // The packet itself counts as claimed with its first share.
+      if (!charge.is_money && packet.taken == 1)
+        post(charge, Stage::Claimed, Stage::Given, charge.amount);
+      continue;
+    }
+    post(charge, Stage::Given, Stage::Lapsed, part);
+    post(charge, Stage::Lapsed, Stage::Returned, part);
+  }
+  if (!is_open) return;
+  const auto at = static_cast<std::ptrdiff_t>(place);
+  packet.shares.erase(packet.shares.begin() + at);
+  packet.shares.push_back(amount);
+  packet.claimants.erase(packet.claimants.begin() + at);
+  --packet.taken;
+  packet.stage = Stage::Given;
 }
 
 }  // namespace koi::core

@@ -382,12 +382,22 @@ void Turn::run(Journey& journey) {
       if (may_want_out(journey) && wants_out(journey)) return leave(journey);
     } else if (const auto* give = std::get_if<plan::Give>(&step)) {
       KOI_ASSERT(accounts_);
-      do_give(*give, journey);
-      ++journey.pc;
+      const bool given = do_give(*give, journey);
+      if (give->otherwise != 0)
+        mark(journey.campaign, given ? Trace::What::True : Trace::What::False, journey.pc);
+      if (given || give->otherwise == 0)
+        ++journey.pc;
+      else
+        journey.pc = give->otherwise;
       if (may_want_out(journey) && wants_out(journey)) return leave(journey);
     } else if (const auto* take = std::get_if<plan::Take>(&step)) {
       KOI_ASSERT(accounts_);
       if (do_take(*take, journey)) ++journey.pc;
+      if (may_want_out(journey) && wants_out(journey)) return leave(journey);
+    } else if (const auto* back = std::get_if<plan::ClawBack>(&step)) {
+      KOI_ASSERT(accounts_);
+      do_claw_back(*back, journey);
+      ++journey.pc;
       if (may_want_out(journey) && wants_out(journey)) return leave(journey);
     } else if (std::holds_alternative<plan::Stop>(step)) {
       break;

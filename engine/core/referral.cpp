@@ -56,6 +56,21 @@ std::uint64_t Turn::mark_of(AttributeId attribute) const {
   return std::max<std::uint64_t>(1, hash64(bytes.bytes(), plan_.seed));
 }
 
+// Of all that must differ between the two sides of a referral.
+std::vector<std::uint64_t> Turn::marks_for(plan::ReferralId id) const {
+  std::vector<std::uint64_t> marks;
+  for (const AttributeId same : referral(id).refuses_same) marks.push_back(mark_of(same));
+  return marks;
+}
+
+// Has he one of another's marks?
+bool Turn::is_same(plan::ReferralId id, const std::vector<std::uint64_t>& marks) const {
+  const auto& same = referral(id).refuses_same;
+  for (std::size_t i = 0; i < same.size() && i < marks.size(); ++i)
+    if (marks[i] != 0 && marks[i] == mark_of(same[i])) return true;
+  return false;
+}
+
 Message Turn::message_to(std::string to, Message::Kind kind, plan::ReferralId id,
                          Hash128 key) const {
   Message message;
@@ -97,10 +112,10 @@ void Turn::touch(const Event& event, bool was_there) {
   const EventType& type = plan_.schema[event.type];
   for (std::size_t i = 0; i < type.fields.size() && i < event.fields.size(); ++i) {
     if (type.fields[i].type.text != TextKind::Code || event.fields[i].is_missing()) continue;
-    const Accounts::Place* place = accounts_->find(event.fields[i].as_text());
+    const std::string code(code_of_scene(event.fields[i].as_text()));
+    const Accounts::Place* place = accounts_->find(code);
     if (place && !place->referral.is_none())
-      join(place->referral, place->customer, std::string(event.fields[i].as_text()), event,
-           was_there);
+      join(place->referral, place->customer, code, event, was_there);
   }
 }
 
@@ -123,6 +138,8 @@ void Turn::join(plan::ReferralId id, const std::string& inviter, std::string cod
                             {event.type, event.time, event.fields, {&event, {}}}, {});
   auto& bindings = holdings().bindings;
   Binding* const before = binding_of(holdings(), id);
+  if (inviter != state_.id && (!before || before->inviter != inviter))
+    accounts_->count(id, books::Tally::Asked);
   if (before) {
     const bool holds_still =
         !rules.touch_lasts || add(before->at, *rules.touch_lasts, *plan_.policy.zone) > now_;
@@ -140,7 +157,7 @@ void Turn::join(plan::ReferralId id, const std::string& inviter, std::string cod
     if (core::holds(facts(), condition)) return refuse_join(id, fresh.key, Reason::NotEligible);
   Message message = message_to(inviter, Message::Kind::Join, id, fresh.key);
   message.code = fresh.code;
-  for (const AttributeId same : rules.refuses_same) message.hashes.push_back(mark_of(same));
+  message.hashes = marks_for(id);
   accounts_->send(std::move(message));
   // The one before holds until this inviter has taken him.
   erase_if(bindings, [&](const Binding& each) { return each.referral == id && !each.is_settled; });
@@ -156,9 +173,7 @@ void Turn::take_join(const Message& message) {
   answer.code = message.code;
   const Binding* own = binding_of(holdings(), message.referral);
   const std::uint64_t who = hash_of_customer(message.from);
-  for (std::size_t i = 0; i < rules.refuses_same.size() && i < message.hashes.size(); ++i)
-    if (message.hashes[i] != 0 && message.hashes[i] == mark_of(rules.refuses_same[i]))
-      answer.reason = Reason::Same;
+  if (is_same(message.referral, message.hashes)) answer.reason = Reason::Same;
   for (const plan::NodeId condition : rules.refuses_whom)
     if (core::holds(facts(), condition)) answer.reason = Reason::NotEligible;
   if (rules.refuses_cycle && own && (own->inviter == message.from || has(own->ancestors, who)))
@@ -174,12 +189,17 @@ void Turn::take_join(const Message& message) {
           holdings().friends.begin(), holdings().friends.end(),
           [&](const Friend& each) { return each.referral == message.referral && each.at > since; });
       made.in_review = lately >= rules.review_more_than;
+      if (made.in_review)
+        accounts_->hold_for_review(message.referral, state_.id, message.from, now_);
     }
     auto& friends = holdings().friends;
     const auto place =
         std::upper_bound(friends.begin(), friends.end(), message.referral,
                          [](plan::ReferralId a, const Friend& b) { return a < b.referral; });
+    const bool is_first = place == friends.begin() || (place - 1)->referral != message.referral;
     friends.insert(place, std::move(made));
+    accounts_->count(message.referral, books::Tally::Joined);
+    if (is_first) accounts_->count(message.referral, books::Tally::Inviters);
   }
   if (answer.reason == Reason::None) {
     answer.hashes.push_back(hash_of_customer(state_.id));
@@ -234,6 +254,7 @@ void Turn::reward_for_event(Binding& binding, EventTypeId type) {
       Message message = message_to(binding.inviter, Message::Kind::Reward, id, offer.key);
       message.amount = static_cast<std::int64_t>(i);
       message.entry = binding.key;
+      message.hashes = marks_for(id);
       accounts_->send(std::move(message));
     } else {
       give_reward(offer, reward.incentive, reward.amount);
@@ -241,14 +262,18 @@ void Turn::reward_for_event(Binding& binding, EventTypeId type) {
   }
 }
 
-void Turn::give_reward(Offer offer, plan::IncentiveId incentive, plan::NodeId amount) {
+// True: it was given.
+bool Turn::give_reward(Offer offer, plan::IncentiveId incentive, plan::NodeId amount) {
   offer.incentive = incentive;
   if (amount) {
     const Value points = value_of(facts(), amount);
-    if (points.is_missing()) return refuse_gift(Action::Give, offer, Reason::MissingValue);
+    if (points.is_missing()) {
+      refuse_gift(Action::Give, offer, Reason::MissingValue);
+      return false;
+    }
     offer.points = points.raw();
   }
-  grant(offer);
+  return grant(offer);
 }
 
 // What the event means for who brought him.
@@ -281,7 +306,9 @@ void Turn::qualify(Binding& binding) {
   const plan::ReferralId id = binding.referral;
   const plan::Referral& rules = referral(id);
   binding.qualified = now_;
-  accounts_->send(message_to(binding.inviter, Message::Kind::Qualified, id, binding.key));
+  Message message = message_to(binding.inviter, Message::Kind::Qualified, id, binding.key);
+  message.hashes = marks_for(id);
+  accounts_->send(std::move(message));
   for (std::size_t i = 0; i < rules.rewards.size(); ++i) {
     const plan::Referral::Reward& reward = rules.rewards[i];
     if (reward.to_inviter || !reward.at.is_none()) continue;
@@ -295,59 +322,261 @@ void Turn::qualify(Binding& binding) {
 void Turn::take_qualified(const Message& message) {
   Friend* found = friend_of(holdings(), message.referral, message.from);
   if (!found || found->stage != Friend::Stage::Joined) return;
+  if (decline_same(*found, message.hashes)) return;
   const plan::Referral& rules = referral(message.referral);
   if (found->in_review) {
     found->stage = Friend::Stage::InReview;
     for (std::size_t i = 0; i < rules.rewards.size(); ++i) {
-      if (!rules.rewards[i].to_inviter || !rules.rewards[i].at.is_none()) continue;
+      const plan::Referral::Reward& reward = rules.rewards[i];
+      if (!reward.to_inviter || reward.is_one_up || !reward.at.is_none()) continue;
       Offer offer = offer_of(message.referral, message.key, message.from, "reward", i);
-      offer.incentive = rules.rewards[i].incentive;
+      offer.incentive = reward.incentive;
       offer.key = key_of_held(offer.key);
       refuse_gift(Action::Give, offer, Reason::Review);
     }
     return;
   }
-  qualify_friend(message.referral, message.from, message.key);
+  qualify_friend(*found, message.key, message.hashes);
+}
+
+// They have turned out to be one person, by what the rules say must differ, after he had joined: he
+// does not count, and never will. Who has counted already is not asked any more.
+bool Turn::decline_same(Friend& brought, const std::vector<std::uint64_t>& marks) {
+  const bool is_open =
+      brought.stage == Friend::Stage::Joined || brought.stage == Friend::Stage::InReview;
+  if (!is_open || !is_same(brought.referral, marks)) return false;
+  brought.stage = Friend::Stage::Declined;
+  if (std::exchange(brought.in_review, false))
+    accounts_->reviewed(brought.referral, state_.id, brought.invitee);
+  brought.held.clear();
+  Offer offer = offer_of(brought.referral, {}, brought.invitee, "same", 0);
+  offer.entry = offer.key;
+  refuse_gift(Action::Claim, offer, Reason::Same);
+  return true;
 }
 
 // He counts, and the inviter is given what he is worth.
-void Turn::qualify_friend(plan::ReferralId id, const std::string& invitee, Hash128 key) {
+void Turn::qualify_friend(Friend& brought, Hash128 key, const std::vector<std::uint64_t>& marks) {
+  const plan::ReferralId id = brought.referral;
   const plan::Referral& rules = referral(id);
-  Friend* found = friend_of(holdings(), id, invitee);
-  found->stage = Friend::Stage::Qualified;
+  const bool is_first =
+      std::none_of(holdings().friends.begin(), holdings().friends.end(),
+                   [&](const Friend& each) { return each.referral == id && each.has_counted; });
+  brought.stage = Friend::Stage::Qualified;
+  brought.has_counted = true;
+  accounts_->count(id, books::Tally::Qualified);
+  if (const Binding* own = binding_of(holdings(), id); is_first && own && own->is_settled)
+    accounts_->count_cycle(id, now_ - own->at);
   for (std::size_t i = 0; i < rules.rewards.size(); ++i) {
-    const plan::Referral::Reward& reward = rules.rewards[i];
-    if (!reward.to_inviter || !reward.at.is_none()) continue;
-    const Offer offer = offer_of(id, key, invitee, "reward", i);
-    friend_of(holdings(), id, invitee)->rewards.push_back(offer.key);
-    give_reward(offer, reward.incentive, reward.amount);
+    if (!rules.rewards[i].to_inviter || !rules.rewards[i].at.is_none()) continue;
+    const Offer offer = offer_of(id, key, brought.invitee, "reward", i);
+    reward_for(brought, {i, offer.key, key, marks});
   }
+  reach_milestones(brought, key);
+  grants_changed(key);
+}
+
+// Each once, though friends may be lost and won again.
+void Turn::reach_milestones(const Friend& brought, Hash128 key) {
+  const plan::ReferralId id = brought.referral;
+  const plan::Referral& rules = referral(id);
   const auto friends =
       std::count_if(holdings().friends.begin(), holdings().friends.end(), [&](const Friend& each) {
         return each.referral == id && each.stage == Friend::Stage::Qualified;
       });
   for (std::size_t i = 0; i < rules.milestones.size(); ++i) {
-    if (rules.milestones[i].friends != friends) continue;
-    const std::string& gift = plan_.incentives[rules.milestones[i].incentive.index()].symbol.name;
-    const Offer offer =
-        offer_of(id, key, state_.id, "milestone " + gift, static_cast<std::size_t>(friends));
-    // Once, though friends may be lost and won again.
+    const plan::Referral::Milestone& milestone = rules.milestones[i];
+    if (milestone.friends != friends) continue;
+    const std::string& gift = plan_.incentives[milestone.incentive.index()].symbol.name;
+    const Offer offer = offer_of(
+        id, key, state_.id, (milestone.to_invitee ? "friend's milestone " : "milestone ") + gift,
+        static_cast<std::size_t>(friends));
     if (has(holdings().milestones, offer.key)) continue;
     holdings().milestones.push_back(offer.key);
-    give_reward(offer, rules.milestones[i].incentive, rules.milestones[i].amount);
+    if (!milestone.to_invitee) {
+      give_reward(offer, milestone.incentive, milestone.amount);
+      continue;
+    }
+    Message message = message_to(brought.invitee, Message::Kind::Milestone, id, offer.key);
+    message.amount = static_cast<std::int64_t>(i);
+    message.entry = key;
+    accounts_->send(std::move(message));
   }
-  grants_changed(key);
 }
+
+// With him somebody's milestone was reached.
+void Turn::take_milestone(const Message& message) {
+  Binding* const binding = binding_of(holdings(), message.referral);
+  const auto& milestones = referral(message.referral).milestones;
+  const auto number = static_cast<std::size_t>(message.amount);
+  if (!binding || !binding->is_settled || binding->clawed_back ||
+      binding->inviter != message.from || number >= milestones.size())
+    return;
+  Offer offer;
+  offer.referral = message.referral;
+  offer.entry = message.entry;
+  offer.key = message.key;
+  binding->rewards.push_back(offer.key);
+  give_reward(offer, milestones[number].incentive, milestones[number].amount);
+  grants_changed(message.key);
+}
+
+// --- What an inviter is given for a friend -------------------------------------------------------
+
+// May he be rewarded for one friend more?
+bool Turn::has_room_for_friend(plan::ReferralId id) {
+  for (const plan::LimitId limit : referral(id).limits) {
+    const auto room = room_in(plan_.limits[limit.index()], false);
+    if (room && *room < 1) return false;
+  }
+  return true;
+}
+
+void Turn::count_friend(plan::ReferralId id) {
+  for (const plan::LimitId each : referral(id).limits) {
+    const plan::Limit& limit = plan_.limits[each.index()];
+    if (const auto value = counted_by(limit))
+      record(counted_in(limit.definition, *value), limit, 1, *value, now_, *plan_.policy.zone);
+  }
+}
+
+// A friend takes one place of the referral's limits, with the first that is given for him.
+void Turn::reward_for_friend(Offer offer, const plan::Referral::Reward& reward,
+                             bool& was_rewarded) {
+  offer.incentive = reward.incentive;
+  if (!was_rewarded && !has_room_for_friend(offer.referral))
+    return refuse_gift(Action::Give, offer, Reason::Limit);
+  if (!give_reward(offer, reward.incentive, reward.amount) || was_rewarded) return;
+  was_rewarded = true;
+  count_friend(offer.referral);
+}
+
+void Turn::reward_for(Friend& brought, const DueReward& due) {
+  const plan::Referral::Reward& reward = referral(brought.referral).rewards[due.number];
+  if (reward.is_one_up) return reward_above(brought, due);
+  Offer offer;
+  offer.referral = brought.referral;
+  offer.entry = due.entry;
+  offer.key = due.key;
+  brought.rewards.push_back(offer.key);
+  reward_for_friend(offer, reward, brought.was_rewarded);
+}
+
+// It goes to whoever brought the inviter; where nobody did, to nobody.
+void Turn::reward_above(Friend& brought, const DueReward& due) {
+  if (brought.above.empty()) {
+    const Binding* const own = binding_of(holdings(), brought.referral);
+    if (!own || !own->is_settled || own->clawed_back) return;
+    brought.above = own->inviter;
+  }
+  Message message =
+      message_to(brought.above, Message::Kind::RewardAbove, brought.referral, due.key);
+  message.amount = static_cast<std::int64_t>(due.number);
+  message.entry = due.entry;
+  message.code = brought.invitee;
+  message.hashes = due.marks;
+  accounts_->send(std::move(message));
+}
+
+void Turn::take_reward(const Message& message) {
+  if (message.referral.is_none()) {
+    Offer offer;
+    offer.campaign = message.campaign;
+    offer.entry = message.entry;
+    offer.key = message.key;
+    offer.incentive = message.incentive;
+    offer.points = message.amount;
+    offer.what_is_left = message.what_is_left;
+    grant(offer);
+    return;
+  }
+  const auto& rewards = referral(message.referral).rewards;
+  const auto number = static_cast<std::size_t>(message.amount);
+  Friend* found = friend_of(holdings(), message.referral, message.from);
+  if (!found || number >= rewards.size()) return;
+  if (decline_same(*found, message.hashes)) return;
+  if (!found->in_review && found->stage != Friend::Stage::Declined)
+    return reward_for(*found, {number, message.key, message.entry, message.hashes});
+  if (found->in_review) found->held.push_back(number);
+  if (rewards[number].is_one_up) return;  // who would be given it is not told of the review
+  Offer offer;
+  offer.referral = message.referral;
+  offer.entry = message.entry;
+  offer.key = key_of_held(message.key);
+  offer.incentive = rewards[number].incentive;
+  refuse_gift(Action::Give, offer, found->in_review ? Reason::Review : Reason::Declined);
+}
+
+// A friend of his has brought somebody who is worth something to him too.
+void Turn::take_reward_above(const Message& message) {
+  const auto& rewards = referral(message.referral).rewards;
+  const auto number = static_cast<std::size_t>(message.amount);
+  Friend* const found = friend_of(holdings(), message.referral, message.from);
+  if (!found || found->stage == Friend::Stage::ClawedBack || number >= rewards.size() ||
+      !rewards[number].is_one_up)
+    return;
+  Offer offer;
+  offer.referral = message.referral;
+  offer.entry = message.entry;
+  offer.key = message.key;
+  offer.incentive = rewards[number].incentive;
+  // Nobody is rewarded for having been brought.
+  if (message.code == state_.id) return refuse_gift(Action::Give, offer, Reason::Cycle);
+  if (is_same(message.referral, message.hashes))
+    return refuse_gift(Action::Give, offer, Reason::Same);
+  auto& brought = found->brought;
+  auto place = std::find_if(brought.begin(), brought.end(), [&](const FriendOfFriend& each) {
+    return each.invitee == message.code;
+  });
+  if (place == brought.end()) {
+    FriendOfFriend made;
+    made.invitee = message.code;
+    place = brought.insert(brought.end(), std::move(made));
+  }
+  place->entry = message.entry;
+  if (place->clawed_back || has(place->rewards, offer.key)) return;
+  if (found->in_review || found->stage == Friend::Stage::Declined) {
+    offer.key = key_of_held(offer.key);
+    if (!found->in_review) return refuse_gift(Action::Give, offer, Reason::Declined);
+    place->held.push_back(number);
+    return refuse_gift(Action::Give, offer, Reason::Review);
+  }
+  place->rewards.push_back(offer.key);
+  reward_for_friend(offer, rewards[number], place->was_rewarded);
+}
+
+// --- Taken back ----------------------------------------------------------------------------------
 
 void Turn::take_claw_back(const Message& message) {
   Friend* found = friend_of(holdings(), message.referral, message.from);
   if (!found || found->stage == Friend::Stage::ClawedBack) return;
   found->stage = Friend::Stage::ClawedBack;
-  found->in_review = false;
+  if (std::exchange(found->in_review, false))
+    accounts_->reviewed(message.referral, state_.id, message.from);
   found->held.clear();
+  if (found->has_counted) accounts_->count(message.referral, books::Tally::ClawedBack);
+  if (!found->above.empty()) {
+    Message above =
+        message_to(found->above, Message::Kind::ClawBackAbove, message.referral, message.key);
+    above.code = message.from;
+    accounts_->send(std::move(above));
+  }
   const List<Hash128> rewards = found->rewards;
   for (const Hash128 key : rewards) claw_back(key);
   grants_changed(message.key);
+}
+
+void Turn::take_claw_back_above(const Message& message) {
+  Friend* const found = friend_of(holdings(), message.referral, message.from);
+  if (!found) return;
+  for (FriendOfFriend& each : found->brought) {
+    if (each.invitee != message.code || each.clawed_back) continue;
+    each.clawed_back = true;
+    each.held.clear();
+    const List<Hash128> rewards = each.rewards;
+    for (const Hash128 key : rewards) claw_back(key);
+    return grants_changed(message.key);
+  }
 }
 
 // Takes a reward back, as far as it is still there: points never go below zero.
@@ -366,13 +595,13 @@ void Turn::claw_back(Hash128 key) {
     move(grant, Stage::Given, Stage::ClawedBack);
   } else if (const auto* points = std::get_if<plan::Points>(&incentive.what)) {
     if (grant.stage != Stage::Given) return;
-    auto& lots = purse_of(grant.incentive).lots;
-    amount = std::min(amount, ledger::balance(lots, now_));
+    Purse& purse = purse_of(grant.incentive);
+    amount = ledger::take_back(purse.lots, lot_of(grant, *points), now_);
+    note_moved(purse, Moved::What::ClawedBack, amount);
     for (Charge& charge : grant.charges)
       charge.amount =
           charge.is_money ? checked_multiply(amount, points->worth).value_or(0) : amount;
     move(grant, Stage::Given, Stage::ClawedBack);
-    ledger::spend(lots, amount, now_);
   } else if (grant.stage == Stage::Given || grant.stage == Stage::Claimed) {
     move(grant, grant.stage, Stage::ClawedBack);
   } else {
@@ -399,19 +628,28 @@ bool Turn::is_revoked(const Grant& grant) {
                        return each.clawed_back && has(each.rewards, grant.key);
                      }) ||
          std::any_of(mine.friends.begin(), mine.friends.end(), [&](const Friend& each) {
-           return each.stage == Friend::Stage::ClawedBack && has(each.rewards, grant.key);
+           if (each.stage == Friend::Stage::ClawedBack && has(each.rewards, grant.key)) return true;
+           return std::any_of(each.brought.begin(), each.brought.end(),
+                              [&](const FriendOfFriend& below) {
+                                return below.clawed_back && has(below.rewards, grant.key);
+                              });
          });
 }
 
 // A campaign gives something to whoever brought its customer.
-void Turn::give_to_inviter(const Offer& offer) {
+// False: nobody brought him.
+bool Turn::give_to_inviter(const Offer& offer) {
   const Binding* found = nullptr;
   if (!state_.holdings.empty())
     for (const Binding& each : holdings().bindings)
       if (each.is_settled && (!found || each.at >= found->at)) found = &each;
-  if (!found) return refuse_gift(Action::Give, offer, Reason::NoInviter);
+  const auto refuse = [&](Reason reason) {
+    refuse_gift(Action::Give, offer, reason);
+    return false;
+  };
+  if (!found) return refuse(Reason::NoInviter);
   // Where those who brought each other thank each other, that has an end.
-  if (hops_ >= hops_at_most) return refuse_gift(Action::Give, offer, Reason::Cycle);
+  if (hops_ >= hops_at_most) return refuse(Reason::Cycle);
   Message message = message_to(found->inviter, Message::Kind::Reward, {}, offer.key);
   message.incentive = offer.incentive;
   message.campaign = offer.campaign;
@@ -419,37 +657,7 @@ void Turn::give_to_inviter(const Offer& offer) {
   message.amount = offer.points;
   message.what_is_left = offer.what_is_left;
   accounts_->send(std::move(message));
-}
-
-void Turn::take_reward(const Message& message) {
-  if (message.referral.is_none()) {
-    Offer offer;
-    offer.campaign = message.campaign;
-    offer.entry = message.entry;
-    offer.key = message.key;
-    offer.incentive = message.incentive;
-    offer.points = message.amount;
-    offer.what_is_left = message.what_is_left;
-    grant(offer);
-    return;
-  }
-  const auto& rewards = referral(message.referral).rewards;
-  const auto number = static_cast<std::size_t>(message.amount);
-  Friend* found = friend_of(holdings(), message.referral, message.from);
-  if (!found || number >= rewards.size()) return;
-  Offer offer;
-  offer.referral = message.referral;
-  offer.entry = message.entry;
-  offer.key = message.key;
-  if (found->in_review || found->stage == Friend::Stage::Declined) {
-    offer.incentive = rewards[number].incentive;
-    offer.key = key_of_held(offer.key);
-    if (!found->in_review) return refuse_gift(Action::Give, offer, Reason::Declined);
-    found->held.push_back(number);
-    return refuse_gift(Action::Give, offer, Reason::Review);
-  }
-  found->rewards.push_back(offer.key);
-  give_reward(offer, rewards[number].incentive, rewards[number].amount);
+  return true;
 }
 
 // Somebody has looked at a friend who was held for review. What was refused until then is given, or
@@ -465,18 +673,31 @@ Answer Turn::review(const Call& call, Hash128 key) {
   const List<std::uint64_t> held = std::exchange(found->held, {});
   const bool has_qualified = found->stage == Friend::Stage::InReview;
   found->in_review = false;
+  accounts_->reviewed(call.referral, state_.id, call.invitee);
   if (call.kind == Call::Kind::Decline) {
     found->stage = Friend::Stage::Declined;
     return answer;
   }
   const auto& rewards = referral(call.referral).rewards;
-  for (const std::uint64_t number : held) {
-    if (number >= rewards.size()) continue;  // the rules are others by now
-    const Offer offer = offer_of(call.referral, key, call.invitee, "reward", number);
-    friend_of(holdings(), call.referral, call.invitee)->rewards.push_back(offer.key);
-    give_reward(offer, rewards[number].incentive, rewards[number].amount);
+  const auto reward_key = [&](const std::string& invitee, std::uint64_t number) {
+    return offer_of(call.referral, key, invitee, "reward", number).key;
+  };
+  for (const std::uint64_t number : held)
+    if (number < rewards.size())  // else the rules are others by now
+      reward_for(*found, {number, reward_key(found->invitee, number), key, {}});
+  for (FriendOfFriend& each : found->brought) {
+    const List<std::uint64_t> waited = std::exchange(each.held, {});
+    for (const std::uint64_t number : waited) {
+      if (number >= rewards.size()) continue;
+      Offer offer;
+      offer.referral = call.referral;
+      offer.entry = each.entry;
+      offer.key = reward_key(each.invitee, number);
+      each.rewards.push_back(offer.key);
+      reward_for_friend(offer, rewards[number], each.was_rewarded);
+    }
   }
-  if (has_qualified) qualify_friend(call.referral, call.invitee, key);
+  if (has_qualified) qualify_friend(*found, key, {});
   return answer;
 }
 

@@ -58,6 +58,17 @@ class Shelved {
     frozen_.clear();
   }
 
+  // Calls `each` with all in memory whose keys begin so, ascending.
+  template <class Each>
+  void for_each_of(std::string_view prefix, Each each) const {
+    for (auto node = nodes_.lower_bound(prefix);
+         node != nodes_.end() && node->first.starts_with(prefix); ++node)
+      each(*node);
+  }
+
+  // Of what has no shelf.
+  void erase(const Node& node) { nodes_.erase(nodes_.find(node.first)); }
+
   std::size_t size() const { return nodes_.size(); }
   std::size_t changed() const { return changed_.size() + frozen_.size(); }
   // What the shelf has.

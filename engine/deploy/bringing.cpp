@@ -436,8 +436,14 @@ plan::Step Bringing::step(const plan::Step& wanted, std::uint16_t place) {
                         },
                         [&](const plan::Give& wanted_give) -> plan::Step {
                           if (incentive(wanted_give.incentive).is_none())
-                            return plan::Jump{static_cast<std::uint16_t>(place + 1)};
+                            return plan::Jump{static_cast<std::uint16_t>(
+                                wanted_give.otherwise != 0 ? wanted_give.otherwise : place + 1)};
                           return give(wanted_give);
+                        },
+                        [&](const plan::ClawBack& back) -> plan::Step {
+                          if (incentive(back.incentive).is_none())
+                            return plan::Jump{static_cast<std::uint16_t>(place + 1)};
+                          return plan::ClawBack{incentive(back.incentive)};
                         },
                         [&](const plan::Take& take) -> plan::Step {
                           plan::Take made = take;

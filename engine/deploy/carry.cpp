@@ -536,6 +536,15 @@ void Carry::carry_holdings(State& state) const {
     each.referral = referrals_[each.referral.index()];
     return !each.referral.is_none();
   });
+  keep_if(mine.spent, [&](core::Spent& each) {
+    each.points = incentives_[each.points.index()];
+    return !each.points.is_none();
+  });
+  keep_if(mine.shares, [&](core::Share& each) {
+    each.incentive = incentives_[each.incentive.index()];
+    if (each.campaign) each.campaign = campaigns_[each.campaign.index()].campaign;
+    return !each.incentive.is_none();
+  });
   for (core::Answered& each : mine.answers)
     if (each.answer.incentive) each.answer.incentive = incentives_[each.answer.incentive.index()];
   const auto by_referral = [](const auto& a, const auto& b) { return a.referral < b.referral; };

@@ -266,6 +266,8 @@ void Meaning::add(HashInput& hash, const plan::Step& step, const plan::Campaign&
       add(hash, each.give);
       hash.number(each.behind);
     }
+  } else if (const auto* back = std::get_if<plan::ClawBack>(&step)) {
+    hash.text(plan_.incentives[back->incentive.index()].symbol.name);
   } else {
     add_act(hash, step, campaign);
   }
@@ -319,6 +321,7 @@ void Meaning::add(HashInput& hash, const plan::Give& give) {
   hash.text(plan_.incentives[give.incentive.index()].symbol.name);
   add(hash, give.amount, {});
   hash.number(give.to_inviter ? 1 : 0).number(give.what_is_left ? 1 : 0).number(give.ordinal);
+  hash.number(give.otherwise);
 }
 
 Hash128 Meaning::frame_of(const plan::Campaign& campaign) const {

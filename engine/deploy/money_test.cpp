@@ -70,6 +70,9 @@ class Payments final : public durable::Deeds {
 class Nothing final : public core::Shelf {
  public:
   Result<std::string> read(std::string_view) const override { return std::string(); }
+  Result<std::vector<Row>> behind(std::string_view, std::size_t) const override {
+    return std::vector<Row>();
+  }
 };
 
 using Bytes = std::map<std::string, std::string>;
@@ -336,6 +339,9 @@ TEST(Money, WhatTheStoreHasOfTheAccountsIsNotBelievedWhereItIsDamaged) {
    public:
     Result<std::string> read(std::string_view key) const override {
       return key == "c" ? std::string() : std::string("\x81\x80", 2);
+    }
+    Result<std::vector<Row>> behind(std::string_view, std::size_t) const override {
+      return std::vector<Row>();
     }
   } const damaged;
   core::Accounts accounts(plan);

@@ -95,12 +95,17 @@ bool read(ByteReader& in, AttemptFor& given) {
   return in.ok() && in.at_end();
 }
 
+bool is_points(const plan::Plan& plan, plan::IncentiveId id) {
+  return !id.is_none() && std::holds_alternative<plan::Points>(plan.incentives[id.index()].what);
+}
+
 // Its time is the batch's, and is not written.
 void write(ByteWriter& out, const core::Call& call) {
   out.byte(static_cast<std::uint8_t>(call.kind));
   out.text(call.customer);
   out.text(call.id);
   out.text(call.code);
+  out.fixed64(call.said);
   out.text(call.order);
   out.signed_(call.amount);
   out.unsigned_(call.facts.size());
@@ -114,6 +119,7 @@ void write(ByteWriter& out, const core::Call& call) {
   out.signed_(call.hold.us);
   out.unsigned_(call.referral ? call.referral.index() + 1 : 0);
   out.text(call.invitee);
+  out.unsigned_(call.points ? call.points.index() + 1 : 0);
 }
 
 bool read(ByteReader& in, const plan::Plan& plan, core::Call& call) {
@@ -123,6 +129,7 @@ bool read(ByteReader& in, const plan::Plan& plan, core::Call& call) {
   call.customer = in.text();
   call.id = in.text();
   call.code = in.text();
+  call.said = in.fixed64();
   call.order = in.text();
   call.amount = in.signed_();
   for (std::size_t left = in.count(2); left > 0 && in.ok(); --left) {
@@ -139,10 +146,15 @@ bool read(ByteReader& in, const plan::Plan& plan, core::Call& call) {
   if (referral > plan.referrals.size()) return false;
   if (referral > 0) call.referral = plan::ReferralId::of(referral - 1);
   call.invitee = in.text();
+  const std::uint64_t points = in.unsigned_();
+  if (points > plan.incentives.size()) return false;
+  if (points > 0) call.points = plan::IncentiveId::of(points - 1);
   const bool is_review =
       call.kind == core::Call::Kind::Approve || call.kind == core::Call::Kind::Decline;
+  const bool is_of_points =
+      call.kind == core::Call::Kind::Spend || call.kind == core::Call::Kind::Unspend;
   return in.ok() && in.at_end() && !call.id.empty() && call.amount >= 0 && call.hold.us >= 0 &&
-         is_review == !call.referral.is_none();
+         is_review == !call.referral.is_none() && is_of_points == is_points(plan, call.points);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ namespace koi::durable {
 
 // Raised whenever the core would decide otherwise over the same inputs. A tail of the journal under
 // another number is refused.
-constexpr std::uint32_t semantics = 1;
+constexpr std::uint32_t semantics = 2;
 
 // The first row of a batch: a tick of the clock, and how all behind it is to be read.
 struct Opening {

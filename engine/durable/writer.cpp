@@ -279,6 +279,12 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
 // Of whoever holds the code: who that is, is found here.
 Result<core::Standing> Writer::take(store::Position position, core::Call call) {
   call.time = stamp_;
+  if (call.kind == core::Call::Kind::Stock && gives_) {  // nobody's turn
+    core::Answer answer = core::stock(accounts_, call);
+    if (accounts_.fault()) return *accounts_.fault();
+    accounts_.answer(std::move(answer));
+    return core::Standing::Applied;
+  }
   const std::string* const whom = gives_ ? core::whom(accounts_, call) : nullptr;
   if (accounts_.fault()) return *accounts_.fault();
   if (!whom) {

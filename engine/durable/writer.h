@@ -112,6 +112,11 @@ class Writer {
   // When the group's next timer is due; never where there is none. One that the last batch's
   // allowance left over is due already.
   Result<Timestamp> next_due();
+  // The next instant, not before the last batch's stamp, at which tiers are refreshed; never where
+  // the plan has none. The first batch stamped behind it is the border: what was decided before
+  // counts as of that instant. Who is touched behind the border has what he is ranked by kept
+  // first, in his state (plan::Tier::taken); of all others it can be found as long as one likes.
+  Timestamp next_refreshing() const;
 
   // What its customers share, as it stands between two inputs.
   const core::Accounts& shared() const { return accounts_; }
@@ -133,6 +138,9 @@ class Writer {
 
  private:
   Result<void> fire_timers(const Opening& opening);
+  void find_borders();
+  enum class Overdue : std::uint8_t { Fires, Stays };
+  void keep_for_ranks(core::State& state, Timestamp up_to, Overdue overdue);
   bool is_set_aside(store::SetAside what) const;
   Result<void> pass_over(Partition partition, const Given& given);
   Result<core::Standing> take(store::Position position, Partition partition, const Given& given);
@@ -156,7 +164,13 @@ class Writer {
   CrashWatch* watch_ = nullptr;
   store::Position position_ = 0;
   Timestamp stamp_ = Timestamp::ever();
-  std::vector<Wanted> wanted_;  // the batch's customers
+  struct Border {  // of the last refreshing before `stamp_`
+    Timestamp at;
+    std::size_t tier = 0;
+  };
+  std::vector<Border> borders_;                  // one for each tier, the earliest first
+  Timestamp borders_until_ = Timestamp::ever();  // up to this stamp they stay so
+  std::vector<Wanted> wanted_;                   // the batch's customers
   std::vector<core::Effect> effects_;
   std::vector<Deed> decided_;
 };

@@ -76,6 +76,13 @@ class Writers {
   // What redeeming that coupon would be answered, as of now; the same way.
   using Tell = std::function<void(Result<core::Answer>)>;
   void validate(core::Call call, Tell tell);
+  // What customers share, of the one group that they compete in; the same way.
+  using ShowShared = std::function<void(Result<const core::Accounts*>)>;
+  void look_at_shared(ShowShared show);
+
+  // Has every group decided all that came up to that instant, and every timer that was due before
+  // it? Thread-safe; true a moment later than it is so.
+  bool has_passed(Timestamp instant) const;
 
   // Writes every group back as it is by now, while it goes on; returns when that is stored. Where
   // threads run; thread-safe. Errors: that of a checkpoint that failed, "stopping", and whatever
@@ -162,7 +169,9 @@ class Writers {
 
     std::atomic<std::size_t> unstepped = 0;                                     // batches
     std::atomic<std::uint64_t> inputs = 0, customers = 0, bytes = 0, tail = 0;  // for figures()
-    std::atomic<std::int64_t> next_due = INT64_MAX;
+    std::atomic<std::int64_t> next_due = INT64_MAX;   // of a timer, or of a refreshing
+    std::atomic<std::int64_t> timer_due = INT64_MAX;  // of a timer alone
+    std::atomic<std::int64_t> stamp = INT64_MIN;      // of the last batch that was stepped
     std::atomic<bool> is_slow = false;  // too much must stay in memory: the door waits
     CheckpointTimes times{{}};
     std::chrono::steady_clock::time_point last_input, retry;
@@ -171,6 +180,8 @@ class Writers {
   Writers(World world, Settings settings);
   Result<void> recover_all();
   Result<void> recover_group(Group& group);
+
+  Result<void> note_due(Group& group);
 
   bool is_busy(const Group& group) const;
 

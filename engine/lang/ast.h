@@ -578,11 +578,16 @@ struct PointsWorth {
   SourceSpan span;
   Expr money;
 };
+struct PointsPending {
+  SourceSpan span;
+  DurationLiteral until;
+};
 struct PointsDecl {
   SourceSpan span;
   Name name;
   Alias alias;
-  std::vector<std::variant<PointsExpire, PointsWorth, BudgetClause, LimitClause>> clauses;
+  std::vector<std::variant<PointsExpire, PointsPending, PointsWorth, BudgetClause, LimitClause>>
+      clauses;
 };
 
 struct Prize {
@@ -617,6 +622,8 @@ struct ReferralReward {
   bool inviter = true;  // false: the invitee
   Gift gift;
   std::optional<Name> at;  // an event, as `at register`
+  // So many times `of inviter` stands behind `inviter`: of each who brought him who stands before.
+  std::size_t above = 0;
 };
 struct ReferralMilestone {
   SourceSpan span;
@@ -829,6 +836,11 @@ struct GiveStep {
   Gift gift;
   bool to_inviter = false;
   bool or_what_is_left = false;
+  std::optional<Block> otherwise;
+};
+struct ClawBackStep {
+  SourceSpan span;
+  Name incentive;
 };
 struct TakeStep {
   SourceSpan span;
@@ -926,9 +938,9 @@ struct StopStep {
   SourceSpan span;
 };
 struct Step {
-  std::variant<SendStep, ReplyStep, GiveStep, TakeStep, WaitStep, WaitUntilStep, WaitForStep,
-               IfStep, SplitStep, ChooseStep, TagStep, SetStep, EmitStep, NotifyStep, CallStep,
-               StartStep, RepeatStep, StopStep>
+  std::variant<SendStep, ReplyStep, GiveStep, ClawBackStep, TakeStep, WaitStep, WaitUntilStep,
+               WaitForStep, IfStep, SplitStep, ChooseStep, TagStep, SetStep, EmitStep, NotifyStep,
+               CallStep, StartStep, RepeatStep, StopStep>
       kind;
 };
 
@@ -959,6 +971,11 @@ struct GivenFailure {  // `given wechat fails with unreachable`
   SourceSpan span;
   Name channel;
   Name reason;
+};
+struct GivenCodes {  // `given codes from pool "FILE" ["A1", "A2"]`
+  SourceSpan span;
+  PlainText pool;
+  std::vector<PlainText> codes;
 };
 struct TestEvent {  // `ann purchase { amount: ¥99.00 }`
   SourceSpan span;
@@ -1052,7 +1069,8 @@ struct ExpectLine {
   SourceSpan span;
   Expectation expect;
 };
-using TestLine = std::variant<GivenCustomer, GivenFailure, AtLine, UntilLine, ExpectLine>;
+using TestLine =
+    std::variant<GivenCustomer, GivenFailure, GivenCodes, AtLine, UntilLine, ExpectLine>;
 struct TestDecl {
   SourceSpan span;
   PlainText name;

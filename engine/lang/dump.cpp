@@ -337,6 +337,7 @@ void Dumper::incentive(const PointsDecl& points) {
   clauses("points", points,
           Overloaded{
               [&](const PointsExpire& it) { line("expire " + show(it.after)); },
+              [&](const PointsPending& it) { line("pending " + show(it.until)); },
               [&](const PointsWorth& it) { line("worth " + dump(it.money)); },
               [&](const BudgetClause& it) { budget(it); },
               [&](const LimitClause& it) { limit(it); },
@@ -367,8 +368,9 @@ void Dumper::incentive(const ReferralDecl& referral) {
                 line("qualify when " + show(it.when) + after("within", it.within));
               },
               [&](const ReferralReward& it) {
-                line(std::string("reward ") + (it.inviter ? "inviter" : "invitee") + " give " +
-                     show(it.gift) + after("at", it.at));
+                std::string whom = it.inviter ? "inviter" : "invitee";
+                for (std::size_t i = 0; i < it.above; ++i) whom += " of inviter";
+                line("reward " + whom + " give " + show(it.gift) + after("at", it.at));
               },
               [&](const ReferralMilestone& it) {
                 line("at " + dump(it.friends) + " friends give " + show(it.gift) + " to " +
@@ -556,7 +558,11 @@ void Dumper::step(const Step& each) {
           [&](const GiveStep& it) {
             line("give " + show(it.gift) + (it.to_inviter ? " to inviter" : "") +
                  (it.or_what_is_left ? " or what is left" : ""));
+            inner([&] {
+              if (it.otherwise) block("else", *it.otherwise);
+            });
           },
+          [&](const ClawBackStep& it) { line("claw back " + show(it.incentive)); },
           [&](const TakeStep& it) {
             line("take " + show(it.gift));
             inner([&] {
@@ -665,6 +671,12 @@ void Dumper::test_line(const TestLine& each) {
                  },
                  [&](const GivenFailure& it) {
                    line("given " + show(it.channel) + " fails with " + show(it.reason));
+                 },
+                 [&](const GivenCodes& it) {
+                   std::string codes;
+                   for (const PlainText& code : it.codes)
+                     codes += (codes.empty() ? "" : ", ") + show(code);
+                   line("given codes from pool " + show(it.pool) + " [" + codes + "]");
                  },
                  [&](const AtLine& it) {
                    const auto at = "at " + dump(it.at) + " ";

@@ -31,13 +31,13 @@ namespace koi::lang {
   KOI_RULE(CampaignDeclaration) KOI_RULE(CampaignItem) KOI_RULE(CampaignClause) \
   KOI_RULE(LeaveCondition) KOI_RULE(Trigger) KOI_RULE(ForWhom) KOI_RULE(Sequence) \
   KOI_RULE(ThenPart) KOI_RULE(Absence) KOI_RULE(EventPattern) KOI_RULE(EventTail) KOI_RULE(Block) \
-  KOI_RULE(Step) KOI_RULE(SendStep) KOI_RULE(SendTail) KOI_RULE(ReplyStep) KOI_RULE(GiveStep) \
+  KOI_RULE(Step) KOI_RULE(SendStep) KOI_RULE(SendTail) KOI_RULE(ReplyStep) KOI_RULE(GiveStep) KOI_RULE(ClawBackStep) \
   KOI_RULE(TakeStep) KOI_RULE(WaitStep) KOI_RULE(WaitUntilStep) KOI_RULE(Moment) \
   KOI_RULE(WaitForStep) KOI_RULE(IfStep) KOI_RULE(Branch) KOI_RULE(SplitStep) KOI_RULE(SplitArm) \
   KOI_RULE(ChooseStep) KOI_RULE(ChooseArm) KOI_RULE(TagStep) KOI_RULE(SetStep) KOI_RULE(EmitStep) \
   KOI_RULE(NotifyStep) KOI_RULE(CallStep) KOI_RULE(StartStep) KOI_RULE(RepeatStep) \
   KOI_RULE(StopStep) KOI_RULE(Settings) KOI_RULE(Setting) KOI_RULE(Label) KOI_RULE(Value) \
-  KOI_RULE(TestDeclaration) KOI_RULE(TestLine) KOI_RULE(TestAct) KOI_RULE(Expectation) \
+  KOI_RULE(TestDeclaration) KOI_RULE(TestLine) KOI_RULE(GivenCodes) KOI_RULE(TestAct) KOI_RULE(Expectation) \
   KOI_RULE(ExpectedAction) KOI_RULE(ExpectedDeed) KOI_RULE(ExpectedTail) KOI_RULE(Schedule) \
   KOI_RULE(Period) KOI_RULE(Per) KOI_RULE(DateRange) KOI_RULE(Within) KOI_RULE(Duration) \
   KOI_RULE(Time) KOI_RULE(Date) KOI_RULE(Weekday) KOI_RULE(CalendarUnit) KOI_RULE(Expression) \

@@ -155,8 +155,10 @@ ast::Step Builder::step(Grammar::StepContext* ctx) {
   }
   if (auto* it = ctx->giveStep()) {
     return {ast::GiveStep{place, gift(it->gift()), it->INVITER() != nullptr,
-                          it->OR_WHAT_IS_LEFT() != nullptr}};
+                          it->OR_WHAT_IS_LEFT() != nullptr,
+                          block_if(it->ELSE() != nullptr, it->block())}};
   }
+  if (auto* it = ctx->clawBackStep()) return {ast::ClawBackStep{place, name(it->name())}};
   if (auto* it = ctx->takeStep()) {
     const auto blocks = it->block();
     const bool has_else = it->ELSE() != nullptr;
@@ -267,6 +269,12 @@ ast::TestLine Builder::test_line(Grammar::TestLineContext* ctx) {
   const auto place = span(ctx);
   if (ctx->CUSTOMER() != nullptr) {
     return ast::GivenCustomer{place, name(ctx->name(0)), settings(ctx->settings())};
+  }
+  if (auto* codes = ctx->givenCodes()) {
+    const auto texts = codes->plainText();
+    ast::GivenCodes given{place, plain_text(texts.front()), {}};
+    for (std::size_t i = 1; i < texts.size(); ++i) given.codes.push_back(plain_text(texts[i]));
+    return given;
   }
   if (ctx->GIVEN() != nullptr) {
     return ast::GivenFailure{place, name(ctx->name(0)), name(ctx->name(1))};

@@ -304,6 +304,8 @@ ast::PointsDecl Builder::points(Grammar::PointsDeclarationContext* ctx) {
     const auto place = span(each);
     if (each->EXPIRE() != nullptr) {
       points.clauses.push_back(ast::PointsExpire{place, duration(each->duration())});
+    } else if (each->PENDING() != nullptr) {
+      points.clauses.push_back(ast::PointsPending{place, duration(each->duration())});
     } else if (each->WORTH() != nullptr) {
       points.clauses.push_back(ast::PointsWorth{place, sum(each->sum())});
     } else if (auto* spend = each->budgetClause()) {
@@ -354,7 +356,9 @@ ast::ReferralDecl Builder::referral(Grammar::ReferralDeclarationContext* ctx) {
       clauses.push_back(
           ast::ReferralQualify{place, pattern(each->eventPattern()), duration_if(each->within())});
     } else if (each->REWARD() != nullptr) {
-      ast::ReferralReward reward{place, each->INVITER() != nullptr, gift(each->gift()), {}};
+      const std::size_t inviters = each->INVITER().size();
+      ast::ReferralReward reward{place, inviters > 0, gift(each->gift()), {}};
+      if (inviters > 1) reward.above = inviters - 1;
       if (auto* at = each->word()) reward.at = name(at);
       clauses.push_back(std::move(reward));
     } else if (each->REFUSE() != nullptr) {

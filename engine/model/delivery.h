@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/hash.h"
@@ -36,6 +37,9 @@ struct Delivery {
   std::string campaign;
   std::string content;
   std::string title, body, link;  // as he will read them; empty where there is none
+  // The provider's own template that the rules name, and what is put into it, by name; else empty.
+  std::string provider_template{};
+  std::vector<std::pair<std::string, std::string>> values{};
   std::string
       reply_to;  // of an answer: the id of the event that it answers, as it came in; else empty
   std::optional<Payout> payout;  // paid to whom the addresses name; most have none
@@ -47,6 +51,8 @@ struct Delivery {
   Timestamp not_before = Timestamp::ever();  // never handed over earlier
   Timestamp not_after = Timestamp::never();  // handed over later it is worth nothing
   std::uint32_t attempt = 1;                 // 1 at the first
+  // If it fails the rules try another channel: it need not wait for what this one has too few of.
+  bool has_another_way = false;
   friend bool operator==(const Delivery&, const Delivery&) = default;
 };
 

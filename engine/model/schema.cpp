@@ -47,6 +47,11 @@ std::vector<EventType> engine_events() {
   EventType called{.symbol = {"called", "被调用"},
                    .fields = {text_field("campaign", "活动")},
                    .made_by_engine = true};
+  Field left = text_field("left", "剩余");
+  left.type = {.kind = Kind::Int, .optional = true};
+  EventType running_low{.symbol = {"running_low", "即将发完"},
+                        .fields = {text_field("incentive", "权益"), left},
+                        .made_by_engine = true};
   std::vector<EventType> events{
       message_event("delivered", "送达"),
       message_event("opened", "打开"),
@@ -66,6 +71,7 @@ std::vector<EventType> engine_events() {
       membership_event("left", "已退出"),
       called,
       incentive_event("shared_out", "分完"),
+      running_low,
   };
   return events;
 }

@@ -99,8 +99,9 @@ enum class EngineEvent : std::uint16_t {
   Left,
   Called,
   SharedOut,
+  RunningLow,
 };
-constexpr std::size_t engine_event_count = 18;
+constexpr std::size_t engine_event_count = 19;
 constexpr EventTypeId type_of(EngineEvent event) {
   return EventTypeId::of(static_cast<std::size_t>(event));
 }
@@ -108,7 +109,8 @@ constexpr EventTypeId type_of(EngineEvent event) {
 // and Consented have `purpose` (a campaign class; missing: all) behind them. Fields of the
 // incentive events (SharedOut too): incentive, amount, code, campaign. Joined: code. Entered and
 // Left: segment, campaign (one of them is missing). Called: campaign; it lets the customer into
-// that one.
+// that one. RunningLow: incentive, left; of the customer who was given the code behind which so few
+// are left in its pool.
 std::vector<EventType> engine_events();
 
 struct Schema {

@@ -39,7 +39,9 @@ struct Budget {
   std::uint64_t definition = 0;  // names it over deploys: whose it is, its unit and its period
   bool is_money = false;         // minor units; else pieces, points, messages
   std::int64_t amount = unlimited;
-  Per per;  // never Rolling
+  // Rolling: what was taken counts for the whole span, and up to a hundredth of it longer: it is
+  // kept in so many pots.
+  Per per;
   // Of a campaign's money: where it counts what its messages cost, in millionths of the currency.
   // That account has no end of its own: what is in it is gone from this one.
   BudgetId costs{};
@@ -72,18 +74,24 @@ struct Coupon {
   std::int64_t off = 0;                 // minor units, or millionths
   std::optional<std::int64_t> ceiling;  // of a percentage
   std::int64_t orders_from = 0;
-  NodeId where;       // none: every order
-  EventTypeId order;  // whose fields `where` reads
-  std::string pattern;
+  NodeId where;             // none: every order
+  EventTypeId order;        // whose fields `where` reads
+  std::string pattern;      // of generated codes; empty: they come from a pool
+  std::string pool;         // the pool's name
+  std::int64_t low_at = 0;  // RunningLow tells when so many are left
   std::optional<Span> valid_for;
   Timestamp valid_from = Timestamp::ever();
   Timestamp valid_until = Timestamp::never();  // the first instant at which it is not
   bool combines_with_any = false;
   std::vector<IncentiveId> combines_with;
+  // Of the customer's coupons on an order that are so and cannot be used beside each other, the one
+  // that takes off most is.
+  bool is_best_of = false;
 };
 struct Points {
   std::optional<Span> expire;
-  std::int64_t worth = 0;  // of one, in minor units
+  std::optional<Span> pending;  // until they can be spent
+  std::int64_t worth = 0;       // of one, in minor units
 };
 struct PrizeDraw {
   struct Prize {
@@ -115,6 +123,7 @@ struct GrantRead {
     Balance,
     InviteCode,
     InviteLink,
+    InviteScene,
     Friends
   };
   What what = What::Code;
@@ -128,12 +137,14 @@ struct Referral {
     bool to_inviter = true;
     IncentiveId incentive;
     NodeId amount;
-    EventTypeId at;  // of the invitee's; none: when he qualifies
+    EventTypeId at;          // of the invitee's; none: when he qualifies
+    bool is_one_up = false;  // to the inviter's inviter
   };
   struct Milestone {
     std::int64_t friends = 0;
     IncentiveId incentive;
     NodeId amount;
+    bool to_invitee = false;  // to the friend with whom it is reached
   };
   Symbol symbol;
   std::uint64_t definition = 0;
@@ -154,6 +165,8 @@ struct Referral {
   EventTypeId claw_type;
   NodeId claw_where;
   std::optional<Span> claw_within;
+  std::vector<BudgetId> budgets;  // of money: everything that it gives counts in them
+  std::vector<LimitId> limits;    // how many friends an inviter is rewarded for
 };
 
 // Steps.
@@ -163,6 +176,11 @@ struct Give {
   bool to_inviter = false;
   bool what_is_left = false;
   std::uint16_t ordinal = 0;
+  std::uint16_t otherwise = 0;  // where it goes when it is refused at once; 0: to the next step
+};
+// Of points: what the journey has given its customer, as far as he still has it.
+struct ClawBack {
+  IncentiveId incentive;
 };
 struct Take {
   IncentiveId incentive;

@@ -268,6 +268,7 @@ class Lister {
       case GrantRead::What::ValidUntil: return name + ".valid_until";
       case GrantRead::What::Link:
       case GrantRead::What::InviteLink: return name + ".link";
+      case GrantRead::What::InviteScene: return name + ".scene";
       case GrantRead::What::Prize: return name + ".prize";
       case GrantRead::What::Balance: return "balance of " + name;
       case GrantRead::What::Friends: return name + ".friends";
@@ -340,6 +341,7 @@ class Lister {
         case Cap::Calendar::Day: text += "calendar day"; break;
         case Cap::Calendar::Week: text += "calendar week"; break;
         case Cap::Calendar::Month: text += "calendar month"; break;
+        case Cap::Calendar::Year: text += "calendar year"; break;
       }
       if (cap.more > 0)
         text += ", " + std::to_string(cap.more) + " more from priority " +
@@ -450,6 +452,7 @@ class Lister {
     } else if (const auto* points = std::get_if<Points>(&incentive.what)) {
       text = "points " + incentive.symbol.name + ": worth " + amount(points->worth, true);
       if (points->expire) text += " expire " + to_string(*points->expire);
+      if (points->pending) text += " pending " + to_string(*points->pending);
     } else {
       text = "draw " + incentive.symbol.name + ":";
       for (const auto& prize : std::get<PrizeDraw>(incentive.what).prizes)
@@ -465,12 +468,18 @@ class Lister {
     line(0, "referral " + referral.symbol.name + ": " + (referral.first_touch ? "first" : "last") +
                 " touch, qualifies by " + match({referral.qualify_type, referral.qualify_where}));
     for (const auto& reward : referral.rewards)
-      line(1, std::string(reward.to_inviter ? "inviter" : "invitee") + " is given " +
-                  gift(reward.incentive, reward.amount) +
+      line(1, std::string(!reward.to_inviter ? "invitee"
+                          : reward.is_one_up ? "inviter of inviter"
+                                             : "inviter") +
+                  " is given " + gift(reward.incentive, reward.amount) +
                   (reward.at ? " at " + event_name(reward.at) : ""));
     for (const auto& milestone : referral.milestones)
       line(1, "at " + std::to_string(milestone.friends) + " friends " +
-                  gift(milestone.incentive, milestone.amount));
+                  gift(milestone.incentive, milestone.amount) +
+                  (milestone.to_invitee ? " to the friend" : ""));
+    for (const BudgetId id : referral.budgets)
+      line(1, "in budget " + plan_.budgets[id.index()].name);
+    for (const LimitId id : referral.limits) line(1, limit(id));
     if (referral.claws_back)
       line(1, "clawed back by " + match({referral.claw_type, referral.claw_where}));
   }
@@ -673,7 +682,10 @@ class Lister {
     if (const auto* give = std::get_if<Give>(&step))
       return "give " + gift(give->incentive, give->amount) +
              (give->to_inviter ? " to inviter" : "") +
-             (give->what_is_left ? " or what is left" : "");
+             (give->what_is_left ? " or what is left" : "") +
+             (give->otherwise != 0 ? ", else step " + std::to_string(give->otherwise) : "");
+    if (const auto* back = std::get_if<ClawBack>(&step))
+      return "claw back " + plan_.incentives[back->incentive.index()].symbol.name;
     if (const auto* take = std::get_if<Take>(&step))
       return "take " + gift(take->incentive, take->amount) + ", else step " +
              std::to_string(take->otherwise) + ", in vain step " + std::to_string(take->end);

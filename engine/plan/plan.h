@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -236,13 +237,16 @@ struct Tier {
   // millionths.
   std::vector<std::int64_t> up_to;
   AttributeId attribute;  // an enumeration: the levels, and behind them that he has none
-  EventTypeId ranked;     // its one field is the attribute's new value
+  // On a server: what `by` was when the tier was last refreshed, kept when he is first touched
+  // behind that instant; the attribute's time is the instant. None: not a server's.
+  AttributeId taken{};
+  EventTypeId ranked;  // its one field is the attribute's new value
 };
 
 struct Trigger {
   enum class Kind : std::uint8_t {
     Event,     // `first`
-    Sequence,  // `first`, then each of `thens`, none of `nots`, all within `within`
+    Sequence,  // `first`, then each of `thens`, none of `nots`, within `within` and `legs`
     Absence,   // `first`, then none of `nots` within `within`
     Enters,    // `watch` becomes true (`reaches` too)
     Leaves,    // `watch` becomes false
@@ -253,6 +257,21 @@ struct Trigger {
   std::vector<Binding> thens;
   std::vector<EventMatch> nots;
   Span within;
+  // Of each of `nots`: it must stay away while at least `from`, and fewer than `until`, of `thens`
+  // have come.
+  struct Stretch {
+    std::uint16_t from = 0, until = 1;
+    friend bool operator==(const Stretch&, const Stretch&) = default;
+  };
+  std::vector<Stretch> nots_during;
+  // Deadlines behind `within`, which is over when the first of them begins: with the event that
+  // makes it so many of `thens` that have come. One that begins with the last of them is an
+  // absence's: when it is over, the trigger is complete.
+  struct Leg {
+    std::uint16_t from = 1;
+    Span within;
+  };
+  std::vector<Leg> legs;
   WatchId watch;
   Schedule schedule;
   NodeId condition;         // of Schedule; none: everybody
@@ -371,7 +390,7 @@ struct Start {
 };
 struct Stop {};
 using Step = std::variant<Send, Wait, WaitUntil, WaitFor, If, Jump, Set, Stop, Tag, Split, Repeat,
-                          Again, Emit, Notify, Call, Start, Give, Take>;
+                          Again, Emit, Notify, Call, Start, Give, Take, ClawBack>;
 
 // The attribute that a step may change; none where it changes none.
 AttributeId attribute_set_by(const Step& step);
@@ -424,6 +443,10 @@ struct Message {
     ChannelId channel;             // none: for every channel that has no variant of its own
     TemplateId title, body, link;  // none where the content has none
     std::string language;          // in lower case; empty: for all that have none of their own
+    // The provider's own template that it is sent by, and the values that are put into it, by their
+    // names there. An empty id: none.
+    std::string provider_template{};
+    std::vector<std::pair<std::string, TemplateId>> values{};
   };
   // By language, the one for all of them last; within it, the one for every channel last. Where a
   // language has no such one, the customer is served by the next.
@@ -456,7 +479,7 @@ struct Cap {
   ChannelId channel;
   std::uint32_t limit = 0;
   Span per;
-  enum class Calendar : std::uint8_t { None, Day, Week, Month };
+  enum class Calendar : std::uint8_t { None, Day, Week, Month, Year };
   Calendar calendar = Calendar::None;  // else counts in calendar periods of the customer's zone
   std::uint32_t more = 0;              // so many places beyond the limit are kept …
   int more_from = 0;                   // … for campaigns of this priority or a higher one

@@ -23,7 +23,9 @@ struct Environment {
   struct Channel {
     std::string connector;
     channel::Given settings;            // not yet checked: only the connector knows them
-    std::uint32_t rate_per_second = 0;  // 0: as the rules say
+    std::uint32_t rate_per_second = 0;  // 0: as the rules and the provider say
+    std::uint32_t per_day = 0;          // 0: as the provider says
+    std::string address = {};           // of a team: whom a message to it goes to
   };
   std::string file;  // its name, for messages; empty without one
   std::map<std::string, Channel> channels, teams, webhooks;

@@ -22,6 +22,11 @@
 #include "model/receipt.h"
 #include "runtime/clock.h"
 
+namespace koi::channel {
+class Limits;
+class Allowance;
+}  // namespace koi::channel
+
 namespace koi::runtime {
 
 struct Send {
@@ -71,6 +76,10 @@ struct Lane {
   const channel::ConnectorType* type = nullptr;
   std::shared_ptr<channel::Connector> connector;  // channels may share one
   std::uint32_t rate_per_second = 0;              // at most so many attempts in any second; 0: any
+  // What its provider takes of a message, and how many; shared as the connector is. Null: anything.
+  std::shared_ptr<const channel::Limits> limits = nullptr;
+  std::shared_ptr<channel::Allowance> allowance = nullptr;
+  std::string address = {};  // of what has no other: whom the staff is reached by
 };
 
 struct OutboxSettings {

@@ -260,7 +260,8 @@ durable::Writers::Show Api::shown_as(std::shared_ptr<net::Reply> place, View vie
 void Api::ask_till(net::Asked asked, net::Reply reply) {
   auto request = till_request(shown_->plan, asked, shown_->clock.now());
   if (!request) {
-    const bool is_nowhere = request.error().code == "path" || request.error().code == "referral";
+    const bool is_nowhere = request.error().code == "path" || request.error().code == "referral" ||
+                            request.error().code == "points";
     return reply.send(refused(is_nowhere ? 404 : 400, request.error().code, request.error().what));
   }
   if (engine_->is_full())

@@ -17,9 +17,10 @@ using core::Reason;
 using Json = nlohmann::json;
 
 constexpr std::string_view v1_coupons = "/v1/coupons/", v1_packets = "/v1/packets/",
-                           v1_reviews = "/v1/reviews";
+                           v1_reviews = "/v1/reviews", v1_customers = "/v1/customers/";
 constexpr std::size_t longest_name = 200;  // of a code, an order, a key
 constexpr std::size_t most_together = 20;
+constexpr std::uint64_t most_points = 1'000'000'000'000'000;
 
 struct Deed {
   std::string_view name;
@@ -29,11 +30,32 @@ constexpr std::array of_coupons{Deed{"validate", Call::Kind::Validate},
                                 Deed{"lock", Call::Kind::Lock}, Deed{"redeem", Call::Kind::Redeem},
                                 Deed{"rollback", Call::Kind::RollBack}};
 
+constexpr std::array of_points{Deed{"/points/spend", Call::Kind::Spend},
+                               Deed{"/points/rollback", Call::Kind::Unspend}};
+
+// What is to be done with points by `/v1/customers/ID/points/spend`; null: nothing.
+const Deed* deed_of_points(std::string_view path) {
+  if (!path.starts_with(v1_customers)) return nullptr;
+  for (const Deed& each : of_points)
+    if (path.ends_with(each.name) && path.size() > v1_customers.size() + each.name.size())
+      return &each;
+  return nullptr;
+}
+
 // The code in `/v1/coupons/CODE/redeem`, and what is to be done with it.
-Result<void> read_path(std::string_view path, Call& call) {
+Result<void> read_path(std::string_view path, TillRequest& request) {
+  Call& call = request.call;
   const Error nothing{"path", "there is nothing here; docs/operating.md lists what there is"};
   if (path == v1_reviews) {
     call.kind = Call::Kind::Approve;
+    return {};
+  }
+  if (const Deed* deed = deed_of_points(path)) {
+    call.kind = deed->kind;
+    path.remove_prefix(v1_customers.size());
+    path.remove_suffix(deed->name.size());
+    if (path.size() > longest_name) return nothing;
+    request.subject = path;
     return {};
   }
   const bool is_coupon = path.starts_with(v1_coupons);
@@ -137,6 +159,8 @@ Result<void> read_order(const plan::Plan& plan, const Json& body, Call& call) {
     }
     call.facts.push_back(std::move(made));
   }
+  // As JSON has it in the order of its names: the same question has the same hash.
+  if (facts != body.end()) call.said = hash64(facts->dump());
   const auto together = body.find("together");
   if (together == body.end()) return {};
   if (!together->is_array() || together->size() > most_together)
@@ -169,10 +193,31 @@ Result<void> read_review(const plan::Plan& plan, const Json& body, TillRequest& 
     if (plan.referrals[i].symbol.name == name || plan.referrals[i].symbol.alias == name)
       call.referral = plan::ReferralId::of(i);
   if (!call.referral) return Error{"referral", "the rules have no referral of that name"};
+  call.said = hash64(plan.referrals[call.referral.index()].symbol.name);
   KOI_LET(const std::string decision, needed(body, "decision", "`approve` or `decline`"));
   if (decision != "approve" && decision != "decline")
     return Error{"body", "`decision` is `approve` or `decline`"};
   call.kind = decision == "approve" ? Call::Kind::Approve : Call::Kind::Decline;
+  return {};
+}
+
+// A number of points, of those that the rules call so.
+Result<void> read_points(const plan::Plan& plan, const Json& body, Call& call) {
+  KOI_LET(const std::string name, needed(body, "points", "their name in the rules"));
+  KOI_LET(call.order, needed(body, "order", "what you call what they are spent for"));
+  for (std::size_t i = 0; i < plan.incentives.size(); ++i)
+    if (const plan::Incentive& each = plan.incentives[i];
+        std::holds_alternative<plan::Points>(each.what) &&
+        (each.symbol.name == name || each.symbol.alias == name))
+      call.points = plan::IncentiveId::of(i);
+  if (!call.points) return Error{"points", "the rules have no points of that name"};
+  call.said = hash64(plan.incentives[call.points.index()].symbol.name);
+  if (call.kind == Call::Kind::Unspend) return {};
+  const auto amount = body.find("amount");
+  if (amount == body.end() || !amount->is_number_unsigned() || amount->get<std::uint64_t>() == 0 ||
+      amount->get<std::uint64_t>() > most_points)
+    return Error{"body", "`amount` is how many points, a whole number from 1 on"};
+  call.amount = static_cast<std::int64_t>(amount->get<std::uint64_t>());
   return {};
 }
 
@@ -193,6 +238,8 @@ std::string_view words_of(Reason reason) {
     case Reason::AllTaken: return "every share is taken";
     case Reason::TakenBefore: return "this customer has a share of it";
     case Reason::TooLate: return "it is too late";
+    case Reason::NotBest: return "another coupon on the order takes off more";
+    case Reason::NotEnough: return "there are not so many points";
     case Reason::Limit: return "this customer has had as much as the rules allow";
     default: return "the rules refuse it";
   }
@@ -207,6 +254,7 @@ void write_terms(JsonWriter& out, const plan::Plan& plan, const plan::Coupon& co
     out.key("off"), out.money(coupon.off);
   if (coupon.ceiling) out.key("up_to"), out.money(*coupon.ceiling);
   if (coupon.orders_from > 0) out.key("orders_from"), out.money(coupon.orders_from);
+  if (coupon.is_best_of) out.key("best_of"), out.boolean(true);
   out.key("combines_with");
   if (coupon.combines_with_any) {
     out.text("any");
@@ -219,6 +267,15 @@ void write_terms(JsonWriter& out, const plan::Plan& plan, const plan::Coupon& co
   out.close('}');
 }
 
+void write_points(JsonWriter& out, const Call& call, const core::Answer& answer) {
+  if (answer.reason == Reason::None) {
+    out.key(call.kind == Call::Kind::Spend ? "spent" : "given_back");
+    out.raw(std::to_string(answer.amount));
+  }
+  if (answer.reason == Reason::None || answer.reason == Reason::NotEnough)
+    out.key("balance"), out.raw(std::to_string(answer.other));
+}
+
 int status_of(const Call& call, Reason reason) {
   if (reason == Reason::None || call.kind == Call::Kind::Validate) return 200;
   if (reason == Reason::UnknownCode || reason == Reason::NotInReview) return 404;
@@ -228,13 +285,14 @@ int status_of(const Call& call, Reason reason) {
 }  // namespace
 
 bool is_of_till(std::string_view path) {
-  return path.starts_with(v1_coupons) || path.starts_with(v1_packets) || path == v1_reviews;
+  return path.starts_with(v1_coupons) || path.starts_with(v1_packets) || path == v1_reviews ||
+         deed_of_points(path);
 }
 
 Result<TillRequest> till_request(const plan::Plan& plan, const net::Asked& asked, Timestamp now) {
   TillRequest request;
   Call& call = request.call;
-  KOI_TRY(read_path(asked.path, call));
+  KOI_TRY(read_path(asked.path, request));
   call.time = now;
   const std::string* const key = net::find(asked.headers, "Idempotency-Key");
   if (call.kind != Call::Kind::Validate) {
@@ -261,6 +319,12 @@ Result<TillRequest> till_request(const plan::Plan& plan, const net::Asked& asked
       KOI_TRY(read_order(plan, body, call));
       break;
     }
+    case Call::Kind::Spend:
+    case Call::Kind::Unspend: {
+      KOI_TRY(read_points(plan, body, call));
+      break;
+    }
+    case Call::Kind::Stock: KOI_ASSERT(false);
     case Call::Kind::Lock:
     case Call::Kind::Redeem:
     case Call::Kind::RollBack: {
@@ -290,13 +354,24 @@ net::Answer till_answer(const plan::Plan& plan, const Call& call, const core::An
   } else if (coupon && call.kind != Call::Kind::RollBack) {
     out.key("takes_off"), out.money(answer.amount);
   }
+  if (call.points) write_points(out, call, answer);
+  // Which of two it is, and why.
+  const bool is_rival =
+      coupon && !answer.about.empty() && (is_done || answer.reason == Reason::NotBest);
+  if (is_rival) {
+    if (!is_done) out.key("takes_off"), out.money(answer.amount);
+    out.key(is_done ? "instead_of" : "better"), out.open('{');
+    out.key("code"), out.text(answer.about);
+    out.key("takes_off"), out.money(answer.other);
+    out.close('}');
+  }
   if (coupon && answer.until != Timestamp::never() && answer.until != Timestamp::ever()) {
     out.key(answer.reason == Reason::Redeemed ? "since"
             : answer.reason == Reason::NotYet ? "from"
                                               : "until");
     out.time(answer.until);
   }
-  if (!answer.about.empty())
+  if (!answer.about.empty() && !is_rival)
     out.key(answer.reason == Reason::Combination ? "beside" : "order"), out.text(answer.about);
   if (coupon) out.key("terms"), write_terms(out, plan, *coupon);
   out.close('}');

@@ -80,6 +80,9 @@ class Gathering {
       item(span, What::True, place, 0, say("it was never taken", "从未扣除成功"));
       item(span, What::False, place, 0,
            say("it was always there to be taken", "从未因不足而扣除失败"));
+    } else if (const auto* give = std::get_if<plan::Give>(&step); give && give->otherwise != 0) {
+      item(span, What::True, place, 0, say("it was never given", "从未发放成功"));
+      item(span, What::False, place, 0, say("it was never refused", "从未被拒绝发放"));
     } else if (std::holds_alternative<plan::WaitFor>(step)) {
       item(span, What::Came, place, 0, say("what it waits for never came", "等待的事件从未到来"));
       item(span, What::TimedOut, place, 0, say("it never waited in vain", "从未等到超时"));

@@ -216,6 +216,8 @@ class Player {
     world_.fail(plan::ChannelId::of(given.channel.index()), failure_of(given.reason));
   }
 
+  void perform(const check::GivenCodes& given) { world_.accounts().stock(given.pool, given.codes); }
+
   void perform(const check::ClockTo& clock) {
     leave_for(clock.to);
     world_.run_to(clock.to, true);

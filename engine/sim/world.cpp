@@ -125,7 +125,9 @@ void World::carry_out(core::State& state, std::size_t& deliveries) {
     core::Effect effect = std::move(effects_[handled]);
     Failure failure = Failure::None;
     std::optional<Receipt> receipt;
-    const bool is_paid = effect.action == core::Action::Give && effect.wants_receipt;
+    const bool is_paid =
+        (effect.action == core::Action::Give || effect.action == core::Action::Claim) &&
+        effect.wants_receipt;
     if (core::is_message(effect.action) || is_paid) {
       if (effect.channel && effect.channel.index() < failures_.size())
         failure = failures_[effect.channel.index()];

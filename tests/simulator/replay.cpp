@@ -19,6 +19,13 @@ class Kept final : public core::Shelf {
     const auto found = all_.find(std::string(key));
     return found == all_.end() ? std::string() : found->second;
   }
+  Result<std::vector<Row>> behind(std::string_view key, std::size_t most) const override {
+    std::vector<Row> rows;
+    for (auto each = all_.upper_bound(std::string(key)); each != all_.end() && rows.size() < most;
+         ++each)
+      rows.push_back({each->first, each->second});
+    return rows;
+  }
   void put(std::vector<core::Accounts::Change> changes) {
     for (auto& [key, bytes] : changes) {
       if (bytes.empty())

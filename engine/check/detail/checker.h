@@ -363,7 +363,7 @@ class Checker {
   void points(const ast::PointsDecl& decl, Incentive& out);
   void prize_draw(const ast::PrizeDrawDecl& decl, Incentive& out);
   void referral(const ast::ReferralDecl& decl, Referral& out);
-  std::optional<Per> per(const std::optional<ast::Period>& period, bool may_roll);
+  std::optional<Per> per(const std::optional<ast::Period>& period);
   void budgets(const ast::BudgetClause& clause, std::string_view unit, std::vector<Budget>& out);
   void limits(const ast::LimitClause& clause, bool of_money, std::vector<Limit>& out);
   void policy_limits();
@@ -371,7 +371,10 @@ class Checker {
   void costs_more(const Incentive& incentive, std::int64_t all, const Budget& budget);
   std::optional<std::int64_t> amount_of_money(const ast::Expr& expr, std::int64_t least = 1);
   std::optional<Gift> gift(const ast::Gift& gift, const Scope& scope);
-  void give(const ast::GiveStep& step, const std::vector<Visible>& visible, Block& out);
+  void give(const ast::GiveStep& step, const std::vector<Visible>& visible,
+            const std::vector<Hash128>& asked, Block& out);
+  void claw_back(const ast::ClawBackStep& step, Block& out);
+  void given_codes(const ast::GivenCodes& given, Test& test);
   void take(const ast::TakeStep& step, const std::vector<Visible>& visible,
             const std::vector<Hash128>& asked, Block& out);
   ExpressionId grant_read(const GrantRead& read, Type type, std::string_view name, SourceSpan span);

@@ -60,7 +60,7 @@ class Compiler {
   plan::BudgetId account(const std::string& owner, const check::Budget& from);
   void keep_costs(plan::BudgetId of, const std::string& owner, const check::Budget& from);
   plan::LimitId limit(const std::string& owner, const check::Limit& from);
-  plan::Give give(const check::Give& from);
+  void give(const check::Give& from, plan::Campaign& to, std::vector<plan::Step>& code);
   void take(const check::Take& from, plan::Campaign& to, std::vector<plan::Step>& code);
 
   // index.cpp

@@ -242,7 +242,7 @@ class Turn {
                                          const Planned& planned) const;
   std::int64_t amount_of(const Offer& offer) const;
   std::optional<std::size_t> drawn(const Offer& offer) const;
-  bool has_codes(const plan::Coupon& coupon, plan::IncentiveId id) const;
+  Reason lacks_codes(const plan::Coupon& coupon, plan::IncentiveId id) const;
   Reason ask_grant(const Offer& offer, Planned& planned);
   Holdings& holdings();
   Effect& gift_effect(Action action, const Offer& offer);
@@ -254,13 +254,19 @@ class Turn {
   void tell(EngineEvent event, const Grant& grant, std::int64_t amount, Hash128 occasion);
   bool grant(const Offer& offer);
   void make(const plan::Incentive& incentive, const Offer& offer, Grant& made);
+  std::string code_for(const plan::Incentive& incentive, const plan::Coupon& coupon,
+                       const Offer& offer);
   void hand_out(const Offer& offer, std::size_t prize);
   void settle_grant(Grant& grant);
   Purse& purse_of(plan::IncentiveId points);
+  void note_moved(Purse& purse, Moved::What what, std::int64_t amount) const;
+  ledger::Lot lot_of(const Grant& grant, const plan::Points& points) const;
+  bool may_go_back(const Grant& grant) const;
   bool may_be_clawed_back(const Grant& grant) const;
   void grants_changed(Hash128 cause);
   Offer offer_of(const plan::Give& give, const Journey& journey, std::size_t occurrence) const;
-  void do_give(const plan::Give& give, Journey& journey);
+  bool do_give(const plan::Give& give, Journey& journey);
+  void do_claw_back(const plan::ClawBack& back, const Journey& journey);
   bool do_take(const plan::Take& take, Journey& journey);
   bool take_payout(const Receipt& receipt);
   void note_claim(const Happening& what);
@@ -271,17 +277,25 @@ class Turn {
   void use_up(Grant& grant, std::optional<std::int64_t> off);
   void take_claim(const Message& message);
   void take_claimed(const Message& message);
+  bool take_share_payout(const Receipt& receipt);
+  void take_paid(const Message& message);
+  void put_back_share(Grant& packet, std::size_t place, Hash128 cause);
 
   // calls.cpp: what is asked by tills, pages and reviewers
   std::optional<Answer> answer_to(const Call& call, Hash128 key);
   std::optional<Answer> claim(const Call& call, Hash128 key);
   Answer redeem(const Call& call, Hash128 key);
   Answer roll_back(const Call& call, Hash128 key);
+  Answer spend(const Call& call, Hash128 key);
+  Answer unspend(const Call& call, Hash128 key);
+  void free_losers(const Call& call, const Grant& winner);
   void finish_claim(const Message& message);
 
   // referral.cpp: who brought whom
   const plan::Referral& referral(plan::ReferralId id) const;
   std::uint64_t mark_of(AttributeId attribute) const;
+  std::vector<std::uint64_t> marks_for(plan::ReferralId id) const;
+  bool is_same(plan::ReferralId id, const std::vector<std::uint64_t>& marks) const;
   Message message_to(std::string to, Message::Kind kind, plan::ReferralId id, Hash128 key) const;
   Offer offer_of(plan::ReferralId id, Hash128 entry, std::string_view invitee,
                  std::string_view what, std::size_t number) const;
@@ -292,15 +306,32 @@ class Turn {
   void take_join(const Message& message);
   void take_joined(const Message& message);
   void reward_for_event(Binding& binding, EventTypeId type);
-  void give_reward(Offer offer, plan::IncentiveId incentive, plan::NodeId amount);
+  bool give_reward(Offer offer, plan::IncentiveId incentive, plan::NodeId amount);
+  bool has_room_for_friend(plan::ReferralId id);
+  void count_friend(plan::ReferralId id);
+  // A reward that is due for a friend, by its number; `marks` are the friend's, which must not be
+  // those of who is rewarded.
+  struct DueReward {
+    std::size_t number = 0;
+    Hash128 key, entry;
+    std::vector<std::uint64_t> marks;
+  };
+  void reward_for_friend(Offer offer, const plan::Referral::Reward& reward, bool& was_rewarded);
+  void reward_for(Friend& brought, const DueReward& due);
+  void reward_above(Friend& brought, const DueReward& due);
+  bool decline_same(Friend& brought, const std::vector<std::uint64_t>& marks);
   void note_for_inviter(const Happening& what);
   void qualify(Binding& binding);
   void take_qualified(const Message& message);
-  void qualify_friend(plan::ReferralId id, const std::string& invitee, Hash128 key);
+  void qualify_friend(Friend& brought, Hash128 key, const std::vector<std::uint64_t>& marks);
+  void reach_milestones(const Friend& brought, Hash128 key);
   void take_claw_back(const Message& message);
+  void take_reward_above(const Message& message);
+  void take_claw_back_above(const Message& message);
+  void take_milestone(const Message& message);
   void claw_back(Hash128 key);
   bool is_revoked(const Grant& grant);
-  void give_to_inviter(const Offer& offer);
+  bool give_to_inviter(const Offer& offer);
   void take_reward(const Message& message);
   Answer review(const Call& call, Hash128 key);
 

@@ -462,7 +462,7 @@ campaign other { class transactional  when order  send thanks via app }
             before = out.read_bytes() if out.exists() else None
             rules = self.folder / ("first", "second")[wanted]
             building = subprocess.Popen([KOI, "build", rules, "-o", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            if chance.random() < 0.3:  # to its end; else at any moment of it
+            if chance.random() < 0.3 or number % 6 == 5:  # to its end; else at any moment of it
                 building.wait(timeout=120)
             else:
                 time.sleep(some_while(chance, longest=0.1))

@@ -23,6 +23,7 @@ struct Command {
   std::function<int()> (*add)(CLI::App& app);
 };
 
+std::function<int()> add_backup(CLI::App& app);
 std::function<int()> add_build(CLI::App& app);
 std::function<int()> add_check(CLI::App& app);
 std::function<int()> add_connector(CLI::App& app);
@@ -36,7 +37,9 @@ std::function<int()> add_init(CLI::App& app);
 std::function<int()> add_keys(CLI::App& app);
 std::function<int()> add_ledger(CLI::App& app);
 std::function<int()> add_lsp(CLI::App& app);
+std::function<int()> add_open(CLI::App& app);
 std::function<int()> add_promote(CLI::App& app);
+std::function<int()> add_restore(CLI::App& app);
 std::function<int()> add_rollback(CLI::App& app);
 std::function<int()> add_run(CLI::App& app);
 std::function<int()> add_serve(CLI::App& app);

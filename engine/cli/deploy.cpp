@@ -1,31 +1,18 @@
 // The commands that speak to a running server: deploy, rollback, status.
-#include <unistd.h>
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <asio/awaitable.hpp>
-#include <asio/co_spawn.hpp>
-#include <asio/detached.hpp>
-#include <asio/io_context.hpp>
 #include <chrono>
-#include <cstdlib>
 #include <memory>
-#include <nlohmann/json.hpp>
-#include <optional>
-#include <thread>
 
 #include "cli/asking.h"
 #include "cli/bundle.h"
 #include "cli/command.h"
+#include "cli/remote.h"
 #include "net/client.h"
 
 namespace koi::cli {
 
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-constexpr auto between_looks = std::chrono::milliseconds(100);
 
 struct Options {
   std::string package, server = "http://127.0.0.1:8700", token_file, by, why, format = "text";
@@ -35,68 +22,6 @@ struct Options {
   bool preview = false;  // that alone is said
   bool has_ways() const { return !migrate.empty() || !stop.empty(); }
 };
-
-// One server, asked one thing after another.
-class Remote {
- public:
-  Remote(std::string server, std::string token_file)
-      : server_(std::move(server)), token_file_(std::move(token_file)) {}
-
-  // Its answer, whatever the status. Errors: "token", and those of net::Client.
-  Result<std::pair<int, Json>> ask(std::string method, const std::string& path,
-                                   std::string body = {}) {
-    KOI_LET(const std::string token, read_token(token_file_));
-    net::Request request;
-    request.method = std::move(method);
-    request.url = server_ + path;
-    if (!token.empty()) request.headers.push_back({"Authorization", "Bearer " + token});
-    request.body = std::move(body);
-    request.answer_within = minutes(2);
-    request.max_body = std::size_t{64} << 20;
-    asio::io_context context;
-    std::optional<Result<net::Response>> got;
-    {
-      net::Client client(context.get_executor());
-      const auto exchange = [&]() -> asio::awaitable<void> {
-        got.emplace(co_await client.send(std::move(request)));
-        context.stop();
-      };
-      asio::co_spawn(context, exchange, asio::detached);
-      context.run();
-    }
-    if (!*got) return Error{got->error().code, server_ + ": " + got->error().what};
-    Json json = Json::parse((*got)->body, nullptr, false);
-    if (json.is_discarded() || !json.is_object())
-      return Error{"answer", server_ + " does not answer as a Koi server does"};
-    return std::pair((*got)->status, std::move(json));
-  }
-
- private:
-  std::string server_, token_file_;
-};
-
-std::string text_of(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_string() ? found->get<std::string>() : std::string();
-}
-std::uint64_t number_of(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_number_unsigned() ? found->get<std::uint64_t>() : 0;
-}
-
-// What is not there, or of another kind, is empty.
-Json object_of(const Json& json, const char* name) {
-  const auto found = json.find(name);
-  return found != json.end() && found->is_object() ? *found : Json::object();
-}
-Json list_of(const Json& json, const char* name) {
-  Json objects = Json::array();
-  const auto found = json.find(name);
-  if (found != json.end() && found->is_array())
-    for (const Json& each : *found)
-      if (each.is_object()) objects.push_back(each);
-  return objects;
-}
 
 std::string ways_of(const Options& options) {
   std::string query;
@@ -113,38 +38,28 @@ std::string ways_of(const Options& options) {
 
 // Asks for it, waits until it is over, and prints what came of it.
 int ask_for(Remote& server, const std::string& path, const std::string& body) {
-  auto asked = server.ask("POST", path, body);
-  if (!asked) return trouble(asked.error().what);
-  if (asked->first != 202) return trouble(text_of(asked->second, "message"));
-  const std::string place = "/v1/deploys/" + std::to_string(number_of(asked->second, "number"));
-  for (;;) {
-    const auto outcome = server.ask("GET", place);
-    if (!outcome)
-      return trouble(outcome.error().what +
-                     "; `koi status` says what is live, once it serves again");
-    const std::string state = text_of(outcome->second, "state");
-    const std::string message = text_of(outcome->second, "message");
-    if (state == "refused" || outcome->first != 200) return trouble("not put live: " + message);
-    if (state == "preview") return print(message);
-    if (state == "live")
-      return print(message + "events waited for " +
-                   std::to_string(number_of(outcome->second, "paused_ms")) + " ms\n");
-    std::this_thread::sleep_for(between_looks);
+  const auto outcome = ask_and_wait(server, path, body, "/v1/deploys/");
+  if (!outcome) {
+    const bool was_lost = outcome.error().code == "lost";
+    return trouble(outcome.error().what +
+                   (was_lost ? "; `koi status` says what is live, once it serves again" : ""));
   }
+  const std::string state = text_of(*outcome, "state"), message = text_of(*outcome, "message");
+  if (state == "refused") return trouble("not put live: " + message);
+  if (state == "preview") return print(message);
+  return print(message + "events waited for " + std::to_string(number_of(*outcome, "paused_ms")) +
+               " ms\n");
 }
 
 // Says whom it moves before it does so.
 int put_live(const Options& options, const std::string& path, const std::string& body) {
-  std::string by = options.by;
-  if (by.empty())
-    if (const char* user = std::getenv("USER")) by = user;
-  if (by.empty()) return trouble("say who does it with --by");
+  const auto said = query_of(options.by, options.why);
+  if (!said) return trouble(said.error().what);
   Remote server(options.server, options.token_file);
-  const std::string whole = path + "?by=" + net::percent_encoded(by) +
-                            "&why=" + net::percent_encoded(options.why) + ways_of(options);
+  const std::string whole = path + *said + ways_of(options);
   if (options.has_ways() || options.preview) {
-    const int said = ask_for(server, whole + "&preview=1", body);
-    if (said != Done || options.preview) return said;
+    const int told = ask_for(server, whole + "&preview=1", body);
+    if (told != Done || options.preview) return told;
     std::fflush(stdout);
   }
   return ask_for(server, whole, body);
@@ -210,17 +125,6 @@ int status(const Options& options) {
   return print(out);
 }
 
-void add_server(CLI::App& app, Options& options) {
-  app.add_option("--server", options.server, "Where it serves")->capture_default_str();
-  app.add_option("--token-file", options.token_file,
-                 "Its first line is the token that requests must bring; else KOI_TOKEN");
-}
-
-void add_said(CLI::App& app, Options& options) {
-  app.add_option("--by", options.by, "Who does it, for the history; else the environment's USER");
-  app.add_option("--why", options.why, "Why, for the history")->required();
-}
-
 void add_ways(CLI::App& app, Options& options) {
   app.add_option("--migrate", options.migrate,
                  "Who is under way in this campaign goes on in its new version, at the step of the "
@@ -260,8 +164,8 @@ int ask(const Asking& asking) {
 std::function<int()> add_deploy(CLI::App& app) {
   auto options = std::make_shared<Options>();
   app.add_option("bundle", options->package, "What `koi build` made (.koib)")->required();
-  add_server(app, *options);
-  add_said(app, *options);
+  add_server(app, options->server, options->token_file);
+  add_said(app, options->by, options->why);
   add_ways(app, *options);
   app.add_option(
       "--canary", options->canary,
@@ -272,22 +176,22 @@ std::function<int()> add_deploy(CLI::App& app) {
 
 std::function<int()> add_promote(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  add_server(app, *options);
-  add_said(app, *options);
+  add_server(app, options->server, options->token_file);
+  add_said(app, options->by, options->why);
   return [options] { return put_live(*options, "/v1/promote", {}); };
 }
 
 std::function<int()> add_rollback(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  add_server(app, *options);
-  add_said(app, *options);
+  add_server(app, options->server, options->token_file);
+  add_said(app, options->by, options->why);
   add_ways(app, *options);
   return [options] { return put_live(*options, "/v1/rollback", {}); };
 }
 
 std::function<int()> add_status(CLI::App& app) {
   auto options = std::make_shared<Options>();
-  add_server(app, *options);
+  add_server(app, options->server, options->token_file);
   app.add_option("--format", options->format, "text, or json")
       ->check(CLI::IsMember({"text", "json"}));
   return [options] { return status(*options); };

@@ -19,7 +19,7 @@ namespace {
 
 struct Options {
   std::vector<std::string> paths;
-  std::string data, environment, listen = "127.0.0.1:8700", token_file, keys, language;
+  std::string data, backups, environment, listen = "127.0.0.1:8700", token_file, keys, language;
   std::size_t approvals = 1;
   std::uint16_t groups = 0, other_ports = 0;
   std::uint64_t memory_mib = 256;
@@ -72,6 +72,7 @@ int serve(const Options& options) {
   }
 
   server.data = options.data;
+  server.backups = options.backups;
   server.groups = options.groups;
   server.other_ports = options.other_ports;
   server.memory = options.memory_mib << 20;
@@ -106,6 +107,8 @@ std::function<int()> add_serve(CLI::App& app) {
   app.add_option("--data", options->data,
                  "The folder that keeps everything; made where it is missing")
       ->required();
+  app.add_option("--backups", options->backups,
+                 "The folder in which `koi backup` makes backups while this serves");
   app.add_option(
       "--env", options->environment,
       "Which connector serves which channel (docs/connectors.md); none: all to the console");

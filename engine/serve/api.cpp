@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t timeline_lines = 100;
 constexpr std::string_view v1_customers = "/v1/customers/";
-constexpr std::string_view v1_deploys = "/v1/deploys/";
+constexpr std::string_view v1_deploys = "/v1/deploys/", v1_backups = "/v1/backups/";
 constexpr std::size_t most_waiting_bytes = 64u << 20;
 constexpr std::string_view v1_callbacks = "/v1/callbacks/";
 
@@ -77,6 +77,7 @@ void Api::begin(Shown shown, Engine& engine, Reception& reception, Callbacks& ca
   callbacks_ = &callbacks;
   touches_ = touches;
   why_not_ready_.clear();
+  is_held_ = false;
   go_on();
 }
 
@@ -85,7 +86,12 @@ void Api::make_codes_with(Operate make_code) { make_code_ = std::move(make_code)
 void Api::pause() { is_paused_ = true; }
 void Api::end(std::string why) {
   why_not_ready_ = std::move(why);
+  is_held_ = false;
   go_on();
+}
+void Api::hold(std::string why) {
+  end(std::move(why));
+  is_held_ = true;
 }
 
 // What waited is handled in the order it came.
@@ -135,7 +141,9 @@ void Api::handle(net::Asked asked, net::Reply reply) {
       return reply.send(refused(503, room.error().code, room.error().what));
     return say("{\"status\":\"ready\"}\n");
   }
-  if (!why_not_ready_.empty()) return reply.send(failed({"not_ready", why_not_ready_}));
+  const bool is_opening = is_held_ && is("POST", "/v1/open");
+  if (!why_not_ready_.empty() && !is_opening)
+    return reply.send(failed({is_held_ ? "held" : "not_ready", why_not_ready_}));
   if (asked.path.starts_with(v1_callbacks)) {
     const std::string channel = asked.path.substr(v1_callbacks.size());
     return callbacks_->take(channel, std::move(asked), std::move(reply));
@@ -148,8 +156,10 @@ void Api::handle(net::Asked asked, net::Reply reply) {
 
   if (is("POST", "/v1/events")) return take_events(std::move(asked), std::move(reply));
   if (is("POST", "/v1/deploys") || is("POST", "/v1/rollback") || is("POST", "/v1/promote") ||
-      is("GET", "/v1/status") || is("GET", "/v1/explain") ||
-      (asked.method == "GET" && asked.path.starts_with(v1_deploys)))
+      is("POST", "/v1/backups") || is("POST", "/v1/open") || is("GET", "/v1/status") ||
+      is("GET", "/v1/explain") ||
+      (asked.method == "GET" &&
+       (asked.path.starts_with(v1_deploys) || asked.path.starts_with(v1_backups))))
     return operate_(std::move(asked), std::move(reply));
   if (is("POST", "/v1/codes")) return make_code_(std::move(asked), std::move(reply));
   if (is("GET", "/v1/campaigns")) return say(campaigns());
@@ -172,8 +182,9 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   const bool is_known =
       asked.path == "/v1/events" || asked.path == "/v1/campaigns" || asked.path == "/v1/codes" ||
       asked.path == "/v1/deploys" || asked.path == "/v1/rollback" || asked.path == "/v1/promote" ||
-      asked.path == "/v1/status" || asked.path == "/v1/explain" || asked.path == "/metrics" ||
-      asked.path == "/" || asked.path.starts_with(v1_customers) || is_of_till(asked.path);
+      asked.path == "/v1/backups" || asked.path == "/v1/open" || asked.path == "/v1/status" ||
+      asked.path == "/v1/explain" || asked.path == "/metrics" || asked.path == "/" ||
+      asked.path.starts_with(v1_customers) || is_of_till(asked.path);
   reply.send(is_known ? refused(405, "method", "this address does not know that method")
                       : refused(404, "path", "there is nothing here; GET / lists what there is"));
 }

@@ -32,8 +32,11 @@ class Api {
   void pause();
   // From here on 503 again, with the reason.
   void end(std::string why);
+  // The same until begin(), but that POST /v1/open is asked.
+  void hold(std::string why);
 
-  // What POST /v1/deploys, /v1/promote and /v1/rollback, GET /v1/status and /v1/deploys/N ask.
+  // What POST /v1/deploys, /v1/promote, /v1/rollback, /v1/backups and /v1/open, GET /v1/status,
+  // /v1/explain, /v1/deploys/N and /v1/backups/N ask.
   using Operate = std::function<void(net::Asked asked, net::Reply reply)>;
   void operate_with(Operate operate);
   // What POST /v1/codes asks.
@@ -65,7 +68,7 @@ class Api {
   Callbacks* callbacks_ = nullptr;
   Touches* touches_ = nullptr;  // null: this deployment has no public address
   Operate operate_, make_code_;
-  bool is_paused_ = false;
+  bool is_paused_ = false, is_held_ = false;
   std::vector<std::pair<net::Asked, net::Reply>> waiting_;
   std::size_t waiting_bytes_ = 0;
   std::string why_not_ready_ = "the server is starting";

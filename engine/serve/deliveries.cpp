@@ -464,6 +464,16 @@ Result<std::vector<runtime::OpenDeliveries::Open>> Deliveries::take_open() {
   return all;
 }
 
+std::vector<durable::AttemptFor> Deliveries::unattempted() const {
+  std::vector<durable::AttemptFor> all;
+  for (const auto& group : of_group_) {
+    const std::lock_guard lock(group->mutex);
+    for (const auto& [key, open] : group->open)
+      if (!open.attempted) all.push_back({open.send.delivery.customer, key});
+  }
+  return all;
+}
+
 std::vector<durable::ReceiptFor> Deliveries::without_channel(Timestamp now) const {
   std::vector<durable::ReceiptFor> failed;
   for (const auto& group : of_group_) {

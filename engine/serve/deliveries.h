@@ -66,6 +66,8 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   // Of the open ones, those for a channel that the rules no longer have: nothing can carry them, so
   // they have failed. take_open() leaves them out.
   std::vector<durable::ReceiptFor> without_channel(Timestamp now) const;
+  // Of the open ones, those of which no attempt is recorded.
+  std::vector<durable::AttemptFor> unattempted() const;
 
   // --- For others
 

@@ -37,6 +37,30 @@ Engine::~Engine() {
   writers_.reset();
 }
 
+// Everything that waits or is due, by hand.
+Result<void> Engine::work_off() {
+  for (bool is_done = false; !is_done;) {
+    KOI_LET(const bool has_committed, writers_->commit());
+    is_done = !has_committed;
+    for (store::Group group = 0; group < ground_.groups.count; ++group)
+      for (bool has_stepped = true; has_stepped;) {
+        KOI_LET(has_stepped, writers_->step(group));
+        if (has_stepped) is_done = false;
+      }
+  }
+  return {};
+}
+
+Result<void> Engine::suspect_open() {
+  KOI_TRY(work_off());
+  std::vector<durable::Given> suspected;
+  for (durable::AttemptFor& each : deliveries_.unattempted())
+    suspected.emplace_back(std::move(each));
+  if (suspected.empty()) return {};
+  KOI_TRY(writers_->submit(std::move(suspected), {}, durable::Lane::Inner));
+  return work_off();
+}
+
 Result<void> Engine::begin_sending() {
   outbox_ = std::make_shared<runtime::Outbox>(
       ground_.executor, ground_.clock, settings_.outbox, ground_.lanes, deliveries_,

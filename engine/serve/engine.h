@@ -56,6 +56,10 @@ class Engine {
   // when nobody runs it any more.
   ~Engine();
 
+  // Decides what is due by now, and records of each delivery that is open then that it may have
+  // been attempted: where another process may have gone on from the same states. Before
+  // begin_sending() and start().
+  Result<void> suspect_open();
   // Takes up the deliveries that are open and lets new ones go. On the executor's thread.
   Result<void> begin_sending();
 
@@ -82,6 +86,7 @@ class Engine {
 
  private:
   Engine(Ground ground, Settings settings);
+  Result<void> work_off();
 
   Ground ground_;
   Settings settings_;

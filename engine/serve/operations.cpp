@@ -79,13 +79,13 @@ Result<deploy::Ways> ways_of(const net::Headers& query) {
 int status_of(const Error& error) {
   const bool is_unknown =
       error.code == "customer" || error.code == "campaign" || error.code == "message";
-  return is_unknown ? 404 : error.code == "erased" ? 410 : 503;
+  return is_unknown ? 404 : error.code == "open" ? 409 : error.code == "erased" ? 410 : 503;
 }
 
 }  // namespace
 
 void Operations::handle(net::Asked asked, net::Reply reply) {
-  if (asked.path.starts_with("/v1/deploys/")) {
+  if (asked.path.starts_with("/v1/deploys/") || asked.path.starts_with("/v1/backups/")) {
     const std::string_view text = std::string_view(asked.path).substr(12);
     std::uint64_t number = 0;
     const auto read = std::from_chars(text.data(), text.data() + text.size(), number);
@@ -105,7 +105,11 @@ void Operations::handle(net::Asked asked, net::Reply reply) {
     wish.kind = Wish::Kind::Explain;
     wish.question = {*customer, campaign ? *campaign : "", *instant, message ? *message : ""};
   }
-  if (asked.path == "/v1/status" || asked.path == "/v1/explain") {
+  if (asked.path == "/v1/backups") {
+    wish.kind = Wish::Kind::Backup;
+    return begin(std::move(wish), std::move(reply));
+  }
+  const auto answer_with = [&] {
     auto place = std::make_shared<net::Reply>(std::move(reply));
     wish.answer = [place](Result<std::string> status) {
       place->send(
@@ -116,18 +120,23 @@ void Operations::handle(net::Asked asked, net::Reply reply) {
       const std::lock_guard lock(mutex_);
       wishes_.push_back(std::move(wish));
     }
-    return wake_();
-  }
+    wake_();
+  };
+  if (asked.path == "/v1/status" || asked.path == "/v1/explain") return answer_with();
   const std::string *by = net::find(query, "by"), *why = net::find(query, "why");
   if (!by || by->empty() || !why || why->empty() || by->size() > longest_word ||
       why->size() > longest_word)
     return reply.send(refused(400, "who",
                               "say who does it and why, in `by` and `why` of the address, each "
                               "with at most 500 bytes"));
+  wish.said = {*by, *why};
+  if (asked.path == "/v1/open") {
+    wish.kind = Wish::Kind::Open;
+    return answer_with();
+  }
   wish.kind = asked.path == "/v1/rollback"  ? Wish::Kind::Rollback
               : asked.path == "/v1/promote" ? Wish::Kind::Promote
                                             : Wish::Kind::Deploy;
-  wish.said = {*by, *why};
   auto ways = ways_of(query);
   if (!ways) return reply.send(refused(400, ways.error().code, ways.error().what));
   wish.ways = *std::move(ways);
@@ -148,7 +157,8 @@ void Operations::begin(Wish wish, net::Reply reply) {
     }
   }
   if (number == 0)
-    return reply.send(refused(409, "busy", "rules are being put live already; one at a time"));
+    return reply.send(
+        refused(409, "busy", "a deploy or a backup is under way already; one thing at a time"));
   reply.send(with(202, "{\"number\":" + std::to_string(number) + "}\n"));
   wake_();
 }
@@ -158,10 +168,7 @@ void Operations::show(std::uint64_t number, net::Reply reply) {
   std::string out = "{\"number\":" + std::to_string(number);
   for (const auto& [which, outcome] : outcomes_) {
     if (which != number) continue;
-    member(out, "state",
-           !outcome.code.empty() ? "refused"
-           : outcome.is_preview  ? "preview"
-                                 : "live");
+    member(out, "state", outcome.code.empty() ? outcome.state : "refused");
     if (!outcome.code.empty()) member(out, "error", outcome.code);
     member(out, "message", outcome.told);
     out += ",\"paused_ms\":" + std::to_string(outcome.pause.count()) + "}\n";
@@ -169,7 +176,7 @@ void Operations::show(std::uint64_t number, net::Reply reply) {
   }
   if (number == 0 || number != last_)
     return reply.send(
-        refused(404, "deploy", "this server knows nothing of a deploy by that number"));
+        refused(404, "number", "this server knows nothing of a deploy or backup by that number"));
   member(out, "state", "under way");
   member(out, "message", stage_);
   reply.send(with(200, out + "}\n"));

@@ -1,5 +1,6 @@
 // Operations: what those who run a server ask of it while it serves: other rules live, the former
-// ones back, and how things stand. The asking is the network's; the doing is one other thread's.
+// ones back, a backup, and how things stand. The asking is the network's; the doing is one other
+// thread's.
 #pragma once
 
 #include <chrono>
@@ -20,20 +21,20 @@ namespace koi::serve {
 class Operations {
  public:
   struct Wish {
-    enum class Kind : std::uint8_t { Deploy, Promote, Rollback, Status, Explain };
+    enum class Kind : std::uint8_t { Deploy, Promote, Rollback, Backup, Status, Explain, Open };
     Kind kind = Kind::Status;
-    std::uint64_t number = 0;  // of a deploy or a rollback, from 1 on
+    std::uint64_t number = 0;  // of the first four, from 1 on
     std::string package;       // of a deploy: the bytes of a `.koib`
     deploy::Said said;
     deploy::Ways ways;
     bool is_preview = false;  // says whom the ways would move, and does nothing
     Question question;        // of an explanation
-    std::function<void(Result<std::string>)> answer;  // of the last two: JSON; thread-safe
+    std::function<void(Result<std::string>)> answer;  // of the last three: JSON; thread-safe
   };
   struct Outcome {
     std::string told;                    // the report, or what went wrong
-    std::string code;                    // of an error; empty: it is live …
-    bool is_preview = false;             // … or would be
+    std::string code;                    // of an error; empty: it is …
+    std::string_view state = "live";     // … this
     std::chrono::milliseconds pause{0};  // for which events waited
   };
 
@@ -44,7 +45,7 @@ class Operations {
   void handle(net::Asked asked, net::Reply reply);
 
   std::optional<Wish> take();
-  // How the deploy at hand is coming on, and what became of it.
+  // How what is at hand is coming on, and what became of it.
   void say(std::string stage);
   void over(std::uint64_t number, Outcome outcome);
 

@@ -1,17 +1,13 @@
 #include "serve/server.h"
 
+#include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/executor_work_guard.hpp>
-#include <asio/io_context.hpp>
 #include <asio/ip/address.hpp>
-#include <asio/post.hpp>
 #include <asio/signal_set.hpp>
 #include <asio/use_future.hpp>
 #include <atomic>
-#include <condition_variable>
 #include <csignal>
-#include <future>
 #include <map>
 #include <optional>
 #include <thread>
@@ -24,23 +20,23 @@
 #include "net/server.h"
 #include "serve/api.h"
 #include "serve/audit.h"
+#include "serve/backup.h"
 #include "serve/callbacks.h"
 #include "serve/codes.h"
 #include "serve/data.h"
+#include "serve/ending.h"
 #include "serve/engine.h"
 #include "serve/log.h"
 #include "serve/making.h"
+#include "serve/network.h"
 #include "serve/operations.h"
 #include "serve/reception.h"
+#include "serve/teller.h"
 #include "serve/touches.h"
 
 namespace koi::serve {
 
 namespace {
-
-constexpr auto between_tellings = std::chrono::milliseconds(100);
-constexpr Duration kept_in_timeline = days(90);
-constexpr Duration links_lead = days(400);  // for so long after their message
 
 void info(std::string_view what) { log(channel::Level::Info, what); }
 
@@ -50,129 +46,16 @@ bool is_own(const std::string& address) {
   return !fault && parsed.is_loopback();
 }
 
-// An io_context with the one thread that runs it.
-class Network {
- public:
-  Network() : work_(asio::make_work_guard(context_)), thread_([this] { context_.run(); }) {}
-  ~Network() { stop(); }
-  Network(const Network&) = delete;
-  asio::io_context& context() { return context_; }
-
-  // Runs it there, and waits.
-  template <class What>
-  auto on_thread(What what) {
-    std::packaged_task<decltype(what())()> task(std::move(what));
-    auto done = task.get_future();
-    asio::post(context_, [&task] { task(); });
-    return done.get();
-  }
-  void stop() {
-    context_.stop();
-    if (thread_.joinable()) thread_.join();
-  }
-
- private:
-  asio::io_context context_{1};
-  asio::executor_work_guard<asio::io_context::executor_type> work_;
-  std::thread thread_;
-};
-
-// What ends a life: a signal, or trouble; and what wakes who waits for that before.
-class Ending {
- public:
-  void wake() {
-    {
-      const std::lock_guard lock(mutex_);
-      woken_ = true;
-    }
-    changed_.notify_all();
-  }
-  bool is_over() {
-    const std::lock_guard lock(mutex_);
-    return ended_;
-  }
-  // Whether it has come to an end; false: only woken.
-  bool wait_or_woken() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return ended_ || woken_; });
-    woken_ = false;
-    return ended_;
-  }
-  void because(std::optional<Error> error) {
-    {
-      const std::lock_guard lock(mutex_);
-      if (ended_) return;
-      ended_ = true;
-      error_ = std::move(error);
-    }
-    changed_.notify_all();
-  }
-  std::optional<Error> wait() {
-    std::unique_lock lock(mutex_);
-    changed_.wait(lock, [&] { return ended_; });
-    return error_;
-  }
-  template <class Time>
-  bool wait_for(Time time) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, time, [&] { return ended_; });
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool ended_ = false, woken_ = false;
-  std::optional<Error> error_;
-};
-
-// Writes what was decided into the timeline and what was sent beside it, a few times a second, on
-// a thread of its own.
-class Teller {
- public:
-  Teller(Deliveries& deliveries, store::Timeline& timeline, store::Sent& sent,
-         const runtime::Clock& clock)
-      : deliveries_(deliveries), timeline_(timeline), sent_(sent), clock_(clock), thread_([this] {
-          run();
-        }) {}
-  ~Teller() {
-    over_.because(std::nullopt);
-    thread_.join();
-    tell();
-  }
-  Teller(const Teller&) = delete;
-
- private:
-  void run() {
-    for (int turns = 0; !over_.wait_for(between_tellings); ++turns) {
-      tell();
-      if (turns % 6000 != 0) continue;
-      for (const auto& dropped :
-           {timeline_.drop(clock_.now() - kept_in_timeline), sent_.drop(clock_.now() - links_lead)})
-        if (!dropped) log(channel::Level::Warning, dropped.error().what);
-    }
-  }
-  void tell() {
-    const auto told = deliveries_.tell(timeline_), saved = deliveries_.save(sent_);
-    const auto& came = told ? saved : told;
-    if (!came && !is_failing_) log(channel::Level::Warning, came.error().what);
-    is_failing_ = !came;
-  }
-  Deliveries& deliveries_;
-  store::Timeline& timeline_;
-  store::Sent& sent_;
-  const runtime::Clock& clock_;
-  bool is_failing_ = false;
-  Ending over_;
-  std::thread thread_;
-};
-
 // --- A life -------------------------------------------------------------------------------------
 
 class Life {
  public:
+  // `held_since`: the deployment was restored and waits to be opened.
   Life(std::unique_ptr<deploy::Live> live, const runtime::Environment& environment,
-       channel::ConnectorTypes connectors, const ServerOptions& options, Data& data)
+       channel::ConnectorTypes connectors, const ServerOptions& options, Data& data,
+       std::optional<Timestamp> held_since)
       : live_(std::move(live)),
+        held_since_(held_since),
         environment_(environment),
         connectors_(connectors),
         options_(options),
@@ -204,7 +87,13 @@ class Life {
       });
     });
     KOI_LET(lanes_, open_lanes(environment_, live_->plan));
-    return open();
+    if (!held_since_) return open();
+    const std::string why = "this deployment was restored from a backup of " +
+                            to_string(*held_since_, utc()) +
+                            ": nothing is taken in and nothing is sent until `koi open` says so";
+    info(why);
+    network_.on_thread([&] { api_.hold(why); });
+    return {};
   }
 
   std::string url() const {
@@ -220,7 +109,7 @@ class Life {
       const bool is_over = ending_.wait_or_woken();
       while (auto wish = operations_.take()) do_wish(*std::move(wish));
       if (at_work_ && (is_over || at_work_->is_done)) finish_work();
-      if (is_over || !engine_) return ending_.wait();
+      if (is_over || (!engine_ && !held_since_)) return ending_.wait();
     }
   }
 
@@ -233,6 +122,7 @@ class Life {
       return asio::co_spawn(network_.context(), door_->stop(options_.drain), asio::use_future);
     });
     stopped.wait();
+    if (!engine_) return {};
     stop_callbacks();
     reception_.reset();
     drain();
@@ -248,14 +138,14 @@ class Life {
             *data_.timeline};
   }
 
-  // A wish for other rules: all but the border is done on a thread of its own.
+  // A wish for other rules or a backup: all but the border is done on a thread of its own.
   struct Work {
     explicit Work(Operations::Wish of) : wish(std::move(of)) {}
     const Operations::Wish wish;
     Hash128 bundle;
     std::vector<runtime::Lane> lanes;  // of the rules
     std::optional<Making> making;
-    Result<std::string> came = std::string();  // of a preview what it says
+    Result<std::string> came = std::string();  // of what does not go live what it says
     std::atomic<bool> is_done = false;
     std::thread thread;
   };
@@ -329,8 +219,9 @@ class Life {
     return notebook.get();
   }
 
-  // Puts the live rules to work over the data; from the end of it on requests are answered.
-  Result<void> open() {
+  // Puts the live rules to work over the data; from the end of it on requests are answered. Of what
+  // was held: `opened_by` says who has opened it.
+  Result<void> open(const deploy::Said& opened_by = {}) {
     Settings settings;
     settings.writers.budget = options_.memory;
     settings.keeps_sent = !environment_.public_url.empty();
@@ -344,6 +235,11 @@ class Life {
       links_.emplace(environment_.public_url, data_.sent->secret());
       engine_->deliveries().dress_with(
           [this](Delivery& delivery, Timestamp decided) { links_->dress(delivery, decided); });
+    }
+    if (held_since_) {
+      KOI_TRY(engine_->suspect_open());
+      KOI_TRY(mark_opened(data_.directory, clock_.now(), opened_by));
+      held_since_.reset();
     }
     KOI_TRY(network_.on_thread([this] { return engine_->begin_sending(); }));
     engine_->start([this](const Error& error) { trouble(error); });
@@ -396,9 +292,13 @@ class Life {
     if (wish.kind == Operations::Wish::Kind::Explain)
       return wish.answer(
           explain(data_.directory, *data_.journal, data_.journal->groups(), wish.question));
+    if (wish.kind == Operations::Wish::Kind::Open) return wish.answer(open_held(wish.said));
     at_work_ = std::make_unique<Work>(std::move(wish));
     at_work_->thread = std::thread([this, &work = *at_work_] {
-      work.came = work.wish.is_preview ? preview(work.wish) : make_ready(work);
+      const bool is_backup = work.wish.kind == Operations::Wish::Kind::Backup;
+      work.came = is_backup              ? back_up()
+                  : work.wish.is_preview ? preview(work.wish)
+                                         : make_ready(work);
       work.is_done = true;
       ending_.wake();
     });
@@ -408,16 +308,60 @@ class Life {
   void finish_work() {
     at_work_->thread.join();
     Operations::Outcome outcome;
-    outcome.is_preview = at_work_->wish.is_preview;
+    const bool is_backup = at_work_->wish.kind == Operations::Wish::Kind::Backup;
+    if (is_backup) outcome.state = "stored";
+    if (at_work_->wish.is_preview) outcome.state = "preview";
     auto told = std::move(at_work_->came);
-    if (told && !outcome.is_preview)
+    if (told && outcome.state == "live")
       told = ending_.is_over() ? Error{"stopping", "the server stops; what was live stays so"}
                                : put_live(*at_work_, outcome.pause);
     outcome.told = told ? *told : told.error().what;
     if (!told) outcome.code = told.error().code;
-    if (!told) log(channel::Level::Problem, "not put live: " + outcome.told);
+    if (!told)
+      log(channel::Level::Problem,
+          (is_backup ? "no backup was made: " : "not put live: ") + outcome.told);
     operations_.over(at_work_->wish.number, std::move(outcome));
     at_work_.reset();
+  }
+
+  // Of a deployment that was restored: from here on it serves as any other.
+  Result<std::string> open_held(const deploy::Said& said) {
+    if (!held_since_) return Error{"open", "this deployment is open already"};
+    if (const auto opened = open(said); !opened) {  // the next start finds it held, or open
+      ending_.because(opened.error());
+      network_.on_thread([this] { api_.end("the server is stopping"); });
+      return opened.error();
+    }
+    info("opened by " + said.by + ": " + said.why);
+    return std::string("{\"state\":\"open\"}\n");
+  }
+
+  // What backups that were broken off have left. Only this server makes any there, one at a time.
+  void clear_broken_off() const {
+    std::error_code fault;
+    std::vector<std::filesystem::path> left;
+    for (const auto& entry : std::filesystem::directory_iterator(options_.backups, fault)) {
+      const std::string name = entry.path().filename().string();
+      if (name.starts_with("koi-") && name.ends_with(".part")) left.push_back(entry.path());
+    }
+    for (const auto& path : left) std::filesystem::remove_all(path, fault);
+  }
+
+  // A backup in the folder for them, named by the moment.
+  Result<std::string> back_up() {
+    if (options_.backups.empty())
+      return Error{"backups", "this server was not told where backups go: start it with --backups"};
+    std::string moment = to_string(clock_.now(), utc());
+    std::replace(moment.begin(), moment.end(), ':', '-');
+    const auto place = std::filesystem::absolute(options_.backups / ("koi-" + moment));
+    clear_broken_off();
+    KOI_TRY(engine_->writers().write_back());  // so that little is left to decide in the copy
+    KOI_LET(const Backup backup,
+            serve::back_up(data_.directory.path(), place,
+                           {options_.memory / 4, [this] { return ending_.is_over(); },
+                            [this](std::string stage) { operations_.say(std::move(stage)); }}));
+    info("a backup was made: " + place.string());
+    return place.string() + "\n" + told(backup);
   }
 
   Result<std::string> status() {
@@ -622,6 +566,7 @@ class Life {
   }
 
   std::unique_ptr<deploy::Live> live_;
+  std::optional<Timestamp> held_since_;
   const runtime::Environment& environment_;
   const channel::ConnectorTypes connectors_;
   const ServerOptions& options_;
@@ -679,8 +624,9 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
   KOI_TRY(deploy_to(*data, bundle, {"koi serve", "started with these rules"}, ways,
                     !environment.public_url.empty(), options.memory));
   KOI_LET(deploy::Live live, deploy::live(data->directory));
+  KOI_LET(const auto held, held_since(data->directory));
   Life life(std::make_unique<deploy::Live>(std::move(live)), environment, connectors, options,
-            *data);
+            *data, held);
   KOI_TRY(life.begin());
   info("serving at " + life.url());
   if (options.ready) options.ready(life.url());

@@ -28,6 +28,7 @@ struct ServerOptions {
   std::uint16_t groups = 0;             // of a new data directory; 0: one for each core
   std::uint64_t memory = 256u << 20;    // bytes for customers' states
   Duration drain = seconds(10);         // for what is under way when it is told to stop
+  std::filesystem::path backups;        // the folder in which backups are made; empty: none are
   std::string version;
   // Told once, when events are taken: the address to open.
   std::function<void(const std::string& url)> ready;

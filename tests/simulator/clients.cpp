@@ -37,6 +37,16 @@ Clients::Clients(Chance chance, Record& record, bool changes_ids, Invite invite)
       invite_(std::move(invite)),
       people_(chance_.between(1, 8)) {}
 
+void Clients::remember() {
+  remembered_.clear();
+  for (const Told& told : told_) remembered_.push_back(told.came.size());
+}
+
+void Clients::take_back() {
+  for (std::size_t i = 0; i < told_.size(); ++i)
+    told_[i].came.resize(i < remembered_.size() ? remembered_[i] : 0);
+}
+
 void Clients::read(const std::string& body) {
   constexpr std::string_view before = "code ";
   if (invite_ && body.starts_with(before)) codes_.push_back(body.substr(before.size()));

@@ -43,6 +43,11 @@ class Clients {
   std::string body(const std::vector<std::size_t>& which, bool is_lines);
   void answered(const std::vector<std::size_t>& which, const std::vector<serve::LineResult>& came);
 
+  // The deployment is taken back to a moment: remember() was called then, and what was acknowledged
+  // since is not any more.
+  void remember();
+  void take_back();
+
   const std::vector<Told>& told() const { return told_; }
 
  private:
@@ -58,6 +63,7 @@ class Clients {
   std::vector<std::string> codes_;
   std::uint64_t people_;
   std::vector<Told> told_;
+  std::vector<std::size_t> remembered_;  // of each of these by then, how many answers
 };
 
 }  // namespace koi::simulator

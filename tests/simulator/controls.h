@@ -28,6 +28,8 @@ enum class Control : std::uint8_t {
   PaidUnderAnotherKey,  // a second attempt has another key
   // of deploys
   DeployUnmarked,  // one that is under way is not marked as such
+  // of restores
+  OpenUnsuspected,  // what is open then counts as not attempted
   // of what crashes
   SetAsideUnwritten,  // it is said to be set aside, and is not
   // of the door
@@ -46,7 +48,7 @@ struct NamedControl {
   Control control;
   std::string_view name;
 };
-inline constexpr std::array<NamedControl, 22> controls{{
+inline constexpr std::array<NamedControl, 23> controls{{
     {Control::None, "none"},
     {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
     {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
@@ -61,6 +63,7 @@ inline constexpr std::array<NamedControl, 22> controls{{
     {Control::BudgetsUnchecked, "budgets_unchecked"},
     {Control::PaidUnderAnotherKey, "paid_under_another_key"},
     {Control::DeployUnmarked, "deploy_unmarked"},
+    {Control::OpenUnsuspected, "open_unsuspected"},
     {Control::SetAsideUnwritten, "set_aside_unwritten"},
     {Control::LinksUnsynced, "links_unsynced"},
     {Control::IdsChanged, "ids_changed"},

@@ -23,6 +23,8 @@ class Poison {
   // One in `rate` is poisoned; 0: nothing is.
   Poison(Chance chance, std::uint64_t rate) : seed_(chance.next()), rate_(rate) {}
 
+  bool is_there() const { return rate_ > 0; }
+
   // A life begins, or goes on; its watch is asked by the writers, and must not outlive the journal.
   std::unique_ptr<durable::CrashWatch> watch(store::Groups groups, const store::Journal& journal);
   // The power went: the marks were never synced, and are lost.

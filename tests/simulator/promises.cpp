@@ -314,6 +314,7 @@ void check_money(const plan::Plan& plan, const Replay& replay, const store::Stor
 
 void check_providers(const Replay& replay, const Providers& providers, Record& record) {
   for (const auto& [key, carried] : providers.carried()) {
+    if (carried.is_lost) continue;
     const auto found = replay.sends.find(key);
     if (found == replay.sends.end()) {
       record.breach(to_hex(key) + " reached a provider, and nothing in the journal leads to it");

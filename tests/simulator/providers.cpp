@@ -153,23 +153,33 @@ void Providers::begin(const std::shared_ptr<Call>& call) {
   } else {
     Delivery again = delivery;
     again.attempt = 1;
-    if (again != carried.delivery)
+    if (again != carried.delivery && !carried.is_lost)
       record_.breach(to_string(delivery) + " is not what it was at its first attempt");
   }
   if (now > delivery.not_after || now < delivery.not_before)
     record_.breach(to_string(delivery) + " was handed over at " + koi::to_string(now, utc()) +
                    ", and must not be after " + koi::to_string(delivery.not_after, utc()));
-  if (carried.may_be_there && repeat(call->channel) != Repeat::Recognised)
+  if (carried.may_be_there && repeat(call->channel) != Repeat::Recognised && !carried.is_unknown)
     record_.breach(to_string(delivery) + " was attempted again, though it may be there, and " +
                    channel + " does not recognise a key");
   carried.may_be_there = carried.is_unclear = true;
+}
+
+void Providers::lose_all_but(const std::set<Hash128>& known) {
+  for (auto& [key, carried] : carried_) carried.is_lost = carried.is_lost || !known.contains(key);
+}
+
+void Providers::forget_lost_but(const std::set<Hash128>& known) {
+  for (auto& [key, carried] : carried_)
+    carried.is_unknown = carried.is_unknown || (carried.is_lost && !known.contains(key));
 }
 
 // The person has it.
 void Providers::take(Call& call) {
   Carried& carried = carried_.at(call.key);
   if (repeat(call.channel) == Repeat::Recognised && carried.effects > 0) return;
-  if (++carried.effects > 1) record_.breach(to_string(call.delivery) + " was delivered twice");
+  if (++carried.effects > 1 && !carried.is_unknown)
+    record_.breach(to_string(call.delivery) + " was delivered twice");
 }
 
 Duration Providers::absurd_wait() {

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,11 @@ struct Carried {
   bool may_be_there = false;
   // The same by all that the outbox was told in time: it gives calls up that take too long.
   bool is_unclear = false;
+  // Decided behind the cut of the backup that was restored: whoever decides the same again may have
+  // another delivery under the key …
+  bool is_lost = false;
+  // … and where it was not due by itself when that was opened, does not know of this one.
+  bool is_unknown = false;
 };
 
 class Providers {
@@ -47,6 +53,11 @@ class Providers {
   std::vector<runtime::Lane> lanes(asio::any_io_executor executor);
   // The process is gone: what was under way arrives or not, and nobody hears of it.
   void end_life();
+
+  // The deployment was taken back to where it knew no other keys than these; and when it was opened
+  // it knew no others than those.
+  void lose_all_but(const std::set<Hash128>& known);
+  void forget_lost_but(const std::set<Hash128>& known);
 
   // Called as a delivery is handed over to a connector.
   void on_delivery(std::function<void(const Delivery&)> heard) { heard_ = std::move(heard); }

@@ -6,6 +6,7 @@
 #include <array>
 #include <asio/io_context.hpp>
 #include <memory>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -20,6 +21,7 @@
 #include "providers.h"
 #include "record.h"
 #include "replay.h"
+#include "restores.h"
 #include "runtime/clock.h"
 #include "seams.h"
 #include "serve/audit.h"
@@ -101,6 +103,16 @@ std::optional<Turns> turns_of(std::uint64_t seed, Scene& scene, const std::files
   return std::optional<Turns>(std::in_place, chance, *scene.program, folder, control);
 }
 
+// In one seed of five the disk is lost, and a backup restored; by chances of its own, as poison.
+// Never where something crashes or rules take turns: what the simulation itself knows of those is
+// not taken back.
+std::optional<Restores> restores_of(std::uint64_t seed, const std::optional<Turns>& turns,
+                                    const Poison& poison) {
+  Chance chance(hash64("restores", seed));
+  if (turns || poison.is_there() || !chance.one_in(5)) return std::nullopt;
+  return Restores(chance);
+}
+
 // One life of the process: from its start to its end by whatever.
 struct Life {
   store::Directory directory;
@@ -134,6 +146,7 @@ class Simulation {
         scene_(chance_, run.control, about_money_),
         turns_(turns_of(run.seed, scene_, run.folder, run.control)),
         poison_(poison_of(run.seed)),
+        restores_(restores_of(run.seed, turns_, poison_)),
         disk_(chance_.split()),
         mount_(folder_, disk_),
         clock_(scene_.begin),
@@ -158,6 +171,7 @@ class Simulation {
   Outcome run() {
     begin_life();
     for (std::uint64_t step = 0; step < scene_.steps && !record_.broken(); ++step) {
+      if (restores_) befall(restores_->next());
       if (turns_ && turns_->are_due())
         change_rules();
       else
@@ -180,6 +194,7 @@ class Simulation {
     outcome_.events = clients_.told().size();
     outcome_.crashes = poison_.crashes();
     outcome_.deploys = turns_ ? turns_->deploys() : 0;
+    outcome_.restores = restores_ ? restores_->restores() : 0;
     for (const auto& [key, carried] : providers_.carried()) {
       outcome_.attempts += carried.calls;
       outcome_.delivered += carried.effects;
@@ -209,7 +224,9 @@ class Simulation {
       if (opened) {
         disk_.heal();
         disk_.die_in(0);
+        if (restores_ && restores_->is_held()) providers_.lose_all_but(known());
         check(false);
+        if (restores_ && restores_->is_held()) open_restored();
         if (record_.broken()) return;
         if (const auto sending = life_->engine->begin_sending(); !sending)
           record_.breach("nothing can be sent: " + sending.error().what);
@@ -233,6 +250,44 @@ class Simulation {
     else if (!stop_cleanly())
       return;
     begin_life();
+  }
+
+  void befall(Restores::Step step) {
+    if (step == Restores::Step::None) return;
+    if (step != Restores::Step::Loss) {
+      restores_->copy(step, disk_);
+      if (step == Restores::Step::Journal) clients_.remember();
+      return;
+    }
+    crash(Death::PowerCut);
+    record_.say("the disk is lost, and a backup restored");
+    older_.clear();
+    disk_.fill(false);
+    restores_->put_back(disk_);
+    clients_.take_back();
+    begin_life();
+  }
+
+  // What the journal leads to by now.
+  std::set<Hash128> known() {
+    std::set<Hash128> keys;
+    const auto rules = history();
+    if (!rules)
+      record_.breach("its history cannot be read: " + rules.error().what);
+    else
+      for (const auto& [key, send] :
+           replay(*rules, *life_->journal_seam, scene_.groups, record_).sends)
+        keys.insert(key);
+    return keys;
+  }
+
+  void open_restored() {
+    if (control_ != Control::OpenUnsuspected)
+      if (const auto done = life_->engine->suspect_open(); !done)
+        record_.breach("what was restored cannot be opened: " + done.error().what);
+    providers_.forget_lost_but(known());
+    restores_->open();
+    record_.say("opened");
   }
 
   // What may befall a start.
@@ -317,6 +372,7 @@ class Simulation {
     disk_.restart(death);
     if (turns_) turns_->put_files_back();
     if (death == Death::PowerCut) poison_.forget();
+    if (restores_) restores_->break_off();
     if (scene_.loses_states && !older_.empty() && chance_.one_in(3)) {
       record_.say("the states are those of before");
       disk_.put_back(is_of_states, older_);
@@ -638,6 +694,7 @@ class Simulation {
   Scene scene_;
   std::optional<Turns> turns_;  // none: the rules stay
   Poison poison_;
+  std::optional<Restores> restores_;  // none: the disk is never lost
   Disk disk_;
   Mount mount_;
   runtime::ManualClock clock_;

@@ -161,6 +161,22 @@ void Checker::costs_more(const Incentive& incentive, std::int64_t all, const Bud
   report(Code::WorstCase, budget.span, {incentive.symbol.name, shown(all), shown(budget.amount)});
 }
 
+// Is there room for one of it at all, and is known how much it is worth?
+void Checker::fits_budgets(const Gift& gift, const std::vector<Budget>& budgets,
+                           bool or_what_is_left) {
+  const Incentive& what = program_.incentives[gift.incentive.index()];
+  auto most = most_of_one(what);
+  if (most && gift.amount && program_[gift.amount].op == Op::Constant)
+    most = checked_multiply(*most, program_[gift.amount].constant.raw());
+  for (const Budget& budget : budgets) {
+    if (!budget.is_money) continue;
+    if (!most)
+      report(Code::NoCeiling, budget.span);
+    else if (*most > budget.amount && !or_what_is_left)
+      costs_more(what, *most, budget);
+  }
+}
+
 // --- Declarations --------------------------------------------------------------------------------
 
 bool Checker::is_first(Once& once, const char* what, SourceSpan span) {
@@ -429,6 +445,11 @@ void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
       const auto given = gift(reward->gift, {});
       if (!given) continue;
       Referral::Reward made{reward->inviter, *given, {}};
+      if (reward->above > 1) {
+        report(Code::ThirdLevel, reward->span);
+        continue;
+      }
+      made.is_one_up = reward->above == 1;
       if (reward->at) {
         const auto* event = expect_event(*reward->at);
         if (event == nullptr) continue;
@@ -438,11 +459,7 @@ void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
     } else if (const auto* milestone = std::get_if<ast::ReferralMilestone>(&clause)) {
       const auto friends = whole_number(milestone->friends, 1, 1'000'000, "friends", "好友数");
       const auto given = gift(milestone->gift, {});
-      if (milestone->to_invitee) {
-        unsupported(milestone->span, "a milestone for the invitee", "给被邀请人的里程碑奖励");
-        continue;
-      }
-      if (friends && given) out.milestones.push_back({*friends, *given});
+      if (friends && given) out.milestones.push_back({*friends, *given, milestone->to_invitee});
     } else if (const auto* refuse = std::get_if<ast::ReferralRefuse>(&clause)) {
       for (const auto& reason : refuse->reasons) {
         const auto& name = reason.words.front();
@@ -483,14 +500,26 @@ void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
       out.claw_where = checked.pattern.match.where;
       out.claw_within = length(claw->within, "`within`", "期限");
     } else if (const auto* limit = std::get_if<ast::LimitClause>(&clause)) {
-      unsupported(limit->span, "a limit of a referral", "老带新的限额");
+      limits(*limit, false, out.limits);
     } else {
-      unsupported(std::get<ast::BudgetClause>(clause).span, "a budget of a referral",
-                  "老带新的预算");
+      referral_budgets(std::get<ast::BudgetClause>(clause), out);
     }
   }
   if (!once.has("qualify"))
     report(Code::IncentiveLacks, decl.name.span, {decl.name.text, word("qualify")});
+  for (const Referral::Reward& reward : out.rewards) fits_budgets(reward.gift, out.budgets);
+  for (const Referral::Milestone& each : out.milestones) fits_budgets(each.gift, out.budgets);
+}
+
+// Its rewards are of many kinds: money is what they have in common.
+void Checker::referral_budgets(const ast::BudgetClause& clause, Referral& out) {
+  for (const auto& item : clause.items)
+    if (!std::holds_alternative<ast::MoneyLiteral>(item.amount.kind)) {
+      report(Code::ExpectedType, item.span,
+             {describe(simple(Kind::Money)), describe(simple(Kind::Int))});
+      return;
+    }
+  budgets(clause, "", out.budgets);
 }
 
 void Checker::incentives() {
@@ -554,6 +583,7 @@ ExpressionId Checker::grant_field(const Declared& declared, const ast::Name& fie
     read.referral = ReferralId::of(declared.index);
     readable = {{"link", What::InviteLink, Kind::Text},
                 {"code", What::InviteCode, Kind::Text},
+                {"scene", What::InviteScene, Kind::Text},
                 {"friends", What::Friends, Kind::Int}};
   } else {
     read.incentive = IncentiveId::of(declared.index);
@@ -577,8 +607,7 @@ ExpressionId Checker::grant_field(const Declared& declared, const ast::Name& fie
   for (const Readable& each : readable) {
     if (each.name != field.canonical()) continue;
     read.what = each.what;
-    const bool always = each.what == What::InviteLink || each.what == What::InviteCode ||
-                        each.what == What::Friends;
+    const bool always = declared.kind == Declares::Referral;
     return grant_read(read, simple(each.kind, !always),
                       declared.symbol.name + "." + std::string(each.name), span);
   }
@@ -625,15 +654,7 @@ void Checker::give(const ast::GiveStep& step, const std::vector<Visible>& visibl
   const auto given = gift(step.gift, scope);
   Block otherwise = block(step.otherwise, visible, asked);
   if (!given) return;
-  const Incentive& what = program_.incentives[given->incentive.index()];
-  for (const Budget& budget : current_->budgets) {
-    if (!budget.is_money) continue;
-    const auto one = most_of_one(what);
-    if (!one)
-      report(Code::NoCeiling, budget.span);
-    else if (*one > budget.amount && !step.or_what_is_left)
-      costs_more(what, *one, budget);
-  }
+  fits_budgets(*given, current_->budgets, step.or_what_is_left);
   if (step.to_inviter && program_.referrals.empty()) {
     report(Code::NoReferral, step.span);
     return;

@@ -369,6 +369,9 @@ class Checker {
   void policy_limits();
   void worst_case(const Incentive& incentive);
   void costs_more(const Incentive& incentive, std::int64_t all, const Budget& budget);
+  void fits_budgets(const Gift& gift, const std::vector<Budget>& budgets,
+                    bool or_what_is_left = false);
+  void referral_budgets(const ast::BudgetClause& clause, Referral& out);
   std::optional<std::int64_t> amount_of_money(const ast::Expr& expr, std::int64_t least = 1);
   std::optional<Gift> gift(const ast::Gift& gift, const Scope& scope);
   void give(const ast::GiveStep& step, const std::vector<Visible>& visible,

@@ -113,6 +113,16 @@ int status(const Options& options) {
     out += line;
     out += "\n";
   }
+  for (const Json& referral : list_of(object_of(json, "figures"), "referrals")) {
+    out += "referral " + text_of(referral, "name") + ": " +
+           std::to_string(number_of(referral, "joined")) + " joined, " +
+           std::to_string(number_of(referral, "qualified")) + " qualified";
+    if (const std::string k = text_of(referral, "k_factor"); !k.empty()) out += ", K " + k;
+    if (referral.contains("cycle_seconds") && referral["cycle_seconds"].is_number())
+      out += ", cycle " +
+             to_string(seconds(static_cast<std::int64_t>(number_of(referral, "cycle_seconds"))));
+    out += "\n";
+  }
   // As written in the rules: of money with its decimals, else a number.
   const auto amount_of = [](const Json& budget, const char* name) {
     const std::string money = text_of(budget, name);

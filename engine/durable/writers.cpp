@@ -443,6 +443,15 @@ void Writers::validate(core::Call call, Tell tell) {
   });
 }
 
+void Writers::look_at_shared(ShowShared show) {
+  look_at(*groups_.front(), [show = std::move(show)](Result<Writer*> writer) {
+    if (!writer) return show(writer.error());
+    const core::Accounts& shared = (*writer)->shared();
+    if (shared.fault()) return show(*shared.fault());
+    show(&shared);
+  });
+}
+
 void Writers::look_at(Group& group, Look look) {
   if (!committing_.joinable()) return look(&group.writer);
   {

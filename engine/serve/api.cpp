@@ -18,6 +18,7 @@ namespace koi::serve {
 namespace {
 
 constexpr std::size_t timeline_lines = 100;
+constexpr std::size_t most_reviews = 1000, most_friends_asked = 1000;
 constexpr std::string_view v1_customers = "/v1/customers/";
 constexpr std::string_view v1_deploys = "/v1/deploys/", v1_backups = "/v1/backups/";
 constexpr std::size_t most_waiting_bytes = 64u << 20;
@@ -162,10 +163,11 @@ void Api::handle(net::Asked asked, net::Reply reply) {
        (asked.path.starts_with(v1_deploys) || asked.path.starts_with(v1_backups))))
     return operate_(std::move(asked), std::move(reply));
   if (is("POST", "/v1/codes")) return make_code_(std::move(asked), std::move(reply));
-  if (is("GET", "/v1/campaigns")) return say(campaigns());
+  if (is("GET", "/v1/campaigns")) return campaigns(std::move(reply));
+  if (is("GET", "/v1/reviews")) return reviews(std::move(reply));
   if (asked.method == "POST" && !called_campaign(asked.path).empty())
     return call(std::move(asked), std::move(reply));
-  if (is("GET", "/metrics")) return say(metrics(), "text/plain; version=0.0.4; charset=utf-8");
+  if (is("GET", "/metrics")) return metrics(std::move(reply));
   if (is("GET", "/")) {
     net::Answer answer;
     answer.body = page();
@@ -176,7 +178,7 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   }
   if (asked.path.starts_with(v1_customers) && asked.method == "GET" &&
       asked.path.size() > v1_customers.size())
-    return show(asked.path.substr(v1_customers.size()), std::move(reply));
+    return show(asked.path.substr(v1_customers.size()), asked.query, std::move(reply));
   if (asked.method == "POST" && is_of_till(asked.path))
     return ask_till(std::move(asked), std::move(reply));
   const bool is_known =
@@ -211,7 +213,7 @@ void Api::call(net::Asked asked, net::Reply reply) {
 }
 
 // The customer himself, or a part of what is known of him.
-void Api::show(std::string subject, net::Reply reply) {
+void Api::show(std::string subject, const std::string& query, net::Reply reply) {
   const auto say = [](std::string body) {
     net::Answer answer;
     answer.body = std::move(body);
@@ -234,6 +236,12 @@ void Api::show(std::string subject, net::Reply reply) {
     });
   for (std::size_t i = 0; i < plan.referrals.size(); ++i) {
     if (!takes("/referrals/" + plan.referrals[i].symbol.name)) continue;
+    const net::Headers asked = net::query_of(query);
+    const std::string* levels = net::find(asked, "levels");
+    if (levels && *levels == "2")
+      return show_tree(std::move(subject), plan::ReferralId::of(i), std::move(reply));
+    if (levels && *levels != "1")
+      return reply.send(refused(400, "levels", "friends are told of one level, or of two"));
     return look(std::move(subject), std::move(reply), [&plan, i, say](const core::State& state) {
       return say(referral_view(plan, state, plan::ReferralId::of(i)));
     });
@@ -306,13 +314,95 @@ void Api::ask(core::Call call, const std::shared_ptr<net::Reply>& place) {
     place->send(failed(taken.error()));
 }
 
-std::string Api::campaigns() const {
-  return campaigns_json(shown_->plan, shown_->rules, engine_->deliveries().figures());
+// He himself, then his friends, the first of them: one after the other, each between two batches.
+struct Api::Tree {
+  std::shared_ptr<net::Reply> place;
+  plan::ReferralId referral;
+  core::State root;
+  std::map<std::string, std::vector<core::Friend>> below;
+  std::vector<std::string> to_ask;  // from behind
+};
+
+void Api::show_tree(std::string subject, plan::ReferralId referral, net::Reply reply) {
+  auto tree = std::make_shared<Tree>();
+  tree->place = std::make_shared<net::Reply>(std::move(reply));
+  tree->referral = referral;
+  reception_->customer_of(std::move(subject), [this, tree](Result<std::string> customer) {
+    if (!customer) return tree->place->send(failed(customer.error()));
+    engine_->writers().look(*customer, [this, tree](Result<const core::State*> state) {
+      if (!state) return tree->place->send(failed(state.error()));
+      if (!*state) return tree->place->send(refused(404, "customer", "nobody is known by that id"));
+      tree->root = **state;
+      for (const core::Friend& each : friends_of(tree->root, tree->referral))
+        if (tree->to_ask.size() < most_friends_asked) tree->to_ask.push_back(each.invitee);
+      std::reverse(tree->to_ask.begin(), tree->to_ask.end());
+      look_below(tree);
+    });
+  });
 }
-std::string Api::metrics() const {
-  return metrics_text(*shown_, *engine_, *reception_, *callbacks_, touches_,
-                      shown_->clock.now() - began_);
+
+void Api::look_below(const std::shared_ptr<Tree>& tree) {
+  if (tree->to_ask.empty()) {
+    net::Answer answer;
+    answer.body = referral_view(shown_->plan, tree->root, tree->referral, &tree->below);
+    return tree->place->send(std::move(answer));
+  }
+  std::string next = std::move(tree->to_ask.back());
+  tree->to_ask.pop_back();
+  engine_->writers().look(next, [this, tree, next](Result<const core::State*> state) {
+    if (!state) return tree->place->send(failed(state.error()));
+    if (*state) tree->below[next] = friends_of(**state, tree->referral);
+    look_below(tree);
+  });
 }
+
+// The figures of campaigns are taken here; those of referrals by whoever decides.
+void Api::campaigns(net::Reply reply) {
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  ask_referrals(engine_->writers(), shown_->plan,
+                [&plan = shown_->plan, rules = shown_->rules, place,
+                 figures = engine_->deliveries().figures()](Result<ReferralFigures> referrals) {
+                  if (!referrals) return place->send(failed(referrals.error()));
+                  net::Answer answer;
+                  answer.body = campaigns_json(plan, rules, figures, *referrals);
+                  place->send(std::move(answer));
+                });
+}
+
+void Api::metrics(net::Reply reply) {
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  std::string text = metrics_text(*shown_, *engine_, *reception_, *callbacks_, touches_,
+                                  shown_->clock.now() - began_);
+  ask_referrals(engine_->writers(), shown_->plan,
+                [&plan = shown_->plan, place,
+                 text = std::move(text)](const Result<ReferralFigures>& referrals) {
+                  net::Answer answer;
+                  answer.body = text;  // which is worth more than nothing
+                  if (referrals) answer.body += metrics_of(plan, *referrals);
+                  answer.content_type = "text/plain; version=0.0.4; charset=utf-8";
+                  place->send(std::move(answer));
+                });
+}
+
+void Api::reviews(net::Reply reply) {
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  const plan::Plan& plan = shown_->plan;
+  const auto say = [&plan, place](std::vector<core::Accounts::Held> held) {
+    const bool is_all = held.size() <= most_reviews;
+    if (!is_all) held.pop_back();
+    net::Answer answer;
+    answer.body = reviews_json(plan, held, is_all);
+    place->send(std::move(answer));
+  };
+  if (plan.referrals.empty()) return say({});
+  engine_->writers().look_at_shared([say, place](const Result<const core::Accounts*>& shared) {
+    if (!shared) return place->send(failed(shared.error()));
+    auto held = (*shared)->held_for_review(most_reviews + 1);
+    if (!held) return place->send(failed(held.error()));
+    say(*std::move(held));
+  });
+}
+
 std::string Api::page() const {
   return status_page(*shown_, *engine_, shown_->clock.now() - began_);
 }

@@ -49,13 +49,17 @@ class Api {
   void call(net::Asked asked, net::Reply reply);
   // What is answered of him.
   using View = std::function<net::Answer(const core::State& state)>;
-  void show(std::string subject, net::Reply reply);
+  void show(std::string subject, const std::string& query, net::Reply reply);
+  struct Tree;
+  void show_tree(std::string subject, plan::ReferralId referral, net::Reply reply);
+  void look_below(const std::shared_ptr<Tree>& tree);
   void look(std::string subject, net::Reply reply, View view);
   static durable::Writers::Show shown_as(std::shared_ptr<net::Reply> place, View view);
   void ask_till(net::Asked asked, net::Reply reply);
   void ask(core::Call call, const std::shared_ptr<net::Reply>& place);
-  std::string campaigns() const;
-  std::string metrics() const;
+  void campaigns(net::Reply reply);
+  void metrics(net::Reply reply);
+  void reviews(net::Reply reply);
   std::string page() const;
   bool is_allowed(const net::Asked& asked) const;
   void go_on();

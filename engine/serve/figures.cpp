@@ -5,6 +5,7 @@
 #include "base/html.h"
 #include "base/json.h"
 #include "deploy/deployment.h"
+#include "serve/exposition.h"
 
 namespace koi::serve {
 
@@ -31,44 +32,6 @@ void for_each_count(const CampaignFigures& figures, Each each) {
     if (figures.refused[i] > 0)
       each("refuse", core::name_of(static_cast<core::Reason>(i)), figures.refused[i]);
 }
-
-// Label values escape the backslash, the quote and the line feed, and nothing else.
-std::string label(std::string_view name, std::string_view value) {
-  std::string out(name);
-  out += "=\"";
-  for (const char c : value) {
-    if (c == '\\' || c == '"') out += '\\';
-    if (c == '\n')
-      out += "\\n";
-    else
-      out += c;
-  }
-  return out + '"';
-}
-
-class Exposition {
- public:
-  void family(std::string_view name, std::string_view type, std::string_view help) {
-    name_ = name;
-    out_.append("# HELP ").append(name).append(" ").append(help).append("\n# TYPE ");
-    out_.append(name).append(" ").append(type).append("\n");
-  }
-  void value(std::uint64_t value, std::string_view labels = {}) {
-    out_ += name_;
-    if (!labels.empty()) out_.append("{").append(labels).append("}");
-    out_.append(" ").append(std::to_string(value)).append("\n");
-  }
-  void one(std::string_view name, std::string_view type, std::string_view help,
-           std::uint64_t only) {
-    family(name, type, help);
-    value(only);
-  }
-  std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-  std::string_view name_;
-};
 
 std::string version_of(const plan::Campaign& campaign) {
   return plan::full_name_of(campaign).substr(campaign.symbol.name.size() + 1);
@@ -98,7 +61,8 @@ std::uint64_t refused_in_all(const CampaignFigures& figures) {
 }  // namespace
 
 std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
-                           const std::map<std::string, CampaignFigures>& figures) {
+                           const std::map<std::string, CampaignFigures>& figures,
+                           const ReferralFigures& referrals) {
   std::string out = R"({"rules":)";
   append_json_string(out, rules);
   out += R"(,"campaigns":[)";
@@ -131,11 +95,13 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
   }
   out += R"(],"referrals":[)";
   is_first = true;
-  for (const plan::Referral& referral : plan.referrals) {
+  for (std::size_t i = 0; i < plan.referrals.size(); ++i) {
+    const plan::Referral& referral = plan.referrals[i];
     out += std::exchange(is_first, false) ? R"({"name":)" : R"(,{"name":)";
     append_json_string(out, referral.symbol.name);
     const auto found = figures.find(referral.symbol.name);
     append_given(out, plan, found == figures.end() ? CampaignFigures() : found->second);
+    if (i < referrals.size()) append_members(out, referrals[i]);
     out += '}';
   }
   return out + "]}\n";

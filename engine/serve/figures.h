@@ -11,6 +11,7 @@
 #include "serve/callbacks.h"
 #include "serve/engine.h"
 #include "serve/reception.h"
+#include "serve/referrals.h"
 #include "serve/touches.h"
 #include "store/directory.h"
 #include "store/timeline.h"
@@ -26,12 +27,13 @@ struct Shown {
   const store::Timeline& timeline;
 };
 
-// The campaigns of the rules in their order, each with what it did since the data began.
+// The campaigns of the rules in their order, each with what it did since the data began, and their
+// referrals.
 std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
-                           const std::map<std::string, runtime::CampaignFigures>& figures);
+                           const std::map<std::string, runtime::CampaignFigures>& figures,
+                           const ReferralFigures& referrals);
 
-// Prometheus' text format, version 0.0.4
-// (https://prometheus.io/docs/instrumenting/exposition_formats/).
+// For Prometheus (exposition.h); what referrals have come to is told by metrics_of().
 std::string metrics_text(const Shown& shown, Engine& engine, const Reception& reception,
                          const Callbacks& callbacks, const Touches* touches, Duration up);
 

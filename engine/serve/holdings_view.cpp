@@ -80,6 +80,12 @@ void write_grant(JsonWriter& out, const plan::Plan& plan, const Grant& grant, Ti
   out.close('}');
 }
 
+void write_friend(JsonWriter& out, const Friend& brought) {
+  out.key("id"), out.text(brought.invitee);
+  out.key("since"), out.time(brought.at);
+  out.key("stage"), out.text(brought.in_review ? "in_review" : name_of(brought.stage));
+}
+
 }  // namespace
 
 std::string points_view(const plan::Plan& plan, const core::State& state, Timestamp now) {
@@ -127,8 +133,15 @@ std::string incentives_view(const plan::Plan& plan, const core::State& state, Ti
   return out.take() + "\n";
 }
 
+std::vector<Friend> friends_of(const core::State& state, plan::ReferralId referral) {
+  std::vector<Friend> friends;
+  for (const Friend& each : holdings_of(state).friends)
+    if (each.referral == referral) friends.push_back(each);
+  return friends;
+}
+
 std::string referral_view(const plan::Plan& plan, const core::State& state,
-                          plan::ReferralId referral) {
+                          plan::ReferralId referral, const Below* below) {
   const plan::Referral& rules = plan.referrals[referral.index()];
   const std::string code = core::invite_code(plan, referral, state.id);
   JsonWriter out(plan);
@@ -140,6 +153,7 @@ std::string referral_view(const plan::Plan& plan, const core::State& state,
     for (std::size_t i = 0; i < rules.link.size(); ++i) link += (i > 0 ? code : "") + rules.link[i];
     out.key("link"), out.text(link);
   }
+  out.key("scene"), out.text(std::string(core::scene_prefix) + code);
   for (const core::Binding& each : holdings_of(state).bindings)
     if (each.referral == referral && each.is_settled) {
       out.key("brought_by"), out.text(each.inviter);
@@ -147,14 +161,21 @@ std::string referral_view(const plan::Plan& plan, const core::State& state,
     }
   std::int64_t joined = 0, qualified = 0;
   out.key("friends"), out.open('[');
-  for (const Friend& each : holdings_of(state).friends) {
-    if (each.referral != referral) continue;
+  for (const Friend& each : friends_of(state, referral)) {
     ++joined;
     qualified += each.stage == Friend::Stage::Qualified ? 1 : 0;
     out.open('{');
-    out.key("id"), out.text(each.invitee);
-    out.key("since"), out.time(each.at);
-    out.key("stage"), out.text(each.in_review ? "in_review" : name_of(each.stage));
+    write_friend(out, each);
+    if (const auto his = below ? below->find(each.invitee) : Below::const_iterator();
+        below && his != below->end()) {
+      out.key("friends"), out.open('[');
+      for (const Friend& brought : his->second) {
+        out.open('{');
+        write_friend(out, brought);
+        out.close('}');
+      }
+      out.close(']');
+    }
     out.close('}');
   }
   out.close(']');
@@ -167,6 +188,7 @@ std::string referral_view(const plan::Plan& plan, const core::State& state,
     out.key("next"), out.open('{');
     out.key("friends"), out.raw(std::to_string(next->friends));
     out.key("gives"), out.text(plan.incentives[next->incentive.index()].symbol.name);
+    if (next->to_invitee) out.key("to"), out.text("invitee");
     out.close('}');
   }
   out.close('}');

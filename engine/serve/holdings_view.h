@@ -2,7 +2,9 @@
 // equal states give equal text. Docs: docs/operating.md.
 #pragma once
 
+#include <map>
 #include <string>
+#include <vector>
 
 #include "base/time.h"
 #include "core/state.h"
@@ -16,8 +18,15 @@ std::string points_view(const plan::Plan& plan, const core::State& state, Timest
 // His coupons, packets and prizes that can still be used, and those that were lately.
 std::string incentives_view(const plan::Plan& plan, const core::State& state, Timestamp now);
 
-// His link, how many friends he has brought and how far each has come, and the next milestone.
+// Whom each of somebody's friends has brought, as far as they were asked.
+using Below = std::map<std::string, std::vector<core::Friend>>;
+
+// His link, how many friends he has brought and how far each has come, and the next milestone; with
+// `below` whom each of those has brought too.
 std::string referral_view(const plan::Plan& plan, const core::State& state,
-                          plan::ReferralId referral);
+                          plan::ReferralId referral, const Below* below = nullptr);
+
+// The friends of somebody, as they came.
+std::vector<core::Friend> friends_of(const core::State& state, plan::ReferralId referral);
 
 }  // namespace koi::serve

@@ -381,7 +381,7 @@ TEST(CampaignsJson, HasEveryCampaignOfTheRulesWithItsFigures) {
   figures.entered = 3;
   figures.refused[static_cast<std::size_t>(core::Reason::Cap)] = 2;
   EXPECT_EQ(
-      campaigns_json(plan, "abc", {{"thanks", figures}, {"gone", {}}}),
+      campaigns_json(plan, "abc", {{"thanks", figures}, {"gone", {}}}, {}),
       R"({"rules":"abc","campaigns":[{"name":"thanks","alias":"致谢","class":"marketing","priority":50,)"
       R"("entered":3,"left":0,"goals":0,"sent":0,"set":0,"tagged":0,"emitted":0,"notified":0,"called":0,)"
       R"("started":0,"given":0,"taken":0,"spent":"0.00","refused":{"cap":2}}],"referrals":[]})"

@@ -370,9 +370,13 @@ class Life {
             deploy::take_census(*data_.store, data_.journal->groups(), live_->plan, clock_.now()));
     KOI_LET(const std::string budgets,
             budgets_json(*data_.store, data_.journal->groups(), live_->plan, clock_.now()));
-    return status_json(
-        *deployment, *live_, census, budgets,
-        campaigns_json(live_->plan, to_hex(live_->turn.bundle), engine_->deliveries().figures()));
+    std::promise<Result<ReferralFigures>> asked;
+    ask_referrals(engine_->writers(), live_->plan,
+                  [&](Result<ReferralFigures> told) { asked.set_value(std::move(told)); });
+    KOI_LET(const ReferralFigures referrals, asked.get_future().get());
+    return status_json(*deployment, *live_, census, budgets,
+                       campaigns_json(live_->plan, to_hex(live_->turn.bundle),
+                                      engine_->deliveries().figures(), referrals));
   }
 
   // The bundle that is asked for, if it may be put live, and who does it.

@@ -269,6 +269,45 @@ class Till(unittest.TestCase):
         self.assertEqual([each["amount"] for each in self.explained("bo")
                           if each["action"] == "give" and each["name"] == "stars"], ["5", "7"])
 
+    def waiting(self):
+        status, queue = self.server.ask("GET", "/v1/reviews")
+        self.assertEqual((status, queue["complete"]), (200, True), queue)
+        self.assertTrue(all(each.pop("since") for each in queue["reviews"]))
+        return queue["reviews"]
+
+    def test_whom_friends_have_brought_is_told_too_and_what_it_all_comes_to(self):
+        self.happens("come", "ann")
+        code = self.server.ask("GET", "/v1/customers/ann/referrals/friends")[1]["code"]
+        self.happens("register", "bo", invited_by="qrscene_koi_" + code)  # as a QR code of WeChat says it
+        scene = self.server.ask("GET", "/v1/customers/bo/referrals/friends")[1]["scene"]
+        for who in ("cy", "di"):
+            self.happens("register", who, invited_by=scene)
+        self.happens("purchase", "cy", amount="60.00")
+        status, tree = self.server.ask("GET", "/v1/customers/ann/referrals/friends?levels=2")
+        self.assertEqual(status, 200, tree)
+        self.assertEqual([(each["id"], each["stage"]) for each in tree["friends"]], [("bo", "joined")])
+        self.assertEqual([(each["id"], each["stage"]) for each in tree["friends"][0]["friends"]],
+                         [("cy", "qualified"), ("di", "in_review")])
+        self.assertEqual(self.server.ask("GET", "/v1/customers/ann/referrals/friends?levels=3")[0], 400)
+        self.assertEqual(self.server.ask("GET", "/v1/customers/nobody/referrals/friends?levels=2")[0], 404)
+
+        def figures():
+            return self.server.ask("GET", "/v1/campaigns")[1]["referrals"][0]
+        said = figures()
+        wanted = {"customers": 4, "inviters": 2, "invitations": 3, "joined": 3, "qualified": 1, "clawed_back": 0,
+                  "invitations_per_customer": "0.750000", "conversion": "0.333333", "k_factor": "0.250000"}
+        self.assertEqual({name: said[name] for name in wanted}, wanted)
+        self.assertIsInstance(said["cycle_seconds"], int)
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(figures(), said)
+        metrics = self.server.ask("GET", "/metrics")[1]
+        self.assertIn('koi_referral_total{referral="friends",what="invitations"} 3\n', metrics)
+        self.assertIn('koi_referral_k_factor{referral="friends"} 0.250000\n', metrics)
+        told = subprocess.run([KOI, "status", "--server", f"http://127.0.0.1:{self.server.port}"], capture_output=True, text=True,
+                              encoding="utf-8", timeout=60)
+        self.assertIn("referral friends: 3 joined, 1 qualified, K 0.250000", told.stdout + told.stderr)
+
     def test_progress_is_seen_and_who_is_held_for_review_is_approved_or_declined(self):
         self.happens("come", "ann")
         status, progress = self.server.ask("GET", "/v1/customers/ann/referrals/friends")
@@ -280,10 +319,17 @@ class Till(unittest.TestCase):
         status, progress = self.server.ask("GET", "/v1/customers/ann/referrals/friends")
         self.assertEqual([each["stage"] for each in progress["friends"]], ["qualified", "in_review", "in_review"])
         self.assertEqual((progress["joined"], progress["count"]), (3, 1))
+        held = [{"referral": "friends", "inviter": "ann", "invitee": who} for who in ("cy", "di")]
+        self.assertEqual(self.waiting(), held)
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.waiting(), held)
         review = {"inviter": "ann", "referral": "friends", "invitee": "cy", "decision": "approve"}
         self.assertEqual(self.post("/v1/reviews", review)[0], 200)
+        self.assertEqual(self.waiting(), held[1:])
         self.assertEqual(self.post("/v1/reviews", {**review, "invitee": "di", "decision": "decline"})[0], 200)
         self.assertEqual(self.post("/v1/reviews", {**review, "invitee": "di"})[0], 404)
+        self.assertEqual(self.waiting(), [])
         status, progress = self.server.ask("GET", "/v1/customers/ann/referrals/friends")
         self.assertEqual([each["stage"] for each in progress["friends"]], ["qualified", "qualified", "declined"])
         self.assertNotIn("next", progress)

@@ -1,6 +1,7 @@
 #include "serve/explain.h"
 
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "deploy/deployment.h"
 #include "deploy/extend.h"
 #include "deploy/link.h"
+#include "deploy/states.h"
 #include "deploy/walk.h"
 #include "durable/checkpoint.h"
 #include "durable/writer.h"
@@ -30,7 +32,9 @@ namespace {
 using plan::Op;
 
 constexpr store::Position rows_at_once = 4096;
-constexpr std::uint64_t budget = std::uint64_t{16} << 20, budget_of_all = std::uint64_t{128} << 20;
+constexpr std::uint64_t budget = std::uint64_t{16} << 20;
+// Where everybody is decided again: what does not fit into memory, in the data directory.
+constexpr const char* folder_of_all = "explaining";
 constexpr std::uint64_t percent_held = 40;  // of that, until it is written back
 constexpr std::size_t attempts_told = 50;
 constexpr int deepest = 20;  // of conditions within conditions
@@ -94,12 +98,18 @@ struct Attempt {
 
 class Explaining final : public durable::Deeds {
  public:
-  Explaining(const store::Journal& journal, store::Groups groups, const Question& question)
-      : journal_(journal), groups_(groups), question_(question) {}
+  Explaining(const store::Directory& directory, const store::Journal& journal, store::Groups groups,
+             const Question& question, std::uint64_t room)
+      : directory_(directory),
+        journal_(journal),
+        groups_(groups),
+        question_(question),
+        room_(room) {}
+  ~Explaining() override;
 
   // The same question, of the campaign and the instant of its message.
-  Result<Question> find(const store::Directory& directory);
-  Result<std::string> run(const store::Directory& directory);
+  Result<Question> find();
+  Result<std::string> run();
 
   // durable::Deeds
   void take(store::Group, std::vector<durable::Deed> deeds) override {
@@ -110,7 +120,8 @@ class Explaining final : public durable::Deeds {
   Result<void> thaw(store::Group, std::string_view) override { return {}; }
 
  private:
-  Result<void> decide_again(const store::Directory& directory);
+  Result<void> decide_again();
+  Result<void> make_world();
   Result<void> live(const deploy::Turn& turn, const plan::Plan& rules, store::Position last);
   Result<void> take_row(const store::Read& read, const plan::Plan& rules);
   std::optional<durable::Given> wanted(durable::Input input) const;
@@ -130,18 +141,23 @@ class Explaining final : public durable::Deeds {
     return question_.campaign.empty() || each.symbol.name == question_.campaign;
   }
 
+  const store::Directory& directory_;
   const store::Journal& journal_;
   const store::Groups groups_;
   const Question& question_;
-  core::State state_;  // between two turns
-  plan::Plan plan_;    // of the turn at hand, with all metrics …
-  plan::Plan quiet_;   // … and where no event begins a campaign
+  const std::uint64_t room_;  // for everybody's states in memory, in bytes
+  core::State state_;         // between two turns
+  plan::Plan plan_;           // of the turn at hand, with all metrics …
+  plan::Plan quiet_;          // … and where no event begins a campaign
   core::State asked_;  // as the event at hand found him: counted, with nothing begun by it yet
   std::unique_ptr<match::Index> index_;
   // Where customers compete, one's inputs alone do not say what he was given: everybody is decided
-  // again, and kept here from turn to turn. Else he alone is, and nothing is kept.
+  // again, and kept here from turn to turn, on the disk as far as memory is full. Else he alone is,
+  // and nothing is kept.
   bool everybody_ = false;
-  std::unique_ptr<store::MemoryStore> world_;
+  deploy::States states_;  // everybody's
+  std::unique_ptr<store::MemoryStore> alone_;
+  store::Store* world_ = nullptr;  // one of the two
   store::Epoch epoch_ = 0;
   std::unique_ptr<durable::Writer> writer_;
   store::Position position_ = 0;
@@ -388,17 +404,34 @@ Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rul
   return {};
 }
 
+Result<void> Explaining::make_world() {
+  if (everybody_) {
+    KOI_LET(states_, deploy::make_states(directory_, groups_, folder_of_all));
+    world_ = states_.store.get();
+  } else {
+    alone_ = std::make_unique<store::MemoryStore>(groups_);
+    world_ = alone_.get();
+  }
+  KOI_LET(epoch_, world_->take(group()));
+  return {};
+}
+
+Explaining::~Explaining() {
+  writer_.reset();
+  if (!states_.store) return;
+  states_ = {};
+  std::error_code fault;  // what is left is removed by whoever asks next
+  std::filesystem::remove_all(directory_.path() / folder_of_all, fault);
+}
+
 Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
                               store::Position last) {
   const Partition partition = partition_of(question_.customer);
   rules_ = to_hex(turn.bundle);
   index_ = std::make_unique<match::Index>(match::Index::build(plan_));
-  if (!everybody_ || !world_) {
-    world_ = std::make_unique<store::MemoryStore>(groups_);
-    KOI_LET(epoch_, world_->take(group()));
-  }
+  if (!everybody_ || !world_) KOI_TRY(make_world());
   writer_ = std::make_unique<durable::Writer>(plan_, *index_, *world_, group(),
-                                              everybody_ ? budget_of_all : budget, *this);
+                                              everybody_ ? room_ : budget, *this);
   KOI_TRY(writer_->customers().learn());
   writer_->begin_behind(position_, stamp_);
   KOI_LET(auto set_aside, journal_.set_aside(group()));
@@ -505,11 +538,11 @@ std::string Explaining::told() {
   return out + "]}\n";
 }
 
-Result<void> Explaining::decide_again(const store::Directory& directory) {
-  KOI_LET(const auto deployment, deploy::read_deployment(directory));
+Result<void> Explaining::decide_again() {
+  KOI_LET(const auto deployment, deploy::read_deployment(directory_));
   if (!deployment || deployment->turns.empty())
     return Error{"campaign", "nothing was put live here yet"};
-  const deploy::Bundles bundles(directory);
+  const deploy::Bundles bundles(directory_);
   deploy::Plans plans(bundles);
   std::vector<const plan::Plan*> all;
   for (const deploy::Turn& turn : deployment->turns) {
@@ -559,15 +592,15 @@ Result<void> Explaining::wait_until_asked() {
   return {};
 }
 
-Result<Question> Explaining::find(const store::Directory& directory) {
-  KOI_TRY(decide_again(directory));
+Result<Question> Explaining::find() {
+  KOI_TRY(decide_again());
   if (found_) return *std::move(found_);
   return Error{"message",
                "nothing with that key was decided about this customer up to that instant"};
 }
 
-Result<std::string> Explaining::run(const store::Directory& directory) {
-  KOI_TRY(decide_again(directory));
+Result<std::string> Explaining::run() {
+  KOI_TRY(decide_again());
   if (!has_campaign_ && !question_.campaign.empty())
     return Error{"campaign", "no rules up to that instant have a campaign by that name"};
   return told();
@@ -576,10 +609,10 @@ Result<std::string> Explaining::run(const store::Directory& directory) {
 }  // namespace
 
 Result<std::string> explain(const store::Directory& directory, const store::Journal& journal,
-                            store::Groups groups, const Question& question) {
-  if (question.message.empty()) return Explaining(journal, groups, question).run(directory);
-  KOI_LET(const Question of_message, Explaining(journal, groups, question).find(directory));
-  return Explaining(journal, groups, of_message).run(directory);
+                            store::Groups groups, const Question& question, std::uint64_t room) {
+  if (question.message.empty()) return Explaining(directory, journal, groups, question, room).run();
+  KOI_LET(const Question of_message, Explaining(directory, journal, groups, question, room).find());
+  return Explaining(directory, journal, groups, of_message, room).run();
 }
 
 }  // namespace koi::serve

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "deploy/detail/trial.h"
 #include "model/partition.h"
 
@@ -83,6 +85,49 @@ TEST(ExplainedCap, HasCountedWhatWasSentInItsPeriodAndDidNotFail) {
   const std::string counted = told->substr(caps, told->find(']', caps) - caps);
   EXPECT_THAT(counted, HasSubstr(R"("time":"2026-03-03T09:00:00+08:00")"));
   EXPECT_EQ(counted.find("\"time\""), counted.rfind("\"time\"")) << counted;
+}
+
+// A shop whose customers compete: codes are numbered over all of them, one packet is left for many.
+const std::string fair = R"(policy { time zone "Asia/Shanghai"  currency CNY }
+event come {}
+event order { amount: money }
+channel app { class direct }
+points stars {}
+coupon ten { off ¥10.00  codes generated "T-##########"  budget 60 issued }
+campaign giving { class service  enter always  when come  give ten }
+campaign saving { class service  enter always  when order  give 3 stars }
+)";
+
+TEST(ExplainedOfAll, IsTheSameWithNextToNoMemoryAndLeavesNothingBehind) {
+  deploy::Shop place{.groups = {1}};
+  const auto happen = [&](deploy::Life& life, std::size_t from, std::size_t to) {
+    for (std::size_t i = from; i < to; ++i) {
+      const std::string who = "c" + std::to_string(i * 7 % 50);
+      life.take({{"order", "o" + std::to_string(i), who, place.now, {{"amount", Value::money(5)}}},
+                 {"come", "k" + std::to_string(i), who, place.now, {}}});
+      place.now = place.now + minutes(1);
+    }
+    life.stop();
+  };
+  {
+    deploy::Life life(place, deploy::trial_bundle(fair));
+    happen(life, 0, 70);
+  }
+  {  // other rules in between: everybody is carried to them
+    deploy::Life life(place, deploy::trial_bundle(fair + "metric orders = count order\n"));
+    happen(life, 70, 100);
+  }
+  for (const char* who : {"c0", "c7", "c49"}) {
+    const serve::Question question{who, "giving", place.now, {}};
+    const auto roomy = explain(place.directory, place.journal, place.groups, question);
+    const auto tight = explain(place.directory, place.journal, place.groups, question, 40u << 10);
+    ASSERT_TRUE(roomy) << roomy.error().what;
+    ASSERT_TRUE(tight) << tight.error().what;
+    EXPECT_EQ(*tight, *roomy);
+    EXPECT_THAT(*roomy, HasSubstr(R"("name":"ten")"));
+  }
+  for (const auto& entry : std::filesystem::directory_iterator(place.directory.path()))
+    EXPECT_NE(entry.path().filename(), "explaining");
 }
 
 TEST_F(Explained, SaysThatHistoryWasErasedAndNothingElse) {

@@ -183,20 +183,21 @@ class FailingStore final : public store::Store {
 
 // One deployment, its journal and states in memory (the builds are on the disk).
 struct Shop {
-  Scratch folder;
+  store::Groups groups = trial_groups;
+  Scratch folder{};
   store::Directory directory = *store::Directory::open(folder.path() / "data", {.reserve = 1});
-  store::MemoryJournal journal{trial_groups, 1};
-  store::MemoryStore memory{trial_groups};
+  store::MemoryJournal journal{groups, 1};
+  store::MemoryStore memory{groups};
   FailingStore store{memory};
-  Followed live{store, trial_groups};  // over that, or what a deploy ahead has made
-  Outside outside;
+  Followed live{store, groups};  // over that, or what a deploy ahead has made
+  Outside outside{};
   Timestamp now = trial_begin();
 
   Site site() {
     return {.directory = directory,
             .journal = journal,
             .store = live,
-            .groups = trial_groups,
+            .groups = groups,
             .deeds = [this](const plan::Plan&) -> std::unique_ptr<durable::Deeds> {
               return std::make_unique<Outside::Handed>(outside);
             },
@@ -222,7 +223,7 @@ struct Shop {
   // of the old ones are gone already depends on who listens.
   std::map<std::string, std::string> states(const plan::Plan& plan) const {
     core::Codec codec(plan);
-    for (store::Group group = 0; group < trial_groups.count; ++group) {
+    for (store::Group group = 0; group < groups.count; ++group) {
       const auto layouts = *live.layouts(group);
       for (const std::string& layout : layouts) KOI_ASSERT(codec.learn(layout));
     }
@@ -236,7 +237,7 @@ struct Shop {
   }
   std::map<std::string, Timestamp> timers() const {
     std::map<std::string, Timestamp> all;
-    for (store::Group group = 0; group < trial_groups.count; ++group) {
+    for (store::Group group = 0; group < groups.count; ++group) {
       const auto found = *live.due(group, Timestamp::never(), 1'000'000, {});
       for (const store::Due& due : found) all[due.customer] = due.due;
     }
@@ -279,7 +280,7 @@ class Life {
     durable::Settings settings;
     settings.budget = 4u << 20;
     auto opened = durable::Writers::open({plan_, decides.rules, shop.journal, shop.live,
-                                          trial_groups, handed_, [this] { return shop_.now; }},
+                                          shop_.groups, handed_, [this] { return shop_.now; }},
                                          settings);
     EXPECT_TRUE(opened) << (opened ? "" : opened.error().what);
     if (opened) writers_ = *std::move(opened);
@@ -307,7 +308,7 @@ class Life {
     write_back();
   }
   void write_back() {
-    for (store::Group group = 0; group < trial_groups.count; ++group)
+    for (store::Group group = 0; group < shop_.groups.count; ++group)
       ASSERT_TRUE(writers_->checkpoint(group));
   }
 
@@ -332,7 +333,7 @@ class Life {
     settle();
   }
   void step() {
-    for (store::Group group = 0; group < trial_groups.count; ++group)
+    for (store::Group group = 0; group < shop_.groups.count; ++group)
       while (*writers_->step(group)) {
       }
   }

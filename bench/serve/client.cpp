@@ -72,6 +72,12 @@ std::string request(const std::string& body) {
          std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
+std::string request(const std::string& path, const std::string& body, const std::string& key) {
+  return "POST " + path +
+         " HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nIdempotency-Key: " +
+         key + "\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body;
+}
+
 Asked ask(std::uint16_t port, const std::vector<std::string>& requests, std::size_t connections) {
   const int poll = ::epoll_create1(EPOLL_CLOEXEC);
   std::vector<Connection> all(std::min(connections, requests.size()));

@@ -20,5 +20,7 @@ Asked ask(std::uint16_t port, const std::vector<std::string>& requests, std::siz
 
 // POST /v1/events with that body.
 std::string request(const std::string& body);
+// POST to that path, under that name (Idempotency-Key).
+std::string request(const std::string& path, const std::string& body, const std::string& key);
 
 }  // namespace koi::bench

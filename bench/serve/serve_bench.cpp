@@ -3,8 +3,6 @@
 //
 //   koi-bench-serve FOLDER [EVENTS]
 #include <malloc.h>
-#include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +16,7 @@
 #include "../rules.h"
 #include "client.h"
 #include "durable/writers.h"
+#include "served.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 
@@ -133,42 +132,6 @@ double in_process(const fs::path& folder, const plan::Plan& plan, Stream& stream
   return static_cast<double>(events) / seconds;
 }
 
-// A server of its own process, gone with this.
-class Served {
- public:
-  explicit Served(const fs::path& folder) {
-    fs::remove_all(folder);
-    int out[2];
-    if (::pipe(out) != 0) std::exit(2);
-    child_ = ::fork();
-    if (child_ == 0) {
-      ::dup2(out[1], STDOUT_FILENO);
-      ::close(out[0]);
-      ::execl(KOI_PROGRAM, "koi", "serve", KOI_BENCH_RULES, "--data", folder.c_str(), "--listen",
-              "127.0.0.1:0", "--groups", "2", static_cast<char*>(nullptr));
-      std::_Exit(127);
-    }
-    ::close(out[1]);
-    FILE* said = ::fdopen(out[0], "r");
-    char line[256];
-    if (!std::fgets(line, sizeof line, said)) std::exit(2);
-    const std::string_view text = line;
-    const std::size_t host = text.find("127.0.0.1:");
-    port = static_cast<std::uint16_t>(std::atoi(line + host + 10));
-    out_ = said;
-  }
-  ~Served() {
-    ::kill(child_, SIGTERM);
-    ::waitpid(child_, nullptr, 0);
-    std::fclose(out_);
-  }
-  std::uint16_t port = 0;
-
- private:
-  pid_t child_ = 0;
-  FILE* out_ = nullptr;
-};
-
 double at(const std::vector<double>& sorted, double share) {
   return sorted[std::min(sorted.size() - 1,
                          static_cast<std::size_t>(static_cast<double>(sorted.size()) * share))];
@@ -189,7 +152,8 @@ int measure(const fs::path& folder, std::size_t events) {
     inside_merged = std::max(inside_merged, in_process(folder / "inside", plan, stream, events,
                                                        durable::Settings().longest_batch));
     for (Row& row : rows) {
-      const Served served(folder / "served");
+      const bench::Served served(KOI_PROGRAM, KOI_BENCH_RULES, folder / "served",
+                                 {"--groups", "2"});
       const auto requests = stream.requests(row.events, row.each);
       const bench::Asked asked = bench::ask(served.port, requests, row.connections);
       const double rate = static_cast<double>(row.events) / asked.seconds;

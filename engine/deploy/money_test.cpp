@@ -35,6 +35,8 @@ prize_draw wheel { prize "tea" weight 3 stock 2  prize 7 stars weight 2 stock 5
   prize hello weight 1  prize "nothing" weight 4  budget 40 draws }
 referral friends { bind last touch within 10 days  qualify when order within 5 days
   reward inviter give thanks  reward invitee give 5 stars  at 2 friends give 20 stars to inviter
+  reward inviter of inviter give 2 stars  reward inviter of inviter give 1 stars at register
+  at 2 friends give 3 stars to invitee  limit 5 per customer per day, 9 per device  budget ¥40.00
   refuse self, same device, cycle  claw back when refund within 3 days }
 campaign welcome { class service  enter once  when register
   give hello  give 10 stars  wait 30 hours  give 3 stars to inviter }

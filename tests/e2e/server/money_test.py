@@ -22,7 +22,7 @@ import time
 from server import Server, some_while
 
 KOI = sys.argv[1]
-REQUESTS = int(sys.argv[2]) if len(sys.argv) > 2 else 6000
+REQUESTS = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
 SEED = int(sys.argv[4]) if len(sys.argv) > 4 else random.SystemRandom().randrange(1 << 32)
 CLIENTS, CUSTOMERS, PACKETS, SHARES, TOTAL, HELLOS, CODES = 64, 400, 24, 40, 2000, 200, 300

@@ -132,6 +132,10 @@ int status(const Options& options) {
     if (budget.contains("budget"))
       out += "budget " + text_of(budget, "name") + ": " + amount_of(budget, "left") + " left of " +
              amount_of(budget, "budget") + "\n";
+  for (const Json& pool : list_of(json, "pools"))
+    out += "pool " + text_of(pool, "name") + ": " + std::to_string(number_of(pool, "left")) +
+           " codes left of " + std::to_string(number_of(pool, "uploaded")) +
+           (pool.value("is_low", false) ? ", which are few" : "") + "\n";
   return print(out);
 }
 

@@ -9,9 +9,11 @@
 #include <sstream>
 #include <thread>
 
+#include "check/beside.h"
 #include "cli/command.h"
 #include "cli/program.h"
 #include "compile/compile.h"
+#include "ledger/codes.h"
 #include "runtime/run.h"
 #include "runtime/sink.h"
 
@@ -108,6 +110,37 @@ Result<void> write_file(const std::string& path, std::string_view text) {
   return sink.close();
 }
 
+// The codes of each pool, which stand in a file beside the rules, one a line.
+Result<std::vector<runtime::RunOptions::Pool>> pools_of(const LoadedProgram& program) {
+  const check::ReadBeside read = check::beside_on_disk(program.sources);
+  std::vector<runtime::RunOptions::Pool> pools;
+  for (const check::Incentive& incentive : program.program.incentives) {
+    const auto* coupon = std::get_if<check::Coupon>(&incentive.what);
+    if (coupon == nullptr || coupon->pool.empty()) continue;
+    const auto text = read(incentive.span.source, coupon->pool);
+    if (!text) {
+      std::fprintf(stderr, "note: `%s` is not beside the rules: its pool is empty\n",
+                   coupon->pool.c_str());
+      continue;
+    }
+    runtime::RunOptions::Pool pool{coupon->pool, {}};
+    std::istringstream lines(*text);
+    std::size_t number = 0;
+    for (std::string line; std::getline(lines, line);) {
+      ++number;
+      if (line.ends_with('\r')) line.pop_back();
+      if (line.empty()) continue;
+      if (!ledger::may_be_uploaded(line))
+        return Error{"pool", "line " + std::to_string(number) + " of `" + coupon->pool +
+                                 "` is no code: up to 64 visible characters of ASCII without "
+                                 "/ ? # % \" \\ < >"};
+      pool.codes.push_back(std::move(line));
+    }
+    pools.push_back(std::move(pool));
+  }
+  return pools;
+}
+
 int run(const Options& options) {
   if (!options.data.empty())
     return trouble(
@@ -124,6 +157,9 @@ int run(const Options& options) {
   const plan::Plan plan = compile::compile(program->program, options.seed);
 
   runtime::RunOptions run_options;
+  auto pools = pools_of(*program);
+  if (!pools) return trouble(pools.error().what);
+  run_options.pools = *std::move(pools);
   std::optional<runtime::CsvMap> map;
   if (!options.map.empty()) {
     std::ifstream in(options.map, std::ios::binary);

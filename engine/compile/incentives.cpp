@@ -22,15 +22,15 @@ plan::Per per_of(const check::Per& from) {
   KOI_ASSERT(false);
 }
 
-std::string_view words_of(plan::Per::Kind kind) {
-  switch (kind) {
+std::string words_of(const plan::Per& per) {
+  switch (per.kind) {
     case plan::Per::Kind::Ever: return "";
     case plan::Per::Kind::Hour: return " per hour";
     case plan::Per::Kind::Day: return " per day";
     case plan::Per::Kind::Week: return " per week";
     case plan::Per::Kind::Month: return " per month";
     case plan::Per::Kind::Year: return " per year";
-    case plan::Per::Kind::Rolling: return " rolling";
+    case plan::Per::Kind::Rolling: return " per " + to_string(per.span);
   }
   KOI_ASSERT(false);
 }
@@ -76,9 +76,9 @@ plan::BudgetId Compiler::account(const std::string& owner, const check::Budget& 
     plan_.budgets[i].amount = std::min(plan_.budgets[i].amount, from.amount);
     return plan::BudgetId::of(i);
   }
-  plan_.budgets.push_back({owner + std::string(words_of(per.kind)) +
-                               (from.is_money ? " " + plan_.policy.currency : std::string()),
-                           name, from.is_money, from.amount, per});
+  plan_.budgets.push_back(
+      {owner + words_of(per) + (from.is_money ? " " + plan_.policy.currency : std::string()), name,
+       from.is_money, from.amount, per});
   return plan::BudgetId::of(plan_.budgets.size() - 1);
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/calendar.h"
+#include "core/periods.h"
 #include "ledger/codes.h"
 
 namespace koi::core {
@@ -32,28 +33,6 @@ std::int64_t millionths_of_one(const plan::Plan& plan) {
   std::int64_t millionths = 1'000'000;
   for (int i = 0; i < plan.schema.currency_decimals; ++i) millionths /= 10;
   return std::max<std::int64_t>(millionths, 1);
-}
-
-// A rolling budget is kept by hundredths of its span.
-Duration slice_of(const plan::Per& per) {
-  const Duration shortest = days(28 * std::int64_t{per.span.months}) + per.span.fixed;
-  return std::max(seconds(1), Duration{shortest.us / 100});
-}
-
-Timestamp slice_at(const plan::Per& per, Timestamp at) {
-  const std::int64_t length = slice_of(per).us;
-  const std::int64_t within = at.us % length;
-  return {at.us - (within < 0 ? within + length : within)};
-}
-
-// Of a code that anybody may upload: it must stand in a path as it is.
-bool is_code(std::string_view code) {
-  constexpr std::size_t longest = 64;
-  return !code.empty() && code.size() <= longest &&
-         std::all_of(code.begin(), code.end(), [](char c) {
-           return c > ' ' && c < 0x7f &&
-                  std::string_view("/?#%\"\\<>").find(c) == std::string_view::npos;
-         });
 }
 
 bool counts(const Counted& counted, const plan::Limit& limit, Timestamp now, const Zone& zone) {
@@ -134,9 +113,7 @@ Accounts::Accounts(const plan::Plan& plan, std::uint64_t bundle) : plan_(plan), 
 
 ledger::Pot Accounts::pot(plan::BudgetId id, Timestamp now) const {
   const plan::Budget& budget = plan_.budgets[id.index()];
-  if (budget.per.kind == plan::Per::Kind::Rolling)
-    return {budget.definition, slice_at(budget.per, now)};
-  return {budget.definition, begin_of(budget.per, now, *plan_.policy.zone)};
+  return {budget.definition, pot_begin(budget.per, now, *plan_.policy.zone)};
 }
 
 std::int64_t Accounts::left(plan::BudgetId id, Timestamp now) {
@@ -161,28 +138,17 @@ std::int64_t Accounts::left_beside(plan::BudgetId id, std::int64_t cost, Timesta
   return left - (all / one + (all % one > 0 ? 1 : 0));
 }
 
-// What counts against the budget now. Of a rolling one: all that shares any stretch of its length
-// with now, so that none has more than the budget. Customers' clocks differ, so that some of it may
-// lie ahead.
+// What counts against the budget now.
 std::int64_t Accounts::out(plan::BudgetId id, Timestamp now) {
   const plan::Budget& budget = plan_.budgets[id.index()];
   const auto of = [&](const ledger::Pot& pot) {
     fetch(pot);
     return ledger_.balances(pot).out();
   };
-  const ledger::Pot here = pot(id, now);
-  if (budget.per.kind != plan::Per::Kind::Rolling) return of(here);
-  const Zone& clock = *plan_.policy.zone;
-  const Duration slice = slice_of(budget.per);
-  const auto end_of = [&](Timestamp begin) { return add(begin + slice, budget.per.span, clock); };
+  if (budget.per.kind != plan::Per::Kind::Rolling) return of(pot(id, now));
   std::int64_t sum = 0;
-  const auto count = [&](Timestamp begin) {
+  for (const Timestamp begin : pots_at(budget.per, now, *plan_.policy.zone))
     sum = checked_add(sum, of({budget.definition, begin})).value_or(INT64_MAX);
-  };
-  for (Timestamp begin = here.begin; end_of(begin) > now; begin = begin - slice) count(begin);
-  for (Timestamp begin = here.begin + slice; begin < add(now, budget.per.span, clock);
-       begin = begin + slice)
-    count(begin);
   return sum;
 }
 
@@ -507,7 +473,7 @@ std::uint64_t Accounts::stock(std::string_view pool, const std::vector<std::stri
   std::uint64_t next = before;
   for (const std::string& each : codes) {
     const std::string mark = books::key_of_uploaded(each);
-    if (!is_code(each) || find(each) || code(mark)) continue;
+    if (!ledger::may_be_uploaded(each) || find(each) || code(mark)) continue;
     note_change(codes_, codes_.keep(mark, std::string(pool)));
     note_change(codes_, codes_.keep(books::key_of_stock(pool, next++), each));
   }

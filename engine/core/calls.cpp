@@ -178,8 +178,10 @@ class Beside {
            coupon_of(plan_, other.incentive)->is_best_of && other.stage != Stage::Claimed;
   }
   // Of those that take off the same, the one that he was given first.
-  static bool was_first(const Grant& one, const Grant& other) {
-    return one.at != other.at ? one.at < other.at : one.code < other.code;
+  bool was_first(const Grant& one, const Grant& other) const {
+    for (const Grant& each : holder_.holdings[0].grants)
+      if (&each == &one || &each == &other) return &each == &one;
+    return false;
   }
   void stop(const std::string& code) { in_the_way_ = code; }
   // What cannot be used on this order is no rival.

@@ -43,6 +43,7 @@ class Giving : public PlanForTests {
     grant.taken = 1;
     grant.shares = {700, 1300};
     grant.claimants = {99};
+    grant.unpaid = {99};
     grant.charges = {{{7, Timestamp::ever()}, 2000, true}, {{8, {0}}, 1, false}};
     mine.grants.push_back(grant);
     Grant coupon = grant;
@@ -57,7 +58,21 @@ class Giving : public PlanForTests {
     coupon.done = made.clock;
     mine.grants.push_back(coupon);
     mine.counted.push_back({5, Timestamp::ever(), 3});
-    mine.purses.push_back({plan::IncentiveId::of(0), {{made.clock, 5}, {Timestamp::never(), 9}}});
+    mine.purses.push_back({plan::IncentiveId::of(0),
+                           {{made.clock, 5}, {Timestamp::never(), 9, made.clock + hours(2)}},
+                           {{Moved::What::Earned, made.clock - hours(3), 15},
+                            {Moved::What::GivenBack, made.clock, 1}}});
+    mine.spent.push_back(
+        {{17, 18}, plan::IncentiveId::of(0), "o7", made.clock, {{made.clock + hours(1), 4}}});
+    Share share;
+    share.key = {19, 20};
+    share.entry = {21, 22};
+    share.incentive = plan::IncentiveId::of(2);
+    share.giver = "bo";
+    share.code = "DEF";
+    share.amount = 70;
+    share.counted.push_back({5, made.clock, 1});
+    mine.shares.push_back(share);
     Binding binding;
     binding.referral = plan::ReferralId::of(0);
     binding.inviter = "bo";
@@ -90,7 +105,7 @@ class Giving : public PlanForTests {
     answered.key = {11, 12};
     answered.asked = 13;
     answered.at = made.clock;
-    answered.answer = {Reason::Locked, plan::IncentiveId::of(1), 5, made.clock, "o1"};
+    answered.answer = {Reason::Locked, plan::IncentiveId::of(1), 5, made.clock, "o1", 7};
     mine.answers.push_back(answered);
     answered.key = {11, 13};
     answered.is_pending = true;
@@ -125,6 +140,9 @@ TEST(HoldingsCodec, WhatIsNotGivenAnyMoreIsLeftOut) {
   EXPECT_EQ(back->holdings[0].answers[0].answer.incentive, plan::IncentiveId::of(0));
   ASSERT_EQ(back->holdings[0].purses.size(), 1u);
   EXPECT_EQ(back->holdings[0].purses[0].points, plan::IncentiveId::of(1));
+  ASSERT_EQ(back->holdings[0].spent.size(), 1u);
+  EXPECT_EQ(back->holdings[0].spent[0].points, plan::IncentiveId::of(1));
+  EXPECT_TRUE(back->holdings[0].shares.empty());
   EXPECT_EQ(back->holdings[0].friends.size(), 1u);
 }
 

@@ -121,4 +121,13 @@ std::optional<std::uint64_t> CodePattern::number(Key key, std::string_view code)
   return permute_back(key, number);
 }
 
+bool may_be_uploaded(std::string_view code) {
+  constexpr std::size_t longest = 64;
+  constexpr std::string_view of_addresses = "/?#%\"\\<>";
+  return !code.empty() && code.size() <= longest && code != "." && code != ".." &&
+         std::all_of(code.begin(), code.end(), [&](char c) {
+           return c > ' ' && c < 0x7f && of_addresses.find(c) == std::string_view::npos;
+         });
+}
+
 }  // namespace koi::ledger

@@ -19,6 +19,10 @@
 
 namespace koi::ledger {
 
+// A code that somebody else made and may be uploaded: up to 64 visible characters of ASCII, but
+// none that means something in an address.
+bool may_be_uploaded(std::string_view code);
+
 class CodePattern {
  public:
   // Nothing where the pattern has fewer than 4 or more than 13 of #, or is longer than 64 bytes.

@@ -50,5 +50,38 @@ TEST(Points, OfOneInstantAreOneLotAndDoNotOverflow) {
   EXPECT_EQ(balance(lots, {0}), 11);
 }
 
+TEST(Points, PendingOnesAreSpentFromTheirInstantOn) {
+  Lots lots;
+  EXPECT_TRUE(earn(lots, {Timestamp::never(), 5, {200}}));
+  EXPECT_TRUE(earn(lots, {Timestamp::never(), 7}));
+  EXPECT_TRUE(earn(lots, {Timestamp::never(), 1, {200}}));
+  EXPECT_EQ(balance(lots, {199}), 7);
+  EXPECT_EQ(pending(lots, {199}), 6);
+  EXPECT_FALSE(spend(lots, 8, {199}));
+  EXPECT_FALSE(ripen(lots, {199}));
+  EXPECT_EQ(balance(lots, {200}), 13);
+  EXPECT_TRUE(ripen(lots, {200}));
+  EXPECT_EQ(lots, (Lots{{Timestamp::never(), 13}}));
+}
+
+TEST(Points, WhatIsTakenBackIsTheLotItselfThenWhatElseCanBeUsed) {
+  Lots lots;
+  EXPECT_TRUE(earn(lots, {{900}, 5, {200}}));
+  EXPECT_TRUE(earn(lots, {{900}, 9, {300}}));
+  EXPECT_TRUE(earn(lots, {{900}, 3}));
+  EXPECT_EQ(take_back(lots, {{900}, 5, {200}}, {100}), 5);
+  EXPECT_EQ(lots, (Lots{{{900}, 3}, {{900}, 9, {300}}}));
+  EXPECT_EQ(take_back(lots, {{900}, 5, {200}}, {250}), 3) << "as far as they are still there";
+  EXPECT_EQ(lots, (Lots{{{900}, 9, {300}}})) << "what is pending of others is theirs";
+}
+
+TEST(Points, WhatWasSpentSaysFromWhichLots) {
+  Lots lots, taken;
+  EXPECT_TRUE(earn(lots, {{100}, 2}));
+  EXPECT_TRUE(earn(lots, {{300}, 5}));
+  EXPECT_TRUE(spend(lots, 4, {0}, &taken));
+  EXPECT_EQ(taken, (Lots{{{100}, 2}, {{300}, 2}}));
+}
+
 }  // namespace
 }  // namespace koi::ledger

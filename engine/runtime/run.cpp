@@ -150,6 +150,7 @@ class Stepper {
   std::uint64_t customers() const { return customers_.size(); }
   const Summary& figures() const { return figures_; }
   const core::Accounts& accounts() const { return accounts_; }
+  core::Accounts& accounts() { return accounts_; }
   struct Sample {
     Place place;
     Message message;
@@ -305,6 +306,9 @@ class Team {
     for (unsigned i = 0; i < options.threads; ++i)
       steppers_.push_back(std::make_unique<Stepper>(plan, index_, !options.effects_path.empty(),
                                                     options.keep_messages));
+    // Whoever competes for codes is served by the first.
+    for (const RunOptions::Pool& pool : options.pools)
+      steppers_[0]->accounts().stock(pool.name, pool.codes);
     if (options.threads > 1)
       for (std::size_t i = 0; i < steppers_.size(); ++i)
         threads_.emplace_back([this, i] { work(i); });

@@ -25,6 +25,11 @@ struct RunOptions {
   // The clock runs on to here, its deadlines included, and what comes later is left out. Without
   // it, the clock stops at the last event.
   std::optional<Timestamp> until;
+  struct Pool {
+    std::string name;
+    std::vector<std::string> codes;
+  };
+  std::vector<Pool> pools;                      // that were uploaded before the first event
   unsigned threads = 1;                         // at least 1
   std::string effects_path;                     // "-": the standard output; empty: nowhere
   std::string rejects_path = "rejects.ndjson";  // made only if something is rejected

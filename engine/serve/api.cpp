@@ -10,6 +10,7 @@
 #include "serve/customer_view.h"
 #include "serve/figures.h"
 #include "serve/holdings_view.h"
+#include "serve/pools.h"
 #include "serve/refusal.h"
 #include "serve/till.h"
 
@@ -179,6 +180,8 @@ void Api::handle(net::Asked asked, net::Reply reply) {
   if (asked.path.starts_with(v1_customers) && asked.method == "GET" &&
       asked.path.size() > v1_customers.size())
     return show(asked.path.substr(v1_customers.size()), asked.query, std::move(reply));
+  if ((asked.method == "POST" || asked.method == "PUT") && is_of_pools(asked.path))
+    return take_codes(asked, std::move(reply));
   if (asked.method == "POST" && is_of_till(asked.path))
     return ask_till(std::move(asked), std::move(reply));
   const bool is_known =
@@ -186,7 +189,7 @@ void Api::handle(net::Asked asked, net::Reply reply) {
       asked.path == "/v1/deploys" || asked.path == "/v1/rollback" || asked.path == "/v1/promote" ||
       asked.path == "/v1/backups" || asked.path == "/v1/open" || asked.path == "/v1/status" ||
       asked.path == "/v1/explain" || asked.path == "/metrics" || asked.path == "/" ||
-      asked.path.starts_with(v1_customers) || is_of_till(asked.path);
+      asked.path.starts_with(v1_customers) || is_of_till(asked.path) || is_of_pools(asked.path);
   reply.send(is_known ? refused(405, "method", "this address does not know that method")
                       : refused(404, "path", "there is nothing here; GET / lists what there is"));
 }
@@ -294,6 +297,23 @@ void Api::ask_till(net::Asked asked, net::Reply reply) {
         call.customer = *std::move(customer);
         ask(std::move(call), place);
       });
+}
+
+// Answered when all of it is durable; the same codes again are told apart from new ones.
+void Api::take_codes(const net::Asked& asked, net::Reply reply) {
+  auto upload = read_upload(shown_->plan, asked);
+  if (!upload) {
+    const int status = upload.error().code == "pool" ? 404 : 400;
+    return reply.send(refused(status, upload.error().code, upload.error().what));
+  }
+  auto place = std::make_shared<net::Reply>(std::move(reply));
+  std::vector<durable::Given> calls = std::exchange(upload->calls, {});
+  const auto done =
+      [place, upload = *std::move(upload)](const Result<std::vector<durable::Answer>>& answers) {
+        place->send(answers ? upload_answer(upload, *answers) : failed(answers.error()));
+      };
+  if (const auto taken = engine_->writers().submit(std::move(calls), done); !taken)
+    place->send(failed(taken.error()));
 }
 
 // On whatever thread; answered when it is durable and decided.

@@ -56,6 +56,7 @@ class Api {
   void look(std::string subject, net::Reply reply, View view);
   static durable::Writers::Show shown_as(std::shared_ptr<net::Reply> place, View view);
   void ask_till(net::Asked asked, net::Reply reply);
+  void take_codes(const net::Asked& asked, net::Reply reply);
   void ask(core::Call call, const std::shared_ptr<net::Reply>& place);
   void campaigns(net::Reply reply);
   void metrics(net::Reply reply);

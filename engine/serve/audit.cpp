@@ -9,6 +9,7 @@
 #include "core/accounts.h"
 #include "core/books.h"
 #include "core/codec.h"
+#include "core/periods.h"
 #include "deploy/deploy.h"
 #include "deploy/deployment.h"
 #include "deploy/states.h"
@@ -385,12 +386,14 @@ std::string told(const Audit& audit) {
 Result<std::string> budgets_json(const store::Store& store, store::Groups groups,
                                  const plan::Plan& plan, Timestamp now) {
   const auto sum_of = [&](const plan::Budget& budget) -> Result<Balances> {
-    const Pot pot{budget.definition, core::begin_of(budget.per, now, *plan.policy.zone)};
     Balances sum;
-    for (store::Group group = 0; group < groups.count; ++group) {
-      KOI_LET(const std::string bytes, store.shared(group, core::books::key_of(pot)));
-      KOI_LET(const Balances balances, core::books::balances_of(bytes));
-      for (std::size_t i = 0; i < sum.at.size(); ++i) sum.at[i] += balances.at[i];
+    for (const Timestamp begin : core::pots_at(budget.per, now, *plan.policy.zone)) {
+      const std::string key = core::books::key_of(Pot{budget.definition, begin});
+      for (store::Group group = 0; group < groups.count; ++group) {
+        KOI_LET(const std::string bytes, store.shared(group, key));
+        KOI_LET(const Balances balances, core::books::balances_of(bytes));
+        for (std::size_t i = 0; i < sum.at.size(); ++i) sum.at[i] += balances.at[i];
+      }
     }
     return sum;
   };

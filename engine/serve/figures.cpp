@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "deploy/deployment.h"
 #include "serve/exposition.h"
+#include "serve/pools.h"
 
 namespace koi::serve {
 
@@ -196,6 +197,16 @@ std::string metrics_text(const Shown& shown, Engine& engine, const Reception& re
           if (!reason.empty()) labels += "," + label("reason", reason);
           out.value(count, labels);
         });
+  if (const auto pools = stocks(shown.store, shown.groups, shown.plan); pools && !pools->empty()) {
+    out.family("koi_pool_codes_left", "gauge",
+               "Codes that were uploaded and nobody has yet, as of the last checkpoint.");
+    for (const PoolStock& each : *pools)
+      out.value(each.left, label("pool", each.pool) + "," + label("incentive", each.incentive));
+    out.family("koi_pool_is_low", "gauge", "1 where no more are left than the rules call few.");
+    for (const PoolStock& each : *pools)
+      out.value(std::cmp_less_equal(each.left, each.low_at) ? 1 : 0,
+                label("pool", each.pool) + "," + label("incentive", each.incentive));
+  }
   out.one("koi_timeline_lost_total", "counter", "Lines that the timeline could not keep.",
           engine.deliveries().lost_lines());
   return out.take();

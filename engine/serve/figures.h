@@ -14,6 +14,8 @@
 #include "serve/referrals.h"
 #include "serve/touches.h"
 #include "store/directory.h"
+#include "store/groups.h"
+#include "store/store.h"
 #include "store/timeline.h"
 
 namespace koi::serve {
@@ -25,6 +27,8 @@ struct Shown {
   const runtime::Clock& clock;
   const store::Directory& directory;
   const store::Timeline& timeline;
+  const store::Store& store;
+  store::Groups groups;
 };
 
 // The campaigns of the rules in their order, each with what it did since the data began, and their

@@ -57,6 +57,18 @@ std::string_view name_of(Friend::Stage stage) {
   return "joined";
 }
 
+std::string_view name_of(core::Moved::What what) {
+  using What = core::Moved::What;
+  switch (what) {
+    case What::Earned: return "earned";
+    case What::Spent: return "spent";
+    case What::Lapsed: return "lapsed";
+    case What::ClawedBack: return "clawed_back";
+    case What::GivenBack: return "given_back";
+  }
+  KOI_ASSERT(false);
+}
+
 void write_grant(JsonWriter& out, const plan::Plan& plan, const Grant& grant, Timestamp now) {
   const plan::Incentive& incentive = plan.incentives[grant.incentive.index()];
   out.open('{');
@@ -103,6 +115,8 @@ std::string points_view(const plan::Plan& plan, const core::State& state, Timest
     });
     const bool has = purse != purses.end();
     out.key("balance"), out.raw(std::to_string(has ? ledger::balance(purse->lots, now) : 0));
+    if (const std::int64_t pending = has ? ledger::pending(purse->lots, now) : 0; pending > 0)
+      out.key("pending"), out.raw(std::to_string(pending));
     out.key("lots"), out.open('[');
     if (has)
       for (const ledger::Lot& lot : purse->lots) {
@@ -110,6 +124,17 @@ std::string points_view(const plan::Plan& plan, const core::State& state, Timest
         out.open('{');
         out.key("points"), out.raw(std::to_string(lot.amount));
         out.key("until"), out.time(lot.lapses);
+        if (lot.usable > now) out.key("usable_from"), out.time(lot.usable);
+        out.close('}');
+      }
+    out.close(']');
+    out.key("history"), out.open('[');
+    if (has)
+      for (const core::Moved& moved : purse->history) {
+        out.open('{');
+        out.key("time"), out.time(moved.at);
+        out.key("what"), out.text(name_of(moved.what));
+        out.key("points"), out.raw(std::to_string(moved.amount));
         out.close('}');
       }
     out.close(']');

@@ -12,7 +12,8 @@
 
 namespace koi::serve {
 
-// The balance of each kind of points, and its lots in the order in which they lapse.
+// The balance of each kind of points, what is pending, its lots in the order in which they lapse,
+// and what has moved lately.
 std::string points_view(const plan::Plan& plan, const core::State& state, Timestamp now);
 
 // His coupons, packets and prizes that can still be used, and those that were lately.

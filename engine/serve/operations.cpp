@@ -204,7 +204,7 @@ void Operations::over(std::uint64_t number, Outcome outcome) {
 
 std::string status_json(const deploy::Deployment& deployment, const deploy::Live& live,
                         const deploy::Census& census, std::string_view budgets,
-                        std::string_view figures) {
+                        std::string_view pools, std::string_view figures) {
   std::string out = "{\"live\":";
   append_turn(out, deployment.turns.back());
   out += ",\"history\":[";
@@ -224,6 +224,8 @@ std::string status_json(const deploy::Deployment& deployment, const deploy::Live
   }
   out += "],\"budgets\":";
   out += budgets;
+  out += ",\"pools\":";
+  out += pools;
   out += ",\"figures\":";
   out += figures.substr(0, figures.find_last_not_of('\n') + 1);
   return out + "}\n";

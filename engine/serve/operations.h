@@ -63,9 +63,10 @@ class Operations {
 };
 
 // What is live since when, by whom and why, what was before, and who is under way in what.
-// `budgets` is the JSON of budgets_json(), `figures` that of campaigns_json().
+// `budgets` is the JSON of budgets_json(), `pools` that of pools, `figures` that of
+// campaigns_json().
 std::string status_json(const deploy::Deployment& deployment, const deploy::Live& live,
                         const deploy::Census& census, std::string_view budgets,
-                        std::string_view figures);
+                        std::string_view pools, std::string_view figures);
 
 }  // namespace koi::serve

@@ -30,6 +30,7 @@
 #include "serve/making.h"
 #include "serve/network.h"
 #include "serve/operations.h"
+#include "serve/pools.h"
 #include "serve/reception.h"
 #include "serve/teller.h"
 #include "serve/touches.h"
@@ -134,8 +135,10 @@ class Life {
 
  private:
   Shown shown() {
-    return {live_->plan,    to_hex(live_->turn.bundle), options_.version, clock_, data_.directory,
-            *data_.timeline};
+    return {live_->plan,      to_hex(live_->turn.bundle),
+            options_.version, clock_,
+            data_.directory,  *data_.timeline,
+            *data_.store,     data_.journal->groups()};
   }
 
   // A wish for other rules or a backup: all but the border is done on a thread of its own.
@@ -370,11 +373,12 @@ class Life {
             deploy::take_census(*data_.store, data_.journal->groups(), live_->plan, clock_.now()));
     KOI_LET(const std::string budgets,
             budgets_json(*data_.store, data_.journal->groups(), live_->plan, clock_.now()));
+    KOI_LET(const auto pools, stocks(*data_.store, data_.journal->groups(), live_->plan));
     std::promise<Result<ReferralFigures>> asked;
     ask_referrals(engine_->writers(), live_->plan,
                   [&](Result<ReferralFigures> told) { asked.set_value(std::move(told)); });
     KOI_LET(const ReferralFigures referrals, asked.get_future().get());
-    return status_json(*deployment, *live_, census, budgets,
+    return status_json(*deployment, *live_, census, budgets, to_json(pools),
                        campaigns_json(live_->plan, to_hex(live_->turn.bundle),
                                       engine_->deliveries().figures(), referrals));
   }

@@ -308,6 +308,65 @@ class Till(unittest.TestCase):
                               encoding="utf-8", timeout=60)
         self.assertIn("referral friends: 3 joined, 1 qualified, K 0.250000", told.stdout + told.stderr)
 
+    def upload(self, *codes, name="codes.csv", method="POST"):
+        return self.server.ask(method, f"/v1/pools/{name}/codes", "\n".join(codes).encode(), {"Content-Type": "text/plain"})
+
+    def test_codes_of_a_pool_are_uploaded_once_and_each_is_given_once_over_a_kill(self):
+        status, answer = self.upload("A-1", "A-2", "A-1", "no code", "", method="PUT")
+        self.assertEqual((status, answer), (200, {"codes": 3, "new": 2, "left": 2, "unfit": 1, "first_unfit_line": 4}))
+        self.assertEqual(self.upload("A-1", '"A-3"', '{"code": "A-2"}')[1]["new"], 1)
+        self.assertEqual(self.upload("A-9", name="nothing.csv")[0], 404)
+        self.assertEqual(self.upload("%%")[0], 400)
+        self.happens("collect", "ann")
+        self.server.kill()
+        self.server.start()
+        self.assertEqual(self.upload("A-1", "A-2", "A-3")[1], {"codes": 3, "new": 0, "left": 2, "unfit": 0})
+        for who in ("bo", "cy", "di"):
+            self.happens("collect", who)
+        self.assertEqual([self.code(who, "pooled") for who in ("ann", "bo", "cy")], ["A-1", "A-2", "A-3"])
+        self.assertEqual(self.server.ask("GET", "/v1/customers/di/points")[1]["points"][0]["balance"], 2)
+        self.assertEqual(self.post("/v1/coupons/A-2/redeem", {"order": "o1", "amount": "20.00"})[1]["takes_off"], "5.00")
+        self.server.stop()
+        self.server.start()
+        pool = self.server.ask("GET", "/v1/status")[1]["pools"][0]
+        self.assertEqual((pool["name"], pool["uploaded"], pool["given"], pool["left"], pool["is_low"]), ("codes.csv", 3, 3, 0, True))
+
+    def test_of_two_coupons_the_best_is_used_and_the_answer_says_why(self):
+        self.upload("B-1")
+        self.happens("collect", "ann")
+        third = self.code("ann", "third_off")
+        look = {"order": "o1", "amount": "100.00", "together": ["B-1", third]}
+        answer = self.server.ask("POST", f"/v1/coupons/{third}/validate", json.dumps(look).encode())[1]
+        self.assertEqual((answer["good"], answer["takes_off"], answer["instead_of"]), (True, "30.00", {"code": "B-1", "takes_off": "5.00"}))
+        status, answer = self.post("/v1/coupons/B-1/redeem", look)
+        self.assertEqual((status, answer["reason"], answer["takes_off"], answer["better"]),
+                         (409, "not_best", "5.00", {"code": third, "takes_off": "30.00"}))
+        self.assertEqual(self.post(f"/v1/coupons/{third}/redeem", look)[0], 200)
+
+    def test_points_are_spent_once_and_rolled_back(self):
+        self.happens("come", "ann")
+        spend = {"points": "stars", "amount": 3, "order": "o1"}
+        status, answer = self.post("/v1/customers/ann/points/spend", spend, "mine")
+        self.assertEqual((status, answer["spent"], answer["balance"]), (200, 3, 2))
+        self.assertEqual(self.post("/v1/customers/ann/points/spend", spend, "mine"), (200, answer))
+        self.assertEqual(self.post("/v1/customers/ann/points/spend", {**spend, "amount": 2}, "mine")[0], 422)
+        status, answer = self.post("/v1/customers/ann/points/spend", spend)
+        self.assertEqual((status, answer["reason"], answer["balance"]), (409, "not_enough", 2))
+        self.assertEqual(self.post("/v1/customers/ann/points/rollback", {"points": "stars", "order": "o2"})[0], 409)
+        status, answer = self.post("/v1/customers/ann/points/rollback", {"points": "stars", "order": "o1"})
+        self.assertEqual((status, answer["given_back"], answer["balance"]), (200, 3, 5))
+        for bad in ({**spend, "points": "coins"}, {**spend, "amount": 0}, {**spend, "amount": 1.5}, {"points": "stars", "amount": 1}):
+            self.assertIn(self.post("/v1/customers/ann/points/spend", bad)[0], (400, 404), bad)
+        history = self.server.ask("GET", "/v1/customers/ann/points")[1]["points"][0]["history"]
+        self.assertEqual([(each["what"], each["points"]) for each in history], [("earned", 5), ("spent", 3), ("given_back", 3)])
+
+    def test_the_same_key_with_other_facts_is_another_question(self):
+        self.happens("come", "ann")
+        care = f"/v1/coupons/{self.code('ann', 'care_off')}/redeem"
+        asked = {"order": "o1", "amount": "20.00", "facts": {"category": "粮油"}}
+        self.assertEqual(self.post(care, asked, "mine")[1]["reason"], "scope")
+        self.assertEqual(self.post(care, {**asked, "facts": {"category": "护肤"}}, "mine")[0], 422)
+
     def test_progress_is_seen_and_who_is_held_for_review_is_approved_or_declined(self):
         self.happens("come", "ann")
         status, progress = self.server.ask("GET", "/v1/customers/ann/referrals/friends")

@@ -1,0 +1,113 @@
+// Codes that were uploaded, in memory and beyond it.
+#include <gtest/gtest.h>
+
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "core/accounts.h"
+
+namespace koi::core {
+namespace {
+
+class Kept final : public Shelf {
+ public:
+  Result<std::string> read(std::string_view key) const override {
+    const auto place = bytes.find(key);
+    return place == bytes.end() ? std::string() : place->second;
+  }
+  Result<std::vector<Row>> behind(std::string_view key, std::size_t most) const override {
+    std::vector<Row> rows;
+    for (auto each = bytes.upper_bound(key); each != bytes.end() && rows.size() < most; ++each)
+      rows.push_back({each->first, each->second});
+    return rows;
+  }
+  void put(Accounts& accounts) {
+    for (Accounts::Change& each : accounts.freeze()) {
+      if (each.bytes.empty())
+        bytes.erase(each.key);
+      else
+        bytes[each.key] = each.bytes;
+    }
+    accounts.committed();
+  }
+  std::map<std::string, std::string, std::less<>> bytes;
+};
+
+plan::Plan plan_with_coupons() {
+  plan::Plan plan;
+  plan.policy.zone = &utc();
+  plan::Incentive coupon;
+  coupon.symbol = {"ten", ""};
+  coupon.what = plan::Coupon{};
+  plan.incentives.push_back(coupon);
+  return plan;
+}
+
+TEST(Pools, GiveEachCodeOnceInTheOrderOfTheirUpload) {
+  const plan::Plan plan = plan_with_coupons();
+  Accounts accounts(plan);
+  EXPECT_EQ(accounts.stock("a", {"X-1", "X-2", "X-1"}), 2u);
+  EXPECT_EQ(accounts.stock("a", {"X-2", "X-3"}), 1u);
+  EXPECT_EQ(accounts.stock("b", {"X-3", "Y-1"}), 1u) << "a code is in one pool";
+  EXPECT_EQ(accounts.codes_left("a"), 3u);
+  for (const char* code : {"X-1", "X-2", "X-3", ""}) EXPECT_EQ(accounts.take_code("a"), code);
+  EXPECT_EQ(accounts.stock("a", {"X-1"}), 0u) << "though nobody has it any more";
+  EXPECT_EQ(accounts.take_code("b"), "Y-1");
+  EXPECT_EQ(accounts.codes_left("nothing"), 0u);
+}
+
+TEST(Pools, TakeNoCodeThatLeadsSomewhereOrMeansSomethingInAnAddress) {
+  const plan::Plan plan = plan_with_coupons();
+  Accounts accounts(plan);
+  accounts.lead("T-1", {"ann", plan::IncentiveId::of(0), {}});
+  EXPECT_EQ(accounts.stock("a", {"T-1", "", "a b", "a/b", "a?", "..", "\xe5\x88\xb8",
+                                 std::string(65, 'A'), std::string(64, 'A')}),
+            1u);
+}
+
+TEST(Pools, ComeToTheSameWhateverIsInMemory) {
+  const plan::Plan plan = plan_with_coupons();
+  Kept kept;
+  auto accounts = std::make_unique<Accounts>(plan);
+  accounts->keep_on(kept, 4);
+  std::set<std::string> given;
+  int uploaded = 0;
+  for (int round = 0; round < 60; ++round) {
+    std::vector<std::string> codes;
+    for (int i = 0; i < 9; ++i) codes.push_back("C" + std::to_string(round * 5 + i));
+    uploaded += static_cast<int>(accounts->stock("a", codes));
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(given.insert(accounts->take_code("a")).second);
+    if (round % 4 == 1) kept.put(*accounts);
+    if (round % 8 == 5) {  // a restart
+      accounts = std::make_unique<Accounts>(plan);
+      accounts->keep_on(kept, 4);
+    }
+  }
+  EXPECT_FALSE(accounts->fault());
+  EXPECT_EQ(uploaded, 9 + 59 * 5) << "what overlaps counts once";
+  EXPECT_EQ(accounts->codes_left("a"), static_cast<std::uint64_t>(uploaded) - given.size());
+}
+
+TEST(Pools, WhatAHolderHasNoMoreLeadsNowhereAndLeavesTheStore) {
+  const plan::Plan plan = plan_with_coupons();
+  Kept kept;
+  Accounts accounts(plan);
+  accounts.keep_on(kept, 4);
+  accounts.lead("T-1", {"ann", plan::IncentiveId::of(0), {}});
+  kept.put(accounts);
+  EXPECT_EQ(kept.bytes.size(), 1u);
+  ASSERT_NE(accounts.find("T-1"), nullptr);
+  accounts.forget("T-1");
+  EXPECT_EQ(accounts.find("T-1"), nullptr);
+  kept.put(accounts);
+  EXPECT_TRUE(kept.bytes.empty());
+  Accounts in_memory(plan);
+  in_memory.lead("T-1", {"ann", plan::IncentiveId::of(0), {}});
+  in_memory.forget("T-1");
+  EXPECT_EQ(in_memory.find("T-1"), nullptr);
+}
+
+}  // namespace
+}  // namespace koi::core

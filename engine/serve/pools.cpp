@@ -1,0 +1,142 @@
+#include "serve/pools.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "base/json.h"
+#include "core/books.h"
+#include "ledger/codes.h"
+
+namespace koi::serve {
+
+namespace {
+
+constexpr std::string_view before = "/v1/pools/", behind = "/codes";
+constexpr std::size_t codes_at_once = 1000;  // in one row of the journal
+
+const plan::Coupon* coupon_of(const plan::Plan& plan, std::string_view pool) {
+  for (const plan::Incentive& incentive : plan.incentives)
+    if (const auto* coupon = std::get_if<plan::Coupon>(&incentive.what))
+      if (coupon->pool == pool) return coupon;
+  return nullptr;
+}
+
+std::string_view trimmed(std::string_view line) {
+  while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
+    line.remove_suffix(1);
+  while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
+  return line;
+}
+
+// The code of a line; empty where it has none.
+std::string code_in(std::string_view line) {
+  if (line.front() != '"' && line.front() != '{') return std::string(line);
+  auto json = nlohmann::json::parse(line, nullptr, false);
+  if (json.is_object()) json = json.value("code", nlohmann::json());
+  return json.is_string() ? json.get<std::string>() : std::string();
+}
+
+}  // namespace
+
+bool is_of_pools(std::string_view path) {
+  return path.starts_with(before) && path.ends_with(behind) &&
+         path.size() > before.size() + behind.size();
+}
+
+Result<Upload> read_upload(const plan::Plan& plan, const net::Asked& asked) {
+  std::string_view pool = asked.path;
+  pool.remove_prefix(before.size());
+  pool.remove_suffix(behind.size());
+  if (!coupon_of(plan, pool))
+    return Error{"pool", "no coupon of the rules takes its codes from a pool of that name"};
+  Upload upload;
+  core::Call call;
+  const auto hand_in = [&] {
+    if (call.together.empty()) return;
+    upload.codes += call.together.size();
+    call.kind = core::Call::Kind::Stock;
+    call.id = "codes";  // they tell themselves whether they came before
+    call.code = pool;
+    upload.calls.emplace_back(std::exchange(call, {}));
+  };
+  std::uint64_t number = 0;
+  for (std::string_view rest = asked.body; !rest.empty();) {
+    const std::size_t end = std::min(rest.find('\n'), rest.size());
+    const std::string_view line = trimmed(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    ++number;
+    if (line.empty()) continue;
+    std::string code = code_in(line);
+    if (!ledger::may_be_uploaded(code)) {
+      if (upload.unfit++ == 0) upload.first_unfit = number;
+      continue;
+    }
+    call.together.push_back(std::move(code));
+    if (call.together.size() == codes_at_once) hand_in();
+  }
+  hand_in();
+  if (upload.codes == 0)
+    return Error{
+        "body",
+        "send a code a line: up to 64 visible characters of ASCII without / ? # % \" \\ < >"};
+  return upload;
+}
+
+net::Answer upload_answer(const Upload& upload, const std::vector<durable::Answer>& answers) {
+  std::int64_t fresh = 0, left = 0;
+  for (const durable::Answer& each : answers) {
+    if (!each.call) continue;  // set aside
+    fresh += each.call->amount;
+    left = each.call->other;
+  }
+  net::Answer answer;
+  answer.body = R"({"codes":)" + std::to_string(upload.codes) + R"(,"new":)" +
+                std::to_string(fresh) + R"(,"left":)" + std::to_string(left) + R"(,"unfit":)" +
+                std::to_string(upload.unfit);
+  if (upload.unfit > 0)
+    answer.body += R"(,"first_unfit_line":)" + std::to_string(upload.first_unfit);
+  answer.body += "}\n";
+  return answer;
+}
+
+Result<std::vector<PoolStock>> stocks(const store::Store& store, store::Groups groups,
+                                      const plan::Plan& plan) {
+  const auto sum_of = [&](const std::string& key) -> Result<std::uint64_t> {
+    std::uint64_t sum = 0;
+    for (store::Group group = 0; group < groups.count; ++group) {
+      KOI_LET(const std::string bytes, store.shared(group, key));
+      KOI_LET(const std::uint64_t number, core::books::number_of(bytes));
+      sum += number;
+    }
+    return sum;
+  };
+  std::vector<PoolStock> all;
+  for (const plan::Incentive& incentive : plan.incentives) {
+    const auto* coupon = std::get_if<plan::Coupon>(&incentive.what);
+    if (!coupon || coupon->pool.empty()) continue;
+    PoolStock stock{coupon->pool, incentive.symbol.name, 0, 0, 0, coupon->low_at};
+    KOI_LET(stock.uploaded, sum_of(core::books::key_of_stocked(coupon->pool)));
+    KOI_LET(stock.given, sum_of(core::books::key_of_taken(coupon->pool)));
+    stock.left = stock.uploaded - std::min(stock.uploaded, stock.given);
+    all.push_back(std::move(stock));
+  }
+  return all;
+}
+
+std::string to_json(const std::vector<PoolStock>& stocks) {
+  std::string out = "[";
+  for (const PoolStock& each : stocks) {
+    out += out.size() > 1 ? R"(,{"name":)" : R"({"name":)";
+    append_json_string(out, each.pool);
+    out += R"(,"incentive":)";
+    append_json_string(out, each.incentive);
+    out += R"(,"uploaded":)" + std::to_string(each.uploaded) + R"(,"given":)" +
+           std::to_string(each.given) + R"(,"left":)" + std::to_string(each.left) +
+           R"(,"low_at":)" + std::to_string(each.low_at) + R"(,"is_low":)" +
+           (std::cmp_less_equal(each.left, each.low_at) ? "true" : "false") + "}";
+  }
+  return out + "]";
+}
+
+}  // namespace koi::serve

@@ -321,6 +321,25 @@ void Compiler::audiences() {
   }
 }
 
+// What was found of a customer for one way to rank is of no use for another: it is another name.
+AttributeId Compiler::taken_of(const check::Tier& tier) {
+  HashInput hash;
+  for (const check::ExpressionId id : {tier.by, tier.among}) {
+    const Hash128 definition = id.is_none() ? Hash128{} : program_[id].definition;
+    hash.number(definition.high).number(definition.low);
+  }
+  const auto& when = tier.refreshed;
+  hash.number(static_cast<std::uint64_t>(when.every)).number(static_cast<std::uint64_t>(when.day));
+  hash.number(static_cast<std::uint64_t>(when.time.us)).text(program_.policy.zone->name());
+  const auto id = AttributeId::of(plan_.schema.attributes.size());
+  const Attribute& level = plan_.schema[tier.attribute];
+  plan_.schema.attributes.push_back(
+      {.symbol = {level.symbol.name + " by " + to_hex(hash.hash128()), {}},
+       .type = {.kind = program_[tier.by].type.kind, .optional = true},
+       .is_inner = true});
+  return id;
+}
+
 void Compiler::tiers() {
   for (const check::Tier& from : program_.tiers) {
     plan::Tier to;
@@ -331,6 +350,7 @@ void Compiler::tiers() {
     for (const Decimal share : from.up_to) to.up_to.push_back(share.millionths);
     to.attribute = from.attribute;
     to.ranked = from.ranked;
+    to.taken = taken_of(from);
     plan_.tiers.push_back(std::move(to));
   }
 }

@@ -82,10 +82,6 @@ Result<plan::Plan> compile(const Bundle& bundle) {
       return Error{"rules", "bundle " + to_hex(name_of(bundle)) +
                                 " is no program for this version of Koi:\n" +
                                 render(diagnostic, sources, Language::English)};
-  if (!checked.program.tiers.empty())
-    return Error{"rules", "the tier `" + checked.program.tiers.front().symbol.name +
-                              "` compares all customers with each other, which a server cannot do "
-                              "yet; run the rules with `koi run`, or leave the tier out"};
   for (const check::Audience& audience : checked.program.audiences)
     if (audience.is_missing)
       return Error{"rules", "the file `" + audience.file + "` of the audience `" +

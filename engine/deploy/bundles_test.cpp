@@ -88,12 +88,19 @@ TEST_F(BundlesTest, OneThatIsNoProgramSaysWhereItIsWrong) {
   EXPECT_NE(plan.error().what.find("shop.koi:2"), std::string::npos) << plan.error().what;
 }
 
-TEST_F(BundlesTest, WhatAServerCannotDoYetIsRefusedByName) {
-  const auto ranks = compile(
-      {1, {{"a.koi", "event e {}\nmetric n = count e\ntier loyalty by n into quintiles\n"}}});
-  ASSERT_FALSE(ranks);
-  EXPECT_EQ(ranks.error().code, "rules");
-  EXPECT_NE(ranks.error().what.find("`loyalty`"), std::string::npos) << ranks.error().what;
+TEST_F(BundlesTest, WhatATierHasFoundIsOfNoUseForAnotherWayToRank) {
+  const auto taken = [](const std::string& tier) {
+    const auto plan =
+        compile({1,
+                 {{"a.koi", "event e {}\nmetric n = count e\nmetric m = count e over 3 days\n" +
+                                tier + "\n"}}});
+    return plan->schema[plan->tiers.at(0).taken].symbol.name;
+  };
+  const std::string now = taken("tier loyalty by n into quintiles");
+  EXPECT_EQ(now, taken("tier loyalty by n { best: top 5%  others: the rest }"));
+  EXPECT_NE(now, taken("tier loyalty by m into quintiles"));
+  EXPECT_NE(now, taken("tier loyalty by n among n > 2 into quintiles"));
+  EXPECT_NE(now, taken("tier loyalty by n into quintiles refreshed every day at 05:00"));
 }
 
 TEST_F(BundlesTest, WhoIsInAnAudienceIsPartOfTheRules) {

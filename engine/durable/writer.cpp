@@ -5,6 +5,7 @@
 
 #include "core/decide.h"
 #include "core/gate.h"
+#include "core/ranks.h"
 
 namespace koi::durable {
 
@@ -157,6 +158,7 @@ void Writer::look_ahead(std::size_t at) const {
 Result<void> Writer::open(store::Position position, const Opening& opening) {
   position_ = position;
   stamp_ = opening.stamp;
+  find_borders();
   accounts_.decide_by(opening.rules);
   return fire_timers(opening);
 }
@@ -197,6 +199,7 @@ bool Writer::is_set_aside(store::SetAside what) const {
 Result<void> Writer::pass_over(Partition partition, const Given& given) {
   if (const auto* event = std::get_if<Event>(&given)) {
     KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
+    keep_for_ranks(*state, stamp_, Overdue::Stays);
     Event past = *event;
     past.time = std::min(past.time, stamp_);
     core::pass_over(plan_, *state, past);
@@ -210,6 +213,30 @@ Result<void> Writer::pass_over(Partition partition, const Given& given) {
 
 // --- Stepping -----------------------------------------------------------------------------------
 
+// The first batch stamped behind a refreshing is the border that every replay finds again.
+void Writer::find_borders() {
+  if (plan_.tiers.empty() || stamp_ <= borders_until_) return;
+  borders_.clear();
+  for (std::size_t i = 0; i < plan_.tiers.size(); ++i)
+    borders_.push_back({core::last_refreshing(plan_, plan_.tiers[i], stamp_), i});
+  std::stable_sort(borders_.begin(), borders_.end(),
+                   [](const Border& a, const Border& b) { return a.at < b.at; });
+  borders_until_ = next_refreshing();
+}
+
+// Before something of after `up_to` changes him. Timers of his that were due before a border and
+// had no turn yet have it first, where they may.
+void Writer::keep_for_ranks(core::State& state, Timestamp up_to, Overdue overdue) {
+  for (const Border& border : borders_) {
+    if (border.at > up_to) return;
+    const plan::Tier& tier = plan_.tiers[border.tier];
+    if (core::is_taken(tier, state, border.at)) continue;
+    if (overdue == Overdue::Fires && core::next_due(state) < border.at)
+      core::decide(plan_, state, core::Tick{border.at, false}, effects_, &waking_, accounts());
+    core::take(plan_, tier, state, border.at);
+  }
+}
+
 // INVARIANT: timers fire in the order of (due, customer); a replay depends on it.
 Result<void> Writer::fire_timers(const Opening& opening) {
   for (std::uint32_t fired = 0; fired < opening.timers; ++fired) {
@@ -219,7 +246,9 @@ Result<void> Writer::fire_timers(const Opening& opening) {
     const store::SetAside name = timers_of(timer, position_);
     const Watched watched(watch_, group_, name);
     KOI_LET(core::State * state, customers_.of(timer.partition, timer.customer));
-    if (is_set_aside(name))
+    const bool passes = is_set_aside(name);
+    keep_for_ranks(*state, passes ? opening.stamp : timer.due, Overdue::Stays);
+    if (passes)
       core::pass_over_due(*state, opening.stamp);
     else
       core::decide(plan_, *state, core::Tick{timer.due, true}, effects_, &waking_, accounts());
@@ -249,6 +278,7 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
   const auto* event = std::get_if<Event>(&given);
   if (event && is_beyond_ids(*event, stamp_, plan_.policy)) return core::Standing::TooLate;
   KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
+  keep_for_ranks(*state, stamp_, Overdue::Fires);
   core::Standing standing{};
   if (event) {
     if (event->time <= stamp_) {
@@ -296,6 +326,7 @@ Result<core::Standing> Writer::take(store::Position position, core::Call call) {
   const std::string customer = *whom;
   const Partition partition = partition_of(customer);
   KOI_LET(core::State * state, customers_.of(partition, customer));
+  keep_for_ranks(*state, stamp_, Overdue::Fires);
   const core::Standing standing = core::decide(plan_, *state, call, effects_, &waking_, &accounts_);
   hand_on(*state, position, partition);
   if (standing == core::Standing::Duplicate)
@@ -328,6 +359,7 @@ Result<void> Writer::deliver_messages(store::Position position) {
   for (const core::Message& message : accounts_.take_messages()) {
     const Partition partition = partition_of(message.to);
     KOI_LET(core::State * state, customers_.of(partition, message.to));
+    keep_for_ranks(*state, stamp_, Overdue::Fires);
     core::decide(plan_, *state, message, effects_, &waking_, &accounts_);
     hand_on(*state, position, partition);
     customers_.changed();
@@ -354,6 +386,11 @@ void Writer::hand_on(core::State& state, store::Position position, Partition par
 
 void Writer::close() {
   if (!decided_.empty()) deeds_.take(group_, std::exchange(decided_, {}));
+}
+
+Timestamp Writer::next_refreshing() const {
+  if (plan_.tiers.empty() || stamp_ == Timestamp::ever()) return Timestamp::never();
+  return core::next_refreshing(plan_, stamp_ - microseconds(1));
 }
 
 Result<Timestamp> Writer::next_due() {

@@ -71,10 +71,26 @@ Result<void> Writers::recover_group(Group& group) {
                   group.number, group.store_epoch, world_.deeds));
   recovered_[group.number].set_aside = set_aside;
   KOI_LET(group.stored, world_.store.position(group.number));
-  KOI_LET(const Timestamp due, group.writer.next_due());
-  group.next_due = due.us;
+  KOI_TRY(note_due(group));
   group.last_input = group.retry = Clock::now();
   return {};
+}
+
+// A refreshing makes a batch, though it be empty: the border that it needs in every journal.
+Result<void> Writers::note_due(Group& group) {
+  KOI_LET(const Timestamp due, group.writer.next_due());
+  group.timer_due = due.us;
+  group.stamp = group.writer.stamp().us;
+  group.next_due = std::min(due, group.writer.next_refreshing()).us;
+  return {};
+}
+
+// Of a group to which nothing ever came there is nobody.
+bool Writers::has_passed(Timestamp instant) const {
+  return std::all_of(groups_.begin(), groups_.end(), [&](const auto& group) {
+    const Timestamp stamp{group->stamp}, due{group->timer_due};
+    return stamp == Timestamp::ever() || (stamp > instant && due >= instant);
+  });
 }
 
 Result<void> Writers::recover_all() {
@@ -314,8 +330,7 @@ Result<void> Writers::step_batch(Group& group, const Batch& batch) {
   }
   group.times.stepped(batch.inputs(), Clock::now() - begin);
   if (!batch.parts.empty()) group.last_input = begin;
-  KOI_LET(const Timestamp due, group.writer.next_due());
-  group.next_due = due.us;
+  KOI_TRY(note_due(group));
   --group.unstepped;
   const Customers& customers = group.writer.customers();
   group.inputs += batch.inputs();

@@ -486,22 +486,26 @@ class Run {
   // Ranks compare all customers, so that no thread can find them alone.
   Result<void> refresh(Timestamp at) {
     for (const auto& stepper : team_.steppers()) stepper->begin_beside();
-    for (const plan::Tier* const tier : core::refreshed_at(plan_, at)) {
-      std::vector<const core::State*> everybody;
-      std::vector<std::pair<Stepper*, Customer*>> places;
-      for (const auto& stepper : team_.steppers())
-        for (Customer* const customer : stepper->everybody_in_order()) {
-          everybody.push_back(&customer->state);
-          places.emplace_back(stepper.get(), customer);
-        }
-      const std::vector<Value> levels = core::levels_of(plan_, *tier, everybody, at);
+    std::vector<const core::State*> everybody;
+    std::vector<std::pair<Stepper*, Customer*>> places;
+    for (const auto& stepper : team_.steppers())
+      for (Customer* const customer : stepper->everybody_in_order()) {
+        everybody.push_back(&customer->state);
+        places.emplace_back(stepper.get(), customer);
+      }
+    // All tiers of an instant go by what was so before any of them.
+    const auto tiers = core::refreshed_at(plan_, at);
+    std::vector<std::vector<Value>> levels;
+    for (const plan::Tier* const tier : tiers)
+      levels.push_back(core::levels_of(plan_, *tier, everybody, at));
+    for (std::size_t t = 0; t < tiers.size(); ++t)
       for (std::size_t i = 0; i < places.size(); ++i) {
         const auto [stepper, customer] = places[i];
-        if (customer->state.attributes[tier->attribute.index()] != levels[i])
-          stepper->happen(*customer, core::ranked_event(*tier, customer->state, levels[i], at),
+        if (customer->state.attributes[tiers[t]->attribute.index()] != levels[t][i])
+          stepper->happen(*customer,
+                          core::ranked_event(*tiers[t], customer->state, levels[t][i], at),
                           Place::timer);
       }
-    }
     for (const auto& stepper : team_.steppers()) stepper->end_beside();
     return write_out();
   }

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 #include <charconv>
-#include <optional>
 #include <utility>
 
 #include "deploy/files.h"
 #include "model/partition.h"
 #include "runtime/decode.h"
+#include "serve/telling.h"
 
 namespace koi::serve {
 
@@ -207,34 +207,18 @@ Result<std::uint64_t> Announcements::tell(const Event& event) {
 
 // When it returns, they have seen it.
 Result<void> Announcements::submit(const Event& event, const std::vector<std::string>& customers) {
-  struct Answered {
-    std::mutex mutex;
-    std::condition_variable changed;
-    std::optional<Result<void>> how;
-  };
-  for (;;) {
-    std::vector<durable::Given> inputs;
-    for (const std::string& customer : customers) {
-      Event own = event;
-      own.customer = customer;
-      inputs.emplace_back(std::move(own));
-    }
-    const auto answered = std::make_shared<Answered>();
-    const auto taken = world_.writers.submit(
-        std::move(inputs), [answered](const Result<std::vector<durable::Answer>>& answers) {
-          const std::lock_guard lock(answered->mutex);
-          answered->how = answers ? Result<void>() : Result<void>(answers.error());
-          answered->changed.notify_all();
-        });
-    if (taken) {
-      std::unique_lock lock(answered->mutex);
-      answered->changed.wait(lock, [&] { return answered->how.has_value(); });
-      if (*answered->how || answered->how->error().code != "full") return *answered->how;
-    } else if (taken.error().code != "busy") {
-      return taken;
-    }
-    if (!rest(until_next_try)) return Error{"stopping", "this process is stopping"};
-  }
+  return serve::tell(
+      world_.writers,
+      [&] {
+        std::vector<durable::Given> inputs;
+        for (const std::string& customer : customers) {
+          Event own = event;
+          own.customer = customer;
+          inputs.emplace_back(std::move(own));
+        }
+        return inputs;
+      },
+      [this] { return rest(until_next_try); });
 }
 
 }  // namespace koi::serve

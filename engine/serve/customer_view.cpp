@@ -1,6 +1,7 @@
 #include "serve/customer_view.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "core/metrics.h"
 #include "serve/json_writer.h"
@@ -45,6 +46,17 @@ void write_journey(JsonWriter& out, const plan::Plan& plan, const core::Journey&
   out.close('}');
 }
 
+// Of each tier in which he has one.
+void write_levels(JsonWriter& out, const plan::Plan& plan, const core::State& state) {
+  out.key("tiers"), out.open('{');
+  for (const plan::Tier& tier : plan.tiers) {
+    const Value& level = state.attributes[tier.attribute.index()];
+    if (std::cmp_greater_equal(level.raw(), tier.up_to.size())) continue;
+    out.key(tier.symbol.name), out.value(plan.schema[tier.attribute].type, level);
+  }
+  out.close('}');
+}
+
 }  // namespace
 
 std::string customer_view(const plan::Plan& plan, const core::State& state, Timestamp now,
@@ -68,9 +80,12 @@ std::string customer_view(const plan::Plan& plan, const core::State& state, Time
   for (std::size_t i = 0; i < state.attributes.size(); ++i) {
     if (state.attributes[i].is_missing()) continue;
     const Attribute& attribute = plan.schema.attributes[i];
+    if (attribute.is_inner) continue;
     out.key(attribute.symbol.name), out.value(attribute.type, state.attributes[i]);
   }
   out.close('}');
+
+  if (!plan.tiers.empty()) write_levels(out, plan, state);
 
   out.key("consents"), out.open('[');
   for (const core::Consent& consent : state.consents) {

@@ -28,12 +28,19 @@ Result<std::unique_ptr<Engine>> Engine::open(Ground ground, Settings settings) {
                              [&clock = given.clock] { return clock.now(); }, given.say}));
     made->door_->announce_with(*made->announcements_);
   }
+  if (!given.ranks.empty()) {
+    KOI_LET(made->ranks_,
+            Ranks::open(given.ranks,
+                        {given.plan, given.since, given.store, given.groups, *made->writers_,
+                         [&clock = given.clock] { return clock.now(); }, given.say}));
+  }
   return made;
 }
 
 // The threads that decide must be gone before what they hand their decisions to.
 Engine::~Engine() {
   announcements_.reset();
+  ranks_.reset();
   writers_.reset();
 }
 
@@ -96,10 +103,12 @@ Result<void> Engine::begin_sending() {
 void Engine::start(std::function<void(const Error&)> trouble) {
   writers_->start(std::move(trouble));
   if (announcements_) announcements_->start();
+  if (ranks_) ranks_->start();
 }
 
 Result<void> Engine::stop() {
   if (announcements_) announcements_->stop();
+  if (ranks_) ranks_->stop();
   return writers_->stop();
 }
 

@@ -18,6 +18,7 @@
 #include "serve/deliveries.h"
 #include "serve/door.h"
 #include "serve/links.h"
+#include "serve/ranks.h"
 #include "store/identifiers.h"
 #include "store/journal.h"
 #include "store/store.h"
@@ -44,7 +45,9 @@ struct Ground {
   runtime::Outbox::Say say;              // the outbox's words
   durable::CrashWatch* watch = nullptr;  // none: what crashes does so again
   std::filesystem::path
-      announcements{};  // where events to everyone are kept; empty: none are taken
+      announcements{};            // where events to everyone are kept; empty: none are taken
+  std::filesystem::path ranks{};  // what is kept of refreshed tiers; empty: none are refreshed
+  Timestamp since{};              // the rules are live since then
 };
 
 class Engine {
@@ -94,6 +97,7 @@ class Engine {
   StoredLinks links_;
   std::unique_ptr<durable::Writers> writers_;
   std::unique_ptr<Announcements> announcements_;
+  std::unique_ptr<Ranks> ranks_;
   std::unique_ptr<Door> door_;
   std::shared_ptr<runtime::Outbox> outbox_;
 };

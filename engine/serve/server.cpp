@@ -231,7 +231,8 @@ class Life {
     KOI_LET(engine_, Engine::open({live_->plan, live_->rules, *data_.journal, *data_.store,
                                    data_.journal->groups(), *data_.identifiers, clock_,
                                    network_.context().get_executor(), lanes_, log,
-                                   data_.watch.get(), data_.directory.path() / "everyone"},
+                                   data_.watch.get(), data_.directory.path() / "everyone",
+                                   data_.directory.path() / "ranks", live_->turn.since},
                                   settings));
     tell_recovered();
     if (settings.keeps_sent) {

@@ -66,18 +66,21 @@ void World::run_to(Timestamp to, bool inclusive) {
 
 void World::refresh(Timestamp at) {
   clock_ = std::max(clock_, at);
-  for (const plan::Tier* const tier : core::refreshed_at(plan_, at)) {
-    std::vector<const core::State*> everybody;
-    for (const auto& [id, state] : customers_) everybody.push_back(&state);
-    const std::vector<Value> levels = core::levels_of(plan_, *tier, everybody, at);
-    std::size_t i = 0;
-    for (auto& [id, state] : customers_) {
-      const Value& level = levels[i++];
-      if (state.attributes[tier->attribute.index()] == level) continue;
-      decide(state, core::ranked_event(*tier, state, level, at));
+  std::vector<core::State*> customers;
+  for (auto& [id, state] : customers_) customers.push_back(&state);
+  const std::vector<const core::State*> everybody(customers.begin(), customers.end());
+  // All tiers of an instant go by what was so before any of them.
+  const auto tiers = core::refreshed_at(plan_, at);
+  std::vector<std::vector<Value>> levels;
+  for (const plan::Tier* const tier : tiers)
+    levels.push_back(core::levels_of(plan_, *tier, everybody, at));
+  for (std::size_t t = 0; t < tiers.size(); ++t)
+    for (std::size_t i = 0; i < customers.size(); ++i) {
+      core::State& state = *customers[i];
+      if (state.attributes[tiers[t]->attribute.index()] == levels[t][i]) continue;
+      decide(state, core::ranked_event(*tiers[t], state, levels[t][i], at));
       carry_out(state);
     }
-  }
   refreshing_ = core::next_refreshing(plan_, at);
 }
 

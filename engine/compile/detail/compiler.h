@@ -32,6 +32,7 @@ class Compiler {
   void name_logs();
   void segments();
   void tiers();
+  AttributeId taken_of(const check::Tier& tier);
   void audiences();
   static plan::Schedule schedule_of(const check::Schedule& from);
   plan::WatchId watch(check::ExpressionId condition);

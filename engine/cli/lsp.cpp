@@ -16,6 +16,9 @@ namespace {
 // What is wrong is said when nothing has come for so long: the next key of who types fast is there
 // sooner, and nobody sees the wait.
 constexpr int moment_ms = 10;
+// What takes the whole program, which may take longer than the next key: when nothing has come for
+// so long.
+constexpr int rest_ms = 250;
 
 bool write_whole(std::string_view bytes) {
   while (!bytes.empty()) {
@@ -34,12 +37,14 @@ int serve_editor(const std::string& language) {
   });
   lsp::Frames frames;
   std::string bytes(64u << 10, '\0');
+  int wait_ms = moment_ms;
   while (open && !server.ended()) {
     pollfd input{STDIN_FILENO, POLLIN, 0};
-    const int ready = ::poll(&input, 1, server.has_news() ? moment_ms : -1);
+    const int ready = ::poll(&input, 1, server.has_news() ? wait_ms : -1);
     if (ready < 0 && errno != EINTR) return trouble("the editor cannot be heard");
-    if (ready == 0) server.tell_diagnostics();
+    if (ready == 0) wait_ms = server.tell_diagnostics() ? moment_ms : rest_ms;
     if (ready <= 0) continue;
+    wait_ms = moment_ms;
     const ssize_t count = ::read(STDIN_FILENO, bytes.data(), bytes.size());
     if (count < 0 && errno == EINTR) continue;
     if (count <= 0) break;

@@ -171,13 +171,14 @@ class Server::Impl {
 
   bool has_news() const { return initialized_ && !ended_ && news_; }
 
-  void tell_diagnostics() {
-    if (!initialized_ || !news_) return;
+  bool tell_diagnostics() {
+    if (!initialized_ || !news_) return true;
     if (const auto first = workspace_.first_look()) {
       // Of the file that is written in at once; the rest is still to be told.
       std::vector<const Diagnostic*> of;
       for (const Diagnostic& each : first->diagnostics) of.push_back(&each);
-      return publish(*first->program, first->source, of);
+      publish(*first->program, first->source, of);
+      return false;
     }
     news_ = false;
     std::set<std::string> alive;
@@ -201,6 +202,7 @@ class Server::Impl {
                {{"uri", uri(at->first)}, {"diagnostics", Json::array()}});
       at = told_.erase(at);
     }
+    return true;
   }
 
   std::optional<int> ended() const { return ended_; }
@@ -601,7 +603,7 @@ Server::~Server() = default;
 void Server::take(std::string_view message) { impl_->take(message); }
 void Server::fault(std::string_view why) { impl_->fault(why); }
 bool Server::step() { return impl_->step(); }
-void Server::tell_diagnostics() { impl_->tell_diagnostics(); }
+bool Server::tell_diagnostics() { return impl_->tell_diagnostics(); }
 bool Server::has_news() const { return impl_->has_news(); }
 std::optional<int> Server::ended() const { return impl_->ended(); }
 

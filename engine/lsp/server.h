@@ -28,8 +28,9 @@ class Server {
   bool step();
   // Says what is wrong with the programs that have changed since it was last said: of the file that
   // is being edited first, and with the next call, as long as there is news, of all others. To be
-  // called when there is nothing else to do, a moment after the last change.
-  void tell_diagnostics();
+  // called when there is nothing else to do, a moment after the last change. False: the next call
+  // goes over the whole program, which is better done when the author rests.
+  bool tell_diagnostics();
   bool has_news() const;
 
   // The client has said `exit`; then with which status to end (0 where `shutdown` came before).

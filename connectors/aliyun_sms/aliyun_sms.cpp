@@ -33,7 +33,9 @@ constexpr std::array settings{
             .help = "The signature that messages begin with, as approved, without 【】."},
     Setting{.name = "templates",
             .kind = Setting::Kind::Path,
-            .help = "Which template each content is sent by: a file of JSON, see below."},
+            .help = "Which template each content is sent by, where the rules do not name it: a "
+                    "file of JSON, see below.",
+            .optional = true},
     Setting{.name = "most_segments",
             .kind = Setting::Kind::Number,
             .help = "A text that would be charged as more messages is refused.",
@@ -207,6 +209,12 @@ class AliyunSms final : public Connector {
     sms.number = number_of(delivery.addresses[0].value);
     if (sms.number.size() < 5)
       return Refused{Failure::Unreachable, "its address is no phone number"};
+    if (!delivery.provider_template.empty()) {  // what it says as a whole only the service knows
+      sms.sign = given_.text("sign");
+      sms.code = delivery.provider_template;
+      if (!delivery.values.empty()) sms.values = json_of(delivery.values);
+      return sms;
+    }
     const auto used = templates_.find(delivery.content);
     if (used == templates_.end())
       return Refused{Failure::BadContent, "its content has no template here"};
@@ -285,7 +293,10 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
   const std::string& id = given.text("access_key_id");
   if (id.find_first_of(" ,=\r\n") != std::string::npos)
     return Error{"settings", "`access_key_id` must be the id alone, letters and digits"};
-  KOI_LET(SmsTemplates templates, read_sms_templates(given.text("templates")));
+  SmsTemplates templates;
+  if (given.has("templates")) {
+    KOI_LET(templates, read_sms_templates(given.text("templates")));
+  }
   return std::unique_ptr<Connector>(
       std::make_unique<AliyunSms>(given, std::move(templates), std::move(host), std::move(tools)));
 }

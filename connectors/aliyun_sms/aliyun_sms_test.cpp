@@ -245,6 +245,20 @@ TEST_F(AliyunSmsTest, TheServiceGetsTheTemplateAndTheValuesThatMakeTheText) {
   EXPECT_EQ(Service::field(asked, "TemplateParam"), R"({"name":"Ann"})");
 }
 
+TEST_F(AliyunSmsTest, ATemplateThatTheRulesNameNeedsNoFile) {
+  Given given = service.settings();
+  given.erase("templates");
+  Delivery named = greeting();
+  named.provider_template = "SMS_9";
+  named.values = {{"name", "Ann"}, {"code", "A\"1"}};
+  EXPECT_EQ(deliver(named, given), "done");
+  const auto asked = service.last();
+  EXPECT_EQ(Service::field(asked, "TemplateCode"), "SMS_9");
+  EXPECT_EQ(Service::field(asked, "SignName"), "小店");
+  EXPECT_EQ(Service::field(asked, "TemplateParam"), R"({"name":"Ann","code":"A\"1"})");
+  EXPECT_EQ(deliver(greeting(), given), "refused (bad_content): its content has no template here");
+}
+
 TEST_F(AliyunSmsTest, WhatIsNoTemplatesTextIsNotSent) {
   Delivery other = greeting();
   other.content = "unknown";

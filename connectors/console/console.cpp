@@ -58,6 +58,8 @@ std::string line_of(const Delivery& delivery, Timestamp now) {
     add(" ", std::to_string(payout->amount) + " (minor units of " + payout->currency + ")");
   if (!delivery.body.empty()) add(" ", delivery.body);
   if (!delivery.link.empty()) add(" ", delivery.link);
+  if (!delivery.provider_template.empty()) add(" ", delivery.provider_template);
+  for (const auto& [name, value] : delivery.values) add(" ", name), add("=", value);
   if (!delivery.reply_to.empty()) add(" ↩ ", delivery.reply_to);
   add("  (", delivery.campaign);
   return line + ", " + to_hex(delivery.key).substr(0, 8) + ")\n";

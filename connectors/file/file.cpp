@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "channel/connector.h"
+#include "channel/delivery_json.h"
 #include "channel/line_writer.h"
 #include "file/key_index.h"
 
@@ -58,6 +59,11 @@ std::string line_of(const Delivery& delivery, Timestamp now) {
   if (!delivery.title.empty()) field("title", delivery.title);
   if (!delivery.body.empty()) field("body", delivery.body);
   if (!delivery.link.empty()) field("link", delivery.link);
+  if (!delivery.provider_template.empty()) {
+    field("template", delivery.provider_template);
+    line += R"(,"values":)";
+    append_values(line, delivery);
+  }
   if (!delivery.reply_to.empty()) field("reply_to", delivery.reply_to);
   if (const auto& payout = delivery.payout) {
     line += R"(,"payout":{"amount":)" + std::to_string(payout->amount);

@@ -94,10 +94,11 @@ std::optional<WechatRequest> wechat_request(const WechatMessage& message, const 
     append_field(body, "content", wechat_text(delivery));
     return WechatRequest{"/cgi-bin/message/custom/send", body + "}}"};
   }
-  const auto values = message.text.match(delivery.body);
+  const bool is_named = !delivery.provider_template.empty();
+  const auto values = is_named ? delivery.values : message.text.match(delivery.body);
   if (!values) return std::nullopt;
   const bool is_template = message.as == As::Template;
-  append_field(body, "template_id", message.id);
+  append_field(body, "template_id", is_named ? delivery.provider_template : message.id);
   if (!delivery.link.empty()) append_field(body, is_template ? "url" : "page", delivery.link);
   if (is_template) append_field(body, "client_msg_id", to_hex(delivery.key));
   body += R"(,"data":{)";

@@ -292,7 +292,11 @@ class WechatOfficial final : public Connector, public MakesCodes {
     // Who has written is answered where he wrote.
     if (!delivery.reply_to.empty()) return as_it_is;
     const auto named = messages_.find(delivery.content);
-    return named == messages_.end() ? as_it_is : named->second;
+    const bool has_way = named != messages_.end();
+    if (delivery.provider_template.empty()) return has_way ? named->second : as_it_is;
+    // The rules name the template; the deployment may say that it is one of a subscription.
+    static const WechatMessage by_template{.as = As::Template, .id = {}, .text = {}};
+    return has_way && named->second.as == As::Subscription ? named->second : by_template;
   }
 
   // One request under the token; a token that is refused is replaced once.

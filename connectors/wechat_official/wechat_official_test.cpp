@@ -431,6 +431,23 @@ TEST_F(WechatCallbackTest, EncryptedPushesAreOpenedAndAnsweredEncrypted) {
   }
 }
 
+TEST(WechatTemplates, TheRulesMayNameOneWithItsValues) {
+  Delivery delivery;
+  delivery.provider_template = "TM9";
+  delivery.values = {{"keyword1", "茶 \"1\""}};
+  delivery.body = "what others read";
+  WechatMessage message;
+  message.as = WechatMessage::As::Template;
+  auto made = wechat_request(message, delivery, "o1");
+  ASSERT_TRUE(made);
+  EXPECT_EQ(made->path, "/cgi-bin/message/template/send");
+  EXPECT_NE(made->body.find(R"("template_id":"TM9")"), std::string::npos) << made->body;
+  EXPECT_NE(made->body.find(R"("data":{"keyword1":{"value":"茶 \"1\""}})"), std::string::npos)
+      << made->body;
+  message.as = WechatMessage::As::Subscription;
+  EXPECT_EQ(wechat_request(message, delivery, "o1")->path, "/cgi-bin/message/subscribe/bizsend");
+}
+
 TEST_F(WechatCallbackTest, TheFateOfATemplateMessageEndsItsDelivery) {
   struct Row {
     const char* status;

@@ -11,6 +11,12 @@ void append_field(std::string& out, std::string_view name, std::string_view text
   append_json_string(out, text);
 }
 
+void append_values(std::string& out, const Delivery& delivery) {
+  out += '{';
+  for (const auto& [name, value] : delivery.values) append_field(out, name, value);
+  out += '}';
+}
+
 void append_delivery(std::string& out, const Delivery& delivery) {
   out += '{';
   append_field(out, "key", to_hex(delivery.key));
@@ -24,6 +30,11 @@ void append_delivery(std::string& out, const Delivery& delivery) {
   if (!delivery.title.empty()) append_field(out, "title", delivery.title);
   if (!delivery.body.empty()) append_field(out, "body", delivery.body);
   if (!delivery.link.empty()) append_field(out, "link", delivery.link);
+  if (!delivery.provider_template.empty()) {
+    append_field(out, "template", delivery.provider_template);
+    out += R"(,"values":)";
+    append_values(out, delivery);
+  }
   if (!delivery.reply_to.empty()) append_field(out, "reply_to", delivery.reply_to);
   if (delivery.payout) {
     out += R"(,"payout":{"amount":)" + std::to_string(delivery.payout->amount);

@@ -9,8 +9,12 @@
 namespace koi::channel {
 
 // Appends {"key":…,"channel":…,"campaign":…,"content":…,"customer":…,"to":{…},…}; `title`, `body`,
-// `link` and `not_after` are left out where there is none. The order of the fields stays as it is.
+// `link`, `template` with its `values`, and `not_after` are left out where there is none. The order
+// of the fields stays as it is.
 void append_delivery(std::string& out, const Delivery& delivery);
+
+// Appends {"name":"…",…}: what is put into the provider's template.
+void append_values(std::string& out, const Delivery& delivery);
 
 // Appends "name":"text", with a comma before it where something stands there already.
 void append_field(std::string& out, std::string_view name, std::string_view text);

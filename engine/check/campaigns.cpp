@@ -176,32 +176,42 @@ std::optional<Trigger> Checker::event_trigger(const ast::EventTrigger& trigger,
     return checked.pattern;
   };
   on.first = take(trigger.event, true);
-  const auto not_yet = [&](SourceSpan span, const char* english, const char* chinese) {
-    unsupported(span, english, chinese);
-    ok = false;
+  // A deadline is that of all parts since the one before it.
+  std::uint16_t bounded = 0;
+  const auto deadline = [&](const ast::DurationLiteral& literal, std::size_t parts) {
+    const Span within = length(literal, "`within`", "期限");
+    if (!on.within)
+      on.within = within;
+    else
+      on.legs.push_back({bounded, within});
+    bounded = static_cast<std::uint16_t>(parts);
   };
-  std::optional<ast::DurationLiteral> within = trigger.within;
-  for (std::size_t i = 0; i < trigger.then.size(); ++i) {
+  const auto stay_away = [&](const ast::EventPattern& each, std::size_t from, std::size_t until) {
+    on.nots.push_back(take(each, false));
+    on.nots_during.push_back({static_cast<std::uint16_t>(from), static_cast<std::uint16_t>(until)});
+  };
+  const std::size_t parts = trigger.then.size();
+  for (std::size_t i = 0; i < parts; ++i) {
     const auto& part = trigger.then[i];
-    const bool is_last = i + 1 == trigger.then.size();
     // What must stay away may be asked of the events before it, and of the part that it precedes.
     on.thens.push_back(take(part.event, true));
-    for (const auto& without : part.without) on.nots.push_back(take(without, false));
-    if (!part.without.empty() && !is_last)
-      not_yet(part.span, "`without` in the middle of a sequence", "序列中间的“期间没有”");
-    if (part.within && !is_last)
-      not_yet(part.within->span, "a deadline in the middle of a sequence", "序列中间的期限");
-    if (part.within && is_last && !within) within = part.within;
+    for (const auto& without : part.without) stay_away(without, 0, i + 1);
+    if (part.within) deadline(*part.within, i + 1);
   }
-  for (const auto& absent : trigger.absent) on.nots.push_back(take(absent, false));
-  if (!trigger.absent.empty() && !trigger.then.empty())
-    not_yet(trigger.span, "an absence behind a sequence", "序列之后的缺席条件");
-  const bool in_parts = !on.thens.empty() || !on.nots.empty();
-  if (in_parts && !within) {
-    report(Code::NeedsWithin, trigger.span);
-    ok = false;
+  if (trigger.absent.empty()) {
+    if (trigger.within) deadline(*trigger.within, parts);
+    if (bounded < parts) {
+      report(Code::NeedsWithin, trigger.span);
+      ok = false;
+    }
+  } else {
+    if (bounded < parts || !trigger.within) {
+      report(Code::NeedsWithin, trigger.within ? trigger.then.back().span : trigger.span);
+      ok = false;
+    }
+    for (const auto& absent : trigger.absent) stay_away(absent, parts, parts + 1);
+    if (trigger.within) deadline(*trigger.within, parts + 1);
   }
-  on.within = length(within, "`within`", "期限");
   if (!ok) return std::nullopt;
   return Trigger{trigger.span, std::move(on)};
 }

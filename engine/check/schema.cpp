@@ -372,7 +372,7 @@ std::optional<Cap> Checker::cap(const ast::CapLimit& limit) {
   const auto count = whole_number(limit.count, 1, 1'000'000, "a cap", "频次上限");
   if (const auto* span = std::get_if<Span>(&limit.per.length)) {
     if (limit.per.calendar) {
-      unsupported(limit.per.span, "a calendar period of several days", "多日的自然周期");
+      report(Code::NoCalendarPeriod, limit.per.span);
       return std::nullopt;
     }
     if (*span == Span{}) {
@@ -397,10 +397,7 @@ std::optional<Cap> Checker::cap(const ast::CapLimit& limit) {
         break;
       case ast::CalendarUnit::Year:
         out.per = {12, {}};
-        if (limit.per.calendar) {
-          unsupported(limit.per.span, "a cap per calendar year", "按自然年的频次上限");
-          return std::nullopt;
-        }
+        out.calendar = Cap::Calendar::Year;
         break;
     }
     if (!limit.per.calendar) out.calendar = Cap::Calendar::None;

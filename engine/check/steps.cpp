@@ -10,12 +10,6 @@ namespace koi::check {
 namespace {
 
 // Has the content a part that cannot be said yet? Then what it lacks is not told.
-bool waits_for_support(const ast::ContentDecl& content) {
-  return std::any_of(content.items.begin(), content.items.end(), [](const auto& item) {
-    return std::holds_alternative<ast::ContentTemplate>(item.kind);
-  });
-}
-
 std::string lower_case(std::string text) {
   for (char& c : text)
     if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
@@ -42,6 +36,7 @@ Message Checker::message(std::size_t content, const Scope& scope) {
     const ast::TextLiteral* title = nullptr;
     const ast::TextLiteral* body = nullptr;
     const ast::TextLiteral* link = nullptr;
+    const ast::ContentTemplate* sent_by = nullptr;
   };
   struct Place {
     std::string language;  // empty: all
@@ -53,13 +48,13 @@ Message Checker::message(std::size_t content, const Scope& scope) {
   std::map<Place, SourceSpan> spans;
   std::vector<std::string> languages;  // as they come
   std::vector<ChannelId> channels;
-  bool nested = false;  // what it says is said where it can not be
-  const auto put = [&](const ast::TextLiteral*& place, const auto& item, const char* what) {
+  bool misplaced = false;  // what it says is said where or how it can not be
+  const auto put = [&](auto*& place, const auto& said_here, SourceSpan span, const char* what) {
     if (place != nullptr)
-      label(report(Code::SaidTwice, item.span, {word(what)}), place->span, "first said here",
+      label(report(Code::SaidTwice, span, {word(what)}), place->span, "first said here",
             "第一次写在这里");
     else
-      place = &item.text;
+      place = &said_here;
   };
   const auto once = [&](const Place& place, SourceSpan span, const std::string& name) {
     const auto [before, is_new] = spans.emplace(place, span);
@@ -73,17 +68,17 @@ Message Checker::message(std::size_t content, const Scope& scope) {
     for (const auto& item : items) {
       Texts& texts = said[place];
       if (const auto* title = std::get_if<ast::ContentTitle>(&item.kind)) {
-        put(texts.title, *title, "title");
+        put(texts.title, title->text, title->span, "title");
       } else if (const auto* body = std::get_if<ast::ContentBody>(&item.kind)) {
-        put(texts.body, *body, "body");
+        put(texts.body, body->text, body->span, "body");
       } else if (const auto* link = std::get_if<ast::ContentLink>(&item.kind)) {
-        put(texts.link, *link, "link");
+        put(texts.link, link->text, link->span, "link");
       } else if (const auto* coded = std::get_if<ast::ContentTemplate>(&item.kind)) {
-        unsupported(coded->span, "a provider's template", "服务商模板");
+        put(texts.sent_by, *coded, coded->span, "template");
       } else if (const auto* of = std::get_if<ast::ContentForLanguage>(&item.kind)) {
         const std::string language = lower_case(of->language.text);
         if (!place.language.empty()) {
-          nested = true, report(Code::NestedFor, of->span);
+          misplaced = true, report(Code::NestedFor, of->span);
         } else if (!is_language(language)) {
           report(Code::UnknownLanguage, of->language.span, {of->language.text});
         } else if (once({language, place.channel}, of->language.span, of->language.text)) {
@@ -94,7 +89,7 @@ Message Checker::message(std::size_t content, const Scope& scope) {
       } else {
         const auto& channel_block = std::get<ast::ContentForChannel>(item.kind);
         if (!place.channel.is_none()) {
-          nested = true, report(Code::NestedFor, channel_block.span);
+          misplaced = true, report(Code::NestedFor, channel_block.span);
           continue;
         }
         for (const auto& name : channel_block.channels) {
@@ -114,29 +109,61 @@ Message Checker::message(std::size_t content, const Scope& scope) {
   Message out;
   out.content = ContentId::of(content);
   std::map<const ast::TextLiteral*, ExpressionId> checked;  // each text once
+  std::map<const ast::ContentTemplate*, TemplateValues> filled;
   const auto variant = [&](const std::string& language, ChannelId channel) {
-    const auto first = [&](const ast::TextLiteral* Texts::*text) -> ExpressionId {
+    const auto first = [&](auto* Texts::*what) {
       for (const Place& place :
            {Place{language, channel}, Place{language, {}}, Place{{}, channel}, Place{{}, {}}}) {
         const auto found = said.find(place);
-        if (found == said.end() || found->second.*text == nullptr) continue;
-        const auto [known, is_new] = checked.emplace(found->second.*text, ExpressionId());
-        if (is_new) known->second = this->text(*known->first, scope, true);
-        return known->second;
+        if (found != said.end() && found->second.*what != nullptr) return found->second.*what;
       }
-      return {};
+      return decltype(Texts().*what)(nullptr);
     };
-    Message::Variant made{channel, first(&Texts::title), first(&Texts::body), first(&Texts::link),
-                          language};
-    if (!made.title.is_none() || !made.body.is_none()) out.variants.push_back(std::move(made));
+    const auto text = [&](const ast::TextLiteral* literal) -> ExpressionId {
+      if (literal == nullptr) return {};
+      const auto [known, is_new] = checked.emplace(literal, ExpressionId());
+      if (is_new) known->second = this->text(*literal, scope, true);
+      return known->second;
+    };
+    Message::Variant made{channel, text(first(&Texts::title)), text(first(&Texts::body)),
+                          text(first(&Texts::link)), language};
+    if (const ast::ContentTemplate* sent_by = first(&Texts::sent_by)) {
+      const auto [known, is_new] = filled.emplace(sent_by, TemplateValues());
+      if (is_new) known->second = template_values(*sent_by, scope);
+      made.provider_template = sent_by->id.text;
+      made.values = known->second;
+      misplaced = misplaced || sent_by->id.text.empty();
+    }
+    if (!made.title.is_none() || !made.body.is_none() || !made.provider_template.empty())
+      out.variants.push_back(std::move(made));
   };
   languages.emplace_back();
   channels.push_back(ChannelId::none());
   for (const std::string& language : languages)
     for (const ChannelId channel : channels) variant(language, channel);
-  if (out.variants.empty() && !nested && !waits_for_support(decl))
+  if (out.variants.empty() && !misplaced)
     report(Code::ContentEmpty, decl.name.span, {decl.name.text});
   return out;
+}
+
+// What is put into a provider's template, by the names that it has there.
+Checker::TemplateValues Checker::template_values(const ast::ContentTemplate& from,
+                                                 const Scope& scope) {
+  TemplateValues values;
+  std::map<std::string, SourceSpan> said;
+  if (from.id.text.empty()) report(Code::TemplateNeedsId, from.id.span);
+  for (const auto& setting : from.parameters) {
+    const auto [first, is_new] = said.emplace(setting.name.text, setting.span);
+    if (!is_new) {
+      label(report(Code::SaidTwice, setting.span, {setting.name.text}), first->second,
+            "first said here", "第一次写在这里");
+    } else if (setting.values.size() > 1) {
+      report(Code::OneValue, setting.span, {setting.name.text});
+    } else {
+      values.emplace_back(setting.name.text, shown(setting.values.front(), scope));
+    }
+  }
+  return values;
 }
 
 MessageId Checker::keep(Message message) {
@@ -149,6 +176,11 @@ MessageId Checker::keep(Message message) {
       const Hash128 definition = id.is_none() ? Hash128{} : program_[id].definition;
       hash.number(definition.high).number(definition.low);
     }
+    hash.text(variant.provider_template).number(variant.values.size());
+    for (const auto& [name, value] : variant.values)
+      hash.text(name)
+          .number(program_[value].definition.high)
+          .number(program_[value].definition.low);
   }
   const auto [known, is_new] =
       message_by_definition_.emplace(hash.hash128(), MessageId::of(program_.messages.size()));
@@ -165,8 +197,9 @@ void Checker::fits_channel(const Message& message, ChannelId channel, SourceSpan
     if (each.channel != channel && !each.channel.is_none()) continue;
     for_all = for_all || each.language.empty();
     leaving.insert(leaving.end(), {each.title, each.body, each.link});
+    for (const auto& [name, value] : each.values) leaving.push_back(value);
   }
-  if (!for_all && !message.variants.empty() && !waits_for_support(content))
+  if (!for_all && !message.variants.empty())
     label(report(Code::NothingForChannel, at, {content.name.text, declared.symbol.name}),
           content.name.span, "declared here", "在这里声明");
   leaves_by_.push_back({channel, at, std::move(leaving),

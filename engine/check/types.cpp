@@ -578,6 +578,33 @@ ExpressionId Checker::money(const ast::MoneyLiteral& literal) {
   return constant(Value::money(*minor), simple(Kind::Money), literal.span);
 }
 
+// What is put into a text; poison where it cannot be.
+ExpressionId Checker::inserted(const ast::Expr& expr, const Scope& scope, bool is_content) {
+  const ExpressionId value = expression(expr, scope);
+  const Type& of = type(value);
+  if (of.kind == Kind::Missing) return value;
+  if (of.kind == Kind::Bool) {
+    report(Code::NotInsertable, expr.span, {describe(of)});
+    return poison(expr.span);
+  }
+  // What he was given is there where the campaign has given it.
+  if (of.optional && is_content && program_[value].op != Op::Granted)
+    report(Code::MayBeMissing, expr.span);
+  return value;
+}
+
+// As a content says it: a text, or a value as it would stand in one.
+ExpressionId Checker::shown(const ast::Expr& expr, const Scope& scope) {
+  if (const auto* literal = std::get_if<ast::TextLiteral>(&expr.kind))
+    return text(*literal, scope, true);
+  const ExpressionId value = inserted(expr, scope, true);
+  if (is_poison(value)) return value;
+  return add({.op = Op::Join,
+              .type = simple(Kind::Text, type(value).optional),
+              .span = expr.span,
+              .parts = {{{}, value}}});
+}
+
 ExpressionId Checker::text(const ast::TextLiteral& literal, const Scope& scope, bool is_content) {
   std::vector<TextPart> parts;
   std::string all;
@@ -588,23 +615,10 @@ ExpressionId Checker::text(const ast::TextLiteral& literal, const Scope& scope, 
       parts.push_back({chunk->text, {}});
       continue;
     }
-    const auto& inserted = *std::get<ast::Box<ast::Expr>>(part);
-    const ExpressionId value = expression(inserted, scope);
+    const ExpressionId value = inserted(*std::get<ast::Box<ast::Expr>>(part), scope, is_content);
     fixed = false;
-    const Type& of = type(value);
-    if (of.kind == Kind::Missing) {
-      poisoned = true;
-      continue;
-    }
-    if (of.kind == Kind::Bool) {
-      report(Code::NotInsertable, inserted.span, {describe(of)});
-      poisoned = true;
-      continue;
-    }
-    // What he was given is there where the campaign has given it.
-    if (of.optional && is_content && program_[value].op != Op::Granted)
-      report(Code::MayBeMissing, inserted.span);
-    optional = optional || of.optional;
+    poisoned = poisoned || is_poison(value);
+    optional = optional || type(value).optional;
     parts.push_back({{}, value});
   }
   if (poisoned) return poison(literal.span);

@@ -110,8 +110,10 @@ plan::SlotId Compiler::slot(check::BindingId binding, std::uint32_t field) {
 void Compiler::keep_slots(const check::Block& steps) {
   for (const check::Step& step : steps) {
     if (const auto* send = std::get_if<check::Send>(&step.what)) {
-      for (const auto& variant : program_.messages[send->message.index()].variants)
+      for (const auto& variant : program_.messages[send->message.index()].variants) {
         for (const auto id : {variant.title, variant.body, variant.link}) lower(id);
+        for (const auto& [name, value] : variant.values) lower(value);
+      }
       lower(send->reply_to);
       lower(send->reply_on);
     } else if (const auto* until = std::get_if<check::WaitUntil>(&step.what)) {
@@ -194,6 +196,9 @@ plan::Trigger Compiler::trigger(const check::Trigger& from) {
     for (const auto& then : on->thens) to.thens.push_back(binding(then));
     for (const auto& absent : on->nots) to.nots.push_back(match(absent.match));
     if (on->within) to.within = *on->within;
+    for (const auto& during : on->nots_during)
+      to.nots_during.push_back({during.from, during.until});
+    for (const auto& leg : on->legs) to.legs.push_back({leg.from, leg.within});
     to.kind = !to.thens.empty()  ? plan::Trigger::Kind::Sequence
               : !to.nots.empty() ? plan::Trigger::Kind::Absence
                                  : plan::Trigger::Kind::Event;
@@ -227,9 +232,13 @@ void Compiler::block(const check::Block& steps, plan::Campaign& to, std::vector<
         const auto text = [&](check::ExpressionId id) {
           return id.is_none() ? plan::TemplateId::none() : template_of(program_[id]);
         };
-        for (const auto& variant : from.variants)
+        for (const auto& variant : from.variants) {
           message.variants.push_back({channel_of(variant.channel), text(variant.title),
-                                      text(variant.body), text(variant.link), variant.language});
+                                      text(variant.body), text(variant.link), variant.language,
+                                      variant.provider_template});
+          for (const auto& [name, value] : variant.values)
+            message.variants.back().values.emplace_back(name, text(value));
+        }
       }
       plan::Send made;
       made.message = send->message.value;

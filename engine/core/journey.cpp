@@ -7,6 +7,7 @@
 #include "core/detail/turn.h"
 #include "core/gate.h"
 #include "model/codec.h"
+#include "plan/stretches.h"
 
 namespace koi::core {
 
@@ -95,14 +96,26 @@ void Turn::pass_forming(Journey& journey, const Happening& what) {
     if (is_matched(next.match)) {
       capture(next, what, journey.frame);
       journey.leave_flip = Timestamp::ever();
-      if (++journey.part < trigger.thens.size()) return;
+      ++journey.part;
+      journey.since = what.time;
+      const auto leg =
+          std::find_if(trigger.legs.begin(), trigger.legs.end(),
+                       [&](const plan::Trigger::Leg& each) { return each.from == journey.part; });
+      if (leg != trigger.legs.end()) journey.due = add(what.time, leg->within, zone());
+      // Behind the last part an absence may follow.
+      if (journey.part < trigger.thens.size() || leg != trigger.legs.end()) return;
       ++journey.part;  // beyond the last: complete
       candidates_.push_back(
           {journey.campaign, journey.trigger, Candidate::Kind::Completed, journey.id});
       return;
     }
   }
-  if (std::any_of(trigger.nots.begin(), trigger.nots.end(), is_matched)) end(journey);
+  for (std::size_t i = 0; i < trigger.nots.size(); ++i) {
+    const plan::Trigger::Stretch during = plan::stretch_of(trigger, i);
+    if (journey.part < during.from || journey.part >= during.until) continue;
+    if (during.from > 0 && what.time < journey.since) continue;  // late: it came before that
+    if (is_matched(trigger.nots[i])) return end(journey);
+  }
 }
 
 // Asks; may_want_out() says whether there is a reason to.
@@ -417,7 +430,8 @@ void Turn::wake(Journey& journey) {
   journey.due = Timestamp::never();
   const plan::Campaign& from = campaign(journey.campaign);
   if (journey.phase == Journey::Phase::Forming) {
-    if (from.triggers[journey.trigger].kind == plan::Trigger::Kind::Absence)
+    // What it waits out at last is an absence.
+    if (journey.part == from.triggers[journey.trigger].thens.size())
       candidates_.push_back(
           {journey.campaign, journey.trigger, Candidate::Kind::Completed, journey.id});
     else
@@ -634,7 +648,12 @@ bool Turn::render(const plan::Message& message, plan::ChannelId channel,
     to = std::move(*filled);
     return true;
   };
-  if (fill(variant->title, text.title) && fill(variant->body, text.body) &&
+  text.provider_template = variant->provider_template;
+  const bool has_values =
+      std::all_of(variant->values.begin(), variant->values.end(), [&](const auto& value) {
+        return fill(value.second, text.values.emplace_back(value.first, std::string()).second);
+      });
+  if (has_values && fill(variant->title, text.title) && fill(variant->body, text.body) &&
       fill(variant->link, text.link))
     return true;
   reason = Reason::MissingValue;

@@ -332,7 +332,9 @@ std::uint32_t Bringing::message(std::uint32_t index) {
     const plan::ChannelId here = channel(variant.channel);
     if (variant.channel && here.is_none()) continue;
     made.variants.push_back({here, text(variant.title, {}), text(variant.body, {}),
-                             text(variant.link, {}), variant.language});
+                             text(variant.link, {}), variant.language, variant.provider_template});
+    for (const auto& [name, value] : variant.values)
+      made.variants.back().values.emplace_back(name, text(value, {}));
   }
   to_.messages.push_back(std::move(made));
   return static_cast<std::uint32_t>(to_.messages.size() - 1);

@@ -1,6 +1,7 @@
 #include "deploy/meaning.h"
 
 #include "model/codec.h"
+#include "plan/stretches.h"
 
 namespace koi::deploy {
 
@@ -216,6 +217,11 @@ void Meaning::add(HashInput& hash, const plan::Trigger& trigger) {
   hash.number(trigger.nots.size());
   for (const plan::EventMatch& absent : trigger.nots) add(hash, absent);
   put(hash, trigger.within);
+  for (std::size_t i = 0; i < trigger.nots.size(); ++i) {
+    const plan::Trigger::Stretch during = plan::stretch_of(trigger, i);
+    if (during != plan::whole_of(trigger)) hash.number(i).number(during.from).number(during.until);
+  }
+  for (const plan::Trigger::Leg& leg : trigger.legs) hash.number(leg.from), put(hash, leg.within);
   hash.number(trigger.watch ? plan_.watches[trigger.watch.index()].definition : 0);
   add(hash, trigger.schedule);
   add(hash, trigger.condition, {});
@@ -405,6 +411,9 @@ std::uint64_t Meaning::version_of(const plan::Campaign& campaign) {
       hash.text(variant.language);
       for (const plan::TemplateId text : {variant.title, variant.body, variant.link})
         add(hash, text);
+      if (variant.provider_template.empty()) continue;
+      hash.text(variant.provider_template).number(variant.values.size());
+      for (const auto& [name, value] : variant.values) hash.text(name), add(hash, value);
     }
   }
   return hash.hash64();

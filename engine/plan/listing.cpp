@@ -1,5 +1,7 @@
 #include "plan/listing.h"
 
+#include "plan/stretches.h"
+
 namespace koi::plan {
 namespace {
 
@@ -553,6 +555,8 @@ class Lister {
       if (!variant.title.is_none()) text += " title " + text_of(variant.title);
       if (!variant.body.is_none()) text += " body " + text_of(variant.body);
       if (!variant.link.is_none()) text += " link " + text_of(variant.link);
+      if (!variant.provider_template.empty()) text += " template " + variant.provider_template;
+      for (const auto& [name, value] : variant.values) text += " " + name + "=" + text_of(value);
       line(1, text);
     }
   }
@@ -587,8 +591,15 @@ class Lister {
       case Trigger::Kind::Absence:
         text += binding(trigger.first);
         for (const Binding& then : trigger.thens) text += " then " + binding(then);
-        for (const EventMatch& absent : trigger.nots) text += " without " + match(absent);
+        for (std::size_t i = 0; i < trigger.nots.size(); ++i) {
+          text += " without " + match(trigger.nots[i]);
+          if (const auto during = stretch_of(trigger, i); during != whole_of(trigger))
+            text += " (from part " + std::to_string(during.from) + " until " +
+                    std::to_string(during.until) + ")";
+        }
         if (trigger.kind != Trigger::Kind::Event) text += " within " + to_string(trigger.within);
+        for (const Trigger::Leg& leg : trigger.legs)
+          text += ", from part " + std::to_string(leg.from) + " within " + to_string(leg.within);
         break;
       case Trigger::Kind::Enters: text += "enters " + watch_name(trigger.watch.index()); break;
       case Trigger::Kind::Leaves: text += "leaves " + watch_name(trigger.watch.index()); break;

@@ -11,8 +11,9 @@ namespace koi::serve {
 
 namespace {
 
-constexpr std::uint8_t frozen_version = 5;  // 1 had no payouts and no sent messages, 3 nothing that
-                                            // is to be taken, 4 gave and answered nothing
+constexpr std::uint8_t frozen_version = 6;  // 1 had no payouts and no sent messages, 3 nothing that
+                                            // is to be taken, 4 gave and answered nothing, 5 had no
+                                            // templates
 constexpr std::size_t most_untold =
     200'000;  // lines of a group, while the timeline cannot be written
 
@@ -33,6 +34,9 @@ void write(ByteWriter& out, const Delivery& delivery) {
   out.time(delivery.not_after);
   out.time(delivery.take_by);
   out.text(delivery.reply_to);
+  out.text(delivery.provider_template);
+  out.unsigned_(delivery.values.size());
+  for (const auto& [name, value] : delivery.values) out.text(name), out.text(value);
   out.boolean(delivery.payout.has_value());
   if (!delivery.payout) return;
   out.signed_(delivery.payout->amount);
@@ -55,6 +59,13 @@ Delivery read_delivery(ByteReader& in, std::uint8_t version) {
   delivery.not_after = in.time();
   if (version >= 4) delivery.take_by = in.time();
   if (version >= 5) delivery.reply_to = in.text();
+  if (version >= 6) {
+    delivery.provider_template = in.text();
+    for (std::size_t left = in.count(2); left > 0; --left) {
+      std::string name(in.text());
+      delivery.values.emplace_back(std::move(name), in.text());
+    }
+  }
   if (version < 2 || !in.boolean()) return delivery;
   Payout& payout = delivery.payout.emplace();
   payout.amount = in.signed_();
@@ -261,6 +272,8 @@ void Deliveries::to_customer(const core::Effect& effect, Delivery& delivery) con
   delivery.title = effect.text->title;
   delivery.body = effect.text->body;
   delivery.link = effect.text->link;
+  delivery.provider_template = effect.text->provider_template;
+  delivery.values = effect.text->values;
   delivery.reply_to = effect.text->reply_to;
   delivery.not_after = effect.not_after;
 }

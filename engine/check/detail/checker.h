@@ -219,6 +219,8 @@ class Checker {
   ExpressionId call(const ast::Call& node, SourceSpan span, const Scope& scope);
   ExpressionId list(const ast::List& node, SourceSpan span, const Scope& scope, const Want& want);
   ExpressionId text(const ast::TextLiteral& literal, const Scope& scope, bool is_content);
+  ExpressionId inserted(const ast::Expr& expr, const Scope& scope, bool is_content);
+  ExpressionId shown(const ast::Expr& expr, const Scope& scope);
   ExpressionId money(const ast::MoneyLiteral& literal);
   Want want_of(ExpressionId other) const;
   static std::uint32_t names_meant(const EventType& event, const Field& field);
@@ -313,6 +315,8 @@ class Checker {
   static bool always_stops(const std::vector<ast::Step>& steps);
   static bool always_stops(const ast::Step& step);
   Message message(std::size_t content, const Scope& scope);
+  using TemplateValues = std::vector<std::pair<std::string, ExpressionId>>;
+  TemplateValues template_values(const ast::ContentTemplate& from, const Scope& scope);
   MessageId keep(Message message);
   void contents();
   // Has the message something for the channel? Whether the channel may carry it is asked later.

@@ -4,6 +4,8 @@ happens to everyone.
 talk_test.py KOI
 """
 
+import base64
+import http.server
 import json
 import os
 import pathlib
@@ -11,12 +13,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
 from server import RULES, Server, order
 
 KOI = sys.argv[1]
+PROGRAM = """
+import json, sys
+for line in sys.stdin:
+    request = json.loads(line)
+    if request["do"] == "deliver":
+        with open({out!r}, "a") as out:
+            out.write(json.dumps(request["delivery"]) + "\\n")
+        print(json.dumps({{"id": request["id"], "outcome": "done"}}), flush=True)
+"""
 
 
 def event(name, kind, subject, **data):
@@ -54,6 +66,48 @@ class TalkTest(unittest.TestCase):
         server.until(lambda: ("delivered", None) in lines("ann") and ("failed", "bad_content") in lines("cy"))
         self.assertIn(("reply", None), lines("ann"))
         self.assertIn(("refuse", "unreachable"), lines("bob"))
+        self.assertEqual(server.stop()[0], 0)
+
+    def test_programs_behind_a_webhook_and_a_process_are_told_what_they_answer(self):
+        posted = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                posted.append(json.loads(self.rfile.read(int(self.headers["content-length"])))["data"])
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.addCleanup(other.server_close)
+        self.addCleanup(other.shutdown)
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        program = self.folder / "program.py"
+        program.write_text(PROGRAM.format(out=str(self.out)))
+        secret = "whsec_" + base64.b64encode(b"0123456789abcdef01234567").decode()
+        os.environ["KOI_TEST_TALK_SECRET"] = secret
+        server = self.server(app={"connector": "webhook", "url": f"http://127.0.0.1:{other.server_port}/", "secret": "env:KOI_TEST_TALK_SECRET"},
+                             pay={"connector": "process", "command": f"{sys.executable} {program}"}).start()
+        self.assertEqual(server.send(event("e1", "comment", "ann", channel="app", text="tea"),
+                                     event("e2", "comment", "bob", channel="pay", text="cake"))[1]["accepted"], 2)
+        server.until(lambda: len(posted) == 1 and len(self.delivered()) == 1)
+        told = [(each["customer"], each["body"], each["reply_to"]) for each in posted + self.delivered()]
+        self.assertEqual(told, [("ann", "About tea: thank you.", "e1"), ("bob", "About cake: thank you.", "e2")])
+        lines = lambda who: [x["action"] for x in server.customer(who)[1]["timeline"]]
+        server.until(lambda: "delivered" in lines("ann") and "delivered" in lines("bob"))
+        self.assertEqual(server.stop()[0], 0)
+
+    def test_a_providers_template_is_named_with_its_values(self):
+        server = self.server().start()
+        self.assertEqual(server.send(event("a1", "asked", "ann", word="tea"))[1]["accepted"], 1)
+        server.until(lambda: len(self.delivered()) == 2)
+        by_template, by_text = sorted(self.delivered(), key=lambda each: each["channel"])
+        self.assertEqual((by_template["template"], by_template["values"]), ("T_1", {"name": "you", "word": "It is tea"}))
+        self.assertEqual(by_text["body"], "as text")
+        self.assertNotIn("template", by_text)
         self.assertEqual(server.stop()[0], 0)
 
     def test_who_is_on_the_list_is_part_of_the_rules_until_others_are_deployed(self):

@@ -24,10 +24,6 @@ Diagnostic& Checker::report(Code code, SourceSpan span,
   return diagnostics_.back();
 }
 
-void Checker::unsupported(SourceSpan span, const char* english, const char* chinese) {
-  report(Code::NotSupportedYet, span, {say(english, chinese)});
-}
-
 void Checker::suggest(Diagnostic& diagnostic, std::string_view word,
                       const std::vector<std::string>& candidates) const {
   const std::string like = closest(word, candidates);
@@ -74,14 +70,13 @@ std::string Checker::describe_any(std::uint32_t kinds) const {
 }
 
 void Checker::declare(Declares kind, std::size_t index, const ast::Name& name,
-                      const ast::Alias& alias, bool unsupported) {
+                      const ast::Alias& alias) {
   Declared declared{.kind = kind,
                     .index = index,
                     .symbol = {name.text, alias ? alias->text : std::string()},
                     .span = name.span,
                     .alias_span = alias ? alias->span : name.span,
-                    .by_engine = false,
-                    .unsupported = unsupported};
+                    .by_engine = false};
   const auto add_spelling = [&](const std::string& spelling, SourceSpan span, bool is_alias) {
     for (const std::size_t other_index : by_name_[spelling]) {
       const Declared& other = declared_[other_index];
@@ -148,13 +143,9 @@ const Declared* Checker::expect(const ast::Name& name, std::uint32_t kinds) {
   return nullptr;
 }
 
-// An event that can be used here; null where it cannot, which has been told then.
+// None of that name: that has been told.
 const Declared* Checker::expect_event(const ast::Name& name) {
-  const auto* declared = expect(name, only(Declares::Event));
-  if (declared == nullptr || !declared->unsupported) return declared;
-  if (declared->by_engine)
-    report(Code::NotSupportedYet, name.span, {say("the event `", "事件 `") + name.text + "`"});
-  return nullptr;
+  return expect(name, only(Declares::Event));
 }
 
 // One that somebody does or has done to him: what is counted, kept or made to happen of a customer.
@@ -175,8 +166,7 @@ void Checker::collect() {
                          .symbol = engine[i].symbol,
                          .span = {},
                          .alias_span = {},
-                         .by_engine = true,
-                         .unsupported = false});
+                         .by_engine = true});
   }
   const auto symbol_of = [](const auto& decl) {
     return Symbol{decl.name.text, decl.alias ? decl.alias->text : std::string()};
@@ -287,7 +277,7 @@ EnumId Checker::enum_of(const ast::Expr& expr, EventTypeId where_of, int depth) 
 EnumId Checker::enum_of(const ast::Measure& measure) const {
   if (measure.any_event || measure.event.names.size() != 2) return EnumId::none();
   const auto* event = find(measure.event.names.front(), only(Declares::Event));
-  if (event == nullptr || event->unsupported) return EnumId::none();
+  if (event == nullptr) return EnumId::none();
   const auto id = EventTypeId::of(event->index);
   const FieldId field = find_field(id, measure.event.names[1]);
   return field.is_none() ? EnumId::none()
@@ -362,7 +352,7 @@ void Checker::collect_uses(
           EventTypeId of;
           if (!node.any_event)
             if (const auto* event = find(node.event.names.front(), only(Declares::Event)))
-              if (!event->unsupported) of = EventTypeId::of(event->index);
+              of = EventTypeId::of(event->index);
           collect_uses(**node.where, of, uses, numbers);
         }
       },

@@ -184,10 +184,6 @@ std::optional<Value> Checker::fixed_setting(const ast::Setting& setting, const T
 void Checker::test_event(const ast::TestEvent& event, std::optional<Timestamp> at, Test& test) {
   const auto* declared = expect(event.event, only(Declares::Event));
   if (declared == nullptr) return;
-  if (declared->by_engine && declared->unsupported) {
-    expect_event(event.event);
-    return;
-  }
   const auto type = EventTypeId::of(declared->index);
   const EventType& of = program_.schema[type];
   TestEvent out;
@@ -216,10 +212,9 @@ void Checker::test_event(const ast::TestEvent& event, std::optional<Timestamp> a
   for (std::size_t i = 0; i < of.fields.size(); ++i) {
     if (said[i]) continue;
     out.fields[i] = of.fields[i].fallback;
-    if (out.fields[i].is_missing() && !of.fields[i].type.optional && !declared->unsupported)
+    if (out.fields[i].is_missing() && !of.fields[i].type.optional)
       report(Code::FieldRequired, event.span, {of.fields[i].symbol.name, of.symbol.name});
   }
-  if (declared->unsupported) return;
   if (of.to_everyone != event.everyone) {
     report(of.to_everyone ? Code::SayEveryone : Code::SayWhom, event.event.span, {of.symbol.name});
     return;

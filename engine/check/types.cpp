@@ -267,8 +267,7 @@ Want Checker::want_of(ExpressionId other) const {
 
 ExpressionId Checker::declared_value(const Declared& declared, SourceSpan span,
                                      const Scope& scope) {
-  if (declared.unsupported || cyclic_.count({declared.kind, declared.index}) != 0)
-    return poison(span);
+  if (cyclic_.count({declared.kind, declared.index}) != 0) return poison(span);
   if (declared.kind == Declares::Tier) {
     report(Code::TierNeedsLevel, span, {declared.symbol.name});
     return poison(span);
@@ -516,7 +515,6 @@ ExpressionId Checker::path(const ast::Path& path, const Scope& scope, const Want
     return poison(path.span);  // a name of whichever campaign will say it
   if (scope.event_poisoned) return poison(path.span);
   if (declared != nullptr) {
-    if (declared->unsupported) return poison(path.span);
     if (declared->kind == Declares::Tier && scope.place == Scope::Place::MetricWhere) {
       report(Code::MetricReadsOther, path.span, {head.text});
       return poison(path.span);

@@ -57,10 +57,9 @@ struct Declared {
   Declares kind;
   std::size_t index = 0;  // among its kind, in the order of the text
   Symbol symbol;
-  SourceSpan span;           // of the name
-  SourceSpan alias_span;     // of the alias, if there is one
-  bool by_engine = false;    // an event that needs no declaration
-  bool unsupported = false;  // refused with K0900: what uses it says nothing more
+  SourceSpan span;         // of the name
+  SourceSpan alias_span;   // of the alias, if there is one
+  bool by_engine = false;  // an event that needs no declaration
 };
 
 // --- Scopes ------------------------------------------------------------------------------------
@@ -123,8 +122,7 @@ class Checker {
 
   // names.cpp
   void collect();
-  void declare(Declares kind, std::size_t index, const ast::Name& name, const ast::Alias& alias,
-               bool unsupported = false);
+  void declare(Declares kind, std::size_t index, const ast::Name& name, const ast::Alias& alias);
   // The declaration of that name among `kinds`, by name or alias; a declared name goes before the
   // keyword that it may be. Null where there is none; says nothing.
   const Declared* find(const ast::Name& name, std::uint32_t kinds) const;
@@ -148,7 +146,6 @@ class Checker {
 
   // Diagnostics.
   Diagnostic& report(Code code, SourceSpan span, std::initializer_list<std::string> arguments = {});
-  void unsupported(SourceSpan span, const char* english, const char* chinese);
   std::string say(const char* english, const char* chinese) const {
     return language_ == Language::English ? english : chinese;
   }

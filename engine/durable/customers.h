@@ -104,6 +104,22 @@ class Customers {
     std::uint32_t saved_bytes() const;  // what it takes as bytes, all in all
   };
   static constexpr std::uint32_t none = UINT32_MAX;
+  // Entries by slot, in pieces that never move: whoever goes through all of them, as the hand does
+  // without end, goes through memory in its order.
+  class Entries {
+   public:
+    std::size_t size() const { return size_; }
+    Entry& operator[](std::size_t slot) { return pieces_[slot / piece][slot % piece]; }
+    const Entry& operator[](std::size_t slot) const { return pieces_[slot / piece][slot % piece]; }
+    void add() {
+      if (size_++ % piece == 0) pieces_.push_back(std::make_unique<Entry[]>(piece));
+    }
+
+   private:
+    static constexpr std::size_t piece = 1024;
+    std::vector<std::unique_ptr<Entry[]>> pieces_;
+    std::size_t size_ = 0;
+  };
 
   std::uint32_t find(std::uint64_t place, std::string_view customer) const;
   std::uint32_t likely_slot(std::uint64_t place) const;
@@ -121,6 +137,7 @@ class Customers {
   store::Saved saved(const Entry& entry) const;
   void keep_aside(std::uint32_t slot);
   void cool(Entry& entry);
+  void prefetch_longest(std::size_t at) const;
   void make_room();
   Result<std::vector<store::Due>> stored_timers(const std::optional<store::Due>& after,
                                                 std::size_t limit,
@@ -131,7 +148,7 @@ class Customers {
   const store::Store& store_;
   store::Group group_;
   std::uint64_t budget_, value_budget_;
-  std::deque<Entry> entries_;
+  Entries entries_;
   std::vector<std::uint32_t> free_;
   struct Pointer {
     std::uint32_t tag = 0;  // of the place, so that others need not be looked at

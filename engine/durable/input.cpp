@@ -181,10 +181,10 @@ std::string encode(const Opening& opening) {
   return out.take();
 }
 
-std::string encode(const Given& given) {
-  std::string row;
-  row.reserve(usual_row);
-  ByteWriter out(std::move(row));
+std::string encode(const Given& given, std::string room) {
+  room.clear();
+  room.reserve(usual_row);
+  ByteWriter out(std::move(room));
   if (const auto* event = std::get_if<Event>(&given)) {
     mark(out, Mark::Event);
     out.text(event->id);

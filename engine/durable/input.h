@@ -57,7 +57,8 @@ bool is_beyond_ids(const Event& event, Timestamp stamp, const plan::Policy& poli
 using Input = std::variant<Opening, Event, ReceiptFor, AttemptFor, core::Call>;
 
 std::string encode(const Opening& opening);
-std::string encode(const Given& given);
+// `room`: what it holds is forgotten, and its memory used.
+std::string encode(const Given& given, std::string room = {});
 
 // Error "corrupt" where the bytes are no input that the plan's schema allows.
 Result<Input> decode_input(const plan::Plan& plan, std::string_view bytes);

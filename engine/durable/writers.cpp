@@ -111,7 +111,7 @@ Result<void> Writers::recover_all() {
 
 Writers::~Writers() {
   if (committing_.joinable()) fail({"stopping", "the writers were taken down"});
-  for (std::thread* thread : {&committing_, &writing_})
+  for (std::thread* thread : {&committing_, &syncing_, &writing_})
     if (thread->joinable()) thread->join();
   for (std::thread& thread : stepping_)
     if (thread.joinable()) thread.join();
@@ -142,6 +142,7 @@ Result<void> Writers::submit(std::vector<Given>&& inputs, Done done, Lane lane) 
   }
   const auto request = std::make_shared<Request>(inputs.size(), std::move(done));
   std::vector<std::vector<Part>> parts(groups_.size());
+  std::vector<store::Row> room;
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const Partition partition = partitions[i];
     auto& of_group = parts[world_.groups.group_of(partition)];
@@ -149,10 +150,17 @@ Result<void> Writers::submit(std::vector<Given>&& inputs, Done done, Lane lane) 
         of_group.back().bytes >= settings_.batch_bytes)
       of_group.push_back({.lane = lane});
     Part& part = of_group.back();
-    part.rows.push_back({partition, encode(inputs[i])});
+    std::string bytes;
+    if (room.empty()) room = spare_.take();
+    if (!room.empty()) {
+      bytes = std::move(room.back().bytes);
+      room.pop_back();
+    }
+    part.rows.push_back({partition, encode(inputs[i], std::move(bytes))});
     part.bytes += part.rows.back().bytes.size();
     part.items.push_back({std::move(inputs[i]), partition, request, static_cast<std::uint32_t>(i)});
   }
+  spare_.give(std::move(room));
   for (const auto& group : groups_) {
     auto& of_group = parts[group->number];
     if (of_group.empty()) continue;
@@ -167,6 +175,32 @@ Result<void> Writers::submit(std::vector<Given>&& inputs, Done done, Lane lane) 
   return {};
 }
 
+namespace {
+std::size_t room_of(const std::vector<store::Row>& rows) {
+  std::size_t bytes = rows.capacity() * sizeof(store::Row);
+  for (const store::Row& row : rows) bytes += row.bytes.capacity();
+  return bytes;
+}
+}  // namespace
+
+std::vector<store::Row> Writers::SpareRows::take() {
+  const std::lock_guard lock(mutex_);
+  if (rows_.empty()) return {};
+  std::vector<store::Row> rows = std::move(rows_.back());
+  rows_.pop_back();
+  bytes_ -= room_of(rows);
+  return rows;
+}
+
+void Writers::SpareRows::give(std::vector<store::Row> rows) {
+  constexpr std::size_t most = 1u << 20;  // bytes
+  const std::size_t bytes = room_of(rows);
+  const std::lock_guard lock(mutex_);
+  if (rows.empty() || bytes_ + bytes > most) return;
+  bytes_ += bytes;
+  rows_.push_back(std::move(rows));
+}
+
 // --- Committing ---------------------------------------------------------------------------------
 
 void Writers::wake_committer() {
@@ -178,32 +212,56 @@ void Writers::wake_committer() {
   commit_wanted_.notify_one();
 }
 
+Writers::Part Writers::Part::split(std::size_t most_inputs, std::size_t most_bytes) {
+  Part first{.lane = lane};
+  std::size_t fit = 0;
+  while (fit < most_inputs && fit < rows.size() &&
+         first.bytes + rows[fit].bytes.size() <= most_bytes)
+    first.bytes += rows[fit++].bytes.size();
+  const auto end = static_cast<std::ptrdiff_t>(fit);
+  std::move(rows.begin(), rows.begin() + end, std::back_inserter(first.rows));
+  std::move(items.begin(), items.begin() + end, std::back_inserter(first.items));
+  rows.erase(rows.begin(), rows.begin() + end);
+  items.erase(items.begin(), items.begin() + end);
+  bytes -= first.bytes;
+  return first;
+}
+
+// What fills one batch. A sync costs the same whatever it holds, so a part that does not fit is
+// divided.
 std::vector<Writers::Part> Writers::take_waiting(Group& group) {
   std::vector<Part> taken;
   std::size_t inputs = 0, bytes = 0;
   const std::lock_guard lock(group.queue_mutex);
   for (auto* queue : {&group.inner, &group.outer}) {
     while (!queue->empty()) {
-      Part& part = queue->front();
+      Part& next = queue->front();
+      const bool is_whole =
+          taken.empty() || (inputs + next.items.size() <= settings_.longest_batch &&
+                            bytes + next.bytes <= settings_.batch_bytes);
+      Part part =
+          is_whole ? std::move(next)
+                   : next.split(settings_.longest_batch - std::min(settings_.longest_batch, inputs),
+                                settings_.batch_bytes - std::min(settings_.batch_bytes, bytes));
+      if (part.items.empty()) return taken;
       inputs += part.items.size();
       bytes += part.bytes;
-      if (!taken.empty() && (inputs > settings_.longest_batch || bytes > settings_.batch_bytes))
-        return taken;
       if (part.lane == Lane::Outer) group.waiting -= part.items.size();
       if (part.lane == Lane::Outer) group.waiting_bytes -= part.bytes;
       taken.push_back(std::move(part));
+      if (!is_whole) return taken;
       queue->pop_front();
     }
   }
   return taken;
 }
 
-struct Writers::Share {
-  Group* group;
-  std::vector<Part> parts;
-  Opening opening;
-  std::vector<store::Row> rows;
-};
+// What a share becomes behind the journal; its position is not said yet.
+Batch Writers::batch_of(Share& share) {
+  Batch batch{0, share.opening, {}};
+  for (Part& part : share.parts) batch.parts.push_back(std::move(part.items));
+  return batch;
+}
 
 // Nothing was written. Who is outside is told; what comes from within waits for better times.
 void Writers::refuse(std::vector<Share> shares, const Error& error) {
@@ -228,7 +286,7 @@ void Writers::refuse(std::vector<Share> shares, const Error& error) {
   }
 }
 
-Result<bool> Writers::commit() {
+Result<bool> Writers::write() {
   std::vector<Share> shares;
   std::vector<store::Appended> appended;
   const Timestamp now = std::max(last_stamp_, world_.clock());
@@ -252,25 +310,107 @@ Result<bool> Writers::commit() {
   for (const Share& share : shares)
     appended.push_back({share.group->number, share.group->journal_epoch, share.rows});
 
-  const auto last = world_.journal.append(appended);
+  auto last = world_.journal.write(appended);
   if (!last) {
     refuse(std::move(shares), last.error());
     return last.error();
   }
   last_stamp_ = now;
-  ++commits_;
-  for (std::size_t i = 0; i < shares.size(); ++i) {
-    Group& group = *shares[i].group;
-    Batch batch{(*last)[i] - shares[i].rows.size() + 1, shares[i].opening, {}};
-    for (Part& part : shares[i].parts) batch.parts.push_back(std::move(part.items));
-    ++group.unstepped;
-    {
-      const std::lock_guard lock(group.mutex);
-      group.committed.push_back(std::move(batch));
-    }
-    group.changed.notify_one();
+  for (Share& share : shares) {
+    ++share.group->unstepped;
+    spare_.give(std::exchange(share.rows, {}));
   }
+  const std::lock_guard lock(written_mutex_);
+  written_.push_back({std::move(shares), *std::move(last)});
   return true;
+}
+
+Result<bool> Writers::sync() {
+  Written* written = nullptr;
+  {
+    const std::lock_guard lock(written_mutex_);
+    if (is_syncing_ || written_.empty()) return false;
+    is_syncing_ = true;
+    written = &written_.front();  // it stays there, whatever is written behind it
+  }
+  const auto synced = world_.journal.sync();
+  if (synced) ++commits_;
+  for (std::size_t i = 0; i < written->shares.size(); ++i) {
+    Share& share = written->shares[i];
+    Batch batch = batch_of(share);
+    if (!synced) {
+      batch.fail(synced.error());
+      continue;
+    }
+    batch.first = written->last[i] - batch.inputs();  // the opening stands before them
+    {
+      const std::lock_guard lock(share.group->mutex);
+      share.group->committed.push_back(std::move(batch));
+    }
+    share.group->changed.notify_one();
+  }
+  {
+    const std::lock_guard lock(written_mutex_);
+    is_syncing_ = false;
+    written_.pop_front();
+  }
+  written_changed_.notify_all();
+  if (!synced) return synced.error();
+  return true;
+}
+
+Result<bool> Writers::commit() {
+  KOI_LET(const bool has_written, write());
+  bool has_synced = false;
+  for (;;) {
+    KOI_LET(const bool is_synced, sync());
+    if (!is_synced) break;
+    has_synced = true;
+  }
+  return has_written || has_synced;
+}
+
+// To the thread that syncs, which may be one commit behind. Where nothing waits to be written
+// meanwhile, to hand it over would only take time.
+Result<void> Writers::pass_on() {
+  constexpr std::size_t under_way = 2;
+  bool more_waits = false;
+  {
+    const std::lock_guard lock(commit_mutex_);
+    more_waits = is_wanted_;
+  }
+  {
+    std::unique_lock lock(written_mutex_);
+    if (more_waits || is_syncing_) {
+      written_changed_.notify_all();
+      written_changed_.wait(lock, [&] { return written_.size() < under_way || failed_; });
+      return {};
+    }
+  }
+  KOI_TRY(sync());
+  return {};
+}
+
+void Writers::sync_on() {
+  for (;;) {
+    {
+      std::unique_lock lock(written_mutex_);
+      written_changed_.wait(
+          lock, [&] { return (!written_.empty() && !is_syncing_) || no_more_written_ || failed_; });
+      if (failed_ || written_.empty()) break;
+    }
+    if (const auto synced = sync(); !synced) fail(synced.error());
+  }
+  if (failed_) give_up_written(*failure());
+}
+
+// Nothing of it was stepped, and it may be lost.
+void Writers::give_up_written(const Error& error) {
+  const std::lock_guard lock(written_mutex_);
+  while (written_.size() > (is_syncing_ ? 1u : 0u)) {
+    for (Share& share : written_.back().shares) batch_of(share).fail(error);
+    written_.pop_back();
+  }
 }
 
 // Until something waits, a timer is due, or (where nothing could be written) for a while.
@@ -293,13 +433,14 @@ void Writers::wait_for_work(bool is_well) {
 
 void Writers::commit_on() {
   while (!failed_) {
-    auto committed = commit();
-    if (!committed && !may_go_on(committed.error())) {
-      fail(committed.error());
+    const auto written = write();
+    const auto passed = written && *written ? pass_on() : Result<void>();
+    if ((!written && !may_go_on(written.error())) || !passed) {
+      fail(written ? passed.error() : written.error());
       break;
     }
-    if (!committed) trouble_(committed.error());
-    if (committed && *committed) continue;
+    if (!written) trouble_(written.error());
+    if (written && *written) continue;
     if (door_closed_) {
       // Everything is committed; what the last batches still cause goes on the same way.
       bool is_quiet = true;
@@ -310,9 +451,17 @@ void Writers::commit_on() {
       }
       if (is_quiet) break;
     }
-    wait_for_work(committed.has_value());
+    wait_for_work(written.has_value());
   }
-  if (failed_) give_up_queues(*failure());
+  if (failed_) {
+    give_up_queues(*failure());
+    give_up_written(*failure());
+  }
+  {
+    const std::lock_guard lock(written_mutex_);
+    no_more_written_ = true;
+  }
+  written_changed_.notify_all();
   all_committed_ = true;
   for (const auto& group : groups_) {
     const std::lock_guard lock(group->mutex);
@@ -530,10 +679,10 @@ void Writers::write_on() {
     }
     Group& group = *groups_[frozen.group];
     const auto written =
-        write(frozen, world_.journal, world_.store,
-              [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
-                return take_from(group, which, into);
-              });
+        durable::write(frozen, world_.journal, world_.store,
+                       [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
+                         return take_from(group, which, into);
+                       });
     if (!written && !failed_) {
       trouble_(written.error());
       if (written.error().code == "fenced") fail(written.error());
@@ -568,11 +717,12 @@ Result<void> Writers::checkpoint(store::Group number) {
   Customers& customers = group.writer.customers();
   Frozen frozen = freeze(group.writer, number, group.store_epoch, world_.deeds);
   group.times.begin();
-  auto written = write(frozen, world_.journal, world_.store,
-                       [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
-                         customers.take(which, into);
-                         return Result<void>();
-                       });
+  auto written =
+      durable::write(frozen, world_.journal, world_.store,
+                     [&](std::span<const Changed> which, std::vector<store::Saved>& into) {
+                       customers.take(which, into);
+                       return Result<void>();
+                     });
   settle(group, {written, std::move(frozen.changed)});
   if (written) group.stored = frozen.position;
   return written;
@@ -586,6 +736,10 @@ void Writers::start(std::function<void(const Error&)> trouble) {
   committing_ = std::thread([this] {
     name_this_thread("koi-commit");
     commit_on();
+  });
+  syncing_ = std::thread([this] {
+    name_this_thread("koi-sync");
+    sync_on();
   });
   writing_ = std::thread([this] {
     name_this_thread("koi-checkpoint");
@@ -602,7 +756,8 @@ void Writers::start(std::function<void(const Error&)> trouble) {
 Result<void> Writers::stop() {
   door_closed_ = true;
   wake_committer();
-  if (committing_.joinable()) committing_.join();
+  for (std::thread* thread : {&committing_, &syncing_})
+    if (thread->joinable()) thread->join();
   for (std::thread& thread : stepping_) thread.join();
   stepping_.clear();
   {
@@ -642,6 +797,11 @@ void Writers::fail(const Error& error) {
     no_more_frozen_ = true;
   }
   frozen_changed_.notify_all();
+  {
+    // Who waits there looks at failed_ under this mutex.
+    const std::lock_guard lock(written_mutex_);
+  }
+  written_changed_.notify_all();
   commit_wanted_.notify_all();
   for (const auto& group : groups_) group->changed.notify_all();
 }

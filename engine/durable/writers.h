@@ -97,8 +97,11 @@ class Writers {
 
   // --- By hand, where no threads were started: each does one thing and returns
 
-  // Commits what waits and what is due; false where there was nothing.
+  // Commits what waits and what is due; false where there was nothing. In two halves: writes it to
+  // the journal, and makes the oldest durable that is written, so that it can be stepped.
   Result<bool> commit();
+  Result<bool> write();
+  Result<bool> sync();
   // Steps the group's oldest committed batch; false where there is none.
   Result<bool> step(store::Group group);
   // Writes the group back as it is now.
@@ -122,12 +125,27 @@ class Writers {
   Figures figures() const;
 
  private:
-  // Inputs of one request for one group; they stay together.
+  // Inputs of one request for one group, in their order.
   struct Part {
     Lane lane = Lane::Outer;
     std::vector<Item> items;
     std::vector<store::Row> rows;
     std::size_t bytes = 0;  // of the rows
+    // The first ones, as far as they fit into the rest of a batch; this keeps the others.
+    Part split(std::size_t inputs, std::size_t bytes);
+  };
+  // One group's share in a commit.
+  struct Group;
+  struct Share {
+    Group* group;
+    std::vector<Part> parts;
+    Opening opening;
+    std::vector<store::Row> rows;
+  };
+  // What is written to the journal, and durable with the next sync.
+  struct Written {
+    std::vector<Share> shares;
+    std::vector<store::Position> last;  // of each share's group
   };
   // What came of a checkpoint: its set is stored, or counts as changed again.
   struct Outcome {
@@ -142,6 +160,18 @@ class Writers {
   };
   // Is shown the writer between two batches, or told why not.
   using Look = std::function<void(Result<Writer*>)>;
+  // Rows that are written, for the door to write the next ones into: one thread allocates them and
+  // another would free them, of which each input would make both wait.
+  class SpareRows {
+   public:
+    std::vector<store::Row> take();
+    void give(std::vector<store::Row> rows);
+
+   private:
+    std::mutex mutex_;
+    std::vector<std::vector<store::Row>> rows_;
+    std::size_t bytes_ = 0;  // that they take
+  };
   // A group, with what waits for its thread.
   struct Group {
     Group(const World& world, const match::Index& index, store::Group which, std::uint64_t budget)
@@ -188,11 +218,15 @@ class Writers {
   // The committing thread.
   void commit_on();
   std::vector<Part> take_waiting(Group& group);
-  // One group's share in a commit.
-  struct Share;
+  static Batch batch_of(Share& share);
+  Result<void> pass_on();
   void refuse(std::vector<Share> shares, const Error& error);
   void wake_committer();
   void wait_for_work(bool is_well);
+
+  // The thread that syncs what is written, while the next is being written.
+  void sync_on();
+  void give_up_written(const Error& error);
 
   // A group's thread.
   void step_on(Group& group);
@@ -220,9 +254,17 @@ class Writers {
   Timestamp last_stamp_ = Timestamp::ever();
   std::function<void(const Error&)> trouble_;
 
+  SpareRows spare_;
+
   std::mutex commit_mutex_;
   std::condition_variable commit_wanted_;
   bool is_wanted_ = false;
+
+  std::mutex written_mutex_;
+  std::condition_variable written_changed_;
+  std::deque<Written> written_;  // the oldest stays until it is durable
+  bool is_syncing_ = false;
+  bool no_more_written_ = false;
 
   std::mutex frozen_mutex_;
   std::condition_variable frozen_changed_;
@@ -235,7 +277,7 @@ class Writers {
   std::atomic<bool> door_closed_ = false;
   std::atomic<bool> all_committed_ = false;  // and nothing more will be
   std::atomic<std::uint64_t> checkpoints_ = 0, commits_ = 0;
-  std::thread committing_, writing_;
+  std::thread committing_, syncing_, writing_;
   std::vector<std::thread> stepping_;
 };
 

@@ -148,6 +148,57 @@ TEST(Writers, AnswerWhenTheBatchIsDurableAndSteppedAndNotBefore) {
   EXPECT_EQ(deployment.outside.keys.size(), 10u);  // five customers: an entry and a message each
 }
 
+TEST(Writers, StepOnlyWhatIsSyncedAndWriteMoreBeforeIt) {
+  Deployment deployment;
+  const auto writers = *deployment.open(tight());
+  const auto step_all = [&] {
+    int steps = 0;
+    for (store::Group group = 0; group < groups.count; ++group)
+      while (*writers->step(group)) ++steps;
+    return steps;
+  };
+  int answered = 0;
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(writers->submit({deployment.order(i, 1)}, [&](auto result) {
+      EXPECT_TRUE(result);
+      ++answered;
+    }));
+    EXPECT_TRUE(*writers->write());
+  }
+  EXPECT_FALSE(*writers->write());
+  EXPECT_EQ(step_all(), 0);
+  for (int synced = 1; synced <= 2; ++synced) {
+    EXPECT_TRUE(*writers->sync());
+    EXPECT_EQ(step_all(), 1);
+    EXPECT_EQ(answered, synced);
+  }
+  EXPECT_FALSE(*writers->sync());
+}
+
+TEST(Writers, FillABatchFromRequestsThatDoNotFitIntoItWhole) {
+  Deployment deployment;
+  const auto writers = *deployment.open(tight());
+  std::vector<std::vector<Answer>> answers;
+  for (int request = 0; request < 4; ++request) {
+    std::vector<Given> inputs;
+    for (int i = 0; i < 15; ++i) inputs.push_back(deployment.order(15 * request + i, 1));
+    ASSERT_TRUE(writers->submit(std::move(inputs),
+                                [&](auto result) { answers.push_back(*std::move(result)); }));
+  }
+  int commits = 0;
+  while (*writers->commit()) ++commits;
+  EXPECT_EQ(commits, 3);  // of twenty inputs each
+  run_dry(*writers);
+  ASSERT_EQ(answers.size(), 4u);
+  store::Position last = 0;
+  for (const std::vector<Answer>& request : answers)
+    for (const Answer& answer : request) {
+      EXPECT_NE(answer.standing, core::Standing::Duplicate);
+      EXPECT_GT(answer.position, last);
+      last = answer.position;
+    }
+}
+
 TEST(Writers, ComeToTheSameAsAPlainRunWhateverIsInMemoryAndHoweverItIsBatched) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -171,6 +222,8 @@ TEST(Writers, ComeToTheSameAsAPlainRunWhateverIsInMemoryAndHoweverItIsBatched) {
           writers = *deployment.open(tight());
           number = std::max(0, number - 20);
           break;
+        case 2: ASSERT_TRUE(writers->write()); break;
+        case 3: ASSERT_TRUE(writers->sync()); break;
         default: ASSERT_TRUE(writers->commit()); break;
       }
       if (chance() % 2 == 0)

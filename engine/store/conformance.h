@@ -51,6 +51,18 @@ TYPED_TEST_P(JournalConformance, GivesBackWhatWasAppendedInOrder) {
   EXPECT_EQ(*read, (std::vector<Read>{{1, first[0]}, {2, first[1]}, {3, second[0]}}));
 }
 
+TYPED_TEST_P(JournalConformance, ReadsWhatIsWrittenAndSyncsItWithMoreWrittenBehindIt) {
+  const Epoch epoch = this->take(1);
+  const std::vector<Row> first{{1, "a"}}, second{{1, "b"}};
+  const Appended one{1, epoch, first}, two{1, epoch, second};
+  EXPECT_EQ(*this->journal_->write(std::span(&one, 1)), std::vector<Position>{1});
+  EXPECT_EQ(this->journal_->read(1, 1, 10)->size(), 1u);
+  EXPECT_EQ(*this->journal_->write(std::span(&two, 1)), std::vector<Position>{2});
+  EXPECT_TRUE(this->journal_->sync());
+  EXPECT_TRUE(this->journal_->sync());
+  EXPECT_EQ(*this->journal_->read(1, 1, 10), (std::vector<Read>{{1, first[0]}, {2, second[0]}}));
+}
+
 TYPED_TEST_P(JournalConformance, ReadsFromAPositionAndNoMoreThanAskedFor) {
   const Epoch epoch = this->take(0);
   const std::vector<Row> rows{{0, "a"}, {0, "b"}, {0, "c"}};
@@ -158,6 +170,7 @@ TYPED_TEST_P(JournalConformance, LetsGroupsAppendAtTheSameTime) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(JournalConformance, BeginsEmpty, GivesBackWhatWasAppendedInOrder,
+                            ReadsWhatIsWrittenAndSyncsItWithMoreWrittenBehindIt,
                             ReadsFromAPositionAndNoMoreThanAskedFor, CountsPositionsPerGroup,
                             RefusesAFencedWriterAndThenAppendsNothingOfAnyGroup,
                             KeepsPositionsWhenOldRowsAreDropped, NamesItsHistoryAtTheEndOfEachBatch,

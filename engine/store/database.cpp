@@ -101,6 +101,23 @@ Copied copy_log(SQLite::Database& db) {
   return {copy.getColumn(1).getInt(), copy.getColumn(2).getInt()};
 }
 
+// SQLite keeps the log's file as long as the connection lives.
+void Log::find() {
+  if (file_) return;
+  sqlite3_file* file = nullptr;
+  const int code =
+      sqlite3_file_control(db_.getHandle(), "main", SQLITE_FCNTL_JOURNAL_POINTER, &file);
+  if (code != SQLITE_OK) throw SQLite::Exception(db_.getHandle(), code);
+  file_ = file;
+}
+
+void Log::sync() const {
+  sqlite3_file* const file = file_;
+  KOI_ASSERT(file != nullptr && file->pMethods != nullptr);
+  const int code = file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+  if (code != SQLITE_OK) throw SQLite::Exception("the log could not be synced", code);
+}
+
 // Any descriptor of a file will do: what is pushed is the file's pages in memory.
 Descriptors::Descriptors(const std::filesystem::path& file)
     : data_(::open(file.c_str(), O_RDONLY | O_CLOEXEC)),

@@ -54,6 +54,15 @@ class Journal {
   // Error "fenced" if any epoch is not its group's newest; then nothing was appended.
   virtual Result<std::vector<Position>> append(std::span<const Appended> batches) = 0;
 
+  // The same in two halves, so that the next batches are written while these are being synced. What
+  // write() has written can be read at once; it is durable when a sync() that began behind it has
+  // returned. One thread may write while another one syncs. After an error of sync() it is not
+  // known what of it is there. Whoever has no halves does everything in the first.
+  virtual Result<std::vector<Position>> write(std::span<const Appended> batches) {
+    return append(batches);
+  }
+  virtual Result<void> sync() { return {}; }
+
   // At most `limit` rows of the group from `from` (included) on, in order. None at the end. Error
   // "gap" where rows from there on were dropped.
   virtual Result<std::vector<Read>> read(Group group, Position from, std::size_t limit) const = 0;

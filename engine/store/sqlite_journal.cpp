@@ -34,7 +34,7 @@ constexpr detail::Format format{.application = 0x4b6f694a,  // "KoiJ"
   CREATE TABLE batch(key INTEGER PRIMARY KEY, count INTEGER NOT NULL, epoch INTEGER NOT NULL,
                      chain BLOB NOT NULL, bytes BLOB NOT NULL);
 )sql",
-                                .synchronous = "full"};
+                                .synchronous = "normal"};  // each commit is synced by itself
 
 // Skip records. Files of before have no such table; a Koi of before that opens one with it does not
 // read it, and crashes once more.
@@ -152,7 +152,10 @@ class SqliteJournal::Impl {
         reader_(std::move(reader)),
         copier_(std::move(copier)),
         insert_(*writer_, "INSERT INTO batch(key, count, epoch, chain, bytes) VALUES(?,?,?,?,?)"),
-        epoch_(*writer_, "SELECT epoch FROM part WHERE grp=?") {
+        epoch_(*writer_, "SELECT epoch FROM part WHERE grp=?"),
+        begin_(*writer_, "BEGIN IMMEDIATE"),
+        commit_(*writer_, "COMMIT"),
+        log_(*writer_) {
     const auto found = [&] {
       SQLite::Statement row(*writer_, "SELECT id, groups FROM journal");
       row.executeStep();
@@ -193,16 +196,24 @@ class SqliteJournal::Impl {
       raise.exec();
       const Epoch epoch = epoch_of(group);
       transaction.commit();
+      // With what a kill has left unsynced in the log, and is taken for written from here on.
+      sync_log();
       tails_[group] = tail_of(*writer_, group);  // another process may have gone on with it
       return epoch;
     });
   }
 
   Result<std::vector<Position>> append(std::span<const Appended> batches) {
+    KOI_LET(auto last, write(batches));
+    KOI_TRY(sync());
+    return last;
+  }
+
+  Result<std::vector<Position>> write(std::span<const Appended> batches) {
     std::vector<std::string> packed;
     packed.reserve(batches.size());
     const std::lock_guard lock(write_mutex_);
-    if (broken_) return Error{"unknown", *broken_};
+    if (const auto broken = why_broken()) return *broken;
     for (const Appended& batch : batches) {
       KOI_ASSERT(batch.group < groups_.count);
       for (const Row& row : batch.rows) KOI_ASSERT(groups_.group_of(row.partition) == batch.group);
@@ -213,7 +224,7 @@ class SqliteJournal::Impl {
     }
     KOI_TRY(directory_.room_left());
     std::vector<Tail> tails;
-    auto written = guarded(file_, [&] { return write(batches, std::move(packed), tails); });
+    auto written = guarded(file_, [&] { return insert(batches, std::move(packed), tails); });
     if (!written) return std::move(written).error();
     std::vector<Position> last;
     for (std::size_t i = 0; i < batches.size(); ++i) {
@@ -222,6 +233,16 @@ class SqliteJournal::Impl {
     }
     note_pages();
     return last;
+  }
+
+  // Beside whoever writes.
+  Result<void> sync() {
+    const auto synced = guarded(file_, [&]() -> Result<void> {
+      log_.sync();
+      return {};
+    });
+    if (synced) return {};
+    return unknown(synced.error());
   }
 
   Result<std::vector<Read>> read(Group group, Position from, std::size_t limit) const {
@@ -262,6 +283,7 @@ class SqliteJournal::Impl {
       skip.bind(2, static_cast<std::int64_t>(what.customer));
       skip.exec();
       transaction.commit();
+      sync_log();
       return {};
     });
   }
@@ -317,6 +339,7 @@ class SqliteJournal::Impl {
       skips.bind(2, key_of(group, dropped));
       skips.exec();
       transaction.commit();
+      sync_log();
       return {};
     });
   }
@@ -353,10 +376,30 @@ class SqliteJournal::Impl {
     return {key & last_position, hash_of(blob(row.getColumn(1)))};
   }
 
-  Result<void> write(std::span<const Appended> batches, std::vector<std::string> packed,
-                     std::vector<Tail>& tails) {
+  void sync_log() {
+    log_.find();
+    log_.sync();
+  }
+
+  std::optional<Error> why_broken() const {
+    const std::lock_guard lock(broken_mutex_);
+    return broken_;
+  }
+  // Whether the disk has the last batch cannot be told from here, and never will: after a sync that
+  // failed the next one may say that all is well.
+  Error unknown(const Error& cause) {
+    const std::lock_guard lock(broken_mutex_);
+    if (!broken_)
+      broken_ =
+          Error{"unknown", "it is not known whether the last batch was written: " + cause.what +
+                               "; start again, and the journal tells"};
+    return *broken_;
+  }
+
+  Result<void> insert(std::span<const Appended> batches, std::vector<std::string> packed,
+                      std::vector<Tail>& tails) {
     finish_copying();
-    detail::Transaction transaction(*writer_);
+    detail::Prepared transaction(*writer_, begin_, commit_);
     for (std::size_t i = 0; i < batches.size(); ++i) {
       const Appended& each = batches[i];
       if (each.epoch != epoch_of(each.group)) return fenced(each.group);
@@ -382,11 +425,9 @@ class SqliteJournal::Impl {
     }
     try {
       transaction.commit();
+      log_.find();
     } catch (const SQLite::Exception& fault) {
-      // Whether the disk has it cannot be told from here.
-      broken_ = "it is not known whether the last batch was written: " +
-                detail::error_of(fault, file_).what + "; start again, and the journal tells";
-      return Error{"unknown", *broken_};
+      return unknown(detail::error_of(fault, file_));
     }
     return {};
   }
@@ -481,13 +522,15 @@ class SqliteJournal::Impl {
   std::filesystem::path file_;
   detail::Descriptors files_;  // before the connections: it must outlive them
   std::unique_ptr<SQLite::Database> writer_, reader_, copier_;
-  SQLite::Statement insert_, epoch_;
+  SQLite::Statement insert_, epoch_, begin_, commit_;
+  detail::Log log_;
   std::string id_;
   Groups groups_;
   mutable std::mutex write_mutex_, read_mutex_;
   Packer packer_;
   std::vector<Tail> tails_;
-  std::optional<std::string> broken_;
+  mutable std::mutex broken_mutex_;
+  std::optional<Error> broken_;
   int pages_ = 0;  // in the log of the file, as SQLite said after the last commit
 
   std::mutex copy_mutex_;
@@ -526,6 +569,9 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& dire
         part.reset();
       }
       made.commit();
+      detail::Log log(*writer);
+      log.find();
+      log.sync();
     }
     return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::make_unique<Impl>(
         directory, file, std::move(writer), std::move(reader), std::move(copier))));
@@ -537,6 +583,10 @@ Result<Epoch> SqliteJournal::take(Group group) { return impl_->take(group); }
 Result<std::vector<Position>> SqliteJournal::append(std::span<const Appended> batches) {
   return impl_->append(batches);
 }
+Result<std::vector<Position>> SqliteJournal::write(std::span<const Appended> batches) {
+  return impl_->write(batches);
+}
+Result<void> SqliteJournal::sync() { return impl_->sync(); }
 Result<std::vector<Read>> SqliteJournal::read(Group group, Position from, std::size_t limit) const {
   return impl_->read(group, from, limit);
 }

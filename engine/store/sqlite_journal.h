@@ -25,6 +25,8 @@ class SqliteJournal final : public Journal {
   // the journal: every later append gives "unknown" too. "full" wrote nothing and may be tried
   // again.
   Result<std::vector<Position>> append(std::span<const Appended> batches) override;
+  Result<std::vector<Position>> write(std::span<const Appended> batches) override;
+  Result<void> sync() override;
   Result<std::vector<Read>> read(Group group, Position from, std::size_t limit) const override;
   Result<Position> last(Group group) const override;
   Result<Hash128> chain(Group group, Position position) const override;

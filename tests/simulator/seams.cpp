@@ -15,10 +15,10 @@ char kind_of(const durable::Given& given) { return durable::encode(given).front(
 
 }  // namespace
 
-Result<std::vector<store::Position>> JournalSeam::append(std::span<const store::Appended> batches) {
+Result<std::vector<store::Position>> JournalSeam::write(std::span<const store::Appended> batches) {
   if (control_ == Control::AnswersBeforeTheWrite) return hold(batches);
   if (control_ != Control::ReceiptsUnwritten && control_ != Control::AttemptsUnwritten)
-    return real_.append(batches);
+    return real_.write(batches);
   static const char receipt = kind_of(durable::ReceiptFor{"nobody", {}});
   static const char attempt = kind_of(durable::AttemptFor{"nobody", {}});
   const char unwritten = control_ == Control::ReceiptsUnwritten ? receipt : attempt;
@@ -31,7 +31,7 @@ Result<std::vector<store::Position>> JournalSeam::append(std::span<const store::
   }
   for (std::size_t i = 0; i < batches.size(); ++i)
     changed.push_back({batches[i].group, batches[i].epoch, rows[i]});
-  return real_.append(changed);
+  return real_.write(changed);
 }
 
 Result<std::vector<store::Position>> JournalSeam::hold(std::span<const store::Appended> batches) {

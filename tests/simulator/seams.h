@@ -16,7 +16,16 @@ class JournalSeam final : public store::Journal {
   JournalSeam(store::Journal& real, Control control) : real_(real), control_(control) {}
 
   Result<store::Epoch> take(store::Group group) override { return real_.take(group); }
-  Result<std::vector<store::Position>> append(std::span<const store::Appended> batches) override;
+  Result<std::vector<store::Position>> append(std::span<const store::Appended> batches) override {
+    KOI_LET(auto last, write(batches));
+    KOI_TRY(sync());
+    return last;
+  }
+  Result<std::vector<store::Position>> write(std::span<const store::Appended> batches) override;
+  Result<void> sync() override {
+    if (control_ == Control::AnswersBeforeTheWrite) return {};
+    return real_.sync();
+  }
   Result<std::vector<store::Read>> read(store::Group group, store::Position from,
                                         std::size_t limit) const override {
     KOI_TRY(write_held());

@@ -14,6 +14,8 @@
 
 #include "base/result.h"
 
+struct sqlite3_file;
+
 namespace koi::store::detail {
 
 // What a file is and how it is kept.
@@ -45,6 +47,22 @@ Result<std::unique_ptr<SQLite::Database>> open(const std::filesystem::path& file
 Result<std::unique_ptr<SQLite::Database>> open_reader(const std::filesystem::path& file,
                                                       int cache_kib);
 
+// The file's write-ahead log, to be synced by itself: what a "normal" commit has written is durable
+// when sync() has returned. Any thread may sync while others use the connection, which must outlive
+// this.
+class Log {
+ public:
+  explicit Log(SQLite::Database& db) : db_(db) {}
+  // Finds the log, on the thread that uses the connection; where there was a commit at least.
+  void find();
+  // Throws as SQLite::Database does.
+  void sync() const;
+
+ private:
+  SQLite::Database& db_;
+  std::atomic<sqlite3_file*> file_ = nullptr;
+};
+
 // A transaction that is rolled back unless it was committed.
 class Transaction {
  public:
@@ -60,6 +78,38 @@ class Transaction {
 
  private:
   SQLite::Database& db_;
+  bool open_ = true;
+};
+
+// The same with statements that are kept: for what is done a thousand times a second.
+class Prepared {
+ public:
+  Prepared(SQLite::Database& db, SQLite::Statement& begin, SQLite::Statement& commit)
+      : db_(db), commit_(commit) {
+    run(begin);
+  }
+  ~Prepared() {
+    if (open_) db_.tryExec("ROLLBACK");
+  }
+  Prepared(const Prepared&) = delete;
+  void commit() {
+    run(commit_);
+    open_ = false;
+  }
+
+ private:
+  static void run(SQLite::Statement& statement) {
+    try {
+      statement.exec();
+    } catch (...) {
+      statement.tryReset();
+      throw;
+    }
+    statement.reset();
+  }
+
+  SQLite::Database& db_;
+  SQLite::Statement& commit_;
   bool open_ = true;
 };
 

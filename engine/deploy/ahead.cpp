@@ -62,7 +62,8 @@ Result<void> Ahead::prepare(const Bundle& wanted, const Said& said, const Ways& 
   Clock::duration counting{0};
   KOI_LET(turn_.kept, to_keep(plans_, live(), turn_, true, [&]() -> Result<Census> {
             const auto began = Clock::now();
-            auto census = take_census(site_.store, site_.groups, *from_, site_.clock());
+            auto census =
+                take_census(site_.store, site_.groups, *from_, site_.clock(), site_.at_once);
             counting = Clock::now() - began;
             return census;
           }));
@@ -85,7 +86,8 @@ Result<void> Ahead::prepare(const Bundle& wanted, const Said& said, const Ways& 
 Result<void> Ahead::build_metrics() {
   rebuild_.reset();  // it holds the folder
   for (const Turn& each : deployment_.turns) KOI_TRY(plans_.of(each));
-  const History history{site_.journal, site_.groups, deployment_.turns, plans_.all()};
+  const History history{site_.journal, site_.groups, deployment_.turns, plans_.all(),
+                        site_.at_once};
   KOI_LET(rebuild_,
           Rebuild::make(site_.directory, history, *own_, turn_.bundle, deployment_.turns.size(),
                         site_.budget, [this](std::uint64_t rows) {
@@ -115,7 +117,7 @@ Result<void> Ahead::carry_all() {
     KOI_LET(const auto layouts, site_.store.layouts(group));
     KOI_TRY(carriers_.back().learn(layouts));
   }
-  return for_each_group(site_.groups, [this](Group group) -> Result<void> {
+  return for_each_group(site_.groups, site_.at_once, [this](Group group) -> Result<void> {
     KOI_TRY(carry_group(group));
     return share_all(group);
   });
@@ -183,7 +185,7 @@ Result<std::size_t> Ahead::carry_written() {
     KOI_TRY(carry_some(group, written[group].customers));
     return share_some(group, written[group].shared);
   };
-  KOI_TRY(for_each_group(site_.groups, follow_one));
+  KOI_TRY(for_each_group(site_.groups, site_.at_once, follow_one));
   return all;
 }
 
@@ -250,7 +252,7 @@ Result<Report> Ahead::go_live() {
     }
   }
   turn_.positions.resize(site_.groups.count);
-  KOI_TRY(for_each_group(site_.groups, [this](Group group) -> Result<void> {
+  KOI_TRY(for_each_group(site_.groups, site_.at_once, [this](Group group) -> Result<void> {
     store::Position& position = turn_.positions[group];
     KOI_LET(position, site_.store.position(group));
     KOI_LET(const store::Position last, site_.journal.last(group));

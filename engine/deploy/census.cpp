@@ -25,7 +25,7 @@ void count(const plan::Plan& plan, const core::State& state, Timestamp now, Cens
 }  // namespace
 
 Result<Census> take_census(const store::Store& store, store::Groups groups, const plan::Plan& plan,
-                           Timestamp now) {
+                           Timestamp now, bool at_once) {
   std::vector<Census> parts(groups.count, Census(plan.campaigns.size()));
   const auto count_group = [&](store::Group group) -> Result<void> {
     core::Codec codec(plan);
@@ -46,7 +46,7 @@ Result<Census> take_census(const store::Store& store, store::Groups groups, cons
     }
     return {};
   };
-  KOI_TRY(for_each_group(groups, count_group));
+  KOI_TRY(for_each_group(groups, at_once, count_group));
   Census all(plan.campaigns.size());
   for (const Census& part : parts)
     for (std::size_t i = 0; i < all.size(); ++i) {

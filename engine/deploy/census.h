@@ -24,9 +24,9 @@ struct UnderWay {
 };
 using Census = std::vector<UnderWay>;  // by campaign of the plan
 
-// Of all stored customers, each group's on a thread of its own. Errors are the store's, and
-// "corrupt".
+// Of all stored customers, each group's on a thread of its own, or one after the other. Errors are
+// the store's, and "corrupt".
 Result<Census> take_census(const store::Store& store, store::Groups groups, const plan::Plan& plan,
-                           Timestamp now);
+                           Timestamp now, bool at_once = true);
 
 }  // namespace koi::deploy

@@ -97,7 +97,8 @@ Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {
   if (ways.moves_nobody()) return std::string();
   KOI_LET(const plan::Plan* to, plans_.of(name));
   KOI_LET(const plan::Plan* from, plans_.of(live()));
-  KOI_LET(const Census census, take_census(site_.store, site_.groups, *from, site_.clock()));
+  KOI_LET(const Census census,
+          take_census(site_.store, site_.groups, *from, site_.clock(), site_.at_once));
   return told(*from, *to, ways, census);
 }
 
@@ -156,7 +157,7 @@ Result<void> Deploying::recover_tails() {
     count(Stage::Tail, recovered.inputs);
     return {};
   };
-  KOI_TRY(for_each_group(site_.groups, recover));
+  KOI_TRY(for_each_group(site_.groups, site_.at_once, recover));
   for (const std::uint64_t each : inputs) tail_inputs_ += each;
   return {};
 }
@@ -186,7 +187,7 @@ Result<void> Deploying::begin(Hash128 bundle, const Said& said, const Ways& ways
   if (!is_first) {
     KOI_LET(const plan::Plan* from, plans_.of(live()));
     KOI_LET(turn.kept, to_keep(plans_, live(), turn, false, [&] {
-              return take_census(site_.store, site_.groups, *from, turn.since);
+              return take_census(site_.store, site_.groups, *from, turn.since, site_.at_once);
             }));
   }
   deployment_.turns.push_back(std::move(turn));
@@ -213,7 +214,7 @@ Result<void> Deploying::walk_all(const plan::Plan& from, const plan::Plan& to, c
     KOI_LET(carried[group], walk(what, turn()));
     return {};
   };
-  KOI_TRY(for_each_group(site_.groups, walk_one));
+  KOI_TRY(for_each_group(site_.groups, site_.at_once, walk_one));
   for (const Carried& each : carried) reports_.back().carried.add(each);
   return {};
 }
@@ -243,7 +244,7 @@ Result<void> Deploying::finish(bool was_broken_off) {
     } else {
       report.metrics_built = metric_names(*to, wanted);
       for (const Turn& each : before) KOI_TRY(plans_.of(each));
-      const History history{site_.journal, site_.groups, before, plans_.all()};
+      const History history{site_.journal, site_.groups, before, plans_.all(), site_.at_once};
       // By the bundle's own rules: what is linked to them has nothing that was not there before.
       KOI_LET(const plan::Plan* own, plans_.of(live().bundle));
       KOI_LET(const std::unique_ptr<Rebuild> rebuild,

@@ -52,6 +52,9 @@ struct Site {
   std::uint64_t budget = std::uint64_t{256} << 20;  // of memory for states, in bytes
   WalkRules walk;
   durable::CrashWatch* watch = nullptr;  // none: what crashes in a tail does so again
+  // The groups are worked on at the same time; else one after the other, on the caller's thread, so
+  // that what they ask of the disk comes in one order.
+  bool at_once = true;
 };
 
 // Who deploys, and why, for the history.

@@ -179,16 +179,19 @@ Result<std::vector<store::Group>> not_walked(const store::Store& store,
 
 }  // namespace
 
-Result<void> for_each_group(store::Groups groups,
+Result<void> for_each_group(store::Groups groups, bool at_once,
                             const std::function<Result<void>(store::Group)>& what) {
   std::vector<store::Group> all;
   for (store::Group group = 0; group < groups.count; ++group) all.push_back(group);
-  return for_each_group(all, what);
+  return for_each_group(all, at_once, what);
 }
 
-Result<void> for_each_group(const std::vector<store::Group>& groups,
+Result<void> for_each_group(const std::vector<store::Group>& groups, bool at_once,
                             const std::function<Result<void>(store::Group)>& what) {
-  if (groups.size() == 1) return what(groups.front());
+  if (!at_once || groups.size() == 1) {
+    for (const store::Group group : groups) KOI_TRY(what(group));
+    return {};
+  }
   std::vector<Result<void>> results(groups.size());
   std::vector<std::thread> threads;
   for (std::size_t i = 0; i < groups.size(); ++i)
@@ -244,7 +247,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
                     rules_of(name_of(history.turns[i])), budget / groups.count);
       return replay.run(ends[group], rows_read);
     };
-    KOI_TRY(for_each_group(to_replay, replay_one));
+    KOI_TRY(for_each_group(to_replay, history.at_once, replay_one));
     if (is_last) break;
     plan::Plan next = extend(*all[i + 1], all);
     const Carry carry(extended, next, history.turns[i + 1].ways);
@@ -265,7 +268,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
       if (!walked) return walked.error();
       return {};
     };
-    if (!carry.changes_nothing()) KOI_TRY(for_each_group(to_walk, walk_one));
+    if (!carry.changes_nothing()) KOI_TRY(for_each_group(to_walk, history.at_once, walk_one));
     extended = std::move(next);
   }
   std::unique_ptr<Rebuild> made(new Rebuild(std::move(folder), std::move(states),

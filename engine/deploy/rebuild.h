@@ -28,6 +28,7 @@ struct History {
   store::Groups groups;
   std::span<const Turn> turns;                 // up to the live one
   const std::map<Hash128, plan::Plan>& plans;  // of them all, by name_of(turn)
+  bool at_once = true;                         // as Site::at_once
 };
 
 class Rebuild {
@@ -69,11 +70,11 @@ class Rebuild {
   std::size_t accumulators_, logs_;  // of the live rules
 };
 
-// Runs `what` for all these groups at the same time (a single one on the caller's thread), and
-// gives the first one's error.
-Result<void> for_each_group(store::Groups groups,
+// Runs `what` for all these groups at the same time (a single one on the caller's thread), or one
+// after the other there, up to the first error; gives the first one's error.
+Result<void> for_each_group(store::Groups groups, bool at_once,
                             const std::function<Result<void>(store::Group)>& what);
-Result<void> for_each_group(const std::vector<store::Group>& groups,
+Result<void> for_each_group(const std::vector<store::Group>& groups, bool at_once,
                             const std::function<Result<void>(store::Group)>& what);
 
 }  // namespace koi::deploy

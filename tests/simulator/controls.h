@@ -28,6 +28,7 @@ enum class Control : std::uint8_t {
   PaidUnderAnotherKey,  // a second attempt has another key
   // of deploys
   DeployUnmarked,  // one that is under way is not marked as such
+  BuildUnsynced,   // what is built of new metrics is not synced
   // of restores
   OpenUnsuspected,  // what is open then counts as not attempted
   // of what crashes
@@ -48,7 +49,7 @@ struct NamedControl {
   Control control;
   std::string_view name;
 };
-inline constexpr std::array<NamedControl, 23> controls{{
+inline constexpr std::array<NamedControl, 24> controls{{
     {Control::None, "none"},
     {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
     {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
@@ -63,6 +64,7 @@ inline constexpr std::array<NamedControl, 23> controls{{
     {Control::BudgetsUnchecked, "budgets_unchecked"},
     {Control::PaidUnderAnotherKey, "paid_under_another_key"},
     {Control::DeployUnmarked, "deploy_unmarked"},
+    {Control::BuildUnsynced, "build_unsynced"},
     {Control::OpenUnsuspected, "open_unsuspected"},
     {Control::SetAsideUnwritten, "set_aside_unwritten"},
     {Control::LinksUnsynced, "links_unsynced"},

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <mutex>
 #include <new>
 #include <shared_mutex>
@@ -187,13 +189,18 @@ std::shared_mutex mounts_mutex;
 std::map<std::string, Disk*, std::less<>> mounts;
 
 Disk* disk_of(std::string_view path, std::string& name) {
-  const std::size_t slash = path.rfind('/');
-  if (slash == std::string_view::npos) return nullptr;
-  name = path.substr(slash + 1);
   const std::shared_lock lock(mounts_mutex);
-  const auto found = mounts.find(path.substr(0, slash));
-  return found == mounts.end() ? nullptr : found->second;
+  for (std::size_t slash = path.rfind('/'); slash != std::string_view::npos && slash > 0;
+       slash = path.rfind('/', slash - 1)) {
+    const auto found = mounts.find(path.substr(0, slash));
+    if (found == mounts.end()) continue;
+    name = path.substr(slash + 1);
+    return found->second;
+  }
+  return nullptr;
 }
+
+bool is_within_a_folder(std::string_view name) { return name.find('/') != std::string_view::npos; }
 }  // namespace
 
 struct Vfs {
@@ -367,6 +374,13 @@ struct Vfs {
 
   // --- Names
 
+  // Whose folder was removed in the file system itself.
+  static void forget_removed(Disk& disk, const char* path, const std::string& name) {
+    if (!is_within_a_folder(name) || disk.dead_ || std::filesystem::exists(path)) return;
+    disk.files_.erase(name);
+    disk.removed_.erase(name);
+  }
+
   static int open(sqlite3_vfs*, const char* path, sqlite3_file* raw, int flags, int* flags_out) {
     static const sqlite3_io_methods methods{
         .iVersion = 2,
@@ -393,8 +407,10 @@ struct Vfs {
     std::string name;
     Disk* const disk = path ? disk_of(path, name) : nullptr;
     if (!disk || disk->dead_) return SQLITE_CANTOPEN;
+    forget_removed(*disk, path, name);
     auto node = disk->open(name, (flags & SQLITE_OPEN_CREATE) != 0);
     if (!node) return SQLITE_CANTOPEN;
+    if (is_within_a_folder(name)) std::ofstream(path, std::ios::app);
     constexpr int logs = SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_JOURNAL;
     if (!node->is_safe && (flags & logs) != 0) node->syncs_folder = true;
     new (raw) File{{&methods}, disk, std::move(node), SQLITE_LOCK_NONE, false, 0, 0};
@@ -406,6 +422,7 @@ struct Vfs {
     std::string name;
     Disk* const disk = disk_of(path, name);
     if (!disk) return SQLITE_IOERR_DELETE;
+    forget_removed(*disk, path, name);
     if (!disk->files_.contains(name)) return SQLITE_IOERR_DELETE_NOENT;
     return disk->remove(name, durably != 0) ? SQLITE_OK : SQLITE_IOERR_DELETE;
   }
@@ -413,6 +430,7 @@ struct Vfs {
   static int access(sqlite3_vfs*, const char* path, int, int* answer) {
     std::string name;
     Disk* const disk = disk_of(path, name);
+    if (disk) forget_removed(*disk, path, name);
     *answer = disk && disk->files_.contains(name) ? 1 : 0;
     return SQLITE_OK;
   }

@@ -2,7 +2,9 @@
 // stays. Of what was not, a kill of the process loses nothing and a power cut any part: whole
 // writes, or sectors of them, in any order. It can be full, and reads, writes and syncs can fail.
 //
-// The engine's files find it by their path (Mount), and know nothing of it.
+// The engine's files find it by their path (Mount), and know nothing of it. A file in a folder
+// within the mounted one has its name from there on ("build/state-0.db"), and an empty file in the
+// file system itself: who removes that folder removes the file with it, for good.
 #pragma once
 
 #include <cstdint>

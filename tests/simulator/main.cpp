@@ -117,6 +117,7 @@ int run_many(const Wanted& wanted) {
         all.delivered += outcome.delivered;
         all.crashes += outcome.crashes;
         all.deploys += outcome.deploys;
+        all.built += outcome.built;
         all.restores += outcome.restores;
         if (!outcome.broken) continue;
         ++broken;
@@ -129,11 +130,11 @@ int run_many(const Wanted& wanted) {
   std::printf("%" PRIu64 " seeds in %.1f s: %" PRIu64 " broken (%016" PRIx64 ")\n", wanted.count,
               took, broken, all.hash);
   std::printf("%" PRIu64 " steps, %" PRIu64 " lives, %" PRIu64 " power cuts, %" PRIu64
-              " crashes by poison, %" PRIu64 " deploys, %" PRIu64 " restores, %" PRIu64
-              " events, %" PRIu64 " journal rows, %" PRIu64 " messages, %" PRIu64
-              " attempts, %" PRIu64 " delivered\n",
-              all.steps, all.lives, all.power_cuts, all.crashes, all.deploys, all.restores,
-              all.events, all.inputs, all.sends, all.attempts, all.delivered);
+              " crashes by poison, %" PRIu64 " deploys (%" PRIu64 " built metrics), %" PRIu64
+              " restores, %" PRIu64 " events, %" PRIu64 " journal rows, %" PRIu64
+              " messages, %" PRIu64 " attempts, %" PRIu64 " delivered\n",
+              all.steps, all.lives, all.power_cuts, all.crashes, all.deploys, all.built,
+              all.restores, all.events, all.inputs, all.sends, all.attempts, all.delivered);
   return broken ? 1 : 0;
 }
 

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <type_traits>
+#include <utility>
 
 #include "deploy/carry.h"
+#include "deploy/extend.h"
 #include "durable/input.h"
 #include "store/store.h"
 
@@ -48,12 +51,21 @@ class Replaying {
         journal_(journal),
         record_(record),
         into_(into),
-        kept_(into.shared) {}
+        kept_(into.shared) {
+    for (const Rules& each : rules) all_.push_back(each.plan);
+    for (const plan::Plan* one : all_)
+      for (const plan::Plan* other : all_)
+        has_new_metrics_ = has_new_metrics_ || !deploy::lacking(*one, *other).empty();
+    if (!has_new_metrics_) return;
+    extended_.reserve(all_.size());
+    for (const plan::Plan* each : all_) extended_.push_back(deploy::extend(*each, all_));
+  }
 
   void group(store::Group group) {
     group_ = group;
     stamp_ = Timestamp::ever();
     customers_.clear();
+    beside_.clear();
     position_ = 0;
     turn_ = 0;
     plan_ = rules_.front().plan;
@@ -92,13 +104,46 @@ class Replaying {
   void change_rules(store::Position position) {
     while (turn_ + 1 < rules_.size() && rules_[turn_ + 1].behind[group_] < position) {
       const Rules& next = rules_[++turn_];
-      const deploy::Carry carry(*plan_, *next.plan);
+      // What is new among its metrics has counted beside the others from the beginning.
+      std::optional<plan::Plan> from;
+      if (!deploy::lacking(*next.plan, *plan_).empty())
+        from = deploy::extend(*plan_, std::vector<const plan::Plan*>{plan_, next.plan});
+      const deploy::Carry carry(from ? *from : *plan_, *next.plan);
       deploy::Carried carried;
-      if (!carry.changes_nothing())
-        for (auto& [id, state] : customers_) state = carry(std::move(state), next.since, carried);
+      for (auto& [id, state] : customers_) {
+        if (from) complete(state, beside_.at(id), *from);
+        if (from || !carry.changes_nothing()) state = carry(std::move(state), next.since, carried);
+      }
+      if (has_new_metrics_) {
+        const deploy::Carry beside(extended_[turn_ - 1], extended_[turn_]);
+        if (!beside.changes_nothing())
+          for (auto& [id, state] : beside_) state = beside(std::move(state), next.since, carried);
+      }
       close_accounts();
       plan_ = next.plan;
       open_accounts();
+    }
+  }
+
+  // The slots that `from` has behind those of the rules at hand, from the state that has them all.
+  void complete(core::State& state, const core::State& beside, const plan::Plan& from) const {
+    const plan::Plan& all = extended_[turn_ - 1];
+    const auto place = [](const auto& list, const auto& definition) {
+      return std::find_if(list.begin(), list.end(),
+                          [&](const auto& each) { return each.definition == definition; }) -
+             list.begin();
+    };
+    for (std::size_t slot = plan_->accumulators.size(); slot < from.accumulators.size(); ++slot) {
+      const auto at = place(all.accumulators, from.accumulators[slot].definition);
+      for (const auto& kept : beside.accumulators)
+        if (std::cmp_equal(kept.slot, at))
+          state.accumulators.set(static_cast<std::uint16_t>(slot), kept.value);
+    }
+    for (std::size_t slot = plan_->logs.size(); slot < from.logs.size(); ++slot) {
+      const auto at = place(all.logs, from.logs[slot].definition);
+      for (const auto& kept : beside.logs)
+        if (std::cmp_equal(kept.slot, at))
+          state.logs.set(static_cast<std::uint16_t>(slot), kept.value);
     }
   }
 
@@ -128,6 +173,7 @@ class Replaying {
       if (next == customers_.end() || core::next_due(next->second) >= stamp_) break;
       if (is_set_aside(store::place_of(partition_of(next->first), next->first) + 1)) {
         core::pass_over_due(next->second, stamp_);
+        if (has_new_metrics_) core::pass_over_due(beside(next->first), stamp_);
         continue;
       }
       decide(next->first, core::Tick{core::next_due(next->second), true});
@@ -146,6 +192,7 @@ class Replaying {
       core::State& state = customer(event.customer);
       const bool is_first = !state.seen.contains(event.id_hash());
       core::pass_over(*plan_, state, event);
+      if (has_new_metrics_) core::pass_over(extended_[turn_], beside(event.customer), event);
       if (is_first) say_consent(event, core::Standing::TooLate);
       const bool is_old =
           durable::is_beyond_ids(event, stamp_, plan_->policy) ||
@@ -202,8 +249,22 @@ class Replaying {
     const core::Standing standing =
         core::decide(*plan_, customer(id), what, effects_, nullptr, &*accounts_);
     keep_effects(id);
+    if (has_new_metrics_) decide_beside(id, what);
     for (const core::Message& message : accounts_->take_messages()) decide(message.to, message);
     return standing;
+  }
+
+  // The same with every metric that any of the rules has. What it decides is that of the others.
+  template <class What>
+  void decide_beside(const std::string& id, What what) {
+    if constexpr (std::is_same_v<What, Event>) deploy::fill(extended_[turn_], what);
+    std::vector<core::Effect> effects;
+    core::decide(extended_[turn_], beside(id), what, effects);
+  }
+  core::State& beside(const std::string& id) {
+    const auto found = beside_.find(id);
+    if (found != beside_.end()) return found->second;
+    return beside_.emplace(id, core::new_customer(extended_[turn_], id)).first->second;
   }
 
   std::string name_of(const core::Gift& gift) const {
@@ -244,6 +305,12 @@ class Replaying {
   Timestamp stamp_;
   std::vector<store::SetAside> set_aside_;
   std::map<std::string, core::State> customers_;
+  // Where some rules have metrics that others lack: each rules' plan with those of all, and the
+  // customers as they stand under it.
+  bool has_new_metrics_ = false;
+  std::vector<const plan::Plan*> all_;
+  std::vector<plan::Plan> extended_;
+  std::map<std::string, core::State> beside_;
   std::vector<core::Effect> effects_;
   Kept kept_;
   std::optional<core::Accounts> accounts_;  // of the rules at hand

@@ -92,13 +92,11 @@ Poison poison_of(std::uint64_t seed) {
   return Poison(chance, rate);
 }
 
-// In one seed of four the rules take turns; by chances of its own, as poison. One group: those of a
-// deploy work at the same time, in an order that no seed decides.
+// In one seed of four the rules take turns; by chances of its own, as poison.
 std::optional<Turns> turns_of(std::uint64_t seed, Scene& scene, const std::filesystem::path& folder,
                               Control control) {
   Chance chance(hash64("deploys", seed));
   if (!chance.one_in(4) || control == Control::BudgetsUnchecked) return std::nullopt;
-  scene.groups.count = 1;
   scene.loses_states = false;  // what a deploy has carried over is never lost
   return std::optional<Turns>(std::in_place, chance, *scene.program, folder, control);
 }
@@ -147,6 +145,7 @@ class Simulation {
         turns_(turns_of(run.seed, scene_, run.folder, run.control)),
         poison_(poison_of(run.seed)),
         restores_(restores_of(run.seed, turns_, poison_)),
+        halves_(hash64("halves", run.seed)),
         disk_(chance_.split()),
         mount_(folder_, disk_),
         clock_(scene_.begin),
@@ -164,6 +163,8 @@ class Simulation {
     });
     if (control_ == Control::AnswersBeforeTheSync)
       disk_.ignore_syncs([](std::string_view name) { return name.starts_with("journal.db"); });
+    if (control_ == Control::BuildUnsynced)
+      disk_.ignore_syncs([](std::string_view name) { return name.starts_with("build/"); });
     if (control_ == Control::LinksUnsynced)
       disk_.ignore_syncs([](std::string_view name) { return name.starts_with("identifiers.db"); });
   }
@@ -194,6 +195,7 @@ class Simulation {
     outcome_.events = clients_.told().size();
     outcome_.crashes = poison_.crashes();
     outcome_.deploys = turns_ ? turns_->deploys() : 0;
+    outcome_.built = turns_ ? turns_->built() : 0;
     outcome_.restores = restores_ ? restores_->restores() : 0;
     for (const auto& [key, carried] : providers_.carried()) {
       outcome_.attempts += carried.calls;
@@ -409,7 +411,7 @@ class Simulation {
     if (what < 170) {
       send();
     } else if (what < 350) {
-      commit();
+      commit(false);
     } else if (what < 540) {
       step(some_group());
     } else if (what < 570) {
@@ -473,12 +475,15 @@ class Simulation {
                               });
   }
 
-  // The process ends itself where it does not know what is on the disk.
-  bool commit() {
-    const auto done = life_->engine->writers().commit();
+  // The process ends itself where it does not know what is on the disk. `whole`: nothing stays
+  // written and not synced, as it may else, with more written behind it.
+  bool commit(bool whole) {
+    durable::Writers& writers = life_->engine->writers();
+    const std::uint64_t half = whole ? 2 : halves_.below(4);
+    const auto done = half == 0 ? writers.write() : half == 1 ? writers.sync() : writers.commit();
     if (disk_.is_dead()) return false;
     if (done) {
-      if (*done) record_.say("committed");
+      if (*done) record_.say(half == 0 ? "written" : half == 1 ? "synced" : "committed");
       return *done;
     }
     record_.say("not committed: " + done.error().code);
@@ -582,7 +587,7 @@ class Simulation {
       is_moving = false;
       for (store::Group group = 0; group < scene_.groups.count; ++group)
         while (life == outcome_.lives && !record_.broken() && step(group)) is_moving = true;
-      if (life == outcome_.lives && !record_.broken() && commit()) is_moving = true;
+      if (life == outcome_.lives && !record_.broken() && commit(true)) is_moving = true;
       if (disk_.is_dead()) crash_and_start(Death::PowerCut);
       if (life != outcome_.lives) return false;
       if (disk_.is_full()) break;
@@ -695,6 +700,7 @@ class Simulation {
   std::optional<Turns> turns_;  // none: the rules stay
   Poison poison_;
   std::optional<Restores> restores_;  // none: the disk is never lost
+  Chance halves_;
   Disk disk_;
   Mount mount_;
   runtime::ManualClock clock_;

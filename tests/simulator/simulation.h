@@ -29,7 +29,7 @@ struct Outcome {
   std::uint64_t hash = 0;             // of all that happened
   // What there was, for reports.
   std::uint64_t steps = 0, lives = 0, power_cuts = 0, events = 0, inputs = 0, sends = 0,
-                attempts = 0, delivered = 0, crashes = 0, deploys = 0, restores = 0;
+                attempts = 0, delivered = 0, crashes = 0, deploys = 0, built = 0, restores = 0;
 };
 
 Outcome simulate(const Run& run);

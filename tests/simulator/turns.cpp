@@ -15,6 +15,7 @@ Turns::Turns(Chance chance, const Program& first, fs::path folder, Control contr
   walk_.customers = chance_.between(1, 6);
   walk_.piece = chance_.between(1, 4);
   fs::remove_all(folder_ / "bundles");  // of another seed
+  fs::remove_all(build());
   fs::remove(file());
 }
 
@@ -36,15 +37,18 @@ Result<void> Turns::bring(const Place& place, Record& record) {
                           {},
                           place.budget,
                           walk_,
-                          place.watch};
+                          place.watch,
+                          false};
   const Program& wanted = is_other_ ? *first_.next : first_;
   KOI_LET(const auto reports, deploy::deploy(site, wanted.bundle));
   for (const deploy::Report& report : reports) {
     record.say("rules " + to_hex(report.bundle) +
                (report.was_broken_off ? ", broken off before: " : ": ") +
                std::to_string(report.tail_inputs) + " inputs of a tail, " +
+               std::to_string(report.metrics_built.size()) + " metrics built, " +
                std::to_string(report.carried.customers) + " customers carried over");
     deploys_ += report.former ? 1 : 0;
+    built_ += report.metrics_built.empty() ? 0 : 1;
   }
   KOI_LET(const auto deployment, deploy::read_deployment(place.directory));
   const deploy::Turn& live = deployment->turns.back();
@@ -63,12 +67,25 @@ Result<std::vector<Rules>> Turns::history(const store::Directory& directory) {
   return all;
 }
 
-void Turns::keep_files() {
-  std::ifstream in(file(), std::ios::binary);
-  if (!in) return kept_.reset();
+namespace {
+std::optional<std::string> bytes_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  if (!in) return std::nullopt;
   std::ostringstream bytes;
   bytes << in.rdbuf();
-  kept_ = bytes.str();
+  return bytes.str();
+}
+}  // namespace
+
+void Turns::keep_files() {
+  kept_build_.reset();
+  if (fs::exists(build())) {
+    kept_build_.emplace();
+    for (const auto& entry : fs::directory_iterator(build()))
+      kept_build_->emplace(entry.path().filename().string(), *bytes_of(entry.path()));
+  }
+  kept_ = bytes_of(file());
+  if (!kept_) return;
   if (control_ != Control::DeployUnmarked) return;
   auto deployment = deploy::deployment_of(*kept_, file().string());
   if (!deployment) return;
@@ -77,6 +94,12 @@ void Turns::keep_files() {
 }
 
 void Turns::put_files_back() const {
+  fs::remove_all(build());
+  if (kept_build_) {
+    fs::create_directory(build());
+    for (const auto& [name, bytes] : *kept_build_)
+      std::ofstream(build() / name, std::ios::binary) << bytes;
+  }
   if (kept_)
     std::ofstream(file(), std::ios::binary) << *kept_;
   else

@@ -1,9 +1,11 @@
 // Turns: a simulated deployment whose rules change now and then, there and back. The deploys are
-// the real ones, over the simulated disk; deployment.json and the bundles stand in the folder
+// the real ones, over the simulated disk, with what they build beside it in the folder `build`;
+// deployment.json, the bundles and what is no database in that folder stand in the file system
 // itself, and stay there as they were at the moment of a crash.
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -45,6 +47,7 @@ class Turns {
   const plan::Plan& plan() const { return *plan_; }
   std::uint64_t rules() const { return rules_; }
   std::uint64_t deploys() const { return deploys_; }
+  std::uint64_t built() const { return built_; }  // deploys that built metrics from the journal
 
   // By which rules the journal is decided. Reads deployment.json.
   Result<std::vector<Rules>> history(const store::Directory& directory);
@@ -55,6 +58,7 @@ class Turns {
 
  private:
   std::filesystem::path file() const { return folder_ / "deployment.json"; }
+  std::filesystem::path build() const { return folder_ / "build"; }
 
   Chance chance_;
   const Program& first_;
@@ -64,9 +68,10 @@ class Turns {
   std::unique_ptr<deploy::Plans> plans_;
   std::unique_ptr<deploy::Bundles> bundles_;
   const plan::Plan* plan_ = nullptr;
-  std::uint64_t rules_ = 0, deploys_ = 0;
+  std::uint64_t rules_ = 0, deploys_ = 0, built_ = 0;
   bool is_other_ = false;
   std::optional<std::string> kept_;
+  std::optional<std::map<std::string, std::string>> kept_build_;  // its files, by name
 };
 
 }  // namespace koi::simulator

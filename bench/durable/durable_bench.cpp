@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <deque>
 #include <filesystem>
 #include <iostream>
 #include <mutex>
@@ -74,9 +75,22 @@ class Timed final : public store::Journal {
   explicit Timed(store::Journal& inside) : inside_(inside) {}
   Result<store::Epoch> take(store::Group group) override { return inside_.take(group); }
   Result<std::vector<store::Position>> append(std::span<const store::Appended> batches) override {
-    const auto begin = Clock::now();
-    auto done = inside_.append(batches);
-    took.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    return inside_.append(batches);
+  }
+  Result<std::vector<store::Position>> write(std::span<const store::Appended> batches) override {
+    {
+      const std::lock_guard lock(mutex_);
+      begun_.push_back(Clock::now());
+    }
+    return inside_.write(batches);
+  }
+  // Each commit has a sync of its own, in their order.
+  Result<void> sync() override {
+    auto done = inside_.sync();
+    const std::lock_guard lock(mutex_);
+    took.push_back(
+        std::chrono::duration<double, std::milli>(Clock::now() - begun_.front()).count());
+    begun_.pop_front();
     return done;
   }
   Result<std::vector<store::Read>> read(store::Group group, store::Position from,
@@ -100,6 +114,8 @@ class Timed final : public store::Journal {
 
  private:
   store::Journal& inside_;
+  std::mutex mutex_;
+  std::deque<Clock::time_point> begun_;
 };
 
 double share(std::vector<double>& sorted, double of) {

@@ -391,10 +391,10 @@ void Customers::cool(Entry& entry) {
 
 // Those who go soon were not looked at for long: their memory is asked for in steps, as prefetch()
 // does for those who come.
-void Customers::prefetch_longest(std::size_t at) const {
+void Customers::prefetch_longest() const {
   constexpr std::size_t apart = 3;
   for (int step = 0; step < 4; ++step) {
-    const std::size_t ahead = at + apart * static_cast<std::size_t>(4 - step);
+    const std::size_t ahead = apart * static_cast<std::size_t>(4 - step);
     if (ahead >= as_value_.size()) continue;
     const Entry& entry = entries_[as_value_[ahead]];
     if (step == 0)
@@ -408,7 +408,7 @@ void Customers::make_room() {
   // Values may fill what bytes leave.
   for (int step = 0;
        value_bytes_ > value_budget_ && bytes_ > budget_ / 8 * 7 && step < steps_at_once; ++step) {
-    prefetch_longest(0);
+    prefetch_longest();
     const std::uint32_t slot = as_value_.front();
     as_value_.pop_front();
     Entry& entry = entries_[slot];

@@ -137,7 +137,7 @@ class Customers {
   store::Saved saved(const Entry& entry) const;
   void keep_aside(std::uint32_t slot);
   void cool(Entry& entry);
-  void prefetch_longest(std::size_t at) const;
+  void prefetch_longest() const;
   void make_room();
   Result<std::vector<store::Due>> stored_timers(const std::optional<store::Due>& after,
                                                 std::size_t limit,

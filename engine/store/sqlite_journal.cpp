@@ -237,6 +237,7 @@ class SqliteJournal::Impl {
 
   // Beside whoever writes.
   Result<void> sync() {
+    if (const auto broken = why_broken()) return *broken;
     const auto synced = guarded(file_, [&]() -> Result<void> {
       log_.sync();
       return {};
@@ -376,9 +377,15 @@ class SqliteJournal::Impl {
     return {key & last_position, hash_of(blob(row.getColumn(1)))};
   }
 
+  // Whoever's sync of the log fails, what others have written to it may be lost with it.
   void sync_log() {
-    log_.find();
-    log_.sync();
+    try {
+      log_.find();
+      log_.sync();
+    } catch (const SQLite::Exception& fault) {
+      static_cast<void>(unknown(detail::error_of(fault, file_)));
+      throw;
+    }
   }
 
   std::optional<Error> why_broken() const {

@@ -22,8 +22,8 @@ class SqliteJournal final : public Journal {
 
   Result<Epoch> take(Group group) override;
   // A commit that fails, or of which it is not known whether it failed, gives "unknown" and closes
-  // the journal: every later append gives "unknown" too. "full" wrote nothing and may be tried
-  // again.
+  // the journal: every later append, write and sync gives "unknown" too. "full" wrote nothing and
+  // may be tried again.
   Result<std::vector<Position>> append(std::span<const Appended> batches) override;
   Result<std::vector<Position>> write(std::span<const Appended> batches) override;
   Result<void> sync() override;

@@ -191,6 +191,41 @@ TEST(States, AreSyncedWhenTheyAreFoundAfterAKill) {
   EXPECT_GT(found_unsure, 0);  // or this proves nothing
 }
 
+// A disk that has failed to sync may say that all is well the next time.
+TEST(Journal, SaysOfNothingThatItIsDurableAfterASyncThatFailed) {
+  const Scratch scratch;
+  Disk disk(Chance(1));
+  const Mount mount(scratch.path(), disk);
+  const auto directory = *store::Directory::open(scratch.path(), {.reserve = 0});
+  const auto journal = *store::SqliteJournal::open(directory, {1});
+  const store::Epoch epoch = *journal->take(0);
+  const std::vector<store::Row> rows{{0, "input"}};
+  const store::Appended batch{0, epoch, rows};
+  ASSERT_TRUE(journal->write(std::span(&batch, 1)));
+  ASSERT_TRUE(journal->sync());
+  ASSERT_TRUE(journal->write(std::span(&batch, 1)));
+  disk.fail(Disk::Act::Sync, 1);
+  EXPECT_EQ(journal->sync().error().code, "unknown");
+  EXPECT_EQ(journal->sync().error().code, "unknown");
+  EXPECT_EQ(journal->write(std::span(&batch, 1)).error().code, "unknown");
+}
+
+// Who else syncs the log may be the one who is told that it failed.
+TEST(Journal, TakesNothingMoreWhereTheSyncOfAnotherActHasFailed) {
+  const Scratch scratch;
+  Disk disk(Chance(1));
+  const Mount mount(scratch.path(), disk);
+  const auto directory = *store::Directory::open(scratch.path(), {.reserve = 0});
+  const auto journal = *store::SqliteJournal::open(directory, {1});
+  const store::Epoch epoch = *journal->take(0);
+  const std::vector<store::Row> rows{{0, "input"}};
+  const store::Appended batch{0, epoch, rows};
+  ASSERT_TRUE(journal->write(std::span(&batch, 1)));
+  disk.fail(Disk::Act::Sync, 1);
+  EXPECT_FALSE(journal->set_aside(0, epoch, {1, 0}));
+  EXPECT_EQ(journal->sync().error().code, "unknown");
+}
+
 // What is written is in the log that all read; what makes it durable is the sync, beside which more
 // may have been written, and no other act.
 TEST(Journal, KeepsWhatWasSyncedThroughAPowerCutAndMayLoseWhatWasWrittenBehindIt) {

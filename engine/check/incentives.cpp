@@ -304,6 +304,8 @@ void Checker::coupon(const ast::CouponDecl& decl, Incentive& out) {
     } else if (const auto* pool = std::get_if<ast::CodesFromPool>(&clause)) {
       if (!first("codes", pool->span)) continue;
       coupon.pool = pool->file.text;
+      if (coupon.pool.empty())
+        report(Code::IncentiveLacks, pool->file.span, {decl.name.text, word("codes")});
       if (pool->low_at)
         coupon.low_at = whole_number(*pool->low_at, 0, most_money, "a stock", "库存").value_or(0);
     } else if (const auto* valid = std::get_if<ast::Valid>(&clause)) {
@@ -347,17 +349,23 @@ void Checker::coupon(const ast::CouponDecl& decl, Incentive& out) {
 
 void Checker::points(const ast::PointsDecl& decl, Incentive& out) {
   Points& points = std::get<Points>(out.what);
+  Once once;
+  const auto first = [&](const char* what, SourceSpan span) { return is_first(once, what, span); };
   for (const auto& clause : decl.clauses) {
-    if (const auto* expire = std::get_if<ast::PointsExpire>(&clause))
+    if (const auto* expire = std::get_if<ast::PointsExpire>(&clause)) {
+      if (!first("expire", expire->span)) continue;
       points.expire = length(expire->after, "how long points last", "积分有效期");
-    else if (const auto* worth = std::get_if<ast::PointsWorth>(&clause))
-      points.worth = amount_of_money(worth->money).value_or(0);
-    else if (const auto* pending = std::get_if<ast::PointsPending>(&clause))
+    } else if (const auto* pending = std::get_if<ast::PointsPending>(&clause)) {
+      if (!first("pending", pending->span)) continue;
       points.pending = length(pending->until, "how long points are pending", "积分待生效期");
-    else if (const auto* budget = std::get_if<ast::BudgetClause>(&clause))
+    } else if (const auto* worth = std::get_if<ast::PointsWorth>(&clause)) {
+      if (!first("worth", worth->span)) continue;
+      points.worth = amount_of_money(worth->money).value_or(0);
+    } else if (const auto* budget = std::get_if<ast::BudgetClause>(&clause)) {
       budgets(*budget, "", out.budgets);
-    else
+    } else {
       limits(std::get<ast::LimitClause>(clause), false, out.limits);
+    }
   }
 }
 

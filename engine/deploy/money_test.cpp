@@ -26,6 +26,7 @@ channel wechat { reach by openid }
 points stars { expire 20 days  worth ¥0.01  budget 900 }
 coupon rain { off ¥5.00 on orders from ¥10.00  codes generated "RAIN-##########"  valid 2 days
   budget 6 issued per day  limit 2 per customer per day }
+coupon pooled { off ¥3.00  codes from pool "codes.csv" low at 5  budget ¥9.00 per 2 days  valid 1 day }
 red_packet hello { amount random ¥1.00 to ¥8.88 average ¥2.00  budget ¥30.00 per day, ¥60.00
   limit 1 per customer, 1 per device  claim within 24 hours  pay via wechat  wishes "hello" }
 red_packet lucky { total ¥9.00 split among 4 by luck at least ¥0.30  budget ¥60.00 per day
@@ -43,7 +44,7 @@ campaign welcome { class service  enter once  when register
 campaign share { class service  enter always  budget ¥150.00  when order where amount >= ¥50.00
   give lucky }
 campaign rains { class service  enter always  when grab
-  give rain }
+  give rain else { give pooled } }
 campaign plays { class service  enter always  when play
   take 4 stars { give wheel } else { give 1 stars or what is left } }
 )" + more;
@@ -56,7 +57,7 @@ class Payments final : public durable::Deeds {
     for (const durable::Deed& deed : deeds) {
       const core::Effect& effect = deed.effect;
       keys[effect.key]++;
-      if (effect.action == core::Action::Give && effect.wants_receipt)
+      if (effect.gift && effect.wants_receipt)  // a packet, or a friend's share
         open.emplace(effect.key, deed.customer);
       if (effect.gift && !effect.gift->code.empty()) codes.insert(effect.gift->code);
     }
@@ -110,6 +111,8 @@ class Replay {
         } else if (auto* came = std::get_if<durable::ReceiptFor>(&input)) {
           came->receipt.time = stamp;
           decide(came->customer, came->receipt);
+        } else if (const auto* call = std::get_if<core::Call>(&input)) {
+          core::stock(accounts_, *call);
         }
       }
     }
@@ -174,6 +177,15 @@ class Fair {
     std::vector<durable::Given> given;
     for (std::size_t left = below(6); left > 0; --left)
       given.emplace_back(event_of(plan_, happening()));
+    if (below(8) == 0) {  // some of them were uploaded before
+      core::Call upload;
+      upload.kind = core::Call::Kind::Stock;
+      upload.id = "codes";
+      upload.code = "codes.csv";
+      for (std::size_t left = 4; left > 0; --left)
+        upload.together.push_back("P-" + std::to_string(below(200)));
+      given.emplace_back(std::move(upload));
+    }
     for (auto each = payments_.open.begin(); each != payments_.open.end();) {
       if (below(3) == 0) {
         ++each;
@@ -248,7 +260,7 @@ class Fair {
         if (payments_.codes.empty()) break;
         auto code = payments_.codes.begin();
         std::advance(code, below(payments_.codes.size()));
-        told.type = code->starts_with("RAIN") ? "redeemed" : "claimed";
+        told.type = code->starts_with("RAIN") || code->starts_with("P-") ? "redeemed" : "claimed";
         told.fields = {{"code", Value::text(*code)}};
       }
     }
@@ -298,7 +310,8 @@ TEST(Money, RandomLivesWithKillsAndFailedCheckpointsKeepTheAccountsOfOneThatHadN
     // It was a life: money was given, and refused for want of it.
     std::set<char> kinds;
     for (const auto& [key, bytes] : fair.shared()) kinds.insert(key[0]);
-    EXPECT_EQ(kinds, (std::set<char>{'b', 'c', 'd', 'f', 'l', 'n', 'p', 'w'}));
+    EXPECT_EQ(kinds,
+              (std::set<char>{'b', 'c', 'd', 'f', 'l', 'n', 'p', 'q', 's', 't', 'u', 'w'}));
   }
 }
 

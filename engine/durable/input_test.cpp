@@ -22,12 +22,14 @@ class Inputs : public ::testing::Test {
   core::Call any_call() {
     core::Call call;
     constexpr std::array kinds{core::Call::Kind::Lock, core::Call::Kind::Redeem,
-                               core::Call::Kind::RollBack, core::Call::Kind::Claim};
+                               core::Call::Kind::RollBack, core::Call::Kind::Claim,
+                               core::Call::Kind::Stock};
     call.kind = kinds[number(kinds.size())];
     call.id = "k" + any_text();
     call.customer = any_text();
     call.code = any_text();
     call.order = any_text();
+    call.said = chance_();
     call.amount = static_cast<std::int64_t>(chance_() >> 1);
     call.hold.us = static_cast<std::int64_t>(chance_() >> 1);
     if (number(2) == 0) {

@@ -119,6 +119,7 @@ class Cli(unittest.TestCase):
         for language, words in (("en", "2 passed, 0 failed"), ("zh", "2 个通过，0 个失败")):
             self.koi("init", language, "--language", language)
             self.koi("check", language, "--strict")
+            self.koi("fmt", language, "--check")
             self.assertIn(words, self.koi("test", language, "--language", language))
             effects = self.effects(language, "--events", f"{language}/events.ndjson").decode().splitlines()
             self.assertEqual([json.loads(e)["action"] for e in effects], ["enter", "send", "enter", "refuse", "goal"])

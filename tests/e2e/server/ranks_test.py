@@ -96,7 +96,7 @@ class RanksTest(unittest.TestCase):
             server.kill()
             server.start()
         told = lambda: server.log.read_text().count("was refreshed")
-        server.until(lambda: told() >= 2, 60)
+        server.until(lambda: all(f"the tier `{name}` was refreshed" in server.log.read_text() for name in ("value", "fifth")), 60)
 
         connection = server.connection()
         found = {}

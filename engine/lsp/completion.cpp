@@ -232,6 +232,12 @@ class Place {
         add(word(i + 1), Candidate::Kind::Name,
             reader_ == Language::Chinese ? "顾客" : "a customer", -1);
   }
+  // `redeem first_order of ann {`, the brace being that token.
+  bool is_at_the_till(std::size_t brace) const {
+    if (brace < expected_.first + 4) return false;
+    const Kind deed = tokens()[brace - 4].kind;
+    return deed == Kind::REDEEM || deed == Kind::LOCK || deed == Kind::ROLL_BACK;
+  }
   // Labels in braces: `ann purchase { ▮` has the event's fields, `given customer ann { ▮`
   // attributes.
   void labels() {
@@ -243,6 +249,10 @@ class Place {
         attributes();
         identifiers();
         for (const char* each : {"consent", "hold_out"}) builtin(each, "a knob", "开关");
+      } else if (is_at_the_till(i)) {
+        keyword(Kind::AMOUNT);
+        for (const char* each : {"order", "hold", "beside"})
+          builtin(each, "what the till says", "收银台提供的信息");
       } else if (i >= 1) {
         if (const auto* of = event(word(i - 1))) fields(*of, 0);
       }

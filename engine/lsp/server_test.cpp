@@ -299,6 +299,10 @@ TEST(Server, CompletionKnowsWhatMayStandWhere) {
   EXPECT_THAT(client.completion("a.koi", "content c { body \"plain "), ElementsAre());
   EXPECT_THAT(client.completion("a.koi", "test \"t\" { at 2026-01-01 10:00 ann purchase { "),
               IsSupersetOf({"sku", "amount"}));
+  EXPECT_THAT(client.completion("a.koi", "test \"t\" { at 2026-01-01 10:00 redeem ten of ann { or"),
+              IsSupersetOf({"order", "hold", "beside"}));
+  EXPECT_THAT(client.completion("a.koi", "测试 “t” { 在 2026-01-01 10:00 核销 ten 的 ann { "),
+              IsSupersetOf({"订单", "保留", "同用"}));
 }
 TEST(Server, CompletionSpeaksTheLanguageOfTheFile) {
   Client client(Files{{"shop.koi", shop}, {"a.koi", ""}});

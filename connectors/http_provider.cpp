@@ -1,6 +1,9 @@
 #include "connectors/http_provider.h"
 
+#include <sys/socket.h>
+
 #include <algorithm>
+#include <array>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/executor_work_guard.hpp>
@@ -12,12 +15,14 @@
 #include <asio/steady_timer.hpp>
 #include <asio/use_awaitable.hpp>
 #include <asio/write.hpp>
+#include <cerrno>
 #include <chrono>
 #include <future>
 #include <mutex>
 #include <sstream>
 #include <thread>
 
+#include "base/assert.h"
 #include "net/client.h"
 
 namespace koi::connectors {
@@ -27,6 +32,35 @@ using channel::Act;
 namespace {
 constexpr auto quietly = asio::experimental::as_tuple(asio::use_awaitable);
 }
+
+namespace {
+// A door to which nobody comes: as many stand before it as may, so that no other gets there.
+class Deaf {
+ public:
+  Deaf() {
+    acceptor_.open(asio::ip::tcp::v4());
+    acceptor_.bind({asio::ip::make_address("127.0.0.1"), 0});
+    acceptor_.listen(0);
+    for (auto& waiting : waiting_) {
+      waiting.open(asio::ip::tcp::v4());
+      waiting.native_non_blocking(true);
+      const auto door = acceptor_.local_endpoint();
+      // Asio's own would wait for an answer, which the last of them do not get.
+      if (::connect(waiting.native_handle(), door.data(), static_cast<socklen_t>(door.size())) == 0)
+        continue;
+      KOI_ASSERT(errno == EINPROGRESS);
+    }
+  }
+  int port() const { return acceptor_.local_endpoint().port(); }
+
+ private:
+  asio::io_context context_;
+  asio::ip::tcp::acceptor acceptor_{context_};
+  std::array<asio::ip::tcp::socket, 4> waiting_{
+      asio::ip::tcp::socket(context_), asio::ip::tcp::socket(context_),
+      asio::ip::tcp::socket(context_), asio::ip::tcp::socket(context_)};
+};
+}  // namespace
 
 struct HttpProvider::State {
   explicit State(Script given) : script(std::move(given)) {}
@@ -139,6 +173,7 @@ struct HttpProvider::State {
   std::unique_ptr<net::Server> server;
   asio::ip::tcp::acceptor rough{context,
                                 asio::ip::tcp::endpoint(asio::ip::make_address("127.0.0.1"), 0)};
+  Deaf deaf;
   std::thread thread;
   mutable std::mutex mutex;
   Act act = Act::Accept;
@@ -167,8 +202,8 @@ HttpProvider::~HttpProvider() {
 }
 
 std::vector<Act> HttpProvider::acts() const {
-  std::vector<Act> acts{Act::Accept, Act::Refuse,   Act::Busy,   Act::Silent,
-                        Act::Slow,   Act::Nonsense, Act::Broken, Act::Unreachable};
+  std::vector<Act> acts{Act::Accept,   Act::Refuse, Act::Busy,        Act::Silent, Act::Slow,
+                        Act::Nonsense, Act::Broken, Act::Unreachable, Act::Deaf};
   if (state_->script.forget) acts.push_back(Act::Expired);
   return acts;
 }
@@ -179,6 +214,14 @@ void HttpProvider::next(Act act) {
   state_->said.reset();
   if (act == Act::Expired) state_->script.forget();
 }
+
+std::vector<Failure> HttpProvider::refusals() const {
+  std::vector<Failure> failures;
+  for (const auto& [failure, answer] : state_->script.refusals) failures.push_back(failure);
+  return failures;
+}
+
+void HttpProvider::refuse_next(Failure failure) { say(state_->script.refusals.at(failure)); }
 
 std::optional<Duration> HttpProvider::busy_for() const {
   return net::retry_after(state_->script.busy.headers, {});
@@ -193,6 +236,7 @@ void HttpProvider::say(net::Answer answer) {
 std::string HttpProvider::address() const {
   const std::lock_guard guard(state_->mutex);
   const int port = state_->act == Act::Unreachable ? 1
+                   : state_->act == Act::Deaf      ? state_->deaf.port()
                    : state_->act == Act::Slow || state_->act == Act::Broken
                        ? state_->rough.local_endpoint().port()
                        : state_->server->port();
@@ -201,7 +245,9 @@ std::string HttpProvider::address() const {
 
 std::string HttpProvider::within() const {
   const std::lock_guard guard(state_->mutex);
-  return state_->act == Act::Silent || state_->act == Act::Slow ? "500ms" : "20s";
+  const bool answers =
+      state_->act != Act::Silent && state_->act != Act::Slow && state_->act != Act::Deaf;
+  return answers ? "20s" : "500ms";
 }
 
 std::vector<std::string> HttpProvider::accepted() const {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -23,6 +24,7 @@ class HttpProvider : public channel::Provider {
     // Instead of `accepted`, where an answer repeats what was asked.
     std::function<net::Answer(const net::Asked&)> answer;
     net::Answer refused{.status = 400};
+    std::map<Failure, net::Answer> refusals;  // why else it can refuse one
     net::Answer busy{.status = 429, .headers = {{"Retry-After", "7"}}};
     net::Answer nonsense{.status = 500, .body = "<html>"};
     net::Answer denied{.status = 401};
@@ -38,6 +40,8 @@ class HttpProvider : public channel::Provider {
 
   std::vector<channel::Act> acts() const override;
   void next(channel::Act act) override;
+  std::vector<Failure> refusals() const override;
+  void refuse_next(Failure failure) override;
   std::optional<Duration> busy_for() const override;
   std::vector<std::string> accepted() const override;
   std::size_t effects(const std::string& key) const override;

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "channel/connector.h"
 #include "channel/crypto.h"
+#include "channel/limits.h"
 #include "channel/push_crypt.h"
 #include "channel/sent_to.h"
 
@@ -72,6 +73,16 @@ constexpr std::array settings{
     connect_within,
     answer_within,
 };
+
+// https://help.aliyun.com/document_detail/101346.html
+constexpr std::array per_person{
+    PerPerson{"notices of one signature", "cap CHANNEL 50 per calendar day"}};
+constexpr std::array lengths{
+    Length{.of = Length::Of::BodyAndLink, .unit = Unit::Segments, .most_is = "most_segments"}};
+constexpr std::array forms{Form{.format = Format::Template, .lengths = lengths}};
+
+// What stands before each message.
+std::string signed_with(const std::string& sign) { return "【" + sign + "】"; }
 
 // As the service wants it: eleven digits in mainland China, else country code and number.
 std::string number_of(std::string_view phone) {
@@ -223,10 +234,6 @@ class AliyunSms final : public Connector {
     const auto values = used->second.text.match(text);
     if (!values) return Refused{Failure::BadContent, "its text does not fit its template"};
     sms.sign = used->second.sign.empty() ? given_.text("sign") : used->second.sign;
-    const std::size_t segments = sms_segments("【" + sms.sign + "】" + text);
-    if (segments > static_cast<std::size_t>(given_.number("most_segments")))
-      return Refused{Failure::BadContent,
-                     "it would be charged as " + std::to_string(segments) + " messages"};
     sms.code = used->second.code;
     if (!values->empty()) sms.values = json_of(*values);
     return sms;
@@ -301,6 +308,16 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
       std::make_unique<AliyunSms>(given, std::move(templates), std::move(host), std::move(tools)));
 }
 
+Result<WayOf> way_of(const Given& given) {
+  KOI_LET(SmsTemplates templates, read_sms_templates(given_text(given, "templates")));
+  return WayOf([templates = std::move(templates), sign = given_text(given, "sign")](
+                   std::string_view content, bool) {
+    const auto used = templates.find(content);
+    const bool has_own = used != templates.end() && !used->second.sign.empty();
+    return Way{{}, signed_with(has_own ? used->second.sign : sign)};
+  });
+}
+
 }  // namespace
 
 const ConnectorType& aliyun_sms() {
@@ -308,8 +325,14 @@ const ConnectorType& aliyun_sms() {
       .name = "aliyun_sms",
       .summary = "Sends text messages through Alibaba Cloud's short message service.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Neither, .at_once = 32, .receives = true},
-      .open = open};
+      .capabilities = {.repeat = Repeat::Neither,
+                       .at_once = 32,
+                       .receives = true,
+                       .per_person = per_person,
+                       .forms = forms,
+                       .zone = "Asia/Shanghai"},
+      .open = open,
+      .way_of = way_of};
   return type;
 }
 

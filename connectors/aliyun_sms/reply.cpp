@@ -3,8 +3,6 @@
 #include <array>
 #include <optional>
 
-#include "base/source.h"
-
 namespace koi::connectors {
 
 using namespace channel;
@@ -90,15 +88,6 @@ Outcome sms_outcome(int status, std::string_view code) {
   if (status == 401 || status == 403) return Refused{Failure::Credentials, why};
   if (status >= 400 && status < 500 && !code.empty()) return Refused{Failure::BadContent, why};
   return Unknown{why};
-}
-
-std::size_t sms_segments(std::string_view text) {
-  std::size_t units = 0;
-  for (std::size_t at = 0; at < text.size();) {
-    const char32_t character = decode_utf8(text, at);
-    units += character >= 0x10000 && character != not_a_character ? 2 : 1;
-  }
-  return units <= 70 ? 1 : (units + 66) / 67;
 }
 
 }  // namespace koi::connectors

@@ -410,12 +410,17 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
 
 }  // namespace
 
+static constexpr std::array forms{Form{.format = Format::Mail}};
+
 const ConnectorType& smtp() {
   static const ConnectorType type{
       .name = "smtp",
       .summary = "Sends each delivery as an e-mail through a submission server.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::Neither, .at_once = connections, .receives = true},
+      .capabilities = {.repeat = Repeat::Neither,
+                       .at_once = connections,
+                       .receives = true,
+                       .forms = forms},
       .open = open};
   return type;
 }

@@ -3,6 +3,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "base/assert.h"
 #include "base/hash.h"
 #include "base/json.h"
 #include "channel/delivery_json.h"
@@ -41,6 +42,16 @@ Result<WechatMessage> message_of(const Json& json) {
   return made;
 }
 }  // namespace
+
+std::string_view name_of(As as) {
+  switch (as) {
+    case As::Template: return "template";
+    case As::Subscription: return "subscription";
+    case As::CustomerService: return "customer_service";
+    case As::Mass: return "mass";
+  }
+  KOI_ASSERT(false);
+}
 
 Result<WechatMessages> read_wechat_messages(const std::string& path) {
   std::ifstream file(path, std::ios::binary);

@@ -19,6 +19,7 @@ struct WechatMessage {
   std::string id;              // of the template
   channel::TemplateText text;  // of the template, as approved
 };
+std::string_view name_of(WechatMessage::As as);  // "template", … as the file says it
 using WechatMessages = std::map<std::string, WechatMessage, std::less<>>;  // by content
 
 // {"CONTENT": {"as": "template", "template": "ID", "text": "{{first.DATA}}…"}}; "as" is template,

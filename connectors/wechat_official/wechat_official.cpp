@@ -12,6 +12,7 @@
 #include "channel/connector.h"
 #include "channel/crypto.h"
 #include "channel/delivery_json.h"
+#include "channel/limits.h"
 #include "channel/push_crypt.h"
 #include "channel/sent_to.h"
 #include "channel/token_cache.h"
@@ -32,8 +33,19 @@ constexpr std::array<std::string_view, 2> deeds{"messages", "tags"};
 constexpr std::array per_person{
     PerPerson{"customer-service messages",
               "open 48 hours after replied up to 5, 1 minute after follow up to 3, 1 minute after "
-              "scan up to 3, 1 minute after menu up to 3"},
-    PerPerson{"mass messages", "cap CHANNEL 4 per calendar month"},
+              "scan up to 3, 1 minute after menu up to 3",
+              "customer_service"},
+    PerPerson{"mass messages", "cap CHANNEL 4 per calendar month", "mass"},
+};
+// Of an account with fewer than 100,000 followers.
+constexpr std::array template_amounts{Amount{100'000, Amount::Per::Day, Amount::Of::Messages}};
+constexpr std::array mass_amounts{Amount{60, Amount::Per::Minute, Amount::Of::Requests}};
+constexpr std::array forms{
+    Form{.name = "customer_service", .format = Format::Text},
+    Form{.name = "template", .format = Format::Template, .amounts = template_amounts},
+    Form{.name = "subscription", .format = Format::Template},
+    Form{.name = "mass", .format = Format::Text, .amounts = mass_amounts},
+    Form{.name = "tags", .format = Format::Tag},
 };
 constexpr std::array settings{
     Setting{.name = "app_id", .kind = Setting::Kind::Text, .help = "The account's AppID."},
@@ -424,6 +436,20 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
       given, std::move(messages), std::move(inbound), std::move(tools)));
 }
 
+Result<WayOf> way_of(const Given& given) {
+  WechatMessages messages;
+  if (const std::string path = given_text(given, "messages"); !path.empty()) {
+    KOI_LET(messages, read_wechat_messages(path));
+  }
+  const bool tags = given_text(given, "does") == "tags";
+  return WayOf([messages = std::move(messages), tags](std::string_view content, bool is_answer) {
+    const auto named = is_answer ? messages.end() : messages.find(content);
+    return Way{tags                      ? "tags"
+               : named == messages.end() ? "customer_service"
+                                         : name_of(named->second.as)};
+  });
+}
+
 }  // namespace
 
 const ConnectorType& wechat_official() {
@@ -435,8 +461,11 @@ const ConnectorType& wechat_official() {
                        .at_once = 32,
                        .receives = true,
                        .replies = true,
-                       .per_person = per_person},
-      .open = open};
+                       .per_person = per_person,
+                       .forms = forms,
+                       .zone = "Asia/Shanghai"},
+      .open = open,
+      .way_of = way_of};
   return type;
 }
 

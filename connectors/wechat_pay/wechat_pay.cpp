@@ -12,6 +12,7 @@
 #include "channel/connector.h"
 #include "channel/crypto.h"
 #include "channel/delivery_json.h"
+#include "channel/limits.h"
 #include "channel/xml.h"
 #include "json_text.h"
 #include "wechat_pay/codes.h"
@@ -113,6 +114,18 @@ constexpr std::array settings{
             .least = 10'000,
             .most = 50'000'000},
 };
+
+// https://pay.weixin.qq.com/doc/v2/merchant/4011974053, and of transfers the page of
+// transfer-bills.
+constexpr std::array per_person{
+    PerPerson{"red packets", "limit 10 per customer per day", "red_packet"},
+    PerPerson{"money", "limit ¥1000.00 per customer per day", "red_packet"},
+};
+constexpr std::array packet_amounts{Amount{30, Amount::Per::Second, Amount::Of::Requests}};
+constexpr std::array transfer_amounts{Amount{100, Amount::Per::Second, Amount::Of::Requests}};
+constexpr std::array forms{
+    Form{.name = "red_packet", .format = Format::Payment, .amounts = packet_amounts},
+    Form{.name = "transfer", .format = Format::Payment, .amounts = transfer_amounts}};
 
 constexpr std::string_view transfer_bills = "/v3/fund-app/mch-transfer/transfer-bills";
 
@@ -463,6 +476,13 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
       std::make_unique<Transfers>(given, std::move(own), std::move(platform), std::move(tools)));
 }
 
+Result<WayOf> way_of(const Given& given) {
+  const bool is_transfer = given_text(given, "product") == "transfer";
+  return WayOf([is_transfer](std::string_view, bool) {
+    return Way{is_transfer ? "transfer" : "red_packet"};
+  });
+}
+
 }  // namespace
 
 const ConnectorType& wechat_pay() {
@@ -470,8 +490,14 @@ const ConnectorType& wechat_pay() {
       .name = "wechat_pay",
       .summary = "Pays people by WeChat Pay: cash red packets, or transfers that they confirm.",
       .settings = settings,
-      .capabilities = {.repeat = Repeat::CanBeAsked, .at_once = 16, .receives = true},
-      .open = open};
+      .capabilities = {.repeat = Repeat::CanBeAsked,
+                       .at_once = 16,
+                       .receives = true,
+                       .per_person = per_person,
+                       .forms = forms,
+                       .zone = "Asia/Shanghai"},
+      .open = open,
+      .way_of = way_of};
   return type;
 }
 

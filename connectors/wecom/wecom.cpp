@@ -14,6 +14,7 @@
 #include "channel/codes.h"
 #include "channel/connector.h"
 #include "channel/delivery_json.h"
+#include "channel/limits.h"
 #include "channel/push_crypt.h"
 #include "channel/sent_to.h"
 #include "channel/token_cache.h"
@@ -33,7 +34,20 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr std::array per_person{PerPerson{"group-send tasks", "cap CHANNEL 31 per calendar month"}};
+// https://developer.work.weixin.qq.com/document/path/92135 and 90454
+constexpr std::array per_person{
+    PerPerson{"group-send tasks", "cap CHANNEL 31 per calendar month", "customers"},
+    PerPerson{"messages to the staff", "cap CHANNEL 30 per minute", "staff"}};
+constexpr std::array amounts{Amount{10'000, Amount::Per::Minute, Amount::Of::Requests},
+                             Amount{150'000, Amount::Per::Hour, Amount::Of::Requests}};
+constexpr std::array customer_lengths{Length{.unit = Unit::Bytes, .most = 4000}};
+constexpr std::array staff_lengths{Length{.unit = Unit::Bytes, .most = 2048}};
+constexpr std::array forms{
+    Form{.name = "customers", .format = Format::Text, .lengths = customer_lengths},
+    Form{.name = "staff", .format = Format::Text, .lengths = staff_lengths},
+    Form{.name = "groups", .format = Format::Text, .lengths = customer_lengths},
+    Form{.name = "tags", .format = Format::Tag},
+};
 constexpr std::array<std::string_view, 4> kinds{"customers", "staff", "groups", "tags"};
 constexpr std::array settings{
     Setting{.name = "to",
@@ -116,7 +130,7 @@ constexpr std::array settings{
 // How long after a task was called off its last customers may be heard of.
 constexpr Duration told_behind = hours(2);
 constexpr std::size_t most_in_task = 10'000, most_groups = 2000, most_looks = 200;
-constexpr std::size_t longest_customer_text = 4000, longest_staff_text = 2048;  // bytes
+constexpr std::size_t longest_welcome = 4000;  // bytes
 
 std::optional<std::int64_t> number_of(const Json& json, const char* name) {
   if (!json.is_object()) return std::nullopt;
@@ -245,8 +259,6 @@ class Wecom final : public Connector, public MakesCodes {
     if (delivery.addresses.empty()) co_return Refused{Failure::Unreachable, "it has no address"};
     std::string text = text_of_delivery(delivery);
     if (text.empty()) co_return Refused{Failure::BadContent, "it says nothing"};
-    if (text.size() > longest_text())
-      co_return Refused{Failure::BadContent, "its text is longer than the platform takes"};
     if (is_for_staff_) co_return co_await tell_staff(delivery.addresses[0].value, text);
     std::vector<Delivery> one{std::move(delivery)};
     const auto outcomes = co_await deliver_together(std::move(one));
@@ -261,7 +273,7 @@ class Wecom final : public Connector, public MakesCodes {
   }
   std::string alike(const Delivery& delivery) const override {
     const std::string text = text_of_delivery(delivery);
-    if (delivery.addresses.empty() || text.empty() || text.size() > longest_text()) return {};
+    if (delivery.addresses.empty() || text.empty()) return {};
     return to_hex(hash128(text));  // of a long text many wait
   }
   asio::awaitable<std::vector<Outcome>> deliver_together(
@@ -382,10 +394,6 @@ class Wecom final : public Connector, public MakesCodes {
   MakesCodes* codes() override { return this; }
 
  private:
-  std::size_t longest_text() const {
-    return is_for_staff_ ? longest_staff_text : longest_customer_text;
-  }
-
   // One request under the token; a token that is refused is replaced once.
   asio::awaitable<Answered> call(std::string path, std::string body, std::string method = "POST") {
     Answered answered;
@@ -451,8 +459,6 @@ class Wecom final : public Connector, public MakesCodes {
   asio::awaitable<Outcome> tell_groups(Delivery delivery) {
     const std::string text = text_of_delivery(delivery);
     if (text.empty()) co_return Refused{Failure::BadContent, "it says nothing"};
-    if (text.size() > longest_customer_text)
-      co_return Refused{Failure::BadContent, "its text is longer than the platform takes"};
     std::string body = R"({"chat_type":"group")";
     append_list(body, "chat_id_list", groups_);
     append_field(body, "sender", given_.text("sender"));
@@ -627,7 +633,7 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
     say("`token` and `encoding_key` belong together; give both or none");
   if (given.has("welcome") && !given.has("token"))
     say("`welcome` needs `token`: who comes is told at the callback address");
-  if (given.has("welcome") && given.text("welcome").size() > longest_customer_text)
+  if (given.has("welcome") && given.text("welcome").size() > longest_welcome)
     say("`welcome` is longer than 4,000 bytes");
   std::optional<PushCrypt> crypt;
   if (wrong.empty() && given.has("token")) {
@@ -643,6 +649,14 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
       std::make_unique<Wecom>(given, std::move(crypt), std::move(tools)));
 }
 
+Result<WayOf> way_of(const Given& given) {
+  // Whom it writes to is how.
+  const std::string to = given_text(given, "to");
+  const auto kind = std::find(kinds.begin(), kinds.end(), to);
+  const std::string_view form = kind == kinds.end() ? kinds[0] : *kind;
+  return WayOf([form](std::string_view, bool) { return Way{form}; });
+}
+
 }  // namespace
 
 const ConnectorType& wecom() {
@@ -654,8 +668,12 @@ const ConnectorType& wecom() {
                        .at_once = 32,
                        .receives = true,
                        .replies = true,
-                       .per_person = per_person},
-      .open = open};
+                       .per_person = per_person,
+                       .forms = forms,
+                       .amounts = amounts,
+                       .zone = "Asia/Shanghai"},
+      .open = open,
+      .way_of = way_of};
   return type;
 }
 

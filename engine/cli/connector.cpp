@@ -7,6 +7,7 @@
 #include <random>
 
 #include "channel/codes.h"
+#include "channel/limits.h"
 #include "cli/command.h"
 #include "cli/connector_check.h"
 #include "connectors/list.h"
@@ -39,6 +40,17 @@ std::string told(const ConnectorType& type) {
     if (!setting.otherwise.empty()) out.append(" Else: ").append(setting.otherwise);
     out += '\n';
   }
+  for (const channel::Form& form : type.capabilities.forms) {
+    out += "  " + (form.name.empty() ? std::string("It sends ") : std::string(form.name) + ": ");
+    out += name_of(form.format);
+    for (const channel::Length& length : form.lengths) out += "; " + to_string(length);
+    for (const channel::Amount& amount : form.amounts) out += "; at most " + to_string(amount);
+    out += ".\n";
+  }
+  for (const channel::Amount& amount : type.capabilities.amounts)
+    out += "  The provider takes at most " + to_string(amount) + ".\n";
+  if (!type.capabilities.zone.empty())
+    out.append("  Its day begins by the clocks of ").append(type.capabilities.zone) += ".\n";
   for (const channel::PerPerson& limit : type.capabilities.per_person)
     out.append("  One person may be sent of ")
         .append(limit.what)
@@ -87,6 +99,7 @@ struct OneChannel {
   runtime::SystemClock clock;
   channel::Notebook notes{[this] { return clock.now(); }};
   std::unique_ptr<channel::Connector> opened;
+  channel::Limits limits;
 
   static Result<std::unique_ptr<OneChannel>> open(const std::string& config,
                                                   const std::string& named) {
@@ -100,6 +113,7 @@ struct OneChannel {
       return Error{"usage",
                    "there is no connector `" + channel.connector + "`; `koi connectors` lists all"};
     KOI_LET(const auto settings, channel::Settings::read(type->settings, channel.settings));
+    KOI_LET(made->limits, channel::Limits::of(*type, channel.settings));
     made->http = std::make_unique<net::Client>(made->context.get_executor(), environment.http);
     KOI_LET(made->opened, type->open(settings, {made->context.get_executor(), made->http.get(),
                                                 [&clock = made->clock] { return clock.now(); },
@@ -133,6 +147,8 @@ int send(const Message& message) {
   delivery.body = message.body;
   delivery.link = message.link;
 
+  if (const std::string why = one.limits.refusal(delivery); !why.empty())
+    return print(one.name + " (" + one.connector + "): not attempted: " + why + "\n", Findings);
   Outcome outcome;
   asio::co_spawn(one.context, one.opened->deliver(delivery), [&](std::exception_ptr, Outcome got) {
     outcome = std::move(got);

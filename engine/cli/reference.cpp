@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <string_view>
 
+#include "channel/limits.h"
 #include "channel/settings.h"
 #include "check/functions.h"
 #include "cli/textmate.h"
@@ -170,6 +171,26 @@ std::string commands(const CLI::App& app) {
   return out;
 }
 
+// What the provider takes, as the outbox holds it.
+std::string limits_of(const channel::Capabilities& capabilities) {
+  std::string out;
+  if (!capabilities.forms.empty())
+    out += "\n| what goes | as | how long | how many |\n| --- | --- | --- | --- |\n";
+  const auto all = [](const auto& limits) {
+    std::string list;
+    for (const auto& limit : limits) list += (list.empty() ? "" : "; ") + to_string(limit);
+    return list;
+  };
+  for (const channel::Form& form : capabilities.forms)
+    out += row({form.name.empty() ? "all" : code(form.name), std::string(name_of(form.format)),
+                all(form.lengths), all(form.amounts)});
+  if (!capabilities.amounts.empty())
+    out += "\nOf all together at most " + all(capabilities.amounts) + ".\n";
+  if (!capabilities.zone.empty())
+    out += "\nThe provider's day begins by the clocks of " + std::string(capabilities.zone) + ".\n";
+  return out;
+}
+
 std::string connectors() {
   std::string out = heading(
       "Connectors",
@@ -182,6 +203,7 @@ std::string connectors() {
            std::string(name_of(each->capabilities.repeat)) + "**. At most " +
            std::to_string(each->capabilities.at_once) + " deliveries are under way at once. It " +
            (each->capabilities.replies ? "can" : "cannot") + " carry an answer (`reply`).\n";
+    out += limits_of(each->capabilities);
     for (const channel::PerPerson& limit : each->capabilities.per_person)
       out += "\nWhat one person may be sent of " + std::string(limit.what) + ": `" +
              std::string(limit.clause) + "`.\n";

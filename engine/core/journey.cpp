@@ -561,6 +561,7 @@ Turn::Attempt Turn::attempt(const plan::Send& send, OpenSend open, bool held_out
     sent.text = std::move(text);
     sent.not_after = last;
     sent.wants_receipt = true;
+    sent.has_another_way = !send.is_reply() && open.channel + 1u < end;
     open.key = sent.key;
     open.first_reason = first;
     open.sent = now_;

@@ -6,6 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "channel/allowance.h"
+#include "channel/limits.h"
+
 namespace koi::runtime {
 
 namespace {
@@ -14,6 +17,7 @@ using Json = nlohmann::json;
 
 constexpr std::size_t longest_file = std::size_t{1} << 20;
 constexpr std::uint64_t most_a_second = 1'000'000;
+constexpr std::uint64_t most_a_day = 1'000'000'000;
 
 std::string in_marks(std::string_view text) {
   std::string out = "`";
@@ -67,6 +71,16 @@ void take_channel(const List& list, Environment& environment, const std::string&
         wrong(place + ": `rate_per_second` must be a whole number from 1 to 1000000");
       else
         channel.rate_per_second = static_cast<std::uint32_t>(rate);
+    } else if (setting == "per_day") {
+      const auto count = value.is_number_unsigned() ? value.get<std::uint64_t>() : 0;
+      if (count == 0 || count > most_a_day)
+        wrong(place + ": `per_day` must be a whole number from 1 to 1000000000");
+      else
+        channel.per_day = static_cast<std::uint32_t>(count);
+    } else if (setting == "address" && list.named == &Environment::teams) {
+      if (value.is_string()) channel.address = value.get<std::string>();
+      if (channel.address.empty())
+        wrong(place + R"(: `address` must be whom its messages go to, such as "care@example.com")");
     } else if (value.is_string()) {
       channel.settings.emplace(setting, value.get<std::string>());
     } else if (value.is_boolean()) {
@@ -95,6 +109,19 @@ std::vector<Wanted> wanted_by(const Environment& environment, const plan::Plan& 
   for (const Symbol& team : plan.teams) wanted.push_back({&lists[1], team.name, 0});
   for (const Symbol& webhook : plan.webhooks) wanted.push_back({&lists[2], webhook.name, 0});
   return wanted;
+}
+
+// What the environment says of a provider's account, at whichever of the names that share it.
+channel::Allowance::Said said_of_account(const Environment& environment,
+                                         const Environment::Channel& given) {
+  channel::Allowance::Said said;
+  for (const List& list : lists)
+    for (const auto& [name, other] : environment.*list.named) {
+      if (other.connector != given.connector || other.settings != given.settings) continue;
+      said.rate = said.rate || other.rate_per_second > 0;
+      said.per_day = std::max<std::uint64_t>(said.per_day, other.per_day);
+    }
+  return said;
 }
 
 void take_http(Environment& environment, const Json& given, Wrongs& wrong) {
@@ -239,7 +266,12 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
   if (!wrong.text.empty()) return Error{"environment", wrong.text};
 
   const Environment::Channel to_console{"console", {}};
-  std::map<std::pair<std::string, channel::Given>, std::shared_ptr<channel::Connector>> open;
+  struct Opened {
+    std::shared_ptr<channel::Connector> connector;
+    std::shared_ptr<const channel::Limits> limits;
+    std::shared_ptr<channel::Allowance> allowance;
+  };
+  std::map<std::pair<std::string, channel::Given>, Opened> all;
   std::vector<Lane> lanes;
   for (const Wanted& each : wanted) {
     const auto& named = environment.*each.list->named;
@@ -247,8 +279,8 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
     const Environment::Channel& given = found == named.end() ? to_console : found->second;
     const channel::ConnectorType* const type = channel::find(types, given.connector);
     KOI_ASSERT(type);  // the console is always built in
-    auto& connector = open[{given.connector, given.settings}];
-    if (!connector) {
+    Opened& opened = all[{given.connector, given.settings}];
+    if (!opened.connector) {
       const auto name_it = [&](const Error& error) {
         std::string_view rest = error.what;
         while (!rest.empty()) {
@@ -266,15 +298,30 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
       KOI_LET(channel::Notebook* const notes, notebook_of(each.name));
       channel::Tools own = tools;
       own.notes = notes;
-      auto opened = type->open(*settings, std::move(own));
-      if (!opened) {
-        name_it(opened.error());
+      auto connector = type->open(*settings, std::move(own));
+      if (!connector) {
+        name_it(connector.error());
         continue;
       }
-      connector = *std::move(opened);
-      if (environment.only_to) connector = fenced(std::move(connector), *environment.only_to);
+      auto limits = channel::Limits::of(*type, given.settings);
+      if (!limits) {
+        name_it(limits.error());
+        continue;
+      }
+      opened.connector = *std::move(connector);
+      opened.limits = std::make_shared<const channel::Limits>(*std::move(limits));
+      if (environment.only_to)
+        opened.connector = fenced(std::move(opened.connector), *environment.only_to);
+      const auto said = said_of_account(environment, given);
+      channel::Allowance::Ground ground{tools.executor, tools.now, plan.policy.zone};
+      if (channel::Allowance::counts_days(type->capabilities, said)) {
+        KOI_LET(ground.notes, notebook_of(each.name + "/day"));
+      }
+      opened.allowance =
+          std::make_shared<channel::Allowance>(type->capabilities, said, std::move(ground));
     }
-    lanes.push_back({each.name, type, connector, each.rate_per_second});
+    lanes.push_back({each.name, type, opened.connector, each.rate_per_second, opened.limits,
+                     opened.allowance, given.address});
   }
   if (!wrong.text.empty()) return Error{"environment", wrong.text};
   return lanes;

@@ -7,6 +7,8 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 
+#include "channel/allowance.h"
+
 namespace koi::runtime {
 namespace {
 
@@ -108,6 +110,34 @@ TEST(Environment, EachChannelGoesWhereItSays) {
   EXPECT_EQ((*made)[0].connector, (*made)[2].connector) << "the same settings, the same connector";
   EXPECT_NE((*made)[0].connector, (*made)[1].connector);
   EXPECT_EQ(opened, 2);
+}
+
+TEST(Environment, ATeamHasAnAddressAndAnythingANumberForTheDay) {
+  plan::Plan plan = plan_with({"sms"});
+  plan.teams = {{"care", "客服"}};
+  asio::io_context context;
+  const channel::Tools tools{context.get_executor(), nullptr, [] { return Timestamp{}; },
+                             [](channel::Level, std::string_view) {}};
+  const auto open = [&](std::string_view text) {
+    auto environment = parse_environment(text, "env.json");
+    if (!environment) return Result<std::vector<Lane>>(std::move(environment).error());
+    return open_lanes(*environment, plan, types, tools, without_notes);
+  };
+  const auto made = open(R"({"channels": {"sms": {"connector": "console", "per_day": 2}},
+                             "teams": {"care": {"connector": "console", "address": "zhang|li"}}})");
+  ASSERT_TRUE(made) << made.error().what;
+  EXPECT_EQ((*made)[1].address, "zhang|li");
+  EXPECT_EQ((*made)[0].address, "");
+  EXPECT_EQ((*made)[0].allowance, (*made)[1].allowance) << "the account is the same";
+  const channel::Form form;
+  EXPECT_EQ((*made)[0].allowance->room(form, 9, Timestamp{}).messages, 2u);
+  EXPECT_EQ(open(R"({"channels": {"sms": {"connector": "console", "per_day": 0}}})").error().what,
+            "env.json: channel `sms`: `per_day` must be a whole number from 1 to 1000000000");
+  EXPECT_THAT(open(R"({"teams": {"care": {"connector": "console", "address": ""}}})").error().what,
+              HasSubstr("team `care`: `address` must be whom its messages go to"));
+  EXPECT_THAT(
+      open(R"({"channels": {"sms": {"connector": "console", "address": "x"}}})").error().what,
+      HasSubstr("`address`"));
 }
 
 TEST(Environment, TeamsAndWebhooksHaveListsOfTheirOwn) {

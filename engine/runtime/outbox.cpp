@@ -15,6 +15,8 @@
 #include <set>
 
 #include "base/hash.h"
+#include "channel/allowance.h"
+#include "channel/limits.h"
 
 namespace koi::runtime {
 
@@ -26,7 +28,8 @@ using namespace channel;
 struct Item {
   Send send;
   std::size_t lane = 0;
-  std::uint64_t number = 0;  // of its coming, for the order among those that are ready at once
+  const Form* form = nullptr;  // by which it goes; null where nothing is known of its provider
+  std::uint64_t number = 0;    // of its coming, for the order among those that are ready at once
   enum class At : std::uint8_t { Waiting, Recording, UnderWay } at = At::Waiting;
   Timestamp ready;                       // Waiting: not before
   Timestamp starts;                      // Waiting: not after; later than `ready` where it gathers
@@ -72,6 +75,10 @@ struct LaneState {
   bool probing = false;                        // half open: one act at a time
   std::uint32_t times_opened = 0;              // in a row
   Timestamp slowed_until = Timestamp::ever();  // as the provider asked
+  Timestamp room_from = Timestamp::ever();     // before it the provider's allowance has no room
+  Timestamp day_over = Timestamp::ever();      // when the day ends that was said to be used up
+  bool is_used_up = false;                     // the circuit is open because of a quota
+  std::set<Hash128> with_another_way;          // of what waits, those that the rules have one for
 };
 
 Duration doubled(Duration first, std::uint32_t times, Duration longest) {
@@ -129,8 +136,18 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     item.may_be_there = attempted;
     item.asks = attempted && lane.lane.type->capabilities.repeat == Repeat::CanBeAsked;
     item.recorded = attempted;
+    if (item.send.delivery.addresses.empty() && !lane.lane.address.empty())
+      item.send.delivery.addresses = {{"address", lane.lane.address}};
+    if (lane.lane.limits) item.form = lane.lane.limits->going(item.send.delivery).form;
     ++lane.counts.sends;
     ++lane.counts.open;
+    if (const std::string why = lane.lane.limits && !attempted
+                                    ? lane.lane.limits->refusal(item.send.delivery)
+                                    : std::string();
+        !why.empty()) {
+      say(Level::Warning, to_string(item.send.delivery) + ": not attempted: " + why);
+      return end(item, Failure::BadContent, false);
+    }
     if (!item.send.delivery.reply_to.empty() && !lane.lane.type->capabilities.replies) {
       say(Level::Warning, to_string(item.send.delivery) + ": the connector `" +
                               std::string(lane.lane.type->name) +
@@ -178,6 +195,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     item.ready = item.starts = ready;
     item.alike.clear();
     lane.deadlines.emplace(deadline(item), delivery.key);
+    if (delivery.has_another_way) lane.with_another_way.insert(delivery.key);
     // What is only to be heard of has nothing to do until then.
     if (is_pending(item) && !item.asks) return;
     if (lane.together.most > 1 && !item.asks) item.alike = lane.lane.connector->alike(delivery);
@@ -192,6 +210,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   void unwait(Item& item) {
     LaneState& lane = lanes[item.lane];
     lane.deadlines.erase({deadline(item), item.send.delivery.key});
+    lane.with_another_way.erase(item.send.delivery.key);
     lane.waiting.erase({item.starts, item.number, item.send.delivery.key});
     if (item.alike.empty()) return;
     const auto gathered = lane.gathered.find(item.alike);
@@ -248,7 +267,11 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
         unwait(item);
         give_up(item);
       }
-      while (may_start(lane, now)) start(lane, first_of(lane, now), now);
+      if (lane.is_used_up && lane.open_until > now) go_another_way(lane);
+      while (may_start(lane, now)) {
+        std::vector<Hash128> keys = first_of(lane, now);
+        if (is_allowed(lane, keys, now)) start(lane, keys, now);
+      }
     }
   }
 
@@ -257,7 +280,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     if (lane.waiting.empty()) return Timestamp::never();
     Timestamp at = std::get<Timestamp>(*lane.waiting.begin());
     for (const std::string& alike : lane.full) at = std::min(at, filled_at(lane, alike));
-    at = std::max({at, lane.open_until, lane.slowed_until});
+    at = std::max({at, lane.open_until, lane.slowed_until, lane.room_from});
     const std::size_t rate = lane.lane.rate_per_second;
     if (rate > 0 && lane.started.size() >= rate)
       at = std::max(at, lane.started[lane.started.size() - rate] + seconds(1));
@@ -309,6 +332,51 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
     return keys;
   }
 
+  // Leaves as many of them as the provider still takes. Where it takes none, they wait for its next
+  // day, or the lane for a little.
+  bool is_allowed(LaneState& lane, std::vector<Hash128>& keys, Timestamp now) {
+    const Item& first = *items.at(keys[0]);
+    if (!lane.lane.allowance || !first.form || first.asks) return true;
+    const Allowance::Room room = lane.lane.allowance->room(*first.form, keys.size(), now);
+    if (room.messages > 0) {
+      keys.resize(std::min<std::size_t>(keys.size(), room.messages));
+      return true;
+    }
+    if (!room.is_of_day) {
+      lane.room_from = room.from;
+      return false;
+    }
+    if (std::exchange(lane.day_over, room.from) != room.from)
+      say(Level::Problem, "channel " + lane.lane.channel +
+                              ": what its provider takes in a day is used up; its messages wait " +
+                              "until " + koi::to_string(room.from, utc()));
+    for (const Hash128 key : keys) {
+      Item& item = *items.at(key);
+      unwait(item);
+      item.held_by = Failure::Quota;
+      if (may_go_another_way(item))
+        end(item, Failure::Quota, false);
+      else if (room.from > deadline(item))
+        give_up(item);
+      else
+        wait(item, room.from);
+    }
+    return false;
+  }
+  // The rules try another channel when it fails here, and here it surely is not.
+  static bool may_go_another_way(const Item& item) {
+    return item.send.delivery.has_another_way && !item.may_be_there && !item.asks;
+  }
+  void go_another_way(LaneState& lane) {
+    const std::vector<Hash128> keys(lane.with_another_way.begin(), lane.with_another_way.end());
+    for (const Hash128 key : keys) {
+      Item& item = *items.at(key);
+      if (!may_go_another_way(item)) continue;
+      unwait(item);
+      end(item, Failure::Quota, false);
+    }
+  }
+
   void start(LaneState& lane, const std::vector<Hash128>& keys, Timestamp now) {
     auto act = std::make_shared<Act>();
     for (const Hash128 key : keys) {
@@ -320,6 +388,9 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
         give_up(item);
     }
     if (act->keys.empty()) return;
+    const Item& first = *items.at(act->keys[0]);
+    if (lane.lane.allowance && first.form && !first.asks)
+      lane.lane.allowance->take(*first.form, act->keys.size(), now);
     if (lane.open_until != Timestamp::ever()) {
       lane.open_until = Timestamp::ever();
       lane.probing = true;
@@ -522,7 +593,9 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
       return end(item, refused.failure, false);
     }
     item.held_by = refused.failure;
+    lane.is_used_up = refused.failure == Failure::Quota;
     open_circuit(lane);
+    if (lane.is_used_up && may_go_another_way(item)) return end(item, Failure::Quota, false);
     again(item, {});
   }
 
@@ -608,6 +681,7 @@ struct Outbox::State : std::enable_shared_from_this<Outbox::State> {
   // --- The circuit ------------------------------------------------------------------------------
 
   void provider_is_well(LaneState& lane) {
+    lane.is_used_up = false;
     lane.failures = 0;
     lane.times_opened = 0;
     lane.probing = false;

@@ -231,6 +231,7 @@ class World {
     made.delivery.channel = "sms";
     made.delivery.not_after = not_after;
     made.delivery.not_before = not_before;
+    made.delivery.has_another_way = has_another_way;
     made.decided = clock.now();
     made.position = number;
     memory.sent.push_back(made);
@@ -273,7 +274,8 @@ class World {
   std::map<Hash128, int> receipts;
   std::map<Hash128, Ended> last;
   std::string log;
-  std::string answers_to;  // what the next sends answer, if anything
+  std::string answers_to;        // what the next sends answer, if anything
+  bool has_another_way = false;  // whether the next sends have one
   std::unique_ptr<Outbox> outbox;
 };
 

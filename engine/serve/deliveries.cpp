@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint8_t frozen_version = 6;  // 1 had no payouts and no sent messages, 3 nothing that
                                             // is to be taken, 4 gave and answered nothing, 5 had no
-                                            // templates
+                                            // templates, and knew of no other ways
 constexpr std::size_t most_untold =
     200'000;  // lines of a group, while the timeline cannot be written
 
@@ -37,6 +37,7 @@ void write(ByteWriter& out, const Delivery& delivery) {
   out.text(delivery.provider_template);
   out.unsigned_(delivery.values.size());
   for (const auto& [name, value] : delivery.values) out.text(name), out.text(value);
+  out.boolean(delivery.has_another_way);
   out.boolean(delivery.payout.has_value());
   if (!delivery.payout) return;
   out.signed_(delivery.payout->amount);
@@ -65,6 +66,7 @@ Delivery read_delivery(ByteReader& in, std::uint8_t version) {
       std::string name(in.text());
       delivery.values.emplace_back(std::move(name), in.text());
     }
+    delivery.has_another_way = in.boolean();
   }
   if (version < 2 || !in.boolean()) return delivery;
   Payout& payout = delivery.payout.emplace();
@@ -276,6 +278,7 @@ void Deliveries::to_customer(const core::Effect& effect, Delivery& delivery) con
   delivery.values = effect.text->values;
   delivery.reply_to = effect.text->reply_to;
   delivery.not_after = effect.not_after;
+  delivery.has_another_way = effect.has_another_way;
 }
 
 void Deliveries::to_payee(const core::Effect& effect, Delivery& delivery) const {

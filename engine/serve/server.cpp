@@ -18,6 +18,7 @@
 #include "deploy/package.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "runtime/fit.h"
 #include "serve/api.h"
 #include "serve/audit.h"
 #include "serve/backup.h"
@@ -88,6 +89,9 @@ class Life {
       });
     });
     KOI_LET(lanes_, open_lanes(environment_, live_->plan));
+    for (const runtime::Misfit& misfit : misfits_of(live_->plan))
+      log(misfit.is_error() ? channel::Level::Problem : channel::Level::Warning,
+          to_string(misfit, Language::English));
     if (!held_since_) return open();
     const std::string why = "this deployment was restored from a backup of " +
                             to_string(*held_since_, utc()) +
@@ -152,6 +156,11 @@ class Life {
     std::atomic<bool> is_done = false;
     std::thread thread;
   };
+
+  // What the environment's providers would not take of rules.
+  std::vector<runtime::Misfit> misfits_of(const plan::Plan& plan) const {
+    return runtime::misfits(environment_, plan, connectors_);
+  }
 
   // For each channel of other rules; those that are served already keep their connectors, which
   // may hold what is there once.
@@ -417,9 +426,12 @@ class Life {
   Result<std::string> preview(const Operations::Wish& wish) {
     deploy::Said said;
     KOI_LET(const deploy::Bundle bundle, wanted(wish, said));
+    KOI_LET(const plan::Plan plan, deploy::compile(bundle));
+    const std::string unfit = runtime::told(misfits_of(plan), false);
     const deploy::Site site =
         site_of(data_, clock_, options_.memory / 4, !environment_.public_url.empty(), {});
-    return deploy::preview(site, bundle, wish.ways);
+    KOI_LET(const std::string moves, deploy::preview(site, bundle, wish.ways));
+    return unfit.empty() ? moves : unfit + "\n" + moves;
   }
 
   // Everything but the border itself, while events are taken and decided.
@@ -433,6 +445,8 @@ class Life {
       return Error{"live",
                    "these rules are live already, since " + to_string(live_->turn.since, utc())};
     KOI_LET(const plan::Plan plan, deploy::compile(bundle));
+    if (const std::string unfit = runtime::told(misfits_of(plan), true); !unfit.empty())
+      return Error{"environment", unfit};
     KOI_LET(work.lanes, lanes_for(plan));
     work.making.emplace(
         Making::Amid{

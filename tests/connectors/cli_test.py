@@ -41,7 +41,89 @@ def koi(*arguments, **options):
     return done.returncode, done.stdout, done.stderr
 
 
+# A text for the staff of 2,049 bytes in one language; one of five segments that needs no data; and what only data can make too long.
+RULES = """policy { time zone "Asia/Shanghai"  currency CNY }
+event visit { page: text }
+channel work   { class direct }
+channel sms    { class direct }
+channel wechat { class conversation }
+channel pay    { class direct }
+red_packet packet { amount ¥1.00  pay via sms }
+content note {
+  body "短"
+  language "en" { body "%s" }
+}
+content code  { title "Code"  body "%s" }
+content page  { body "{visit.page}" }
+campaign notes {
+  class service  enter always
+  when visit
+    send note via work
+    send code via sms
+    send page via work, else wechat
+    send page via pay
+    give packet
+}
+""" % ("x" * 2049, "码" * 340)
+
+
 class Connectors(unittest.TestCase):
+    def test_what_a_provider_would_not_take_is_found_before_anything_is_sent(self):
+        with tempfile.TemporaryDirectory() as folder:
+            folder = pathlib.Path(folder)
+            (folder / "rules.koi").write_text(RULES)
+            (folder / "sms.json").write_text(json.dumps({"code": {"code": "SMS_1", "text": "${text}", "sign": "小店"}}))
+            sms = {"connector": "aliyun_sms", "access_key_id": "id", "access_key_secret": "env:KOI_NO_SECRET", "sign": "店",
+                   "templates": str(folder / "sms.json")}
+            account = {"connector": "wechat_official", "app_id": "wx1", "app_secret": "env:KOI_NO_SECRET"}
+            environment = folder / "env.json"
+
+            def check(*more, **channels):
+                work = {"connector": "wecom", "to": "staff", "corp_id": "ww1", "secret": "env:KOI_NO_SECRET", "agent_id": 1}
+                environment.write_text(json.dumps({"channels": {"work": work, "sms": sms, "wechat": account, **channels}}))
+                return koi("check", folder / "rules.koi", "--env", environment, *more)
+
+            status, out, err = check()
+            self.assertEqual((status, err), (1, ""), out)
+            for found in [
+                    "error[environment]: content `note`, language `en`: too long for the channel `work` (wecom): its text has 2049 bytes, "
+                    "of 2048 that are taken\n",
+                    "error[environment]: content `code`: too long for the channel `sms` (aliyun_sms): its text has 6 text messages, of 5 "
+                    "that are taken\n",
+                    "error[environment]: `packet` is paid by the channel `sms` (aliyun_sms), which carries no money",
+                    "warning[environment]: content `code` has a title, which the channel `sms` (aliyun_sms) does not send",
+                    "warning[environment]: the provider of the channel `wechat` (wechat_official) limits customer-service messages for each "
+                    "person, and the rules do not say so: `open 48 hours after replied up to 5,"]:
+                self.assertIn(found, out)
+            self.assertRegex(out, r"rules\.koi:17:\d+  send note via work")
+            self.assertIn("1 file: 3 errors, ", out)
+            self.assertNotIn("page", "".join(line for line in out.splitlines() if "[environment]" in line))
+
+            out = check("--language", "zh")[1]
+            self.assertIn("内容 `note`，语言 `en`：对渠道 `work`（wecom） 太长：文本有 2049 字节，最多 2048", out)
+            lines = [json.loads(line) for line in check("--format", "json")[1].splitlines()]
+            self.assertIn(("environment", "error", 17), [(each["code"], each["severity"], each["line"]) for each in lines])
+
+            # Where more is allowed, and money is carried, less is wrong.
+            out = check(sms=sms | {"most_segments": 6})[1]
+            self.assertNotIn("content `code`: too long", out)
+            pays = {"connector": "wechat_pay", "product": "red_packet", "mch_id": "1", "app_id": "wx1", "certificate_key": "/none"}
+            out = check(pay=pays)[1]
+            self.assertIn("content `page` goes by the channel `pay` (wechat_pay), which carries money alone", out)
+            out = check(sms=sms | {"templates": str(folder / "none.json")})[1]
+            self.assertIn("the channel `sms` (aliyun_sms): `templates`: ", out)
+            # Without an environment nothing of it is known.
+            self.assertEqual(koi("check", folder / "rules.koi")[0], 0)
+            self.assertEqual(koi("check", folder / "rules.koi", "--env", folder / "nowhere.json")[0], 2)
+
+    def test_the_list_says_what_providers_take(self):
+        out = koi("connectors")[1]
+        for line in ["  staff: plain text; its text has at most 2048 bytes.", "  red_packet: money; at most 30 requests a second.",
+                     "  template: an approved template; at most 100000 messages a day.",
+                     "  It sends an approved template; its text has at most `most_segments` text messages.",
+                     "  The provider takes at most 150000 requests an hour.", "  Its day begins by the clocks of Asia/Shanghai."]:
+            self.assertIn(line + "\n", out)
+
     def test_the_list_names_each_with_its_settings(self):
         status, out, _ = koi("connectors")
         self.assertEqual(status, 0)

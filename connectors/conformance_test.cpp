@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "channel/limits.h"
 #include "connectors/list.h"
 #include "connectors/providers.h"
 #include "wait_for.h"
@@ -120,7 +121,7 @@ class Conformance : public ::testing::TestWithParam<Tried> {
   Outcome attempt_when(Act act, std::uint64_t number) {
     provider->next(act);
     const auto connector = open();
-    const bool answers = act != Act::Silent && act != Act::Slow;
+    const bool answers = act != Act::Silent && act != Act::Slow && act != Act::Deaf;
     return connector ? attempt(*connector, number, milliseconds(answers ? 30'000 : 3000))
                      : Outcome{};
   }
@@ -164,8 +165,27 @@ TEST_P(Conformance, WhatTheProviderWillNotTakeIsRefusedWithItsClass) {
   EXPECT_EQ(provider->accepted().size(), 0u);
 }
 
+TEST_P(Conformance, EachClassOfRefusalIsHeardAsThatClass) {
+  if (!plays(Act::Refuse)) GTEST_SKIP() << "its provider refuses nothing";
+  const auto refusals = provider->refusals();
+  EXPECT_FALSE(refusals.empty()) << "its provider is to say why else it refuses";
+  for (const Failure failure : refusals) {
+    provider->next(Act::Accept);
+    provider->refuse_next(failure);
+    const auto connector = open();
+    ASSERT_TRUE(connector);
+    const Outcome outcome = attempt(*connector, 30 + std::uint64_t(failure));
+    const auto* const refused = std::get_if<Refused>(&outcome);
+    ASSERT_TRUE(refused) << name_of(failure) << ": " << to_string(outcome);
+    EXPECT_EQ(refused->failure, failure);
+    EXPECT_FALSE(refused->why.empty());
+  }
+  EXPECT_EQ(provider->accepted().size(), 0u);
+  for (const std::string& text : provider->secrets()) EXPECT_THAT(said, Not(HasSubstr(text)));
+}
+
 TEST_P(Conformance, WhatTheProviderDidNotTakeNowIsDeferred) {
-  for (const Act act : {Act::Busy, Act::Unreachable}) {
+  for (const Act act : {Act::Busy, Act::Unreachable, Act::Deaf}) {
     if (!plays(act)) continue;
     const Outcome outcome = attempt_when(act, 1);
     const auto* const deferred = std::get_if<Deferred>(&outcome);
@@ -262,13 +282,20 @@ TEST_P(Conformance, ATokenThatExpiresInMidFlightIsReplaced) {
   EXPECT_EQ(provider->accepted().size(), 2u);
 }
 
-TEST_P(Conformance, AfterTroubleItGoesOn) {
+TEST_P(Conformance, AfterTroubleItGoesOnAndNothingPrivateIsInLogsAndReasons) {
   provider->next(Act::Accept);
   for (const Act act : provider->acts()) {
     if (act == Act::Accept) continue;
     attempt_when(act, 10 + std::uint64_t(act));
     EXPECT_EQ(came(attempt_when(Act::Accept, 100 + std::uint64_t(act))), "done");
   }
+  for (const std::string& secret : provider->secrets()) {
+    ASSERT_FALSE(secret.empty());
+    EXPECT_THAT(said, Not(HasSubstr(secret)));
+  }
+  for (const std::string& text :
+       {std::string("customer-ann"), provider->person().value, std::string("private-")})
+    EXPECT_THAT(said, Not(HasSubstr(text)));
 }
 
 TEST_P(Conformance, CancellingIsPrompt) {
@@ -306,17 +333,6 @@ TEST_P(Conformance, ItEndsInMidFlight) {
   EXPECT_LT(std::chrono::steady_clock::now() - begin, milliseconds(8000));
 }
 
-TEST_P(Conformance, NeitherSecretsNorThePersonNorTheTextsAreInLogsAndReasons) {
-  for (const Act act : provider->acts()) attempt_when(act, 20 + std::uint64_t(act));
-  for (const std::string& secret : provider->secrets()) {
-    ASSERT_FALSE(secret.empty());
-    EXPECT_THAT(said, Not(HasSubstr(secret)));
-  }
-  for (const std::string& text :
-       {std::string("customer-ann"), provider->person().value, std::string("private-")})
-    EXPECT_THAT(said, Not(HasSubstr(text)));
-}
-
 TEST_P(Conformance, ManyRunAtTheSameTime) {
   provider->next(Act::Accept);
   const auto connector = open();
@@ -350,6 +366,29 @@ TEST_P(Receives, NothingFromWhoeverIsNotTheProvider) {
         EXPECT_GE(received.answer.status, 400) << method << " " << query << " " << body;
         EXPECT_TRUE(received.events.empty() && received.reports.empty());
       }
+}
+
+TEST_P(Conformance, ContentsGoByTheFormsThatItDeclaresAndWithinTheirLimits) {
+  provider->next(Act::Accept);
+  const ConnectorType& type = *GetParam().type;
+  const auto limits = Limits::of(type, provider->settings());
+  ASSERT_TRUE(limits) << limits.error().what;
+  const auto is_declared = [&](const Form* form) {
+    return type.capabilities.forms.empty() ||
+           std::any_of(type.capabilities.forms.begin(), type.capabilities.forms.end(),
+                       [&](const Form& each) { return &each == form; });
+  };
+  for (const char* const content : {"greeting", "of which nobody knows"})
+    for (const bool is_answer : {false, true})
+      EXPECT_TRUE(is_declared(limits->going(content, is_answer).form));
+  Delivery sent = delivery(1, provider->person());
+  const Format format = limits->going(sent).form->format;
+  if (format != Format::Payment && format != Format::Data) sent.payout.reset();
+  EXPECT_EQ(limits->refusal(sent), "");
+  for (const Form& form : type.capabilities.forms)
+    for (const Length& length : form.lengths)
+      EXPECT_TRUE(length.most > 0 || !length.most_is.empty());
+  EXPECT_TRUE(type.capabilities.zone.empty() || find_zone(type.capabilities.zone));
 }
 
 TEST_P(Conformance, ItsSettingsSayWhatTheyAreFor) {

@@ -33,8 +33,8 @@ for line in sys.stdin:
             answer = {"answer": {"body": "taken"}, "events": [{"id": "1", "type": "replied", "person": asked["body"]}]}
     elif request["do"] == "ask":
         answer["outcome"] = "done" if request["key"] in taken() else "deferred"
-    elif act == "refuse":
-        answer = {"outcome": "refused", "failure": "unreachable", "why": "it is not there"}
+    elif act.startswith("refuse"):
+        answer = {"outcome": "refused", "failure": act[7:] or "unreachable", "why": "it is as it is"}
     elif act == "busy":
         answer = {"outcome": "deferred", "wait_ms": 7000, "throttled": True, "why": "too much"}
     else:
@@ -42,6 +42,12 @@ for line in sys.stdin:
         if act == "silent":
             time.sleep(3600)
         if act == "hang up":
+            os._exit(3)
+        while act == "slow":
+            print("{", end="", flush=True)
+            time.sleep(0.03)
+        if act == "broken":
+            print(f'{{"id": {request["id"]}, "outco', end="", flush=True)
             os._exit(3)
         if act == "nonsense":
             print("<html>", flush=True)

@@ -53,8 +53,8 @@ class PretendProgram final : public Provider {
     next(Act::Accept);
   }
   std::vector<Act> acts() const override {
-    return {Act::Accept, Act::Refuse,   Act::Busy,       Act::Silent,
-            Act::HangUp, Act::Nonsense, Act::Unreachable};
+    return {Act::Accept,   Act::Refuse, Act::Busy,   Act::Silent,     Act::HangUp,
+            Act::Nonsense, Act::Slow,   Act::Broken, Act::Unreachable};
   }
   Given settings() const override {
     const std::string command = std::string("exec python3 " KOI_CONNECTORS_FOLDER) +
@@ -66,13 +66,22 @@ class PretendProgram final : public Provider {
   }
   void next(Act act) override {
     reachable_ = act != Act::Unreachable;
-    soon_over_ = act == Act::Silent;
+    soon_over_ = act == Act::Silent || act == Act::Slow;
     folder_.write("act", act == Act::Refuse     ? "refuse"
                          : act == Act::Busy     ? "busy"
                          : act == Act::Silent   ? "silent"
                          : act == Act::HangUp   ? "hang up"
                          : act == Act::Nonsense ? "nonsense"
+                         : act == Act::Slow     ? "slow"
+                         : act == Act::Broken   ? "broken"
                                                 : "accept");
+  }
+  std::vector<Failure> refusals() const override {
+    return {Failure::Unreachable, Failure::WindowClosed, Failure::BadContent, Failure::Quota,
+            Failure::Credentials};
+  }
+  void refuse_next(Failure failure) override {
+    folder_.write("act", "refuse " + std::string(name_of(failure)));
   }
   std::optional<Duration> busy_for() const override { return seconds(7); }
   std::vector<std::string> accepted() const override {

@@ -19,13 +19,15 @@ class PretendServer final : public channel::Provider {
   channel::Given settings() const override;
   std::vector<std::string> secrets() const override;
   void next(channel::Act act) override;
+  std::vector<Failure> refusals() const override;
+  void refuse_next(Failure failure) override;
   Address person() const override { return {"email", "ann@example.com"}; }
   std::vector<std::string> accepted() const override;
   std::size_t effects(const std::string& key) const override;
 
   // What it answers to a command ("EHLO", "AUTH", "MAIL", "RCPT", "DATA", or "." after the message)
   // instead of what it would; empty: it hangs up;
-  // "late LINE": after 2.5 seconds.
+  // "late LINE": after 2.5 seconds; "silence", "slow", "broken": as the acts of these names.
   void answer(std::string command, std::string line);
   void offer(bool starttls, bool auth);
 

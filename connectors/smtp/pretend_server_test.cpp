@@ -234,6 +234,15 @@ struct PretendServer::State {
         asio::steady_timer timer(context, std::chrono::hours(1));
         co_await timer.async_wait(quietly);
       }
+      while (reply == "slow") {  // its answer has no end
+        if (!co_await say(stream, "250-and")) co_return false;
+        asio::steady_timer timer(context, std::chrono::milliseconds(30));
+        co_await timer.async_wait(quietly);
+      }
+      if (reply == "broken") {  // it is gone in the middle of it
+        co_await asio::async_write(stream, asio::buffer("25", 2), quietly);
+        co_return false;
+      }
       if (reply.empty() || !co_await say(stream, reply)) co_return false;
       if (reply.starts_with("421")) co_return false;
     }
@@ -280,8 +289,8 @@ PretendServer::PretendServer() : state_(std::make_unique<State>()) {
 PretendServer::~PretendServer() = default;
 
 std::vector<Act> PretendServer::acts() const {
-  return {Act::Accept, Act::Refuse,   Act::Busy,       Act::Silent,
-          Act::HangUp, Act::Nonsense, Act::Unreachable};
+  return {Act::Accept,   Act::Refuse, Act::Busy,   Act::Silent,     Act::HangUp,
+          Act::Nonsense, Act::Slow,   Act::Broken, Act::Unreachable};
 }
 
 channel::Given PretendServer::settings() const {
@@ -306,12 +315,26 @@ void PretendServer::next(Act act) {
   const std::lock_guard guard(state_->mutex);
   state_->answers.clear();
   state_->reachable = act != Act::Unreachable;
-  state_->soon_over = act == Act::Silent || act == Act::Nonsense;
+  state_->soon_over = act == Act::Silent || act == Act::Nonsense || act == Act::Slow;
   if (act == Act::Refuse) state_->answers["RCPT"] = "550 5.1.1 no such user here";
   if (act == Act::Busy) state_->answers["RCPT"] = "450 4.3.2 not now";
   if (act == Act::Silent) state_->answers["."] = "silence";
   if (act == Act::HangUp) state_->answers["."] = "";
   if (act == Act::Nonsense) state_->answers["."] = "<html>";
+  if (act == Act::Slow) state_->answers["."] = "slow";
+  if (act == Act::Broken) state_->answers["."] = "broken";
+}
+
+std::vector<Failure> PretendServer::refusals() const {
+  return {Failure::Unreachable, Failure::BadContent, Failure::Quota, Failure::Credentials};
+}
+
+void PretendServer::refuse_next(Failure failure) {
+  next(Act::Accept);
+  if (failure == Failure::Unreachable) answer("RCPT", "553 5.1.2 no such domain");
+  if (failure == Failure::BadContent) answer(".", "552 5.3.4 too long");
+  if (failure == Failure::Quota) answer("MAIL", "550 5.4.5 enough for today");
+  if (failure == Failure::Credentials) answer("MAIL", "550 5.7.60 not as him");
 }
 
 void PretendServer::answer(std::string command, std::string line) {

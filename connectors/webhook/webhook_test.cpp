@@ -43,6 +43,8 @@ class Receiver final : public HttpProvider {
       return *signature == expected ? std::optional(*id) : std::nullopt;
     };
     script.accepted.status = 204;
+    script.refusals = {{Failure::BadContent, {.status = 422}},
+                       {Failure::Credentials, {.status = 403}}};
     return script;
   }
 };

@@ -167,6 +167,11 @@ class Platform final : public HttpProvider {
     };
     script.accepted = coded(0);
     script.refused = coded(43004);
+    script.refusals = {{Failure::Unreachable, coded(43004)},
+                       {Failure::WindowClosed, coded(45015)},
+                       {Failure::BadContent, coded(45168)},
+                       {Failure::Quota, coded(45009)},
+                       {Failure::Credentials, coded(48001)}};
     script.busy = coded(45011);
     script.nonsense = {.status = 200, .body = R"({"errco)"};
     script.denied = coded(42001);

@@ -229,6 +229,12 @@ class PacketPlatform final : public HttpProvider {
       return xml->text_of("mch_billno");
     };
     script.refused = failed("OPENID_ERROR");
+    script.refusals = {{Failure::Unreachable, failed("OPENID_ERROR")},
+                       {Failure::WindowClosed, failed("SENDNUM_LIMIT")},
+                       {Failure::BadContent, failed("MONEY_LIMIT")},
+                       {Failure::Quota, failed("NOTENOUGH")},
+                       {Failure::Credentials, failed("CA_ERROR")},
+                       {Failure::Failed, failed("SEND_FAILED")}};
     script.busy = failed("FREQ_LIMIT");
     script.nonsense = {.body = "<xml><return_code>SUCC"};
     script.denied = answer({{"return_code", "FAIL"}, {"return_msg", "签名失败"}});

@@ -231,6 +231,10 @@ class Enterprise final : public HttpProvider {
       return told({{"fail_list", failed}, {"msgid", number}});
     };
     script.refused = told({}, 40096);
+    script.refusals = {{Failure::Unreachable, told({}, 84061)},
+                       {Failure::WindowClosed, told({}, 41050)},
+                       {Failure::BadContent, told({}, 45002)},
+                       {Failure::Credentials, told({}, 60020)}};
     script.busy = told({}, 45033);
     script.nonsense = {.status = 200, .body = R"({"errco)"};
     script.denied = told({}, 42001);

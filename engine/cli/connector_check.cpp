@@ -78,6 +78,8 @@ class Checks {
              ? ""
              : "it was still there after " + std::to_string(stop_within.count()) + " seconds"});
     open();
+    ends_in_mid_flight();
+    open();
     const Outcome later = ask(first.key);
     holds("started again, it says the same of that key", later.index() == known.index(), later);
     connector_.reset();
@@ -190,6 +192,26 @@ class Checks {
     cancel.emit(asio::cancellation_type::terminal);
     context_.restart();
     context_.run();
+  }
+
+  // A message is on its way when the end comes.
+  void ends_in_mid_flight() {
+    asio::cancellation_signal cancel;
+    asio::co_spawn(context_, connector_->deliver(delivery("This one is broken off.")),
+                   asio::bind_cancellation_slot(cancel.slot(),
+                                                [](std::exception_ptr, const Outcome&) {}));
+    context_.restart();
+    context_.run_for(std::chrono::milliseconds(20));
+    cancel.emit(asio::cancellation_type::terminal);
+    context_.restart();
+    context_.run_for(std::chrono::milliseconds(20));
+    const auto begin = steady_clock::now();
+    connector_.reset();
+    const bool in_time = steady_clock::now() - begin < stop_within;
+    checks_.push_back({"it ends while a message is on its way",
+                       in_time ? "" : "it was still there after two seconds"});
+    context_.restart();
+    context_.poll();
   }
 
   runtime::SystemClock clock_;

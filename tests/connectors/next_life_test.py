@@ -1,6 +1,7 @@
 """A provider reports by a number of its own (a batch of text messages, a task of WeCom's staff, a template message of an official
 account), the server was killed meanwhile, and each person's receipt is right in its next life. A channel's reply window is the
-gate's: what opened it is known after the kill too. And a code to scan is made by the server.
+gate's: what opened it, and what has followed, is known after the kill and after a deploy too. What was written is answered where
+it was written. And a code to scan is made by the server.
 
 By hand: python3 tests/connectors/next_life_test.py KOI
 """
@@ -10,6 +11,7 @@ import http.server
 import json
 import os
 import pathlib
+import subprocess
 import sys
 import tempfile
 import threading
@@ -37,6 +39,10 @@ campaign by_sms    { class transactional  enter always  when greet where greet.b
 campaign by_wecom  { class transactional  enter always  when greet where greet.by == "wecom"   send hello via wecom }
 campaign by_wechat { class transactional  enter always  when greet where greet.by == "wechat"  send hello via wechat }
 campaign talks     { class transactional  enter always  when talk  send answer via chat }
+"""
+OTHER_RULES = RULES.replace("谢谢", "多谢") + """
+content heard { body "听到了" }
+campaign listens { class service  enter always  when replied as said  reply heard to said within 1 hour }
 """
 
 
@@ -113,10 +119,10 @@ def main(koi):
         def pending():
             return [line.split()[-1] for line in server.ask("GET", "/metrics")[1].splitlines() if line.startswith("koi_deliveries_pending ")]
 
-        def push(rest):
+        def push(rest, who="oANN"):
             stamp, nonce = "1772447400", "n1"
             signature = hashlib.sha1("".join(sorted(["push-token", stamp, nonce])).encode()).hexdigest()
-            xml = (f"<xml><ToUserName>gh_1</ToUserName><FromUserName>oANN</FromUserName><CreateTime>{int(time.time())}</CreateTime>"
+            xml = (f"<xml><ToUserName>gh_1</ToUserName><FromUserName>{who}</FromUserName><CreateTime>{int(time.time())}</CreateTime>"
                    f"{rest}</xml>")
             query = f"?signature={signature}&timestamp={stamp}&nonce={nonce}"
             return server.ask("POST", "/v1/callbacks/wechat" + query, xml.encode())
@@ -167,6 +173,30 @@ def main(koi):
             server.until(lambda: refused("openid:oANN") == ["window_closed"] and refused("openid:oBOB") == ["window_closed"] * 2)
             assert [what["touser"] for what in asked("/cgi-bin/message/custom/send")] == ["oANN"]
 
+            # Under other rules her window is open and used up, as it was; that of who wrote before them is open.
+            (folder / "other").mkdir()
+            (folder / "other" / "rules.koi").write_text(OTHER_RULES)
+
+            def koi_does(*words):
+                done = subprocess.run([koi, *map(str, words)], capture_output=True, text=True, timeout=60, check=False,
+                                      env=os.environ | {"USER": "ann"})
+                assert done.returncode == 0, done.stdout + done.stderr
+            koi_does("build", folder / "other", "-o", folder / "other.koib")
+            assert push("<MsgType>text</MsgType><Content>好</Content><MsgId>2</MsgId>", "oBOB") == (200, "success")
+            koi_does("deploy", folder / "other.koib", "--server", f"http://127.0.0.1:{server.port}", "--why", "test")
+            send(*[("talk", who, {}) for who in ["openid:oCAT", "openid:oDAN", "openid:oBOB", "openid:oANN"]])
+            server.until(lambda: len(refused("openid:oANN")) == 2 and len(asked("/cgi-bin/message/custom/send")) == 2)
+            assert refused("openid:oANN") == ["window_closed"] * 2
+            said = [(what["touser"], what["text"]["content"]) for what in asked("/cgi-bin/message/custom/send")]
+            assert said == [("oANN", "谢谢"), ("oBOB", "多谢")], said
+
+            # Who writes is answered as an account answers, though the same channel sends template messages.
+            assert push("<MsgType>voice</MsgType><MediaId>m</MediaId><Format>amr</Format><MsgId>3</MsgId>", "oCAT") == (200, "success")
+            server.until(lambda: len(asked("/cgi-bin/message/custom/send")) == 3)
+            answer = asked("/cgi-bin/message/custom/send")[2]
+            assert (answer["touser"], answer["msgtype"], answer["text"]) == ("oCAT", "text", {"content": "听到了"}), answer
+            server.until(lambda: figures("openid:oCAT") == (1, 0))
+
             code = server.ask("POST", "/v1/codes?channel=wechat&scene=friend-of-ann&days=30")
             assert code == (200, {"picture": "https://mp.weixin.qq.com/cgi-bin/showqrcode?ticket=gQH47joAAAAAAAAA"}), code
             made = [{k: v for k, v in what.items() if k != "number"} for what in asked("/cgi-bin/qrcode/create")]
@@ -179,7 +209,7 @@ def main(koi):
             assert "oANN" not in server.log.read_text()
         finally:
             server.stop()
-    print("each report found its person in the next life, the window was the gate's, and a code was made")
+    print("each report found its person in the next life, the window was the gate's over a deploy, who wrote was answered, and a code was made")
 
 
 main(sys.argv[1])

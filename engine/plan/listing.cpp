@@ -448,6 +448,10 @@ class Lister {
       if (coupon->orders_from > 0) text += " from " + amount(coupon->orders_from, true);
       if (coupon->where) text += " where " + expression(coupon->where, coupon->order);
       if (!coupon->pattern.empty()) text += " codes " + quoted(coupon->pattern);
+      if (!coupon->pool.empty())
+        text += " codes from pool " + quoted(coupon->pool) + " low at " +
+                std::to_string(coupon->low_at);
+      if (coupon->is_best_of) text += " best";
       if (coupon->valid_for) text += " valid " + to_string(*coupon->valid_for);
       if (coupon->valid_until != Timestamp::never())
         text += " until " + to_string(coupon->valid_until, *plan_.policy.zone);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "deploy/census.h"
+#include "deploy/leads.h"
 #include "deploy/next_turn.h"
 #include "durable/checkpoint.h"
 #include "durable/writers.h"
@@ -156,6 +157,11 @@ Result<void> Ahead::save(Group group, std::vector<Saved>& carried,
   std::sort(carried.begin(), carried.end(), [](const Saved& a, const Saved& b) {
     return store::place_of(a.partition, a.customer) < store::place_of(b.partition, b.customer);
   });
+  std::vector<store::Shared> introduced;
+  if (!carried.empty() && shared.empty()) {
+    KOI_LET(introduced, Leads(*from_, *to_).of(carried, beside_.next, group));
+    shared = introduced;
+  }
   std::span<const Saved> left(carried);
   KOI_TRY(beside_.next.checkpoint(
       {group, epochs_[group], 0, {}, carriers_[group].layout(), shared},

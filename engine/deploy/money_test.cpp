@@ -334,6 +334,38 @@ TEST(Money, NoBudgetIsPassedAndEveryPotSumsToZero) {
   EXPECT_GT(pots, 10u);
 }
 
+TEST(Money, WhoWasKnownBeforeCanBringFriendsUnderAReferralThatComesLater) {
+  const std::string before = R"(policy { time zone "Asia/Shanghai"  currency CNY }
+event register { invited_by: code? }
+points stars { budget 1_000 }
+campaign greets { class service  enter always  when register give 1 stars }
+)";
+  Shop shop{.groups = {1}};
+  const auto is_there = [&](Life& life, const std::string& id, const std::string& who,
+                            const std::string& by = "") {
+    Told told{"register", id, who, shop.now, {}};
+    if (!by.empty())
+      told.fields["invited_by"] =
+          Value::text(core::invite_code(life.plan(), plan::ReferralId::of(0), by));
+    life.take({told});
+  };
+  {
+    Life life(shop, trial_bundle(before));
+    for (int i = 0; i < 10; ++i) is_there(life, "e" + std::to_string(i), "c" + std::to_string(i));
+    life.stop();
+  }
+  Life life(shop, trial_bundle(before + "referral friends { qualify when register  "
+                                        "reward inviter give 7 stars }\n"));
+  is_there(life, "f1", "bo", "c3");
+  is_there(life, "f2", "cy", "c9");
+  EXPECT_EQ(life.state("c3").holdings[0].friends.size(), 1u);
+  EXPECT_EQ(life.state("c9").holdings[0].friends.size(), 1u);
+  life.stop();
+  const std::string customers =
+      *shop.live.shared(0, core::books::key_of_tally("friends", core::books::Tally::Customers));
+  EXPECT_EQ(*core::books::number_of(customers), 12u);
+}
+
 TEST(Money, OneGroupServesThoseWhoCompeteAndSeveralAreRefusedByNameOfTheRemedy) {
   const plan::Plan plan = plan_of(trial_bundle(fair()));
   EXPECT_TRUE(durable::check_groups(plan, {1}));

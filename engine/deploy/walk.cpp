@@ -6,6 +6,7 @@
 
 #include "core/codec.h"
 #include "core/decide.h"
+#include "deploy/leads.h"
 #include "durable/checkpoint.h"
 #include "model/codec.h"
 
@@ -104,6 +105,7 @@ Result<Carried> walk(const Walk& what, std::uint64_t turn) {
   KOI_LET(const auto layouts, what.store.layouts(what.group));
   KOI_TRY(carrier.learn(layouts));
 
+  const Leads leads(what.from, what.to);
   std::vector<store::Saved> changed;
   std::size_t size = 0;
   std::uint64_t since = 0;
@@ -117,8 +119,9 @@ Result<Carried> walk(const Walk& what, std::uint64_t turn) {
     const store::Pieces pieces = [&left]() -> Result<std::span<const store::Saved>> {
       return std::exchange(left, {});
     };
-    KOI_TRY(what.store.checkpoint({what.group, what.epoch, position, now_kept, carrier.layout()},
-                                  pieces));
+    KOI_LET(const auto shared, leads.of(changed, what.store, what.group));
+    KOI_TRY(what.store.checkpoint(
+        {what.group, what.epoch, position, now_kept, carrier.layout(), shared}, pieces));
     changed.clear();
     size = 0;
     if (what.walked) what.walked(std::exchange(since, 0));

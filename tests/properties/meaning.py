@@ -107,8 +107,12 @@ class Trigger:
     kind: str  # event sequence absence enters leaves reaches every at
     first: Optional[Match] = None
     thens: list = field(default_factory=list)
-    nots: list = field(default_factory=list)
-    within: int = 0
+    nots: list = field(default_factory=list)  # until the last part has come
+    before: list = field(default_factory=list)  # until the first of `thens` has come, where there are more
+    deadlines: list = field(default_factory=list)  # of `thens`; None: that of the next part
+    absent: list = field(default_factory=list)  # behind the last part, for `quiet`
+    quiet: int = 0
+    within: int = 0  # of an absence alone
     condition: Optional[tuple] = None  # of enters, leaves; of every, at: for whom
     metric: Optional[str] = None  # of reaches
     bound: object = None
@@ -502,13 +506,30 @@ class Customer:
             if trigger.thens[journey.part].alias:
                 journey.frame[trigger.thens[journey.part].alias] = event
             journey.part += 1
-            if journey.part == len(trigger.thens):
+            journey.since = event.time
+            if trigger.deadlines[journey.part - 1] is not None:
+                journey.due = event.time + self.deadline(trigger, journey.part)
+            if journey.part == len(trigger.thens) and not trigger.absent:
                 journey.complete = True
                 self.candidates.append((self.campaigns.index(campaign), 0, journey.trigger, journey))
             return None
-        if any(self.matches(match, event, journey.frame) for match in trigger.nots):
+        away = []
+        if trigger.kind == "absence" or journey.part < len(trigger.thens):
+            away += trigger.nots
+        if journey.part < 1:
+            away += trigger.before
+        if journey.part == len(trigger.thens) and journey.since <= event.time:
+            away += trigger.absent
+        if any(self.matches(match, event, journey.frame) for match in away):
             journey.end()
         return None
+
+    @staticmethod
+    def deadline(trigger, part):
+        """How long the next parts have, when so many have come."""
+        if trigger.kind == "absence":
+            return trigger.within
+        return next((span for span in trigger.deadlines[part:] if span is not None), trigger.quiet)
 
     def matches(self, match, event, frame):
         return match.event in (None, event.type) and self.holds(match.where, frame, event)
@@ -532,7 +553,7 @@ class Customer:
     def wake(self, campaign, journey):
         journey.due = None
         if journey.phase == "forming":
-            if campaign.triggers[journey.trigger].kind == "absence":
+            if journey.part == len(campaign.triggers[journey.trigger].thens):  # an absence
                 self.candidates.append((self.campaigns.index(campaign), 0, journey.trigger, journey))
             else:
                 journey.end()
@@ -571,7 +592,7 @@ class Customer:
         if self.is_in(index, key):
             return
         self.journeys[index].append(
-            Journey("forming", place, key, frame, self.now, due=event.time + trigger.within)
+            Journey("forming", place, key, frame, self.now, due=event.time + self.deadline(trigger, 0))
         )
 
     def key(self, campaign, frame):
@@ -761,6 +782,7 @@ class Journey:
     entered: int
     due: Optional[int] = None
     part: int = 0
+    since: int = 0  # when the last of his parts came
     complete: bool = False  # forming, and all its parts have come
     goal_reached: bool = False
     awaits: Optional[tuple] = None

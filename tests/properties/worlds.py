@@ -182,9 +182,16 @@ class World:
             if self.often(0.3):
                 trigger.thens.append(self.match(alias=names[2], aliases=names[:2], any_event=0))
             trigger.nots = [self.match(aliases=names[:1])] if self.often(0.4) else []
+            parts = len(trigger.thens)
+            trigger.deadlines = [self.dice.choice(SPANS) if self.often(0.4) else None for _ in range(parts - 1)] + [self.dice.choice(SPANS)]
+            if parts > 1 and self.often(0.4):
+                trigger.before = [self.match(aliases=names[:1])]
+            if self.often(0.4):
+                trigger.absent = [self.match(aliases=names[:parts + 1]) for _ in range(self.dice.choice([1, 1, 2]))]
+                trigger.quiet = self.dice.choice(SPANS)
         if kind == "absence":
             trigger.nots = [self.match(aliases=names[:1]) for _ in range(self.dice.choice([1, 1, 2]))]
-        if kind in ("sequence", "absence"):
+        if kind == "absence":
             trigger.within = self.dice.choice(SPANS)
         if kind in ("enters", "leaves"):
             trigger.condition = (
@@ -436,9 +443,13 @@ class Writer:
             return f"when {self.match(trigger.first)}"
         if trigger.kind == "sequence":
             text = f"when {self.match(trigger.first)}"
-            text += "".join(f" then {self.match(part)}" for part in trigger.thens)
-            text += "".join(f" without {self.match(part)}" for part in trigger.nots)
-            return f"{text} within {span(trigger.within)}"
+            for i, part in enumerate(trigger.thens):
+                text += f" then {self.match(part)}"
+                away = trigger.nots if i + 1 == len(trigger.thens) else trigger.before if i == 0 else []
+                text += "".join(f" without {self.match(match)}" for match in away)
+                text += f" within {span(trigger.deadlines[i])}" if trigger.deadlines[i] else ""
+            text += "".join(f" and no {self.match(match)}" for match in trigger.absent)
+            return text + (f" within {span(trigger.quiet)}" if trigger.absent else "")
         if trigger.kind == "absence":
             text = f"when {self.match(trigger.first)}" + "".join(f" and no {self.match(part)}" for part in trigger.nots)
             return f"{text} within {span(trigger.within)}"

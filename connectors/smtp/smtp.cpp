@@ -408,9 +408,9 @@ Result<std::unique_ptr<Connector>> open(const Settings& given, Tools tools) {
       std::make_unique<Smtp>(given, std::move(page), std::move(mailer), std::move(tools)));
 }
 
-}  // namespace
+constexpr std::array forms{Form{.format = Format::Mail}};
 
-static constexpr std::array forms{Form{.format = Format::Mail}};
+}  // namespace
 
 const ConnectorType& smtp() {
   static const ConnectorType type{

@@ -70,8 +70,7 @@ std::string to_string(const Length& length) {
 std::string to_string(const Amount& amount) {
   return std::to_string(amount.most) +
          (amount.of == Amount::Of::Messages ? " messages " : " requests ") +
-         (amount.per == Amount::Per::Hour ? "an " : "a ") +
-         std::string(name_of(amount.per));
+         (amount.per == Amount::Per::Hour ? "an " : "a ") + std::string(name_of(amount.per));
 }
 
 std::string to_string(const Excess& excess) {

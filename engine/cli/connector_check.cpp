@@ -197,9 +197,9 @@ class Checks {
   // A message is on its way when the end comes.
   void ends_in_mid_flight() {
     asio::cancellation_signal cancel;
-    asio::co_spawn(context_, connector_->deliver(delivery("This one is broken off.")),
-                   asio::bind_cancellation_slot(cancel.slot(),
-                                                [](std::exception_ptr, const Outcome&) {}));
+    asio::co_spawn(
+        context_, connector_->deliver(delivery("This one is broken off.")),
+        asio::bind_cancellation_slot(cancel.slot(), [](std::exception_ptr, const Outcome&) {}));
     context_.restart();
     context_.run_for(std::chrono::milliseconds(20));
     cancel.emit(asio::cancellation_type::terminal);

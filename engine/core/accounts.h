@@ -51,8 +51,8 @@ struct Message {
     RewardAbove,    // the receiver is rewarded for that one
     ClawBackAbove,  // and it does not count any more
     Milestone,      // the receiver is the friend with whom the sender has reached it
-    Paid,       // the sender has been paid his share of the packet `code` …
-    NotPaid,    // … or could not be: it is there for others, or its budget's again
+    Paid,           // the sender has been paid his share of the packet `code` …
+    NotPaid,        // … or could not be: it is there for others, or its budget's again
   };
   Kind kind = Kind::Claim;
   Hash128 key;

@@ -310,8 +310,7 @@ TEST(Money, RandomLivesWithKillsAndFailedCheckpointsKeepTheAccountsOfOneThatHadN
     // It was a life: money was given, and refused for want of it.
     std::set<char> kinds;
     for (const auto& [key, bytes] : fair.shared()) kinds.insert(key[0]);
-    EXPECT_EQ(kinds,
-              (std::set<char>{'b', 'c', 'd', 'f', 'l', 'n', 'p', 'q', 's', 't', 'u', 'w'}));
+    EXPECT_EQ(kinds, (std::set<char>{'b', 'c', 'd', 'f', 'l', 'n', 'p', 'q', 's', 't', 'u', 'w'}));
   }
 }
 

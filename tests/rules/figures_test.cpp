@@ -120,8 +120,7 @@ class History {
       ++qualified_;
       first_success_.emplace(done.customer, effect.time);
     }
-    if (effect.action == Action::ClawBack && effect.gift->amount.raw() == 7)
-      ++clawed_back_;
+    if (effect.action == Action::ClawBack && effect.gift->amount.raw() == 7) ++clawed_back_;
   }
 
   const plan::Plan& plan_;

@@ -35,7 +35,7 @@ class BackupTest(unittest.TestCase):
         return server.start()
 
     def koi(self, *words, status=0):
-        done = subprocess.run([KOI, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False,
+        done = subprocess.run([KOI, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600, check=False,
                               env={**os.environ, "LC_ALL": "C.UTF-8", "USER": "ann"})
         said = done.stdout.decode() + done.stderr.decode()
         self.assertEqual(done.returncode, status, said)
@@ -66,10 +66,10 @@ class BackupTest(unittest.TestCase):
             connection.close()
         worker = threading.Thread(target=stream)
         worker.start()
-        server.until(lambda: len(acknowledged) > 100, within=120)
+        server.until(lambda: len(acknowledged) > 100, within=600)
         before = len(acknowledged)
         place = self.backup(server)
-        server.until(lambda: len(acknowledged) > before + 100, within=120)
+        server.until(lambda: len(acknowledged) > before + 100, within=600)
         stop.set()
         worker.join()
         server.kill()
@@ -97,8 +97,8 @@ class BackupTest(unittest.TestCase):
         for customer in range(50):
             count = sum(e["subject"] == f"c{customer}" for e in acknowledged)
             self.assertEqual(server.customer(f"c{customer}")[1]["metrics"]["orders"], count)
-        server.until(lambda: len(self.deliveries()) >= 2 * len(acknowledged), within=120)
-        self.assertEqual(server.stop(within=120)[0], 0)
+        server.until(lambda: len(self.deliveries()) >= 2 * len(acknowledged), within=600)
+        self.assertEqual(server.stop(within=600)[0], 0)
         keys = [line["key"] for line in self.deliveries()]
         self.assertEqual((len(keys), len(set(keys))), (2 * len(acknowledged), 2 * len(acknowledged)))
         history = json.loads((server.data / "restored.json").read_text())
@@ -113,14 +113,14 @@ class BackupTest(unittest.TestCase):
 
         def lines(what):
             return [line for line in server.customer("ann")[1]["timeline"] if line.get("effect", line.get("kind")) == what or what in json.dumps(line)]
-        server.until(lambda: lines("reminder"), within=120)
+        server.until(lambda: lines("reminder"), within=600)
         server.kill()
         shutil.rmtree(server.data)
         self.koi("restore", place, "--data", server.data)
         server.start()
         self.koi("open", *self.url(server), "--why", "x")
-        server.until(lambda: lines("unknown"), within=120)
-        status, rest = server.stop(within=120)
+        server.until(lambda: lines("unknown"), within=600)
+        status, rest = server.stop(within=600)
         self.assertEqual(status, 0)
         self.assertNotIn("How is", rest)
 
@@ -139,7 +139,7 @@ class BackupTest(unittest.TestCase):
                 self.koi("restore", whole, "--data", self.folder / "again")
                 shutil.rmtree(self.folder / "again")
         self.assertEqual([p for p in self.backups.iterdir() if p.suffix == ".part"], [], "the next backup clears up")
-        self.assertEqual(server.stop(within=120)[0], 0)
+        self.assertEqual(server.stop(within=600)[0], 0)
         shutil.rmtree(server.data)
         self.koi("restore", place, "--data", server.data)
         server.start()

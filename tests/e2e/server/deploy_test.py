@@ -49,7 +49,7 @@ class DeployTest(unittest.TestCase):
         self.out = self.folder / "out.ndjson"
 
     def koi(self, *words, status=0):
-        done = subprocess.run([KOI, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=False,
+        done = subprocess.run([KOI, *map(str, words)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=600, check=False,
                               env={**os.environ, "LC_ALL": "C.UTF-8", "USER": "ann"})
         self.assertEqual(done.returncode, status, done.stdout.decode() + done.stderr.decode())
         return done.stdout.decode() + done.stderr.decode()
@@ -150,7 +150,7 @@ class DeployTest(unittest.TestCase):
 
         def more(count=40):
             before = len(sent)
-            server.until(lambda: len(sent) >= before + count, within=120)
+            server.until(lambda: len(sent) >= before + count, within=600)
         more()
         told = [self.deploy(server, second)]
         more()
@@ -172,7 +172,7 @@ class DeployTest(unittest.TestCase):
                          [("ann", "too early"), ("ann", "spring"), ("ann", "spring"), ("koi serve", "started with these rules")])
         self.assertEqual(status["live"]["bundle"], status["history"][2]["bundle"])
 
-        server.until(lambda: sum(len(w) == 2 for w in self.said().values()) == len(self.said()), within=120)
+        server.until(lambda: sum(len(w) == 2 for w in self.said().values()) == len(self.said()), within=600)
         words = self.said()
         kinds = {tuple(w) for w in words.values()}
         self.assertEqual(kinds, {("first words", "first farewell"), ("second words", "second farewell")})
@@ -202,7 +202,7 @@ class DeployTest(unittest.TestCase):
         self.assertEqual(server.ask("GET", "/v1/status")[1]["history"], history)
         said = self.deploy(server, mended, *moves)
         self.assertRegex(said, r"(?s)^migrate thank\n.*5 journeys go on in the new version of thank\n")
-        server.until(lambda: sorted(self.said().values()) == [["first words", "second farewell"]] * 5, within=120)
+        server.until(lambda: sorted(self.said().values()) == [["first words", "second farewell"]] * 5, within=600)
         # And one that is gone, with those who are in it.
         self.deploy(server, self.built("slow2", slow.replace("first words", "third words")))
         for n in range(5):
@@ -210,8 +210,8 @@ class DeployTest(unittest.TestCase):
         said = self.deploy(server, self.built("gone", GONE), "--stop", "thank")
         self.assertIn("stop thank\n", said)
         self.assertIn("5 journeys in thank ended", said)
-        server.until(lambda: all(c["journeys"] == 0 for c in server.ask("GET", "/v1/status")[1]["under_way"]), within=120)
-        self.assertEqual(server.stop(within=120)[0], 0)
+        server.until(lambda: all(c["journeys"] == 0 for c in server.ask("GET", "/v1/status")[1]["under_way"]), within=600)
+        self.assertEqual(server.stop(within=600)[0], 0)
 
     def test_a_canary_is_for_some_over_a_kill_too_until_it_is_promoted_or_rolled_back(self):
         server = self.server(self.built("first", FIRST))
@@ -223,7 +223,7 @@ class DeployTest(unittest.TestCase):
             for n in range(60):
                 self.assertEqual(server.send(self.order(number, f"{prefix}{n}"))[1]["accepted"], 1)
                 number += 1
-            server.until(lambda: sum(len(w) for c, w in self.said().items() if c.startswith(prefix)) == 120, within=120)
+            server.until(lambda: sum(len(w) for c, w in self.said().items() if c.startswith(prefix)) == 120, within=600)
             return {c: w[0] for c, w in self.said().items() if c.startswith(prefix)}
         second = self.built("second", SECOND)
         url = ("--server", f"http://127.0.0.1:{server.port}")
@@ -252,7 +252,7 @@ class DeployTest(unittest.TestCase):
         self.assertEqual(set(everybody("g").values()), {"second words"})
         self.koi("rollback", *url, "--why", "back")
         self.assertEqual(set(everybody("h").values()), {"first words"})
-        self.assertEqual(server.stop(within=120)[0], 0)
+        self.assertEqual(server.stop(within=600)[0], 0)
 
     def test_what_customers_share_goes_along_while_it_is_given(self):
         given = """policy { time zone "UTC"  currency CNY }
@@ -275,19 +275,19 @@ campaign grabbing { class service  enter always  when grab give ten send code vi
             connection.close()
         worker = threading.Thread(target=stream)
         worker.start()
-        server.until(lambda: len(sent) >= 10, within=120)
+        server.until(lambda: len(sent) >= 10, within=600)
         self.deploy(server, self.built("again", given.replace("take {", "here: {") + "metric grabs = count grab\n"))
-        server.until(lambda: len(sent) >= 40, within=120)
+        server.until(lambda: len(sent) >= 40, within=600)
         self.koi("rollback", "--server", f"http://127.0.0.1:{server.port}", "--why", "words")
-        server.until(lambda: len(sent) >= 90, within=120)
+        server.until(lambda: len(sent) >= 90, within=600)
         stop.set()
         worker.join()
-        server.until(lambda: len(self.said()) == 60, within=120)
+        server.until(lambda: len(self.said()) == 60, within=600)
         url = ("--server", f"http://127.0.0.1:{server.port}")
         self.assertRegex(self.koi("status", *url), r"(?s)grabbing: .* 60 given, .*\d+ refused: budget\n.*budget ten: \d+ left of 60\n")
         codes = [word.split()[-1] for words in self.said().values() for word in words]
         self.assertEqual((len(codes), len(set(codes))), (60, 60), "no code twice, and no more than there are")
-        self.assertEqual(server.stop(within=120)[0], 0)
+        self.assertEqual(server.stop(within=600)[0], 0)
         self.assertEqual(len(self.said()), 60)
         self.koi("ledger", "verify", "--data", server.data)
 
@@ -443,14 +443,14 @@ campaign other { class transactional  when order  send thanks via app }
             self.assertEqual(server.send(self.order(turn, f"c{turn}"))[1]["accepted"], 1)
             before = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]
             self.assertEqual(server.ask("POST", "/v1/deploys?by=a&why=b", packages[(turn + 1) % 2].read_bytes())[0], 202)
-            self.assertEqual(server.stop(within=120)[0], 0)
+            self.assertEqual(server.stop(within=600)[0], 0)
             server.start()
             after = [t["bundle"] for t in server.ask("GET", "/v1/status")[1]["history"]]
             self.assertIn(after, (before, [*after[:1], *before]))
             folders = [f.name for f in server.data.iterdir() if f.name.startswith("states-")]
             self.assertLessEqual(len(folders), 1, "what is not live is cleared away")
             self.assertEqual({server.customer(f"c{n}")[1]["metrics"]["orders"] for n in range(turn + 1)}, {1})
-        self.assertEqual(server.stop(within=120)[0], 0)
+        self.assertEqual(server.stop(within=600)[0], 0)
 
     def test_a_kill_in_a_build_leaves_the_former_bundle_or_the_new_one_whole(self):
         chance = random.Random()
@@ -463,7 +463,7 @@ campaign other { class transactional  when order  send thanks via app }
             rules = self.folder / ("first", "second")[wanted]
             building = subprocess.Popen([KOI, "build", rules, "-o", out], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             if chance.random() < 0.3 or number % 6 == 5:  # to its end; else at any moment of it
-                building.wait(timeout=120)
+                building.wait(timeout=600)
             else:
                 time.sleep(some_while(chance, longest=0.1))
                 building.kill()
@@ -499,9 +499,9 @@ campaign other { class transactional  when order  send thanks via app }
             # When it is over, or at the border, where it goes live; else at any moment of it.
             stage = lambda: server.ask("GET", f"/v1/deploys/{asked['number']}")[1]
             if kill % 4 == 1:
-                server.until(lambda: stage()["state"] != "under way", within=120)
+                server.until(lambda: stage()["state"] != "under way", within=600)
             elif kill % 4 == 2:
-                server.until(lambda: stage()["state"] != "under way" or stage()["message"].startswith("waiting"), within=120)
+                server.until(lambda: stage()["state"] != "under way" or stage()["message"].startswith("waiting"), within=600)
             time.sleep(some_while(chance))
             server.kill()
             server.start()
@@ -513,14 +513,14 @@ campaign other { class transactional  when order  send thanks via app }
         last = self.built("last", slow.replace("30 days", "1 second"))
         said = self.deploy(server, last, "--migrate", "thank")
         self.assertIn("go on in the new version of thank", said)
-        server.until(lambda: sum(len(w) for w in self.said().values()) >= 2 * len(acknowledged), within=120)
+        server.until(lambda: sum(len(w) for w in self.said().values()) >= 2 * len(acknowledged), within=600)
         self.assertEqual(server.ask("GET", "/v1/status")[1]["live"]["why"], "spring")
-        self.assertEqual(server.stop(within=120)[0], 0)
+        self.assertEqual(server.stop(within=600)[0], 0)
         self.assertEqual(self.said(), {customer: ["first words", "first farewell"] for customer in acknowledged})
         server.start()
         for customer in acknowledged:
             self.assertEqual(server.customer(customer)[1]["metrics"]["orders"], 1, customer)
-        self.assertEqual(server.stop(within=120)[0], 0)
+        self.assertEqual(server.stop(within=600)[0], 0)
 
     def test_a_kill_in_a_deploy_leaves_the_old_or_the_new_whole(self):
         self.killed(lambda server, package: server.ask("POST", "/v1/deploys?by=a&why=b", package))

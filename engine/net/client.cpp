@@ -105,8 +105,6 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
     curl_multi_setopt(multi_, CURLMOPT_TIMERDATA, this);
     curl_multi_setopt(multi_, CURLMOPT_MAX_TOTAL_CONNECTIONS,
                       static_cast<long>(settings_.max_connections));
-    curl_multi_setopt(multi_, CURLMOPT_PIPELINING, static_cast<long>(CURLPIPE_MULTIPLEX));
-    curl_multi_setopt(multi_, CURLMOPT_MAX_CONCURRENT_STREAMS, most_streams);
     curl_multi_setopt(multi_, CURLMOPT_MAXCONNECTS, static_cast<long>(settings_.max_connections));
   }
 
@@ -160,7 +158,6 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
 
  private:
   static constexpr std::size_t most_idle = 1024;
-  static constexpr long most_streams = 1000;  // on a connection, where its server takes as many
 
   // A socket that curl wants to hear of. The descriptor is a copy of our own, so that it does not
   // matter in which order curl closes its socket and forgets it.
@@ -180,10 +177,6 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
     };
     set(CURLOPT_URL, request.url.c_str());
     set(CURLOPT_PROTOCOLS_STR, "http,https");
-    // Over TLS the server says whether a connection carries several exchanges: that is waited for.
-    // In the clear it would only say so with its first answer.
-    set(CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_2TLS));
-    if (request.url.starts_with("https://") && !request.once) set(CURLOPT_PIPEWAIT, 1L);
     set(CURLOPT_NOSIGNAL, 1L);
     set(CURLOPT_ERRORBUFFER, exchange.error);
     set(CURLOPT_PRIVATE, reinterpret_cast<char*>(static_cast<std::uintptr_t>(id)));

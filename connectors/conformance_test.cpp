@@ -166,9 +166,8 @@ TEST_P(Conformance, WhatTheProviderWillNotTakeIsRefusedWithItsClass) {
 }
 
 TEST_P(Conformance, EachClassOfRefusalIsHeardAsThatClass) {
-  if (!plays(Act::Refuse)) GTEST_SKIP() << "its provider refuses nothing";
   const auto refusals = provider->refusals();
-  EXPECT_FALSE(refusals.empty()) << "its provider is to say why else it refuses";
+  EXPECT_EQ(refusals.empty(), !plays(Act::Refuse)) << "who refuses is to say why else he does";
   for (const Failure failure : refusals) {
     provider->next(Act::Accept);
     provider->refuse_next(failure);

@@ -12,8 +12,6 @@ namespace {
 
 constexpr std::int64_t most_money = 1'000'000'000'000'000;  // minor units, and pieces
 
-Type simple(Kind kind, bool optional = false) { return {.kind = kind, .optional = optional}; }
-
 }  // namespace
 
 bool is_order(const EventType& type) {

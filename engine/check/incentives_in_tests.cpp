@@ -6,12 +6,6 @@
 
 namespace koi::check {
 
-namespace {
-
-Type simple(Kind kind) { return {.kind = kind}; }
-
-}  // namespace
-
 void Checker::given_codes(const ast::GivenCodes& given, Test& test) {
   const bool is_pool = std::any_of(program_.incentives.begin(), program_.incentives.end(),
                                    [&](const Incentive& each) {

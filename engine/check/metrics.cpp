@@ -3,11 +3,6 @@
 #include "check/functions.h"
 
 namespace koi::check {
-namespace {
-
-Type simple(Kind kind, bool optional = false) { return {.kind = kind, .optional = optional}; }
-
-}  // namespace
 
 // The type of the aggregate's value; nothing where it has no meaning for the field.
 std::optional<Type> Checker::metric_type(const ast::Measure& measure, EventTypeId event,

@@ -38,6 +38,7 @@ std::function<int()> add_keys(CLI::App& app);
 std::function<int()> add_ledger(CLI::App& app);
 std::function<int()> add_lsp(CLI::App& app);
 std::function<int()> add_open(CLI::App& app);
+std::function<int()> add_pool(CLI::App& app);
 std::function<int()> add_promote(CLI::App& app);
 std::function<int()> add_restore(CLI::App& app);
 std::function<int()> add_rollback(CLI::App& app);

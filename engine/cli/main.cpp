@@ -27,6 +27,8 @@ constexpr Command commands[] = {
     {"backup", "Copies a deployment's data as of one moment, while it is served", add_backup},
     {"restore", "Makes a data folder of a backup; a server on it is held", add_restore},
     {"open", "Lets a restored deployment take events and send, on a running server", add_open},
+    {"pool", "Uploads codes that were made elsewhere to a running server, from files of any length",
+     add_pool},
     {"ledger", "Checks the accounts of a data folder against their postings", add_ledger},
     {"explain", "Tells what a diagnostic means, with a wrong and a right example", add_explain},
     {"fmt", "Brings files into the one canonical form, or translates them", add_fmt},

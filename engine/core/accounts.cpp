@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "core/calendar.h"
+#include "core/detail/lent.h"
+#include "core/detail/shelving.h"
 #include "core/periods.h"
 #include "ledger/codes.h"
 
@@ -17,8 +19,6 @@ ledger::Key secret_of(const plan::Plan& plan, std::string_view use) {
   return ledger::derive({plan.seed, 0x6b6f69}, use);
 }
 
-// What something takes in memory until the shelf has it, about: its node, and its bytes on the way.
-constexpr std::uint64_t bytes_of_change = 300, bytes_of_posting = 250;
 // A code that anybody could have been given is not longer.
 constexpr std::size_t longest_code = 200;
 
@@ -28,13 +28,6 @@ std::string code_of(ledger::Key key, std::uint64_t number) {
   return pattern->code(key, number % pattern->capacity());
 }
 
-// How many millionths of the currency its least unit is.
-std::int64_t millionths_of_one(const plan::Plan& plan) {
-  std::int64_t millionths = 1'000'000;
-  for (int i = 0; i < plan.schema.currency_decimals; ++i) millionths /= 10;
-  return std::max<std::int64_t>(millionths, 1);
-}
-
 bool counts(const Counted& counted, const plan::Limit& limit, Timestamp now, const Zone& zone) {
   if (limit.per.kind == plan::Per::Kind::Rolling)
     return add(counted.at, limit.per.span, zone) > now;
@@ -42,6 +35,12 @@ bool counts(const Counted& counted, const plan::Limit& limit, Timestamp now, con
 }
 
 }  // namespace
+
+std::int64_t millionths_of_one(const plan::Plan& plan) {
+  std::int64_t millionths = 1'000'000;
+  for (int i = 0; i < plan.schema.currency_decimals; ++i) millionths /= 10;
+  return std::max<std::int64_t>(millionths, 1);
+}
 
 Timestamp begin_of(const plan::Per& per, Timestamp at, const Zone& zone) {
   switch (per.kind) {
@@ -116,7 +115,7 @@ ledger::Pot Accounts::pot(plan::BudgetId id, Timestamp now) const {
   return {budget.definition, pot_begin(budget.per, now, *plan_.policy.zone)};
 }
 
-std::int64_t Accounts::left(plan::BudgetId id, Timestamp now) {
+std::int64_t Accounts::left(plan::BudgetId id, Timestamp now, std::int64_t want) {
   const plan::Budget& budget = plan_.budgets[id.index()];
   const ledger::Pot account = pot(id, now);
   fetch(account);
@@ -124,6 +123,7 @@ std::int64_t Accounts::left(plan::BudgetId id, Timestamp now) {
   // All that ever left it stands below zero in `Budget`, and must fit.
   const std::int64_t countable = INT64_MAX + balances[ledger::Stage::Budget];
   if (budget.amount == plan::unlimited) return countable;
+  if (sharing_) return std::clamp<std::int64_t>(Shared::left(*this, id, now, want), 0, countable);
   return std::clamp<std::int64_t>(left_beside(id, 0, now), 0, countable);
 }
 
@@ -154,15 +154,20 @@ std::int64_t Accounts::out(plan::BudgetId id, Timestamp now) {
 
 std::optional<List<Charge>> Accounts::price(const plan::Campaign& campaign, plan::ChannelId channel,
                                             Timestamp now) {
+  const auto can_bear = [&](plan::BudgetId id, std::int64_t millionths) {
+    if (sharing_ && plan_.budgets[id.index()].amount != plan::unlimited)
+      return available(shared_budget(id, now), now, millionths) >= millionths;
+    return left_beside(id, millionths, now) >= 0;
+  };
   List<Charge> charges;
   const std::int64_t cost = plan_.channels[channel.index()].cost_millionths;
   for (const plan::BudgetId id : campaign.budgets) {
     const plan::Budget& budget = plan_.budgets[id.index()];
     if (!budget.is_money) {
-      if (left(id, now) < 1) return std::nullopt;
+      if (left(id, now, 1) < 1) return std::nullopt;
       charges.push_back({pot(id, now), 1, false});
     } else if (cost > 0 && budget.costs) {
-      if (cost > left(budget.costs, now) || left_beside(id, cost, now) < 0) return std::nullopt;
+      if (cost > left(budget.costs, now) || !can_bear(id, cost)) return std::nullopt;
       charges.push_back({pot(budget.costs, now), cost, false});
     }
   }
@@ -172,6 +177,10 @@ std::optional<List<Charge>> Accounts::price(const plan::Campaign& campaign, plan
 void Accounts::post(const ledger::Posting& posting) {
   fetch(posting.pot);
   if (fault_) return;
+  if (sharing_ && sharing_->in_turn)
+    sharing_->undo.push_back([this, pot = posting.pot, before = ledger_.balances(posting.pot)] {
+      ledger_.put(pot, before);
+    });
   if (const auto posted = ledger_.post(posting); !posted) {
     KOI_ASSERT(shelf_);  // what is posted was asked for, or is there: else the shelf is damaged
     fault_ = {"corrupt", "the accounts are not those of the customers beside them: " +
@@ -207,27 +216,6 @@ void Accounts::keep_on(const Shelf& shelf, std::size_t most_in_memory) {
     fault_ = stored.error();
 }
 
-// In memory now, or null: there is nothing under the key, or nothing that can be read.
-template <class Value, class Decode>
-typename Shelved<Value>::Node* Accounts::fetch(Shelved<Value>& part, const std::string& key,
-                                               Decode decode) {
-  if (auto* node = part.find(key); node || !shelf_ || fault_) return node;
-  const auto bytes = shelf_->read(key);
-  if (!bytes) fault_ = bytes.error();
-  if (!bytes || bytes->empty()) return nullptr;
-  auto value = decode(*bytes);
-  if (!value) fault_ = value.error();
-  if (!value) return nullptr;
-  if (part.size() >= most_in_memory_ + part.changed()) part.forget(generations_);
-  return &part.keep(key, *std::move(value));
-}
-
-template <class Value>
-void Accounts::note_change(Shelved<Value>& part, typename Shelved<Value>::Node& node) {
-  if (shelf_ && part.change(node, generations_))
-    changed_bytes_ += bytes_of_change + node.first.size();
-}
-
 void Accounts::fetch(const ledger::Pot& pot) {
   if (!shelf_ || fault_ || !known_pots_.insert(pot).second) return;
   const auto bytes = shelf_->read(books::key_of(pot));
@@ -250,6 +238,9 @@ std::vector<Accounts::Change> Accounts::freeze() {
   counted_.freeze(add);
   numbers_.freeze(add);
   codes_.freeze([&](const auto& node) { all.push_back({node.first, node.second.value}); });
+  escrows_.freeze([&](const auto& node) {
+    all.push_back({node.first, core::encode(node.second.value)});
+  });
   places_.freeze([&](const auto& node) {
     const Place& to = node.second.value;
     const auto name = [](const auto& list, auto id) {
@@ -278,6 +269,7 @@ void Accounts::committed() {
   numbers_.committed();
   places_.committed();
   codes_.committed();
+  escrows_.committed();
   const auto written = static_cast<std::ptrdiff_t>(frozen_.count - stored_.count);
   postings_.erase(postings_.begin(), postings_.begin() + written);
   stored_ = frozen_;
@@ -289,6 +281,7 @@ void Accounts::committed() {
   shorten(numbers_);
   shorten(places_);
   shorten(codes_);
+  shorten(escrows_);
 }
 
 void Accounts::failed() {
@@ -299,8 +292,23 @@ void Accounts::failed() {
   numbers_.failed(generations_);
   places_.failed(generations_);
   codes_.failed(generations_);
+  escrows_.failed(generations_);
   changed_bytes_ += std::exchange(frozen_bytes_, 0);
 }
+
+namespace {
+
+// What the rules at hand do not know leads nowhere, for as long as they do not.
+Accounts::Place place_of(const plan::Plan& plan, const books::Lead& lead) {
+  Accounts::Place to{lead.customer, {}, {}};
+  for (std::size_t i = 0; i < plan.incentives.size(); ++i)
+    if (plan.incentives[i].symbol.name == lead.incentive) to.incentive = plan::IncentiveId::of(i);
+  for (std::size_t i = 0; i < plan.referrals.size(); ++i)
+    if (plan.referrals[i].symbol.name == lead.referral) to.referral = plan::ReferralId::of(i);
+  return to;
+}
+
+}  // namespace
 
 // --- Counts, codes and where they lead ----------------------------------------------------------
 
@@ -314,6 +322,14 @@ List<Counted>& Accounts::counted(std::uint64_t limit, std::uint64_t value) {
   return node->second.value;
 }
 
+std::int64_t Accounts::room(const plan::Limit& limit, std::uint64_t value, Timestamp now,
+                            std::int64_t want) {
+  if (sharing_) return available(shared_limit(limit, value, now), now, want);
+  const std::int64_t used =
+      used_of(counted(limit.definition, value), limit, now, *plan_.policy.zone);
+  return limit.amount - std::min(used, limit.amount);
+}
+
 Shelved<std::uint64_t>::Node& Accounts::number(const std::string& key) {
   auto* node = fetch(numbers_, key, books::number_of);
   return node ? *node : numbers_.keep(key, 0);
@@ -324,9 +340,15 @@ std::uint64_t Accounts::issued(plan::IncentiveId incentive) {
 }
 
 std::uint64_t Accounts::next_number(plan::IncentiveId incentive) {
+  if (sharing_) return Shared::next_number(*this, incentive);
   auto& node = number(books::key_of_codes(plan_.incentives[incentive.index()].symbol.name));
   note_change(numbers_, node);
   return node.second.value++;
+}
+
+bool Accounts::has_number(plan::IncentiveId incentive, std::uint64_t capacity) {
+  if (sharing_) return available(shared_numbers(incentive, capacity), {}, 1) > 0;
+  return issued(incentive) < capacity;
 }
 
 std::string Accounts::key_of_prize(plan::IncentiveId draw, std::size_t prize) const {
@@ -348,50 +370,71 @@ void Accounts::prize_is_given(plan::IncentiveId draw, std::size_t prize) {
   add_one(key_of_prize(draw, prize));
 }
 
+bool Accounts::has_prize(plan::IncentiveId draw, std::size_t prize) {
+  const auto& of = std::get<plan::PrizeDraw>(plan_.incentives[draw.index()].what);
+  const std::int64_t stock = of.prizes[prize].stock;
+  if (sharing_ && stock != plan::unlimited) return available(shared_prize(draw, prize), {}, 1) > 0;
+  return prizes_given(draw, prize) < stock;
+}
+
 // A review is kept as the microsecond since which it waits; 0: it does not.
 void Accounts::hold_for_review(plan::ReferralId referral, std::string_view inviter,
                                std::string_view invitee, Timestamp since) {
   auto& node =
       number(books::key_of_review(plan_.referrals[referral.index()].symbol.name, inviter, invitee));
-  node.second.value = static_cast<std::uint64_t>(std::max<std::int64_t>(1, since.us));
   note_change(numbers_, node);
+  node.second.value = static_cast<std::uint64_t>(std::max<std::int64_t>(1, since.us));
 }
 
 void Accounts::reviewed(plan::ReferralId referral, std::string_view inviter,
                         std::string_view invitee) {
   auto& node =
       number(books::key_of_review(plan_.referrals[referral.index()].symbol.name, inviter, invitee));
-  node.second.value = 0;
   note_change(numbers_, node);
+  node.second.value = 0;
 }
 
-// Calls `each` with every number under a key that begins so, as it stands now.
+// Calls `each` with every number under a key that begins so and stands behind `after`, as it stands
+// now, by key; until it says false.
 template <class Each>
-Result<void> Accounts::for_each_number(const std::string& prefix, Each each) const {
+Result<void> Accounts::for_each_number(const std::string& prefix, std::string after,
+                                       Each each) const {
   constexpr std::size_t rows_at_once = 256;
-  std::map<std::string, std::uint64_t> all;
-  for (std::string last = prefix; shelf_;) {
-    KOI_LET(const auto rows, shelf_->behind(last, rows_at_once));
-    for (const Shelf::Row& row : rows) {
-      last = row.key;
-      if (!row.key.starts_with(prefix)) break;
-      KOI_LET(const std::uint64_t value, books::number_of(row.bytes));
-      all.insert_or_assign(row.key, value);
-    }
-    if (rows.size() < rows_at_once || !last.starts_with(prefix)) break;
-  }
+  after = std::max(std::move(after), prefix);
   // What is in memory is newer.
-  numbers_.for_each_of(
-      prefix, [&](const auto& node) { all.insert_or_assign(node.first, node.second.value); });
-  for (const auto& [key, value] : all)
-    if (value != 0 && !each(key, value)) break;
+  std::map<std::string, std::uint64_t> all;
+  numbers_.for_each_of(prefix, [&](const auto& node) {
+    if (node.first > after) all.insert_or_assign(node.first, node.second.value);
+  });
+  for (bool is_last = false; !is_last;) {
+    const auto rows = shelf_ ? shelf_->behind(after, rows_at_once)
+                             : Result<std::vector<Shelf::Row>>(std::vector<Shelf::Row>());
+    if (!rows) return rows.error();
+    is_last = rows->size() < rows_at_once;
+    for (const Shelf::Row& row : *rows) {
+      if (!row.key.starts_with(prefix)) {
+        is_last = true;
+        break;
+      }
+      after = row.key;
+      KOI_LET(const std::uint64_t value, books::number_of(row.bytes));
+      all.emplace(row.key, value);
+    }
+    const auto known = is_last ? all.end() : all.upper_bound(after);
+    for (auto place = all.begin(); place != known; place = all.erase(place))
+      if (place->second != 0 && !each(place->first, place->second)) return {};
+  }
   return {};
 }
 
-Result<std::vector<Accounts::Held>> Accounts::held_for_review(std::size_t most) const {
+Result<std::vector<Accounts::Held>> Accounts::held_for_review(
+    std::size_t most, const std::optional<books::Review>& after) const {
   std::vector<Held> held;
+  if (most == 0) return held;
   const std::string prefix = books::key_of_review({}, {}, {}).substr(0, 1);
-  KOI_TRY(for_each_number(prefix, [&](const std::string& key, std::uint64_t since) {
+  std::string behind;
+  if (after) behind = books::key_of_review(after->referral, after->inviter, after->invitee);
+  KOI_TRY(for_each_number(prefix, behind, [&](const std::string& key, std::uint64_t since) {
     if (auto who = books::review_of(key))
       held.push_back({*std::move(who), Timestamp{static_cast<std::int64_t>(since)}});
     return held.size() < most;
@@ -416,7 +459,7 @@ void Accounts::count_cycle(plan::ReferralId referral, Duration time) {
 Result<books::ReferralFigures> Accounts::figures(plan::ReferralId referral) const {
   books::ReferralFigures found;
   const std::string prefix = books::prefix_of_counts(plan_.referrals[referral.index()].symbol.name);
-  KOI_TRY(for_each_number(prefix, [&](const std::string& key, std::uint64_t value) {
+  KOI_TRY(for_each_number(prefix, {}, [&](const std::string& key, std::uint64_t value) {
     found.add(key, value);
     return true;
   }));
@@ -427,37 +470,35 @@ void Accounts::lead(const std::string& code, const Place& to) {
   const std::string key = books::key_of_lead(code);
   auto* node = places_.find(key);
   if (!node) node = &places_.keep(key, {});
-  node->second.value = to;
   note_change(places_, *node);
+  node->second.value = to;
 }
 
 Shelved<Accounts::Place>::Node* Accounts::place(std::string_view code) {
   if (code.empty() || code.size() > longest_code) return nullptr;
   const auto decode = [&](std::string_view bytes) -> Result<Place> {
     KOI_LET(const books::Lead lead, books::lead_of(bytes));
-    // What the rules at hand do not know leads nowhere, for as long as they do not.
-    Place to{lead.customer, {}, {}};
-    for (std::size_t i = 0; i < plan_.incentives.size(); ++i)
-      if (plan_.incentives[i].symbol.name == lead.incentive)
-        to.incentive = plan::IncentiveId::of(i);
-    for (std::size_t i = 0; i < plan_.referrals.size(); ++i)
-      if (plan_.referrals[i].symbol.name == lead.referral) to.referral = plan::ReferralId::of(i);
-    return to;
+    return place_of(plan_, lead);
   };
   return fetch(places_, books::key_of_lead(code), decode);
 }
 
 const Accounts::Place* Accounts::find(std::string_view code) {
   const auto* node = place(code);
-  return node && !node->second.value.customer.empty() ? &node->second.value : nullptr;
+  if (node && !node->second.value.customer.empty()) return &node->second.value;
+  const CodePlace* elsewhere = sharing_ ? told(code) : nullptr;
+  if (!elsewhere) return nullptr;
+  sharing_->place =
+      place_of(plan_, {elsewhere->customer, elsewhere->incentive, elsewhere->referral});
+  return &sharing_->place;
 }
 
 void Accounts::forget(const std::string& code) {
   auto* node = place(code);
   if (!node) return;
-  if (!shelf_) return places_.erase(*node);
-  node->second.value = {};
+  if (!shelf_ && !sharing_) return places_.erase(*node);
   note_change(places_, *node);
+  node->second.value = {};
 }
 
 // --- Codes that were uploaded -------------------------------------------------------------------
@@ -479,8 +520,8 @@ std::uint64_t Accounts::stock(std::string_view pool, const std::vector<std::stri
   }
   if (next == before) return 0;
   auto& node = number(counted);
-  node.second.value = next;
   note_change(numbers_, node);
+  node.second.value = next;
   return next - before;
 }
 
@@ -490,7 +531,17 @@ std::uint64_t Accounts::codes_left(std::string_view pool) {
   return stocked - std::min(stocked, taken);
 }
 
+bool Accounts::has_code(std::string_view pool) {
+  if (sharing_) return available(shared_pool(pool), {}, 1) > 0;
+  return codes_left(pool) > 0;
+}
+
+std::uint64_t Accounts::left_behind(std::string_view pool) {
+  return sharing_ ? Shared::left_behind(*this, pool) : codes_left(pool);
+}
+
 std::string Accounts::take_code(std::string_view pool) {
+  if (sharing_) return Shared::take_code(*this, pool);
   while (codes_left(pool) > 0 && !fault_) {
     auto& taken = number(books::key_of_taken(pool));
     note_change(numbers_, taken);
@@ -509,12 +560,18 @@ std::string Accounts::take_code(std::string_view pool) {
   return {};
 }
 
+std::optional<Answer> Accounts::take_answer() {
+  const auto answers = take_answers();
+  return answers.empty() ? std::nullopt : std::optional(answers.back().second);
+}
+
 void Accounts::introduce(const std::string& customer) {
   for (std::size_t i = 0; i < plan_.referrals.size(); ++i) {
     const auto id = plan::ReferralId::of(i);
     const std::string code = invite_code(plan_, id, customer);
     // A test may have introduced him before he came.
-    if (!places_.find(books::key_of_lead(code))) count(id, books::Tally::Customers);
+    const auto* known = places_.find(books::key_of_lead(code));
+    if (!known || known->second.value.customer.empty()) count(id, books::Tally::Customers);
     lead(code, {customer, {}, id});
   }
 }

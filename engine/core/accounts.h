@@ -9,15 +9,21 @@
 // Without a shelf all of it is in memory, for good. With one (durable/ puts the store behind it)
 // only what has changed since it was last put there must be.
 //
+// Where several groups serve the customers, each has accounts of its own, and what has an end is
+// lent between them (share(); escrow.h has how). Every turn then stands between begin_turn() and
+// end_turn(), or undo_turn() where it lacks something. With one group there is none of this.
+//
 // A campaign's budget of messages, or anything else that is counted over all customers, is a
 // plan::Budget too: ask left(), then spend() with the cause. What its messages cost counts against
 // its budget of money to the millionth: price().
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -29,10 +35,12 @@
 #include "core/books.h"
 #include "core/call.h"
 #include "core/effect.h"
+#include "core/escrow.h"
 #include "core/holdings.h"
 #include "core/shelved.h"
 #include "ledger/chance.h"
 #include "ledger/ledger.h"
+#include "model/event.h"
 #include "plan/plan.h"
 
 namespace koi::core {
@@ -53,6 +61,10 @@ struct Message {
     Milestone,      // the receiver is the friend with whom the sender has reached it
     Paid,           // the sender has been paid his share of the packet `code` …
     NotPaid,        // … or could not be: it is there for others, or its budget's again
+    // The sender was known to the receiver as `code` until now, whom he brought or was brought by …
+    Renamed,
+    RenamedAbove,  // … or whom the sender, a friend, has brought: he is `known_as` now
+    Apart,  // the sender counts no more for the receiver: he had been brought by another before
   };
   Kind kind = Kind::Claim;
   Hash128 key;
@@ -67,7 +79,8 @@ struct Message {
   Reason reason = Reason::None;
   bool what_is_left = false;
   std::uint8_t hops = 1;              // so many messages, each caused by the one before
-  std::vector<std::uint64_t> hashes;  // of attributes that must differ; of ancestors
+  std::vector<std::uint64_t> hashes;  // of attributes that must differ; of ancestors; of other ids
+  std::string known_as{};             // RenamedAbove: what he is called from now on
 };
 
 // How much of a limit is used up now; a record more, or one less.
@@ -134,10 +147,58 @@ class Accounts {
   std::uint64_t held_bytes() const { return changed_bytes_ + frozen_bytes_; }
   std::uint64_t changed_bytes() const { return changed_bytes_; }
 
+  // --- Between groups
+
+  // From here on these are the accounts of the group `own` of so many. Before everything else.
+  void share(std::uint16_t own, std::uint16_t groups);
+  bool is_shared() const { return sharing_.has_value(); }
+
+  // A turn begins. What it lacked when it was tried before, as far as it was answered (the others
+  // of these are passed over), and where codes lead that its input names. `places` must live until
+  // its end.
+  void begin_turn(std::span<const Lack> answered = {}, std::span<const CodePlace> places = {});
+  // It would have needed more than the group has: what it has decided is of no use.
+  bool lacks() const { return sharing_ && !sharing_->lacks.empty(); }
+  // Everything is as it was when it began, to the byte; says what it would have needed.
+  std::vector<Lack> undo_turn();
+  void end_turn();
+  // Where codes lead beside what this group knows, until the next turn begins or this is called
+  // again: for what is asked between turns.
+  void know(std::span<const CodePlace> places);
+
+  // Asks for what is lacked and was not asked for yet; each is told its number. It may be answered
+  // at once: take_answered() is to be asked behind it, as behind take().
+  void ask(std::vector<Lack>& lacks);
+  // What another group has told this one. Not within a turn.
+  void take(std::uint16_t from, const Loan& loan);
+  // What is to be told to others, in its order.
+  std::vector<std::pair<std::uint16_t, Loan>> take_loans();
+  // All asks of that account up to that number are answered. In full: whoever asked finds what he
+  // wanted, unless somebody takes it before him, and asks again then.
+  struct Answered {
+    std::string account;
+    std::uint64_t up_to = 0;
+    bool is_short = false;
+  };
+  std::vector<Answered> take_answered();
+
+  // What a customer takes along from this group into another, and brings into it: what he holds of
+  // an account, in that stage of the ledger; what is counted of a limit by an attribute and may yet
+  // be given back. The same on either side.
+  void move_out(std::uint16_t to, const Charge& charge, ledger::Stage stage, Timestamp now,
+                const ledger::Cause& cause);
+  void move_in(std::uint16_t from, const Charge& charge, ledger::Stage stage, Timestamp now,
+               const ledger::Cause& cause);
+  void move_out(std::uint16_t to, const Counted& counted);
+  void move_in(std::uint16_t from, const Counted& counted);
+
   // --- Accounts
+  //
+  // Who asks how much there is says how much he wants of it: where the group has been lent less,
+  // his turn lacks it, and what he is told is of no use. 0: he only looks.
 
   // How much the account still has now; of one without an end, what it can still keep count of.
-  std::int64_t left(plan::BudgetId id, Timestamp now);
+  std::int64_t left(plan::BudgetId id, Timestamp now, std::int64_t want = 0);
   // Takes so much out of it for good, or nothing where it is 0; left() must have said that it is
   // there.
   void spend(plan::BudgetId id, std::int64_t amount, Timestamp now, const ledger::Cause& cause);
@@ -154,12 +215,19 @@ class Accounts {
 
   // Of a limit by an attribute, for one value of it. To be changed at once.
   List<Counted>& counted(std::uint64_t limit, std::uint64_t value);
+  // How much room such a limit has for that value now.
+  std::int64_t room(const plan::Limit& limit, std::uint64_t value, Timestamp now,
+                    std::int64_t want);
 
   // Of codes: how many were issued, and the number of one more.
   std::uint64_t issued(plan::IncentiveId incentive);
   std::uint64_t next_number(plan::IncentiveId incentive);
+  // Is one of the first `capacity` numbers left?
+  bool has_number(plan::IncentiveId incentive, std::uint64_t capacity);
   std::int64_t prizes_given(plan::IncentiveId draw, std::size_t prize);
   void prize_is_given(plan::IncentiveId draw, std::size_t prize);
+  // Is one left of that prize?
+  bool has_prize(plan::IncentiveId draw, std::size_t prize);
 
   // --- Codes that were uploaded
 
@@ -167,8 +235,12 @@ class Accounts {
   // many were new. No code is ever in a pool twice.
   std::uint64_t stock(std::string_view pool, const std::vector<std::string>& codes);
   std::uint64_t codes_left(std::string_view pool);
+  bool has_code(std::string_view pool);
   // The one that was uploaded first, which is in the pool no more; empty where there is none.
+  // Between groups: the first of those that this one has.
   std::string take_code(std::string_view pool);
+  // How many were left behind the one that was taken last.
+  std::uint64_t left_behind(std::string_view pool);
 
   // Where a code leads: to the giver of a packet, to an inviter.
   struct Place {
@@ -189,12 +261,13 @@ class Accounts {
   void hold_for_review(plan::ReferralId referral, std::string_view inviter,
                        std::string_view invitee, Timestamp since);
   void reviewed(plan::ReferralId referral, std::string_view inviter, std::string_view invitee);
-  // The first of them, at most `most`, by referral, inviter and friend.
+  // Those behind `after`, or the first, at most `most`, in the order of their keys in the books.
   struct Held {
     books::Review who;
     Timestamp since;
   };
-  Result<std::vector<Held>> held_for_review(std::size_t most) const;
+  Result<std::vector<Held>> held_for_review(std::size_t most,
+                                            const std::optional<books::Review>& after = {}) const;
 
   // What is counted of a referral (books.h has what), over all customers and for good; and the time
   // that an invitee took until the first friend of his own counted.
@@ -208,23 +281,43 @@ class Accounts {
   void send(Message message) { messages_.push_back(std::move(message)); }
   std::vector<Message> take_messages() { return std::exchange(messages_, {}); }
 
-  // What the call at hand is answered: there once its messages are handed on.
-  void answer(Answer answer) { answer_ = std::move(answer); }
-  std::optional<Answer> take_answer() { return std::exchange(answer_, std::nullopt); }
+  // What calls are answered, by key_of(): there once the messages of the call are handed on, or
+  // when the other customer has said so whom it takes.
+  void answer(Hash128 call, Answer answer) { answers_.emplace_back(call, std::move(answer)); }
+  std::vector<std::pair<Hash128, Answer>> take_answers() { return std::exchange(answers_, {}); }
+  // Of the one call at hand, where no other waits.
+  void answer(Answer answer) { this->answer(Hash128{}, std::move(answer)); }
+  std::optional<Answer> take_answer();
 
  private:
   template <class Value, class Decode>
   typename Shelved<Value>::Node* fetch(Shelved<Value>& part, const std::string& key, Decode decode);
+  // INVARIANT: before anything changes; what it was is remembered for the turn to be undone.
   template <class Value>
   void note_change(Shelved<Value>& part, typename Shelved<Value>::Node& node);
+  template <class Value>
+  void remember(Shelved<Value>& part, typename Shelved<Value>::Node& node);
   Shelved<std::uint64_t>::Node& number(const std::string& key);
   void add_one(const std::string& key);
   template <class Each>
-  Result<void> for_each_number(const std::string& prefix, Each each) const;
+  Result<void> for_each_number(const std::string& prefix, std::string after, Each each) const;
   std::string key_of_prize(plan::IncentiveId draw, std::size_t prize) const;
   void fetch(const ledger::Pot& pot);
   std::int64_t left_beside(plan::BudgetId id, std::int64_t cost, Timestamp now);
   std::int64_t out(plan::BudgetId id, Timestamp now);
+
+  // accounts_escrow.cpp: what is lent
+  struct Shared;  // an account that is, as the rules have it
+  std::optional<Shared> shared_of(std::string_view account);
+  Shared shared_budget(plan::BudgetId id, Timestamp now);
+  Shared shared_limit(const plan::Limit& limit, std::uint64_t value, Timestamp now);
+  Shared shared_prize(plan::IncentiveId draw, std::size_t prize);
+  Shared shared_numbers(plan::IncentiveId incentive, std::uint64_t capacity);
+  Shared shared_pool(std::string_view pool);
+  Shelved<Escrow>::Node& escrow(const Shared& account);
+  std::int64_t available(const Shared& account, Timestamp now, std::int64_t want);
+  void move(const Shared& account, std::int64_t amount, std::uint16_t from, std::uint16_t to);
+  const CodePlace* told(std::string_view code) const;
   Shelved<std::string>::Node* code(const std::string& key);
   Shelved<Place>::Node* place(std::string_view code);
 
@@ -249,7 +342,27 @@ class Accounts {
   books::Postings stored_,
       frozen_;  // those before postings_; with those of it that are on their way
   std::uint64_t changed_bytes_ = 0, frozen_bytes_ = 0;
-  std::optional<Answer> answer_;
+  std::vector<std::pair<Hash128, Answer>> answers_;
+
+  // Between groups.
+  struct Sharing {
+    std::uint16_t own = 0, groups = 1;
+    std::vector<std::pair<std::uint16_t, Loan>> loans;
+    std::vector<Answered> answered;
+    std::vector<CodePlace> known;       // of know()
+    std::span<const CodePlace> places;  // of the turn's input
+    Place place;                        // that find() has told last
+    std::uint64_t last_code = 0;        // the number in its pool of the one that was taken last
+    // The turn.
+    bool in_turn = false;
+    std::map<std::string, std::int64_t> final;   // of which there is less than so much for it
+    std::map<std::string, std::int64_t> before;  // what was taken of accounts before it
+    std::vector<Lack> lacks;
+    std::vector<std::function<void()>> undo;  // what it has changed, last first
+    std::size_t messages = 0, answers = 0, postings = 0, loans_before = 0;
+  };
+  std::optional<Sharing> sharing_;
+  Shelved<Escrow> escrows_;
 };
 
 }  // namespace koi::core

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "core/escrow.h"
 #include "model/codec.h"
 
 namespace koi::core::books {
@@ -117,6 +118,11 @@ bool ReferralFigures::add(std::string_view key, std::uint64_t number) {
   return true;
 }
 
+void ReferralFigures::add(const ReferralFigures& others) {
+  for (std::size_t i = 0; i < tally_count; ++i) tallies[i] += others.tallies[i];
+  for (const auto& [first, count] : others.cycles) cycles[first] += count;
+}
+
 std::optional<std::int64_t> ReferralFigures::k_factor() const {
   // Asked / customers × qualified / asked: what was asked for cancels out.
   if (of(Tally::Customers) == 0) return std::nullopt;
@@ -146,6 +152,7 @@ std::string key_of_stock(std::string_view pool, std::uint64_t number) {
 }
 std::string key_of_stocked(std::string_view pool) { return key('s', pool); }
 std::string key_of_taken(std::string_view pool) { return key('t', pool); }
+std::string key_of_escrow(std::string_view account) { return key('e', account); }
 std::string key_of_posting(std::uint64_t number) {
   std::string made(1, 'p');
   append_big_endian(made, number);
@@ -156,18 +163,25 @@ std::string key_of_postings() { return key('c'); }
 std::string encode(const ledger::Balances& balances) {
   if (balances == ledger::Balances()) return {};
   ByteWriter out;
-  for (const std::int64_t each : balances.at) out.signed_(each);
+  // `transit` alone may be missing, behind all others: most pots have none.
+  const std::size_t count =
+      balances[Stage::Transit] == 0 ? ledger::stage_count - 1 : ledger::stage_count;
+  for (std::size_t i = 0; i < count; ++i) out.signed_(balances.at.at(i));
   return out.take();
 }
 
 Result<ledger::Balances> balances_of(std::string_view bytes) {
   return whole<ledger::Balances>(bytes, [](ByteReader& in, ledger::Balances& balances) {
-    for (std::int64_t& each : balances.at) each = in.signed_();
+    for (std::int64_t& each : balances.at) {
+      if (&each == &balances[Stage::Transit] && in.at_end()) break;
+      each = in.signed_();
+      if (&each == &balances[Stage::Transit] && each == 0) in.fault();
+    }
     std::int64_t sum = 0;
     for (const std::int64_t each : balances.at)
       if (__builtin_add_overflow(sum, each, &sum)) in.fault();
     if (sum != 0) in.fault();
-    for (std::size_t i = 1; i < balances.at.size(); ++i)
+    for (std::size_t i = 1; i < static_cast<std::size_t>(Stage::Transit); ++i)
       if (balances.at[i] < 0) in.fault();
   });
 }
@@ -320,6 +334,9 @@ Result<Entry> read(std::string_view key, std::string_view bytes) {
     case 't':
     case 'd': KOI_TRY(number_of(bytes)); return Entry(Other{});
     case 'w': KOI_TRY(lead_of(bytes)); return Entry(Other{});
+    case 'e': KOI_TRY(escrow_row(key, bytes)); return Entry(Other{});
+    case '>':
+    case '?': return Entry(Other{});
     default: return damaged();
   }
 }

@@ -14,6 +14,7 @@
 //   q  a code that nobody has yet         its pool's name, and its number in it, from 0 on
 //   s  how many codes were uploaded       the pool's name
 //   t  how many of them were given        the pool's name
+//   e  what is lent of an account         the account (escrow.h)
 //   p  a posting                          its number, from 0 on, so that keys are in its order
 //   c  how many postings there are, and a hash of all of them in their order
 #pragma once
@@ -65,6 +66,7 @@ std::string key_of_uploaded(std::string_view code);
 std::string key_of_stock(std::string_view pool, std::uint64_t number);
 std::string key_of_stocked(std::string_view pool);
 std::string key_of_taken(std::string_view pool);
+std::string key_of_escrow(std::string_view account);
 std::string key_of_posting(std::uint64_t number);
 std::string key_of_postings();
 
@@ -97,6 +99,8 @@ struct ReferralFigures {
   std::uint64_t of(Tally what) const { return tallies[static_cast<std::size_t>(what)]; }
   // Takes in what stands under a key that begins with prefix_of_counts(); false: it is none.
   bool add(std::string_view key, std::uint64_t number);
+  // Another group's beside it.
+  void add(const ReferralFigures& others);
   // Invitations for each customer × the part of them that counted: the K-factor, in millionths.
   // Nothing where nobody was there.
   std::optional<std::int64_t> k_factor() const;
@@ -130,7 +134,7 @@ struct Posted {
   std::uint64_t number = 0;
   ledger::Posting posting;
 };
-struct Other {};  // counts, codes, pools, prizes, leads, reviews: what is of no account
+struct Other {};  // counts, codes, pools, prizes, leads, reviews, loans: what is of no account
 using Entry = std::variant<Balance, Posted, Postings, Other>;
 Result<Entry> read(std::string_view key, std::string_view bytes);  // error "corrupt"
 

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/time.h"
 #include "core/effect.h"
+#include "model/event.h"
 #include "model/value.h"
 #include "plan/plan.h"
 
@@ -54,11 +55,16 @@ struct Call {
   // Of reviews.
   plan::ReferralId referral;
   std::string invitee;
+  std::vector<CodePlace> places;  // of `code` and `together`, as an event has them
   friend bool operator==(const Call&, const Call&) = default;
 };
 constexpr std::size_t call_kind_count = static_cast<std::size_t>(Call::Kind::Stock) + 1;
 std::string_view name_of(Call::Kind kind);  // "validate", "lock", …, "roll_back"
-// Of what was asked, but for the time; what the rules have numbers for counts as it was said.
+// Names the call of that id, among all calls: what is decided by it derives from that, and answers
+// go under it.
+Hash128 key_of(const plan::Plan& plan, std::string_view customer, std::string_view id);
+// Of what was asked, but for the time and for what was found; what the rules have numbers for
+// counts as it was said.
 std::uint64_t fingerprint(const Call& call);
 
 struct Answer {

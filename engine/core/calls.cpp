@@ -60,18 +60,24 @@ std::int64_t taken_off(const plan::Coupon& coupon, const Grant& grant, std::int6
   return off;
 }
 
-// What is left in an account that something was charged to; 0 where the rules know it no more.
+// What is left in an account that something was charged to, so much of it being wanted; 0 where the
+// rules know it no more.
 std::int64_t left_in(const plan::Plan& plan, Accounts& accounts, const ledger::Pot& pot,
-                     Timestamp now) {
+                     Timestamp now, std::int64_t want) {
   for (std::size_t i = 0; i < plan.budgets.size(); ++i)
     if (plan.budgets[i].definition == pot.of)
-      return accounts.left(plan::BudgetId::of(i), pot.begin == Timestamp::ever() ? now : pot.begin);
+      return accounts.left(plan::BudgetId::of(i), pot.begin == Timestamp::ever() ? now : pot.begin,
+                           want);
   return 0;
 }
 
 }  // namespace
 
 std::string_view name_of(Call::Kind kind) { return kind_names[static_cast<std::size_t>(kind)]; }
+
+Hash128 key_of(const plan::Plan& plan, std::string_view customer, std::string_view id) {
+  return HashInput().text("call").text(customer).text(id).hash128(plan.seed);
+}
 
 std::uint64_t fingerprint(const Call& call) {
   HashInput hash;
@@ -228,14 +234,20 @@ Answer validate(const plan::Plan& plan, const State& holder, Accounts& accounts,
 
 Standing Turn::take(const Call& call) {
   KOI_ASSERT(accounts_ && call.kind != Call::Kind::Validate && !call.id.empty());
-  const Hash128 key = HashInput().text("call").text(state_.id).text(call.id).hash128(plan_.seed);
+  const Hash128 key = core::key_of(plan_, state_.id, call.id);
   const std::uint64_t asked = fingerprint(call);
+  const auto is_of_this_call = [&](Hash128 answered) {
+    return answered == key ||  // it may have been asked of an id that he had before
+           std::any_of(state_.same.begin(), state_.same.end(), [&](const std::string& id) {
+             return answered == core::key_of(plan_, id, call.id);
+           });
+  };
   if (!state_.holdings.empty())
     for (const Answered& each : holdings().answers) {
-      if (each.key != key) continue;
+      if (!is_of_this_call(each.key)) continue;
       Answer again = each.answer;
       if (each.asked != asked) again.reason = Reason::KeyReused;
-      if (!each.is_pending || each.asked != asked) accounts_->answer(std::move(again));
+      if (!each.is_pending || each.asked != asked) accounts_->answer(key, std::move(again));
       return Standing::Duplicate;
     }
   if (state_.created == Timestamp::never() && call.kind != Call::Kind::Claim) {
@@ -248,7 +260,7 @@ Standing Turn::take(const Call& call) {
       default: nobody.reason = Reason::UnknownCode;
     }
     nobody.incentive = call.points;
-    accounts_->answer(std::move(nobody));
+    accounts_->answer(key, std::move(nobody));
     return Standing::Applied;
   }
   advance(call.time, false);
@@ -265,7 +277,7 @@ Standing Turn::take(const Call& call) {
   auto& answers = holdings().answers;
   erase_if(answers, [&](const Answered& each) { return each.at < now_ - plan_.policy.id_horizon; });
   answers.push_back({key, asked, now_, !answer, answer.value_or(Answer{})});
-  if (answer) accounts_->answer(*answer);
+  if (answer) accounts_->answer(key, *answer);
   admit(nullptr);
   happen_echoes();
   settle();
@@ -316,7 +328,7 @@ void Turn::finish_claim(const Message& message) {
     each.answer.reason = message.reason;
     each.answer.incentive = message.incentive;
     each.answer.amount = message.amount;
-    accounts_->answer(each.answer);
+    accounts_->answer(each.key, each.answer);
   }
 }
 
@@ -394,8 +406,9 @@ Answer Turn::roll_back(const Call& call, Hash128 key) {
   grant->done = Timestamp::ever();
   for (Charge& charge : grant->charges) {
     if (!charge.is_money) continue;
-    const std::int64_t more =
-        std::min(grant->amount - charge.amount, left_in(plan_, *accounts_, charge.pot, now_));
+    const std::int64_t used = grant->amount - charge.amount;
+    if (used <= 0) continue;
+    const std::int64_t more = std::min(used, left_in(plan_, *accounts_, charge.pot, now_, used));
     if (more <= 0) continue;
     accounts_->post({now_, charge.pot, Stage::Budget, Stage::Reserved, more, cause_of(key)});
     accounts_->post({now_, charge.pot, Stage::Reserved, Stage::Given, more, cause_of(key)});

@@ -38,7 +38,10 @@ struct Part {
     hold_out_never = 1 << 14,
     hold_out_always = 1 << 15,
     holdings = 1 << 16,
-    unknown = 1 << 17,  // and everything above it
+    same = 1 << 17,
+    is_gone = 1 << 18,
+    is_label = 1 << 19,
+    unknown = 1 << 20,  // and everything above it
   };
 };
 
@@ -396,6 +399,9 @@ void write(ByteWriter& out, const Plan& plan, const State& state) {
   part(state.hold_out_never, Part::hold_out_never);
   part(state.hold_out_always, Part::hold_out_always);
   part(!state.holdings.empty(), Part::holdings);
+  part(!state.same.empty(), Part::same);
+  part(state.is_gone, Part::is_gone);
+  part(state.is_label, Part::is_label);
   const Timestamp base = base_of(state.clock);
   const auto has = [&](std::uint64_t which) { return (parts & which) != 0; };
   const auto time = [&](Timestamp at) { write_time(out, at, base); };
@@ -486,6 +492,10 @@ void write(ByteWriter& out, const Plan& plan, const State& state) {
     time(state.schedule_due);
   }
   if (has(Part::holdings)) write(out, state.holdings[0], base);
+  if (has(Part::same)) {
+    out.unsigned_(state.same.size());
+    for (const std::string& each : state.same) out.text(each);
+  }
 }
 
 // What every state begins with.
@@ -517,6 +527,8 @@ State read(ByteReader& in, const Plan& plan, const Layout& slots) {
   state.begun = has(Part::begun);
   state.hold_out_never = has(Part::hold_out_never);
   state.hold_out_always = has(Part::hold_out_always);
+  state.is_gone = has(Part::is_gone);
+  state.is_label = has(Part::is_label);
   for (std::size_t i = 0; i < slots.attributes.size(); ++i)
     if (const auto& from = slots.attributes[i]; from.id)
       state.attributes[from.id.index()] = from.fallback;
@@ -630,6 +642,9 @@ State read(ByteReader& in, const Plan& plan, const Layout& slots) {
     state.schedule_due = time();
   }
   if (has(Part::holdings)) state.holdings.push_back(read_holdings(in, slots, base));
+  if (has(Part::same))
+    for (std::size_t n = in.count(); n > 0; --n) state.same.push_back(std::string(in.text()));
+  if (state.is_gone && (state.same.size() != 1 || state.same[0].empty())) in.fault();
   return state;
 }
 
@@ -698,6 +713,12 @@ Result<Timestamp> Codec::next_due(std::string_view bytes) const {
   const Head head = read_head(in);
   if (!in.ok()) return corrupt();
   return head.due;
+}
+
+std::string_view customer_in(std::string_view bytes) {
+  constexpr std::size_t before = 1 + sizeof(std::uint64_t);  // version and layout
+  if (bytes.size() < before) return {};
+  return ByteReader(bytes.substr(before)).text();
 }
 
 std::string encode(const Plan& plan, const State& state) {

@@ -22,7 +22,7 @@ class ByteReader;
 
 namespace koi::core {
 
-constexpr std::uint8_t state_version = 5;
+constexpr std::uint8_t state_version = 6;
 
 struct Layout;
 
@@ -57,6 +57,10 @@ class Codec {
   std::uint64_t number_ = 0;  // of layout_
   std::unordered_map<std::uint64_t, std::unique_ptr<const Layout>> known_;
 };
+
+// Whose state it is, by its bytes as a Codec makes them, whatever the layout; valid as long as they
+// are. Empty where they are none.
+std::string_view customer_in(std::string_view bytes);
 
 // The same with the layout in front of the state: for a state on its own way.
 std::string encode(const plan::Plan& plan, const State& state);

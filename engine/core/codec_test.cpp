@@ -94,6 +94,10 @@ State random_state(const plan::Plan& plan, std::uint64_t seed) {
   if (chance.one_in(3)) state.schedules_done = chance.time(), state.schedule_due = chance.time();
   state.hold_out_never = chance.one_in(4);
   state.hold_out_always = chance.one_in(4);
+  state.is_label = chance.one_in(4);
+  state.is_gone = chance.one_in(8);
+  if (state.is_gone || chance.one_in(4)) state.same.push_back("another");
+  if (!state.is_gone && chance.one_in(8)) state.same.push_back("and one more");
   for (std::size_t i = chance(3); i > 0; --i)
     state.identifiers.push_back({IdentifierId::of(chance(2)), std::string(chance(30), 'y')});
   std::sort(state.identifiers.begin(), state.identifiers.end());
@@ -285,6 +289,16 @@ TEST(StateCodec, AHostileLayoutIsRefusedOrOne) {
     }
   }
   EXPECT_GT(refused, 1000u);
+}
+
+TEST(StateCodec, TellsWhoseTheBytesAreWithoutTheRest) {
+  const Everything made;
+  const std::string bytes = Codec(made.plan).encode(new_customer(made.plan, "somebody"));
+  EXPECT_EQ(customer_in(bytes), "somebody");
+  for (std::size_t size = 0; size < bytes.size(); ++size) {
+    const std::string_view told = customer_in(std::string_view(bytes).substr(0, size));
+    EXPECT_TRUE(told.empty() || told == "somebody");
+  }
 }
 
 TEST(StateCodec, AnotherVersionIsNamed) {

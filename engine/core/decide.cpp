@@ -208,6 +208,9 @@ Standing Turn::take(const Message& message) {
     case Message::Kind::Milestone: take_milestone(message); break;
     case Message::Kind::Paid:
     case Message::Kind::NotPaid: take_paid(message); break;
+    case Message::Kind::Renamed: take_renamed(message); break;
+    case Message::Kind::RenamedAbove: take_renamed_above(message); break;
+    case Message::Kind::Apart: take_apart(message); break;
   }
   admit(nullptr);
   happen_echoes();

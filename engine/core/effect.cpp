@@ -6,9 +6,9 @@ namespace koi::core {
 
 namespace {
 constexpr std::array<std::string_view, action_count> action_names{
-    "enter", "leave", "goal",      "send",  "set",    "refuse",   "tag",
-    "untag", "emit",  "notify",    "call",  "start",  "split",    "give",
-    "take",  "claim", "claw_back", "reply", "redeem", "roll_back"};
+    "enter", "leave", "goal",      "send",  "set",    "refuse",    "tag",
+    "untag", "emit",  "notify",    "call",  "start",  "split",     "give",
+    "take",  "claim", "claw_back", "reply", "redeem", "roll_back", "merge"};
 constexpr std::array<std::string_view, static_cast<std::size_t>(last_reason) + 1> reason_names{
     "none",
     "no_consent",
@@ -54,7 +54,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(last_reason) + 1
     "not_in_review",
     "key_reused",
     "pool_empty",
-    "not_best"};
+    "not_best",
+    "merged"};
 }  // namespace
 
 std::string_view name_of(Action action) { return action_names[static_cast<std::size_t>(action)]; }

@@ -37,8 +37,9 @@ enum class Action : std::uint8_t {
   Reply,
   Redeem,
   RollBack,  // of what was redeemed
+  Merge,     // another customer has turned out to be he
 };
-constexpr std::size_t action_count = static_cast<std::size_t>(Action::RollBack) + 1;
+constexpr std::size_t action_count = static_cast<std::size_t>(Action::Merge) + 1;
 std::string_view name_of(Action action);  // "enter", "leave", …
 // Does a channel carry it to the customer?
 constexpr bool is_message(Action action) {
@@ -96,8 +97,10 @@ enum class Reason : std::uint8_t {
   KeyReused,    // the caller has asked for something else under this id
   PoolEmpty,    // no code is left of those that were uploaded
   NotBest,      // another coupon on the order takes off more, and only one of them may
+  // of leaving
+  Merged,  // two customers are one, and the other one's journey was there first
 };
-constexpr Reason last_reason = Reason::NotBest;
+constexpr Reason last_reason = Reason::Merged;
 std::string_view name_of(Reason reason);  // "no_consent", …
 Reason reason_of(std::string_view name);  // None where no reason has the name
 
@@ -125,7 +128,7 @@ struct Effect {
   plan::CampaignId campaign;  // none: a referral gave it, or a claim was refused
   Action action = Action::Enter;
   Action of = Action::Enter;     // Refuse: what was refused
-  Reason reason = Reason::None;  // Refuse
+  Reason reason = Reason::None;  // Refuse; Leave: where it was for no clause of the campaign
   plan::ContentId content;       // Send, Reply, and Refuse of them
   plan::ChannelId channel;       // Send, Reply; Refuse: the first channel tried
   AttributeId attribute;         // Set, and Refuse of it
@@ -141,7 +144,8 @@ struct Effect {
   Timestamp not_after = Timestamp::never();
   bool wants_receipt = false;    // Send, Reply: the core decides something by its receipt
   bool has_another_way = false;  // Send: if it fails, the next of its channels is tried
-  Value value;             // Set: the new value. Tag, Untag, Start, and Refuse of them: the name
+  // Set: the new value. Tag, Untag, Start, and Refuse of them: the name. Merge: the other's id
+  Value value;
   List<Value> fields;      // Emit: the event's. Call: what is given, as in the plan's step
   List<plan::ArmId> arms;  // Goal: the arms with names that the journey took before
   std::unique_ptr<const Text> text;  // Send, Reply, Notify (its body); else null

@@ -113,7 +113,7 @@ struct Binding {
   bool is_settled = false;  // the inviter has taken him; else he is asked, beside the one before
   bool qualifies = false;   // the event that carried the code is what counts
   bool clawed_back = false;
-  List<std::uint64_t> ancestors;  // hashes of the inviter and those above him, the nearest first
+  List<std::uint64_t> ancestors;  // hashes of the inviter and those above; settling: of events
   List<Hash128> rewards;          // his own grants from it
   friend bool operator==(const Binding&, const Binding&) = default;
 };

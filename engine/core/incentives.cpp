@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/detail/lent.h"
 #include "core/detail/turn.h"
 #include "core/gate.h"
 #include "ledger/amounts.h"
@@ -57,14 +58,15 @@ std::vector<plan::LimitId> Turn::limits_of(const plan::Incentive& incentive, boo
   return limits;
 }
 
-// How much room the limit has for this customer; nothing where he has not what it counts by, and it
-// does not apply to him.
-std::optional<std::int64_t> Turn::room_in(const plan::Limit& limit, bool is_share) {
+// How much room the limit has for this customer, who wants so much; nothing where he has not what
+// it counts by, and it does not apply to him.
+std::optional<std::int64_t> Turn::room_in(const plan::Limit& limit, bool is_share,
+                                          std::int64_t want) {
   const auto value = counted_by(limit);
   if (!value) return std::nullopt;
   const plan::Limit counted_as = as_limit(limit, is_share);
-  const std::int64_t used =
-      used_of(counted_in(counted_as.definition, *value), counted_as, now_, *plan_.policy.zone);
+  if (*value != 0) return accounts_->room(counted_as, *value, now_, want);
+  const std::int64_t used = used_of(holdings().counted, counted_as, now_, *plan_.policy.zone);
   return limit.amount - std::min(used, limit.amount);
 }
 
@@ -75,8 +77,10 @@ Reason Turn::ask_limits(const plan::Incentive& incentive, std::int64_t amount, b
     const plan::Limit& limit = plan_.limits[id.index()];
     const std::int64_t weight = weight_of(incentive, limit.is_money, amount);
     if (weight == 0) continue;
-    const auto room = room_in(limit, is_share);
-    if (room && weight > *room - planned.of(planned.limits, id)) return Reason::Limit;
+    const std::int64_t before = planned.of(planned.limits, id);
+    const std::int64_t want = checked_add(weight, before).value_or(INT64_MAX);
+    const auto room = room_in(limit, is_share, want);
+    if (room && want > *room) return Reason::Limit;
   }
   return Reason::None;
 }
@@ -87,7 +91,7 @@ std::int64_t Turn::room_for_share(const plan::Incentive& incentive) {
   for (const plan::LimitId id : limits_of(incentive, true)) {
     const plan::Limit& limit = plan_.limits[id.index()];
     if (!limit.is_money) continue;
-    if (const auto room = room_in(limit, true)) least = std::min(least, *room);
+    if (const auto room = room_in(limit, true, limit.amount)) least = std::min(least, *room);
   }
   return least;
 }
@@ -99,8 +103,7 @@ plan::Limit Turn::as_limit(const plan::Limit& limit, bool is_share) const {
   const bool is_of_all = std::any_of(of_all.begin(), of_all.end(), [&](plan::LimitId id) {
     return plan_.limits[id.index()].definition == limit.definition;
   });
-  if (is_share && !is_of_all)
-    made.definition = HashInput().text("share").number(limit.definition).hash64();
+  if (is_share && !is_of_all) made.definition = definition_for_shares(limit.definition);
   return made;
 }
 
@@ -156,8 +159,10 @@ std::optional<std::int64_t> Turn::affordable(const Offer& offer, std::int64_t am
   const auto* packet = std::get_if<plan::RedPacket>(&incentive.what);
   for (const plan::BudgetId id : budgets_of(offer)) {
     const bool is_money = plan_.budgets[id.index()].is_money;
-    const std::int64_t left = accounts_->left(id, now_) - planned.of(planned.budgets, id);
     const std::int64_t weight = weight_of(incentive, is_money, amount);
+    const std::int64_t before = planned.of(planned.budgets, id);
+    const std::int64_t left =
+        accounts_->left(id, now_, checked_add(weight, before).value_or(INT64_MAX)) - before;
     if (weight <= left && weight != INT64_MAX) continue;  // which is more than can be counted
     if (!offer.what_is_left) return std::nullopt;
     if (points)
@@ -191,7 +196,7 @@ std::optional<std::size_t> Turn::drawn(const Offer& offer) const {
   const auto& draw = std::get<plan::PrizeDraw>(plan_.incentives[offer.incentive.index()].what);
   std::vector<std::uint64_t> weights;
   for (std::size_t i = 0; i < draw.prizes.size(); ++i) {
-    const bool is_there = accounts_->prizes_given(offer.incentive, i) < draw.prizes[i].stock;
+    const bool is_there = accounts_->has_prize(offer.incentive, i);
     weights.push_back(is_there ? draw.prizes[i].weight : 0);
   }
   ledger::Chance chance(accounts_->secret("draws"), to_hex(offer.key));
@@ -201,10 +206,10 @@ std::optional<std::size_t> Turn::drawn(const Offer& offer) const {
 // Are there codes of that pattern that were never issued, or any in the pool?
 Reason Turn::lacks_codes(const plan::Coupon& coupon, plan::IncentiveId id) const {
   if (!coupon.pool.empty())
-    return accounts_->codes_left(coupon.pool) > 0 ? Reason::None : Reason::PoolEmpty;
+    return accounts_->has_code(coupon.pool) ? Reason::None : Reason::PoolEmpty;
   const auto pattern = ledger::CodePattern::read(coupon.pattern);
   KOI_ASSERT(pattern);  // check has read it
-  return accounts_->issued(id) < pattern->capacity() ? Reason::None : Reason::Budget;
+  return accounts_->has_number(id, pattern->capacity()) ? Reason::None : Reason::Budget;
 }
 
 // Why it would be refused, after what is planned already; or None, and it is planned too.
@@ -374,7 +379,7 @@ std::string Turn::code_for(const plan::Incentive& incentive, const plan::Coupon&
                          accounts_->next_number(offer.incentive));
   }
   std::string code = accounts_->take_code(coupon.pool);
-  const auto left = static_cast<std::int64_t>(accounts_->codes_left(coupon.pool));
+  const auto left = static_cast<std::int64_t>(accounts_->left_behind(coupon.pool));
   if (left == coupon.low_at)
     echo(EngineEvent::RunningLow, {Value::text(incentive.symbol.name), Value::integer(left)},
          HashInput()
@@ -778,6 +783,7 @@ Reason Turn::ask_for_share(const Accounts::Place& place, std::string_view code,
   message.incentive = offer.incentive;
   message.code = code;
   message.amount = room;
+  message.hashes = hashes_of_others();
   accounts_->send(std::move(message));
   return Reason::None;
 }
@@ -792,10 +798,13 @@ void Turn::take_claim(const Message& message) {
     return each.code == message.code && !each.shares.empty();
   });
   const std::uint64_t who = hash_of_customer(message.from);
+  const auto has_one = [&](std::uint64_t hash) {
+    return std::find(place->claimants.begin(), place->claimants.end(), hash) !=
+           place->claimants.end();
+  };
   if (place == grants.end() || (place->stage != Stage::Given && place->stage != Stage::Claimed)) {
     answer.reason = Reason::TooLate;
-  } else if (std::find(place->claimants.begin(), place->claimants.end(), who) !=
-             place->claimants.end()) {
+  } else if (has_one(who) || std::any_of(message.hashes.begin(), message.hashes.end(), has_one)) {
     answer.reason = Reason::TakenBefore;
   } else if (place->taken == place->shares.size()) {
     answer.reason = Reason::AllTaken;
@@ -827,7 +836,21 @@ void Turn::take_claim(const Message& message) {
   grants_changed(message.key);
 }
 
-void Turn::take_claimed(const Message& message) {
+void Turn::take_claimed(const Message& told) {
+  Message message = told;
+  // Between groups others on his device, or he himself, may have come before since he has asked:
+  // the share is there for others again.
+  if (message.reason == Reason::None && accounts_->is_shared() &&
+      ask_limits(plan_.incentives[message.incentive.index()], message.amount, true, {}) !=
+          Reason::None) {
+    Message back = message_to(message.from, Message::Kind::NotPaid, {}, message.key);
+    back.incentive = message.incentive;
+    back.code = message.code;
+    back.amount = message.amount;
+    accounts_->send(std::move(back));
+    message.reason = Reason::Limit;
+    message.amount = 0;
+  }
   finish_claim(message);
   Offer offer;
   offer.incentive = message.incentive;
@@ -881,6 +904,7 @@ bool Turn::take_share_payout(const Receipt& receipt) {
   message.incentive = share.incentive;
   message.code = share.code;
   message.amount = share.amount;
+  message.hashes = hashes_of_others();
   accounts_->send(std::move(message));
   if (!failed) return true;
   release_limits(share.counted);
@@ -902,11 +926,25 @@ void Turn::take_paid(const Message& message) {
     return each.code == message.code && !each.shares.empty();
   });
   if (packet == grants.end()) return;
-  const std::uint64_t who = hash_of_customer(message.from);
-  const auto waits = std::find(packet->unpaid.begin(), packet->unpaid.end(), who);
-  const auto claimed = std::find(packet->claimants.begin(), packet->claimants.end(), who);
-  if (waits == packet->unpaid.end() || claimed == packet->claimants.end()) return;
-  packet->unpaid.erase(waits);
+  // Of two shares that one person has taken under two ids, the one of that amount.
+  std::vector<std::uint64_t> ids{hash_of_customer(message.from)};
+  ids.insert(ids.end(), message.hashes.begin(), message.hashes.end());
+  auto claimed = packet->claimants.end();
+  for (const std::uint64_t who : ids) {
+    const auto share = std::find(packet->claimants.begin(), packet->claimants.end(), who);
+    if (share == packet->claimants.end()) continue;
+    claimed = share;
+    if (packet->shares[static_cast<std::size_t>(share - packet->claimants.begin())] ==
+        message.amount)
+      break;
+  }
+  // One that nobody was to pay out may be there again too.
+  if (claimed == packet->claimants.end()) return;
+  const auto waits = std::find(packet->unpaid.begin(), packet->unpaid.end(), *claimed);
+  if (waits != packet->unpaid.end())
+    packet->unpaid.erase(waits);
+  else if (message.kind == Message::Kind::Paid)
+    return;
   if (message.kind == Message::Kind::NotPaid) {
     put_back_share(*packet, static_cast<std::size_t>(claimed - packet->claimants.begin()),
                    message.key);

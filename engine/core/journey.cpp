@@ -144,15 +144,17 @@ void Turn::reach_goal(Journey& journey) {
 }
 
 // Who is only on his way in was never there: that leaves no trace.
-void Turn::leave(Journey& journey) {
+void Turn::leave(Journey& journey, Reason reason) {
   if (journey.phase == Journey::Phase::Forming) return end(journey);
-  emit(journey, Action::Leave);
+  emit(journey, Action::Leave).reason = reason;
   echo(EngineEvent::Left, {Value(), Value::text(campaign(journey.campaign).symbol.name)},
        journey.id);
   // What waits for its next channel is not sent any more; what is on its way is.
   erase_if(state_.open, [&](const OpenSend& open) {
     return open.entry == journey.id && open.due != Timestamp::never();
   });
+  // Of one person's two entries one counts, its goal too.
+  if (reason == Reason::Merged) return end(journey);
   finish(journey);
 }
 

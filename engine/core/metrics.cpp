@@ -1,6 +1,7 @@
 #include "core/metrics.h"
 
 #include <algorithm>
+#include <iterator>
 #include <tuple>
 
 #include "core/calendar.h"
@@ -338,6 +339,101 @@ void prune(const plan::Log& what, Logged& kept, Timestamp now, const Zone& zone)
   kept.times.erase(kept.times.begin(), keep);
   kept.values.erase(kept.values.begin(),
                     kept.values.begin() + gone * static_cast<std::ptrdiff_t>(what.columns.size()));
+}
+
+void join(const plan::Accumulator& what, Accumulated& kept, const Accumulated& others) {
+  switch (what.aggregate) {
+    case Aggregate::Count: kept.count += others.count; return;
+    case Aggregate::Sum: {
+      if (others.count == 0) return;
+      if (kept.count == 0) {
+        kept = others;
+        return;
+      }
+      kept.count += others.count;
+      if (kept.value.is_missing() || others.value.is_missing()) {
+        kept.value = Value();
+        return;
+      }
+      const auto sum = checked_add(kept.value.raw(), others.value.raw());
+      kept.value = sum ? Value::raw(kept.value.kind(), *sum) : Value();
+      return;
+    }
+    case Aggregate::Min:
+    case Aggregate::Max:
+      if (!others.value.is_missing() && is_better(what.aggregate, others.value, kept.value))
+        kept.value = others.value;
+      return;
+    case Aggregate::First:
+      if (others.time != Timestamp::ever() &&
+          (kept.time == Timestamp::ever() || others.time < kept.time))
+        kept = others;
+      return;
+    case Aggregate::Last:
+      if (others.time != Timestamp::ever() &&
+          (kept.time == Timestamp::ever() || others.time > kept.time))
+        kept = others;
+      return;
+    case Aggregate::Distinct: {
+      const std::int64_t arrived = kept.count;  // before all of the other's
+      kept.count += others.count;
+      for (Accumulated::Seen each : others.seen) {
+        each.arrival += arrived;
+        const auto place = std::lower_bound(
+            kept.seen.begin(), kept.seen.end(), each.value,
+            [](const Accumulated::Seen& a, const Value& b) { return a.value < b; });
+        if (place == kept.seen.end() || place->value != each.value) {
+          kept.seen.insert(place, std::move(each));
+          continue;
+        }
+        place->count += each.count;
+        if (each.latest < place->latest) continue;
+        place->latest = each.latest;
+        place->arrival = each.arrival;
+      }
+      return;
+    }
+    case Aggregate::Streak: {
+      List<Accumulated::Run> all;
+      std::merge(kept.runs.begin(), kept.runs.end(), others.runs.begin(), others.runs.end(),
+                 std::back_inserter(all),
+                 [](const auto& a, const auto& b) { return a.first < b.first; });
+      kept.runs.clear();
+      for (const Accumulated::Run& run : all) {
+        if (kept.runs.empty() || kept.runs.back().last.days + 1 < run.first.days)
+          kept.runs.push_back(run);
+        else
+          kept.runs.back().last = std::max(kept.runs.back().last, run.last);
+      }
+      return;
+    }
+    case Aggregate::Average:
+    case Aggregate::TimeSinceLast:
+    case Aggregate::Ever:
+    case Aggregate::Never:
+    case Aggregate::MostFrequent:
+    case Aggregate::Values: break;  // read from the accumulators above
+  }
+  KOI_ASSERT(false);
+}
+
+void join(const plan::Log& what, Logged& kept, const Logged& others) {
+  const std::size_t columns = what.columns.size();
+  Logged all;
+  all.times.reserve(kept.times.size() + others.times.size());
+  all.values.reserve(kept.values.size() + others.values.size());
+  const auto take = [&](const Logged& from, std::size_t row) {
+    all.times.push_back(from.times[row]);
+    for (std::size_t column = 0; column < columns; ++column)
+      all.values.push_back(from.values[row * columns + column]);
+  };
+  std::size_t mine = 0;
+  for (std::size_t row = 0; row < others.times.size(); ++row) {
+    while (mine < kept.times.size() && kept.times[mine] <= others.times[row]) take(kept, mine++);
+    take(others, row);
+  }
+  while (mine < kept.times.size()) take(kept, mine++);
+  kept = std::move(all);
 }
 
 // --- The three questions ------------------------------------------------------------------------

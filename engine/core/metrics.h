@@ -17,6 +17,11 @@ void log_event(const plan::Log& what, Logged& kept, Timestamp time, std::span<co
 // Drops what no window of the log can hold any more; of a long log, when that is a good part of it.
 void prune(const plan::Log& what, Logged& kept, Timestamp now, const Zone& zone);
 
+// Adds what was kept of another customer, who has turned out to be the same person: what follows
+// is as if one had had all the events. A streak counts the days that both still know of.
+void join(const plan::Accumulator& what, Accumulated& kept, const Accumulated& others);
+void join(const plan::Log& what, Logged& kept, const Logged& others);
+
 // The metric's value at `now` (not before anything logged).
 Reading reading_of(const plan::Plan& plan, const plan::Metric& metric, const State& state,
                    Timestamp now);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/detail/turn.h"
+#include "core/merge.h"
 #include "model/codec.h"
 
 namespace koi::core {
@@ -33,6 +34,22 @@ Friend* friend_of(Holdings& holdings, plan::ReferralId referral, std::string_vie
   for (Friend& each : holdings.friends)
     if (each.referral == referral && each.invitee == invitee) return &each;
   return nullptr;
+}
+
+// Names what he says by that event: that he was brought under that referral.
+Hash128 key_of_join(const plan::Plan& plan, std::string_view customer, std::string_view event,
+                    const plan::Referral& rules) {
+  return HashInput()
+      .text("join")
+      .text(customer)
+      .text(event)
+      .text(rules.symbol.name)
+      .hash128(plan.seed);
+}
+
+// An event as a binding remembers it while its inviter is asked.
+std::uint64_t mark_of_event(const plan::Plan& plan, EventTypeId type) {
+  return hash64(plan.schema[type].symbol.name);
 }
 
 // Names the refusal of a reward, which keeps its own key for when somebody has looked at the
@@ -128,17 +145,12 @@ void Turn::join(plan::ReferralId id, const std::string& inviter, std::string cod
   fresh.at = now_;
   fresh.code = std::move(code);
   fresh.by = event.type;
-  fresh.key = HashInput()
-                  .text("join")
-                  .text(state_.id)
-                  .text(event.id)
-                  .text(rules.symbol.name)
-                  .hash128(plan_.seed);
+  fresh.key = key_of_join(plan_, state_.id, event.id, rules);
   fresh.qualifies = matches({rules.qualify_type, rules.qualify_where},
                             {event.type, event.time, event.fields, {&event, {}}}, {});
   auto& bindings = holdings().bindings;
   Binding* const before = binding_of(holdings(), id);
-  if (inviter != state_.id && (!before || before->inviter != inviter))
+  if (!is_called(state_, inviter) && (!before || before->inviter != inviter))
     accounts_->count(id, books::Tally::Asked);
   if (before) {
     const bool holds_still =
@@ -150,7 +162,8 @@ void Turn::join(plan::ReferralId id, const std::string& inviter, std::string cod
     if (before->qualified != Timestamp::never() || (rules.first_touch && holds_still))
       return refuse_join(id, fresh.key, Reason::BoundBefore);
   }
-  if (rules.refuses_self && inviter == state_.id) return refuse_join(id, fresh.key, Reason::Self);
+  if (rules.refuses_self && is_called(state_, inviter))
+    return refuse_join(id, fresh.key, Reason::Self);
   if (rules.refuses_existing && was_there && !before)
     return refuse_join(id, fresh.key, Reason::Existing);
   for (const plan::NodeId condition : rules.refuses_whom)
@@ -221,7 +234,11 @@ void Turn::take_joined(const Message& message) {
   bindings.erase(place);
   if (message.reason != Reason::None)
     return refuse_join(message.referral, message.key, message.reason);
+  if (const Binding* qualified = binding_of(holdings(), message.referral);
+      qualified && qualified->qualified != Timestamp::never())  // for the one before, meanwhile
+    return refuse_join(message.referral, message.key, Reason::BoundBefore);
   joined.is_settled = true;
+  const List<std::uint64_t> meanwhile = std::move(joined.ancestors);
   joined.ancestors.assign(message.hashes.begin(), message.hashes.end());
   Binding* before = binding_of(holdings(), message.referral);
   if (before) {
@@ -236,6 +253,9 @@ void Turn::take_joined(const Message& message) {
   Binding& binding = *before;
   echo(EngineEvent::Joined, {Value::text(message.code)}, message.key);
   reward_for_event(binding, binding.by);
+  for (const plan::Referral::Reward& reward : referral(message.referral).rewards)
+    if (reward.at && has(meanwhile, mark_of_event(plan_, reward.at)))
+      reward_for_event(binding, reward.at);
   if (binding.qualifies) qualify(binding);
   grants_changed(message.key);
 }
@@ -280,13 +300,33 @@ bool Turn::give_reward(Offer offer, plan::IncentiveId incentive, plan::NodeId am
 void Turn::note_for_inviter(const Happening& what) {
   if (!accounts_ || state_.holdings.empty()) return;
   for (Binding& binding : holdings().bindings) {
-    if (!binding.is_settled || binding.clawed_back) continue;
-    reward_for_event(binding, what.type);
+    if (binding.clawed_back) continue;
     const plan::ReferralId id = binding.referral;
     const plan::Referral& rules = referral(id);
     const auto is_within = [&](const std::optional<Span>& span, Timestamp since) {
       return !span || now_ <= add(since, *span, *plan_.policy.zone);
     };
+    if (!binding.is_settled) {
+      // An inviter of another group may answer when more has come than what says it: that counts
+      // when he has taken him. What belongs to the very input that says it comes before.
+      if (input_.event && key_of_join(plan_, state_.id, input_.event->id, rules) == binding.key)
+        continue;
+      const bool is_rewarded =
+          std::any_of(rules.rewards.begin(), rules.rewards.end(),
+                      [&](const auto& reward) { return reward.at && reward.at == what.type; });
+      const std::uint64_t mark = mark_of_event(plan_, what.type);
+      if (is_rewarded && !has(binding.ancestors, mark)) binding.ancestors.push_back(mark);
+      if (binding.qualifies && rules.claws_back &&
+          matches({rules.claw_type, rules.claw_where}, what, {})) {
+        binding.qualifies = false;
+        binding.clawed_back = true;
+      } else if (matches({rules.qualify_type, rules.qualify_where}, what, {}) &&
+                 is_within(rules.qualify_within, binding.at)) {
+        binding.qualifies = true;
+      }
+      continue;
+    }
+    reward_for_event(binding, what.type);
     if (binding.qualified == Timestamp::never()) {
       if (matches({rules.qualify_type, rules.qualify_where}, what, {}) &&
           is_within(rules.qualify_within, binding.at))
@@ -426,7 +466,7 @@ void Turn::take_milestone(const Message& message) {
 // May he be rewarded for one friend more?
 bool Turn::has_room_for_friend(plan::ReferralId id) {
   for (const plan::LimitId limit : referral(id).limits) {
-    const auto room = room_in(plan_.limits[limit.index()], false);
+    const auto room = room_in(plan_.limits[limit.index()], false, 1);
     if (room && *room < 1) return false;
   }
   return true;

@@ -156,16 +156,27 @@ struct State {
   List<Recent> recent;      // by time
   List<Holdings> holdings;  // one, or none where he was never given anything
   SeenIds seen;
+  // The ids of customers who have turned out to be he (merge.h). Of one who has turned out to be
+  // another it is that other's alone: nothing else is kept of him.
+  List<std::string> same;
   Timestamp seen_pruned = Timestamp::ever();     // when `seen` was last cleared of what is too old
   Timestamp schedules_done = Timestamp::ever();  // scheduled triggers up to this instant have fired
   Timestamp schedule_due = Timestamp::never();   // the next one that may concern him
   Timestamp due = Timestamp::never();            // the earliest of all his timers
   bool begun = false;                            // his first event has come
+  bool is_gone = false;                          // he has turned out to be another
+  bool is_label = false;                         // tests alone: his id says nothing of who he is
   bool hold_out_never = false;                   // tests alone: `hold_out: no`
   bool hold_out_always = false;                  // tests alone: `hold_out: yes`
 
   friend bool operator==(const State&, const State&) = default;
 };
+
+// The id of whom he has turned out to be; null where he is himself. That one may have turned out to
+// be another since.
+inline const std::string* gone_to(const State& state) {
+  return state.is_gone ? &state.same.front() : nullptr;
+}
 
 // Asks the memory for a state that will be decided on soon, in three steps some events apart: the
 // state itself, what its lists hold, and what its logs hold. A million customers are in no cache;

@@ -7,6 +7,7 @@
 #include "deploy/leads.h"
 #include "deploy/next_turn.h"
 #include "durable/checkpoint.h"
+#include "durable/rows.h"
 #include "durable/writers.h"
 
 namespace koi::deploy {
@@ -48,8 +49,7 @@ Result<std::unique_ptr<Ahead>> Ahead::make(const Site& site, Beside beside, cons
 // Whose states are written from here on is noted, before anything is read: a state that is read
 // too early, or beside metrics that are not as far as it is, is read again.
 Result<void> Ahead::prepare(const Bundle& wanted, const Said& said, const Ways& ways) {
-  KOI_LET(const plan::Plan plan, compile(wanted));
-  KOI_TRY(durable::check_groups(plan, site_.groups));
+  if (const auto plan = compile(wanted); !plan) return plan.error();
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
   KOI_TRY(check_next(plans_, deployment_, name, ways));
   turn_ = {name, {}, {}, {}, said.by, said.why, ways, {}};
@@ -264,6 +264,10 @@ Result<Report> Ahead::go_live() {
     KOI_LET(const store::Position last, site_.journal.last(group));
     if (position != last)
       return Error{"rules", "group " + std::to_string(group) + " was not written back"};
+    KOI_LET(const bool is_open, durable::has_open(site_.store, group));
+    if (is_open)
+      return Error{"rules", "group " + std::to_string(group) +
+                                " has something to decide yet that the former rules have begun"};
     if (!carries()) return {};
     KOI_LET(const std::string kept, site_.store.kept(group));
     return beside_.next.checkpoint(

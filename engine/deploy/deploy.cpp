@@ -32,6 +32,7 @@ class Deploying {
   Result<void> check_groups() const;
   Result<void> check(const Bundle& wanted) const;
   Result<void> begin(Hash128 bundle, const Said& said, const Ways& ways);
+  Result<void> finish_between_groups();
   Result<void> recover_tails();
   Result<void> finish(bool was_broken_off);
   Result<void> walk_all(const plan::Plan& from, const plan::Plan& to, const Carry& carry,
@@ -84,10 +85,10 @@ Result<std::vector<Report>> Deploying::run(const Bundle& wanted, const Said& sai
   return std::move(reports_);
 }
 
-// Can these rules be served over these files?
+// Can these rules be served?
 Result<void> Deploying::check(const Bundle& wanted) const {
-  KOI_LET(const plan::Plan plan, compile(wanted));
-  return durable::check_groups(plan, site_.groups);
+  const auto plan = compile(wanted);
+  return plan ? Result<void>() : plan.error();
 }
 
 Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {
@@ -123,6 +124,32 @@ Result<void> Deploying::check_groups() const {
   return {};
 }
 
+// Between groups something may be on its way, or wait for what others lend, though nothing is left
+// to recover: it comes to its end under the rules that have begun it.
+Result<void> Deploying::finish_between_groups() {
+  KOI_LET(const plan::Plan* plan, plans_.of(live()));
+  const std::unique_ptr<durable::Deeds> deeds = site_.deeds(*plan);
+  durable::Settings settings;
+  settings.budget = site_.budget;
+  settings.recovers_at_once = site_.at_once;
+  KOI_LET(const auto writers,
+          durable::Writers::open({*plan, rules_of(name_of(live())), site_.journal, site_.store,
+                                  site_.groups, *deeds, site_.clock, site_.watch},
+                                 settings));
+  for (const durable::Recovered& each : writers->recovered()) {
+    tail_inputs_ += each.inputs;
+    count(Stage::Tail, each.inputs);
+  }
+  KOI_TRY(writers->finish());
+  for (store::Group group = 0; group < site_.groups.count; ++group) {
+    KOI_LET(const bool is_open, durable::has_open(site_.store, group));
+    if (is_open)
+      return Error{"rules", "group " + std::to_string(group) +
+                                " has something to decide yet that the live rules have begun"};
+  }
+  return {};
+}
+
 // What was accepted under the live rules and not written back yet is decided by them, to its end.
 Result<void> Deploying::recover_tails() {
   const std::uint64_t rules = rules_of(name_of(live()));
@@ -139,8 +166,8 @@ Result<void> Deploying::recover_tails() {
   std::vector<std::uint64_t> inputs(site_.groups.count);
   const auto recover = [&](store::Group group) -> Result<void> {
     if (std::find(tails.begin(), tails.end(), group) == tails.end()) return {};
-    durable::Writer writer(*plan, index, site_.store, group, site_.budget / site_.groups.count,
-                           *deeds);
+    durable::Writer writer(*plan, index, site_.store, site_.groups, group,
+                           site_.budget / site_.groups.count, *deeds);
     KOI_TRY(durable::set_aside_suspect(site_.watch, site_.journal, group, journal_epochs_[group]));
     writer.watch(site_.watch);
     KOI_LET(const durable::Recovered recovered,
@@ -165,13 +192,17 @@ Result<void> Deploying::recover_tails() {
 // From here on the deploy is decided: whatever happens, it is finished first.
 Result<void> Deploying::begin(Hash128 bundle, const Said& said, const Ways& ways) {
   const bool is_first = deployment_.turns.empty();
+  tail_inputs_ = 0;
+  if (!is_first && site_.groups.count > 1) {
+    KOI_LET(const plan::Plan* plan, plans_.of(live()));
+    if (plan->has_competition()) KOI_TRY(finish_between_groups());
+  }
   epochs_.resize(site_.groups.count);
   journal_epochs_.resize(site_.groups.count);
   for (store::Group group = 0; group < site_.groups.count; ++group) {
     KOI_LET(journal_epochs_[group], site_.journal.take(group));
     KOI_LET(epochs_[group], site_.store.take(group));
   }
-  tail_inputs_ = 0;
   if (!is_first) KOI_TRY(recover_tails());
   Turn turn{bundle, site_.clock(), {}, {}, said.by, said.why, ways, {}};
   if (!is_first) turn.since = std::max(turn.since, live().since);

@@ -365,20 +365,6 @@ campaign greets { class service  enter always  when register give 1 stars }
   EXPECT_EQ(*core::books::number_of(customers), 12u);
 }
 
-TEST(Money, OneGroupServesThoseWhoCompeteAndSeveralAreRefusedByNameOfTheRemedy) {
-  const plan::Plan plan = plan_of(trial_bundle(fair()));
-  EXPECT_TRUE(durable::check_groups(plan, {1}));
-  const auto refused = durable::check_groups(plan, {2});
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "groups");
-  EXPECT_NE(refused.error().what.find("--groups 1"), std::string::npos);
-  EXPECT_TRUE(durable::check_groups(plan_of(trial_bundle(trial_shop())), {2}));
-  Shop shop;
-  const auto deployed = shop.deploy(trial_bundle(fair()));
-  ASSERT_FALSE(deployed);
-  EXPECT_EQ(deployed.error().code, "groups");
-}
-
 TEST(Money, WhatTheStoreHasOfTheAccountsIsNotBelievedWhereItIsDamaged) {
   const plan::Plan plan = plan_of(trial_bundle(fair()));
   class Damaged final : public core::Shelf {

@@ -42,9 +42,10 @@ Error damaged(store::Group group, store::Position position, std::string_view how
 // One group's part of one turn.
 class Replay {
  public:
-  Replay(const store::Journal& journal, store::Store& store, store::Group group, store::Epoch epoch,
-         const plan::Plan& rules, const plan::Plan& extended, const match::Index& index,
-         std::uint64_t rules_number, std::uint64_t budget)
+  Replay(const store::Journal& journal, store::Store& store, store::Groups groups,
+         store::Group group, store::Epoch epoch, const plan::Plan& rules,
+         const plan::Plan& extended, const match::Index& index, std::uint64_t rules_number,
+         std::uint64_t budget)
       : journal_(journal),
         store_(store),
         group_(group),
@@ -52,11 +53,12 @@ class Replay {
         rules_(rules),
         extended_(extended),
         rules_number_(rules_number),
-        writer_(extended, index, store, group, budget, nobody_) {}
+        writer_(extended, index, store, groups, group, budget, nobody_) {}
 
   // From behind the store's position up to `last`.
   Result<void> run(store::Position last, const std::function<void(std::uint64_t)>& rows_read) {
-    KOI_TRY(writer_.customers().learn());
+    KOI_TRY(writer_.learn(rules_number_));
+    writer_.letters().keep_none();
     KOI_LET(auto set_aside, journal_.set_aside(group_));
     writer_.leave_out(std::move(set_aside));
     KOI_LET(store::Position at, store_.position(group_));
@@ -93,18 +95,9 @@ class Replay {
     KOI_LET(durable::Input input, durable::decode_input(rules_, read.row.bytes));
     if (std::holds_alternative<durable::Opening>(input))
       return damaged(group_, read.position, "has an opening that cannot be read");
-    durable::Given given;
-    if (auto* event = std::get_if<Event>(&input)) {
-      fill(extended_, *event);
-      given = std::move(*event);
-    } else if (auto* receipt = std::get_if<durable::ReceiptFor>(&input)) {
-      given = std::move(*receipt);
-    } else if (auto* call = std::get_if<core::Call>(&input)) {
-      fill(extended_, *call);
-      given = std::move(*call);
-    } else {
-      given = std::get<durable::AttemptFor>(std::move(input));
-    }
+    durable::Given given = durable::given_of(std::move(input));
+    if (auto* event = std::get_if<Event>(&given)) fill(extended_, *event);
+    if (auto* call = std::get_if<core::Call>(&given)) fill(extended_, *call);
     const auto applied = writer_.apply(read.position, read.row.partition, given);
     if (!applied) return applied.error();
     return {};
@@ -243,8 +236,8 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
     KOI_LET(const std::vector<store::Group> to_replay, behind(*states, ends));
     const match::Index index = to_replay.empty() ? match::Index() : match::Index::build(extended);
     const auto replay_one = [&](store::Group group) {
-      Replay replay(history.journal, *states, group, epochs[group], *all[i], extended, index,
-                    rules_of(name_of(history.turns[i])), budget / groups.count);
+      Replay replay(history.journal, *states, groups, group, epochs[group], *all[i], extended,
+                    index, rules_of(name_of(history.turns[i])), budget / groups.count);
       return replay.run(ends[group], rows_read);
     };
     KOI_TRY(for_each_group(to_replay, history.at_once, replay_one));

@@ -33,12 +33,14 @@ std::uint64_t blocks_in(const List<Value>& values) {
 // What the state takes in memory, all in all.
 std::uint64_t bytes_of(const core::State& state) {
   std::uint64_t bytes = sizeof state + block_bytes + block_of(state.id) +
-                        block_of(state.identifiers) + blocks_in(state.attributes) +
-                        block_of(state.attribute_times) + block_of(state.accumulators) +
-                        block_of(state.logs) + block_of(state.watches) + block_of(state.journeys) +
+                        block_of(state.identifiers) + block_of(state.same) +
+                        blocks_in(state.attributes) + block_of(state.attribute_times) +
+                        block_of(state.accumulators) + block_of(state.logs) +
+                        block_of(state.watches) + block_of(state.journeys) +
                         block_of(state.entries) + block_of(state.sent) + block_of(state.open) +
                         block_of(state.consents) + block_of(state.seen) + block_of(state.recent);
   for (const Identifier& each : state.identifiers) bytes += block_of(each.text);
+  for (const std::string& each : state.same) bytes += block_of(each);
   for (const auto& [each, slot] : state.accumulators)
     bytes += each.value.heap_bytes() + block_of(each.seen) + block_of(each.runs);
   for (const auto& [each, slot] : state.logs)
@@ -65,9 +67,59 @@ constexpr int steps_at_once = 64;
 
 }  // namespace
 
+// --- Entries ------------------------------------------------------------------------------------
+
+namespace {
+// Places keep their top bit unset; the one added here marks an entry as used.
+constexpr std::uint64_t in_use = std::uint64_t{1} << 63;
+
+Partition partition_of(std::uint64_t place) { return store::partition_at(place & ~in_use); }
+
+// Beside an entry: its place in the index, of which more than a third is empty.
+constexpr std::uint64_t index_bytes = 2 * sizeof(std::uint64_t);
+}  // namespace
+
+std::string_view Customers::Entry::id() const {
+  return is_value ? std::string_view(value()->state.id) : core::customer_in(bytes());
+}
+
 std::uint32_t Customers::Entry::saved_bytes() const {
-  return static_cast<std::uint32_t>(sizeof(Entry) + block_of(id) + size + block_bytes +
-                                    2 * sizeof(std::uint32_t));
+  return static_cast<std::uint32_t>(sizeof(Entry) + index_bytes + Blocks::bytes_for(size));
+}
+
+std::uint32_t Customers::Entry::memory_bytes() const {
+  if (!is_value) return saved_bytes();
+  return static_cast<std::uint32_t>(sizeof(Entry) + index_bytes) + value()->bytes;
+}
+
+std::uint32_t Customers::bytes_of_value(const core::State& state) {
+  return static_cast<std::uint32_t>(bytes_of(state) + sizeof(Value) - sizeof(core::State));
+}
+
+void Customers::put(Entry& entry, std::unique_ptr<Value> made) {
+  drop(entry);
+  entry.held = made.release();
+  entry.is_value = 1;
+}
+
+void Customers::put(Entry& entry, std::string_view encoded) {
+  drop(entry);
+  entry.held = blocks_.take(encoded.size());
+  entry.size = static_cast<std::uint32_t>(encoded.size());
+  std::memcpy(entry.held, encoded.data(), encoded.size());
+}
+
+void Customers::drop(Entry& entry) {
+  if (entry.is_value)
+    delete entry.value();
+  else if (entry.held)
+    blocks_.give(static_cast<char*>(entry.held), entry.size);
+  entry.held = nullptr;
+  entry.is_value = 0;
+}
+
+Customers::~Customers() {
+  for (std::size_t slot = 0; slot < entries_.size(); ++slot) drop(entries_[slot]);
 }
 
 Customers::Customers(const plan::Plan& plan, const store::Store& store, store::Group group,
@@ -88,8 +140,8 @@ Customers::Customers(const plan::Plan& plan, const store::Store& store, store::G
                    [this](const std::function<void(store::Due)>& each) {
                      for (std::size_t slot = 0; slot < entries_.size(); ++slot)
                        if (const Entry& entry = entries_[slot];
-                           entry.place != 0 && entry.due != Timestamp::never())
-                         each({entry.due, entry.partition, entry.id});
+                           !entry.is_free() && entry.due != Timestamp::never())
+                         each({entry.due, partition_of(entry.place), std::string(entry.id())});
                    }}) {}
 
 Result<void> Customers::learn() {
@@ -99,9 +151,6 @@ Result<void> Customers::learn() {
 }
 
 // --- Finding ------------------------------------------------------------------------------------
-
-// Places keep their top bit unset; the one added here marks an entry as used.
-constexpr std::uint64_t in_use = std::uint64_t{1} << 63;
 
 namespace {
 // The partition and what the index does not go by.
@@ -115,7 +164,7 @@ std::uint32_t Customers::find(std::uint64_t place, std::string_view customer) co
     if (pointer.slot == none) return none;
     if (pointer.tag != tag_of(place)) continue;
     const Entry& entry = entries_[pointer.slot];
-    if (entry.place == place && entry.id == customer) return pointer.slot;
+    if (entry.place == place && entry.id() == customer) return pointer.slot;
   }
 }
 
@@ -139,12 +188,12 @@ void Customers::prefetch(const Wanted& wanted, int step) const {
     for (std::size_t i = 0; i < count; ++i)
       __builtin_prefetch(static_cast<const char*>(begin) + i * cache_line);
   };
-  if (step == 1) return lines(&entry, 2);
-  if (entry.state) {
-    if (step == 4) entry.state->seen.prefetch(wanted.id);
-    return core::prefetch(*entry.state, step - 2);
+  if (step == 1) return lines(&entry, 1);
+  if (const Value* const value = entry.value()) {
+    if (step == 4) value->state.seen.prefetch(wanted.id);
+    return core::prefetch(value->state, step - 2);
   }
-  if (step == 2) return lines(entry.bytes.get(), 2);
+  if (step == 2) return lines(entry.held, 2);
 }
 
 void Customers::index(std::uint32_t slot) {
@@ -168,11 +217,11 @@ void Customers::unindex(std::uint32_t slot) {
   index_[gap] = {};
 }
 
-std::uint32_t Customers::add(Partition partition, std::uint64_t place, std::string_view customer) {
+std::uint32_t Customers::add(std::uint64_t place) {
   if (++used_ * 10 > index_.size() * 7) {
     index_.assign(2 * index_.size(), {});
     for (std::uint32_t slot = 0; slot < entries_.size(); ++slot)
-      if (entries_[slot].place != 0) index(slot);
+      if (!entries_[slot].is_free()) index(slot);
   }
   std::uint32_t slot = static_cast<std::uint32_t>(entries_.size());
   if (free_.empty()) {
@@ -182,17 +231,15 @@ std::uint32_t Customers::add(Partition partition, std::uint64_t place, std::stri
     slot = free_.back();
     free_.pop_back();
   }
-  Entry& entry = entries_[slot];
-  entry.id = customer;
-  entry.place = place;
-  entry.partition = partition;
+  entries_[slot].place = place;
   index(slot);
   return slot;
 }
 
 void Customers::remove(std::uint32_t slot) {
   unindex(slot);
-  bytes_ -= entries_[slot].saved_bytes();
+  bytes_ -= entries_[slot].memory_bytes();
+  drop(entries_[slot]);
   entries_[slot] = {};
   free_.push_back(slot);
   --used_;
@@ -202,35 +249,37 @@ Result<std::uint32_t> Customers::bring(Partition partition, std::uint64_t place,
                                        std::string_view customer) {
   if (const std::uint32_t slot = find(place, customer); slot != none) return slot;
   KOI_LET(const auto loaded, store_.load(partition, customer));
-  return keep(partition, place, customer, loaded);
+  return keep(place, customer, loaded);
 }
 
 // Takes in what the store had: bytes that become a value when he is asked for, or nothing, which
 // makes a new customer.
-Result<std::uint32_t> Customers::keep(Partition partition, std::uint64_t place,
-                                      std::string_view customer,
+Result<std::uint32_t> Customers::keep(std::uint64_t place, std::string_view customer,
                                       const std::optional<std::string>& loaded) {
   ++loads_;
   Timestamp due = Timestamp::never();
   if (loaded) {
     KOI_LET(due, codec_.next_due(*loaded));
+    if (is_held(customer)) due = Timestamp::never();
+    if (core::customer_in(*loaded) != customer)
+      return Error{"corrupt", "the store gives the state of another customer than was asked for"};
   }
-  const std::uint32_t slot = add(partition, place, customer);
+  const std::uint32_t slot = add(place);
   Entry& entry = entries_[slot];
   entry.due = due;
-  entry.recent = true;
+  entry.recent = 1;
   if (loaded) {
-    entry.size = static_cast<std::uint32_t>(loaded->size());
-    entry.bytes = std::make_unique_for_overwrite<char[]>(loaded->size());
-    std::memcpy(entry.bytes.get(), loaded->data(), loaded->size());
+    put(entry, *loaded);
   } else {
     entry.size = usual_size;
-    entry.state = std::make_unique<core::State>(core::new_customer(plan_, std::string(customer)));
-    entry.state_bytes = static_cast<std::uint32_t>(bytes_of(*entry.state));
-    value_bytes_ += entry.state_bytes;
+    auto value =
+        std::make_unique<Value>(Value{core::new_customer(plan_, std::string(customer)), 0, 0});
+    value->bytes = bytes_of_value(value->state);
+    value_bytes_ += value->bytes;
+    put(entry, std::move(value));
     as_value_.push_back(slot);
   }
-  bytes_ += entry.saved_bytes() + entry.state_bytes;
+  bytes_ += entry.memory_bytes();
   return slot;
 }
 
@@ -252,8 +301,7 @@ Result<void> Customers::bring_all(std::span<const Wanted> wanted) {
   for (const Wanted& each : missing_) keys_.push_back({each.partition, each.customer});
   KOI_LET(const auto loaded, store_.load_all(keys_));
   for (std::size_t i = 0; i < missing_.size(); ++i)
-    KOI_TRY(
-        keep(missing_[i].partition, missing_[i].place | in_use, missing_[i].customer, loaded[i]));
+    KOI_TRY(keep(missing_[i].place | in_use, missing_[i].customer, loaded[i]));
   return {};
 }
 
@@ -267,20 +315,19 @@ Result<core::State*> Customers::of(Partition partition, std::string_view custome
   Entry& entry = entries_[slot];
   if (awaits_taking(entry)) keep_aside(slot);
   // Who comes once goes soon; who comes again while he is here stays.
-  entry.recent = entry.state != nullptr;
-  if (!entry.state) {
-    KOI_LET(auto state, codec_.decode(std::string_view(entry.bytes.get(), entry.size)));
-    entry.state = std::make_unique<core::State>(std::move(state));
-    entry.bytes.reset();
+  entry.recent = entry.is_value;
+  if (!entry.is_value) {
+    KOI_LET(auto state, codec_.decode(entry.bytes()));
+    bytes_ -= entry.memory_bytes();
     // About; he is weighed as soon as he changes.
-    entry.changes = 0;
-    entry.state_bytes = static_cast<std::uint32_t>(sizeof(core::State) + usual_growth * entry.size);
-    bytes_ += entry.state_bytes;
-    value_bytes_ += entry.state_bytes;
+    const auto about = static_cast<std::uint32_t>(sizeof(Value) + usual_growth * entry.size);
+    put(entry, std::make_unique<Value>(Value{std::move(state), about, 0}));
+    bytes_ += entry.memory_bytes();
+    value_bytes_ += about;
     as_value_.push_back(slot);
   }
   at_hand_ = slot;
-  return entry.state.get();
+  return &entry.value()->state;
 }
 
 void Customers::unchanged() {
@@ -293,20 +340,50 @@ void Customers::changed() {
   const std::uint32_t slot = std::exchange(at_hand_, none);
   Entry& entry = entries_[slot];
   // One input changes little of what a state takes in memory: it is weighed now and then.
-  if (entry.changes++ % 8 == 0) {
-    const auto now = static_cast<std::uint32_t>(bytes_of(*entry.state));
-    bytes_ += now - std::uint64_t{entry.state_bytes};
-    value_bytes_ += now - std::uint64_t{entry.state_bytes};
-    entry.state_bytes = now;
+  Value& value = *entry.value();
+  if (value.changes++ % 8 == 0) {
+    const std::uint32_t now = bytes_of_value(value.state);
+    bytes_ += now - std::uint64_t{value.bytes};
+    value_bytes_ += now - std::uint64_t{value.bytes};
+    value.bytes = now;
   }
-  const Timestamp due = core::next_due(*entry.state);
-  timers_.move(entry.partition, entry.id, entry.due, due);
+  const Timestamp due = is_held(value.state.id) ? Timestamp::never() : core::next_due(value.state);
+  timers_.move(partition_of(entry.place), value.state.id, entry.due, due);
   entry.due = due;
   if (entry.generation == current_) return;
-  entry.generation = current_;
-  entry.taken = false;
+  entry.generation = current_ & Entry::last_generation;
+  entry.taken = 0;
   changed_.push_back({entry.place & ~in_use, slot});
   changed_bytes_ += entry.saved_bytes();
+}
+
+void Customers::hold(Partition partition, std::string_view customer) {
+  KOI_ASSERT(at_hand_ == none);
+  held_.emplace(customer);
+  const std::uint32_t slot = find(store::place_of(partition, customer) | in_use, customer);
+  if (slot == none) return;
+  Entry& entry = entries_[slot];
+  timers_.move(partition, entry.id(), entry.due, Timestamp::never());
+  entry.due = Timestamp::never();
+}
+
+Result<void> Customers::let_go(Partition partition, std::string_view customer) {
+  KOI_ASSERT(at_hand_ == none);
+  const std::uint64_t place = store::place_of(partition, customer) | in_use;
+  KOI_LET(const std::uint32_t slot, bring(partition, place, customer));
+  Entry& entry = entries_[slot];
+  held_.erase(held_.find(customer));
+  entry.due = due_of(entry);
+  timers_.move(partition, entry.id(), Timestamp::never(), entry.due);
+  return {};
+}
+
+// Of him alone, whether he waits or not.
+Timestamp Customers::due_of(const Entry& entry) const {
+  if (const Value* const value = entry.value()) return core::next_due(value->state);
+  const auto due = codec_.next_due(entry.bytes());
+  KOI_ASSERT(due);  // it was read when he came into memory
+  return *due;
 }
 
 // --- Checkpoints --------------------------------------------------------------------------------
@@ -319,9 +396,16 @@ std::vector<Changed> Customers::freeze() {
 }
 
 store::Saved Customers::saved(const Entry& entry) const {
-  std::string bytes =
-      entry.state ? codec_.encode(*entry.state) : std::string(entry.bytes.get(), entry.size);
-  return {entry.partition, entry.id, std::move(bytes), entry.due};
+  const Value* const value = entry.value();
+  std::string bytes;
+  if (value) {
+    bytes.reserve(entry.size + usual_size);  // one block, and not five on the way to it
+    codec_.encode(value->state, bytes);
+  } else {
+    bytes = entry.bytes();
+  }
+  return {partition_of(entry.place), std::string(entry.id()), std::move(bytes),
+          is_held(entry.id()) ? due_of(entry) : entry.due};
 }
 
 void Customers::keep_aside(std::uint32_t slot) {
@@ -329,7 +413,7 @@ void Customers::keep_aside(std::uint32_t slot) {
   const auto& kept = kept_aside_.emplace(slot, saved(entry)).first->second;
   kept_aside_bytes_ += aside_bytes(kept);
   bytes_ += aside_bytes(kept);
-  entry.taken = true;
+  entry.taken = 1;
 }
 
 void Customers::take(std::span<const Changed> which, std::vector<store::Saved>& into) {
@@ -337,7 +421,7 @@ void Customers::take(std::span<const Changed> which, std::vector<store::Saved>& 
     Entry& entry = entries_[each.slot];
     if (awaits_taking(entry)) {
       into.push_back(saved(entry));
-      entry.taken = true;
+      entry.taken = 1;
       continue;
     }
     const auto kept = kept_aside_.find(each.slot);
@@ -360,8 +444,8 @@ void Customers::failed(std::span<const Changed> frozen) {
   for (const Changed& each : frozen) {
     Entry& entry = entries_[each.slot];
     if (entry.generation != frozen_) continue;  // it has changed again since, and counts already
-    entry.generation = current_;
-    entry.taken = false;
+    entry.generation = current_ & Entry::last_generation;
+    entry.taken = 0;
     changed_.push_back(each);
     changed_bytes_ += entry.saved_bytes();
   }
@@ -375,17 +459,13 @@ void Customers::failed(std::span<const Changed> frozen) {
 
 // From a value to bytes. What is not changed could go at once, but to read it again costs more.
 void Customers::cool(Entry& entry) {
-  codec_.encode(*entry.state, encoded_);
-  bytes_ -= entry.saved_bytes() + entry.state_bytes;
-  value_bytes_ -= entry.state_bytes;
-  entry.bytes = std::make_unique_for_overwrite<char[]>(encoded_.size());
-  std::memcpy(entry.bytes.get(), encoded_.data(), encoded_.size());
+  codec_.encode(entry.value()->state, encoded_);
   const std::uint64_t before = entry.saved_bytes();
-  entry.size = static_cast<std::uint32_t>(encoded_.size());
-  entry.state.reset();
-  entry.state_bytes = 0;
-  bytes_ += entry.saved_bytes();
-  // Its share in what is held was an estimate until now.
+  bytes_ -= entry.memory_bytes();
+  value_bytes_ -= entry.value()->bytes;
+  put(entry, encoded_);
+  bytes_ += entry.memory_bytes();
+  // His share in what is held was an estimate until now.
   if (entry.generation == current_) changed_bytes_ += entry.saved_bytes() - before;
 }
 
@@ -398,31 +478,43 @@ void Customers::prefetch_longest() const {
     if (ahead >= as_value_.size()) continue;
     const Entry& entry = entries_[as_value_[ahead]];
     if (step == 0)
-      __builtin_prefetch(&entry.state), __builtin_prefetch(&entry.recent);
-    else if (!entry.recent && entry.state)
-      core::prefetch(*entry.state, step - 1);
+      __builtin_prefetch(&entry);
+    else if (entry.is_value && !entry.recent)
+      core::prefetch(entry.value()->state, step - 1);
   }
 }
 
 void Customers::make_room() {
   // Values may fill what bytes leave.
   for (int step = 0;
-       value_bytes_ > value_budget_ && bytes_ > budget_ / 8 * 7 && step < steps_at_once; ++step) {
+       value_bytes_ > value_budget_ && bytes() > budget_ / 8 * 7 && step < steps_at_once; ++step) {
     prefetch_longest();
     const std::uint32_t slot = as_value_.front();
     as_value_.pop_front();
     Entry& entry = entries_[slot];
-    if (std::exchange(entry.recent, false))
-      as_value_.push_back(slot);
+    if (entry.recent)
+      entry.recent = 0, as_value_.push_back(slot);
     else
       cool(entry);
   }
   // INVARIANT: a state leaves memory only when a committed checkpoint holds it.
-  for (int step = 0; bytes_ > budget_ / 100 * 98 && step < steps_at_once; ++step) {
+  for (int step = 0; bytes() > budget_ / 100 * 98 && step < steps_at_once; ++step) {
     hand_ = hand_ + 1 < entries_.size() ? hand_ + 1 : 0;
     Entry& entry = entries_[hand_];
-    if (entry.place == 0 || entry.state || is_changed(entry)) continue;
-    if (!std::exchange(entry.recent, false)) remove(static_cast<std::uint32_t>(hand_));
+    if (entry.is_free() || entry.is_value) continue;
+    if (blocks_.should_move(static_cast<const char*>(entry.held), entry.size)) {
+      const std::string_view bytes = entry.bytes();
+      char* const moved = blocks_.take(bytes.size());
+      std::memcpy(moved, bytes.data(), bytes.size());
+      drop(entry);
+      entry.held = moved;
+      continue;
+    }
+    if (is_changed(entry)) continue;
+    if (entry.recent)
+      entry.recent = 0;
+    else
+      remove(static_cast<std::uint32_t>(hand_));
   }
 }
 
@@ -436,7 +528,7 @@ Result<std::vector<store::Due>> Customers::stored_timers(const std::optional<sto
   // Who is in memory may be due otherwise by now; he is asked himself.
   std::erase_if(rows, [&](const store::Due& row) {
     const std::uint64_t place = store::place_of(row.partition, row.customer) | in_use;
-    return find(place, row.customer) != none;
+    return find(place, row.customer) != none || is_held(row.customer);
   });
   return rows;
 }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "core/codec.h"
 #include "core/state.h"
+#include "durable/blocks.h"
 #include "durable/timers.h"
 #include "plan/plan.h"
 #include "store/store.h"
@@ -42,6 +44,7 @@ class Customers {
   // `budget` is in bytes, for everything that this keeps. Plan and store must outlive it.
   Customers(const plan::Plan& plan, const store::Store& store, store::Group group,
             std::uint64_t budget);
+  ~Customers();
 
   // Makes readable what the store holds, whatever rules it was written under. Before everything
   // else. Errors are the store's, and "corrupt".
@@ -66,6 +69,10 @@ class Customers {
   // The first timer of the group due before that instant, as Timers::next.
   Result<const store::Due*> next_timer(Timestamp before) { return timers_.next(before); }
 
+  // Somebody waits (waiting.h): until he is let go again next_timer() does not find him.
+  void hold(Partition partition, std::string_view customer);
+  Result<void> let_go(Partition partition, std::string_view customer);
+
   // --- Checkpoints
 
   // Freezes all that has changed since the last freeze; at most one set is frozen at a time. Takes
@@ -78,7 +85,7 @@ class Customers {
   void failed(std::span<const Changed> frozen);
 
   bool is_frozen() const { return frozen_ != 0; }
-  std::uint64_t bytes() const { return bytes_; }
+  std::uint64_t bytes() const { return bytes_ + blocks_.gaps(); }
   // What must stay in memory until a checkpoint holds it: all of it, and what was changed since the
   // last freeze.
   std::uint64_t held_bytes() const { return changed_bytes_ + frozen_bytes_ + kept_aside_bytes_; }
@@ -88,21 +95,35 @@ class Customers {
   std::uint64_t loads() const { return loads_; }
 
  private:
-  struct Entry {
-    std::string id;
-    std::uint64_t place = 0;
-    std::unique_ptr<core::State> state;  // the value, or null: then `bytes` are the state
-    std::unique_ptr<char[]> bytes;
-    std::uint32_t size = 0;         // of the encoded state, as far as it is known
-    std::uint32_t state_bytes = 0;  // that the value takes in memory
-    Timestamp due = Timestamp::never();
-    std::uint32_t generation = 0;  // in which it was last changed; 0: as the store has it
-    Partition partition = 0;
-    bool recent = false;
-    std::uint8_t changes = 0;           // since its value was weighed
-    bool taken = false;                 // its frozen form is written or kept aside
-    std::uint32_t saved_bytes() const;  // what it takes as bytes, all in all
+  // A state as it is decided on.
+  struct Value {
+    core::State state;
+    std::uint32_t bytes = 0;   // that it takes in memory, with this
+    std::uint8_t changes = 0;  // since that was weighed
   };
+  // There are millions: half a line of the cache. His id is in his state, his partition in his
+  // place.
+  struct Entry {
+    static constexpr std::uint32_t last_generation = (1u << 29) - 1;
+    bool is_free() const { return place == 0; }
+    Value* value() const { return is_value ? static_cast<Value*>(held) : nullptr; }
+    std::string_view bytes() const { return {static_cast<const char*>(held), size}; }
+    std::string_view id() const;
+    // What he takes as bytes, all in all; about, where he is a value.
+    std::uint32_t saved_bytes() const;
+    // What he takes as he is.
+    std::uint32_t memory_bytes() const;
+
+    std::uint64_t place = 0;
+    void* held = nullptr;  // a Value, or the bytes of the state, of `blocks_`
+    Timestamp due = Timestamp::never();
+    std::uint32_t size = 0;            // of the encoded state, as far as it is known
+    std::uint32_t generation : 29 {};  // in which it was last changed; 0: as the store has it
+    std::uint32_t is_value : 1 {};
+    std::uint32_t recent : 1 {};
+    std::uint32_t taken : 1 {};  // its frozen form is written or kept aside
+  };
+  static_assert(sizeof(Entry) == 32);
   static constexpr std::uint32_t none = UINT32_MAX;
   // Entries by slot, in pieces that never move: whoever goes through all of them, as the hand does
   // without end, goes through memory in its order.
@@ -124,9 +145,10 @@ class Customers {
   std::uint32_t find(std::uint64_t place, std::string_view customer) const;
   std::uint32_t likely_slot(std::uint64_t place) const;
   Result<std::uint32_t> bring(Partition partition, std::uint64_t place, std::string_view customer);
-  Result<std::uint32_t> keep(Partition partition, std::uint64_t place, std::string_view customer,
+  Result<std::uint32_t> keep(std::uint64_t place, std::string_view customer,
                              const std::optional<std::string>& loaded);
-  std::uint32_t add(Partition partition, std::uint64_t place, std::string_view customer);
+  std::uint32_t add(std::uint64_t place);
+  static std::uint32_t bytes_of_value(const core::State& state);
   void remove(std::uint32_t slot);
   void index(std::uint32_t slot);
   void unindex(std::uint32_t slot);
@@ -134,6 +156,14 @@ class Customers {
   bool awaits_taking(const Entry& entry) const {
     return frozen_ != 0 && entry.generation == frozen_ && !entry.taken;
   }
+  bool is_held(std::string_view customer) const {
+    return !held_.empty() && held_.contains(customer);
+  }
+  Timestamp due_of(const Entry& entry) const;
+  // In place of what there is.
+  void put(Entry& entry, std::unique_ptr<Value> made);
+  void put(Entry& entry, std::string_view bytes);
+  void drop(Entry& entry);
   store::Saved saved(const Entry& entry) const;
   void keep_aside(std::uint32_t slot);
   void cool(Entry& entry);
@@ -148,6 +178,7 @@ class Customers {
   const store::Store& store_;
   store::Group group_;
   std::uint64_t budget_, value_budget_;
+  Blocks blocks_;
   Entries entries_;
   std::vector<std::uint32_t> free_;
   struct Pointer {
@@ -164,6 +195,7 @@ class Customers {
   std::string encoded_;  // room for cool()
   Timers timers_;
   std::uint32_t at_hand_ = none;  // whose state was handed out
+  std::set<std::string, std::less<>> held_;
 
   // Generations: what was changed in `current_` is not frozen; up to `committed_`, all is stored.
   std::uint32_t current_ = 1, frozen_ = 0, committed_ = 0;

@@ -1,5 +1,6 @@
 #include "durable/input.h"
 
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -9,7 +10,14 @@ namespace koi::durable {
 
 namespace {
 
-enum class Mark : std::uint8_t { Opening = 1, Event = 2, Receipt = 3, Attempt = 4, Call = 5 };
+enum class Mark : std::uint8_t {
+  Opening = 1,
+  Event = 2,
+  Receipt = 3,
+  Attempt = 4,
+  Call = 5,
+  Letter = 6
+};
 
 void mark(ByteWriter& out, Mark mark) { out.byte(static_cast<std::uint8_t>(mark)); }
 
@@ -56,6 +64,62 @@ bool read_fields(ByteReader& in, const Schema& schema, EventTypeId type,
   return true;
 }
 
+// Where codes lead, behind everything else, and only where some do.
+void write(ByteWriter& out, const std::vector<CodePlace>& places) {
+  if (places.empty()) return;
+  out.unsigned_(places.size());
+  for (const CodePlace& each : places)
+    for (const std::string* text : {&each.code, &each.customer, &each.incentive, &each.referral})
+      out.text(*text);
+}
+
+void read_each(ByteReader& in, std::vector<CodePlace>& places) {
+  for (std::size_t left = in.count(4); left > 0 && in.ok(); --left) {
+    CodePlace& each = places.emplace_back();
+    for (std::string* text : {&each.code, &each.customer, &each.incentive, &each.referral})
+      *text = in.text();
+  }
+}
+
+bool read(ByteReader& in, std::vector<CodePlace>& places) {
+  if (!in.ok() || in.at_end()) return in.ok();
+  read_each(in, places);
+  return in.ok() && in.at_end() && !places.empty();
+}
+
+// What few events have, behind everything else: where their codes lead, and whom they have met.
+void write_rest(ByteWriter& out, const Event& event) {
+  write(out, event.places);
+  if (event.met.empty()) return;
+  if (event.places.empty()) out.unsigned_(0);
+  out.unsigned_(event.met.size());
+  for (const Met& each : event.met) {
+    out.unsigned_(each.identifier.kind.index());
+    out.text(each.identifier.text);
+    out.text(each.customer);
+    out.unsigned_(each.link.index());
+  }
+}
+
+bool read_rest(ByteReader& in, const Schema& schema, Event& event) {
+  if (in.ok() && in.at_end()) return true;
+  read_each(in, event.places);
+  if (in.ok() && in.at_end()) return !event.places.empty();
+  for (std::size_t left = in.count(4); left > 0 && in.ok(); --left) {
+    Met& each = event.met.emplace_back();
+    const std::uint64_t kind = in.unsigned_();
+    each.identifier.text = in.text();
+    each.customer = in.text();
+    const std::uint64_t link = in.unsigned_();
+    if (kind >= schema.identifiers.size() || link > schema.identifiers.size() ||
+        each.customer.empty())
+      return false;
+    each.identifier.kind = IdentifierId::of(kind);
+    each.link = IdentifierId::of(link);
+  }
+  return in.ok() && in.at_end() && !event.met.empty();
+}
+
 bool read(ByteReader& in, const Schema& schema, Event& event) {
   event.id = in.text();
   const std::uint64_t type = in.unsigned_();
@@ -69,7 +133,7 @@ bool read(ByteReader& in, const Schema& schema, Event& event) {
     if (kind >= schema.identifiers.size()) return false;
     event.identifiers.push_back({IdentifierId::of(kind), std::string(in.text())});
   }
-  return in.ok() && in.at_end();
+  return read_rest(in, schema, event);
 }
 
 constexpr std::uint8_t unknown_mark = 0x80;  // beside a receipt's failure, which is None then
@@ -120,6 +184,7 @@ void write(ByteWriter& out, const core::Call& call) {
   out.unsigned_(call.referral ? call.referral.index() + 1 : 0);
   out.text(call.invitee);
   out.unsigned_(call.points ? call.points.index() + 1 : 0);
+  write(out, call.places);
 }
 
 bool read(ByteReader& in, const plan::Plan& plan, core::Call& call) {
@@ -153,18 +218,128 @@ bool read(ByteReader& in, const plan::Plan& plan, core::Call& call) {
       call.kind == core::Call::Kind::Approve || call.kind == core::Call::Kind::Decline;
   const bool is_of_points =
       call.kind == core::Call::Kind::Spend || call.kind == core::Call::Kind::Unspend;
-  return in.ok() && in.at_end() && !call.id.empty() && call.amount >= 0 && call.hold.us >= 0 &&
+  return read(in, call.places) && !call.id.empty() && call.amount >= 0 && call.hold.us >= 0 &&
          is_review == !call.referral.is_none() && is_of_points == is_points(plan, call.points);
 }
 
+// --- What groups tell one another
+
+enum class Tells : std::uint8_t { Message = 1, Loan = 2 };
+
+template <class Id>
+void write_id(ByteWriter& out, Id id) {
+  out.unsigned_(id.is_none() ? 0 : id.index() + 1);
+}
+
+template <class Id>
+bool read_id(ByteReader& in, std::size_t size, Id& id) {
+  const std::uint64_t number = in.unsigned_();
+  if (number > size) return false;
+  if (number > 0) id = Id::of(number - 1);
+  return true;
+}
+
+// Whom it is for stands first, for customer_in().
+void write(ByteWriter& out, const core::Message& message) {
+  out.text(message.to);
+  out.byte(static_cast<std::uint8_t>(message.kind));
+  out.hash(message.key);
+  out.time(message.time);
+  out.text(message.from);
+  write_id(out, message.incentive);
+  write_id(out, message.referral);
+  write_id(out, message.campaign);
+  out.hash(message.entry);
+  out.text(message.code);
+  out.signed_(message.amount);
+  out.byte(static_cast<std::uint8_t>(message.reason));
+  out.boolean(message.what_is_left);
+  out.byte(message.hops);
+  out.unsigned_(message.hashes.size());
+  for (const std::uint64_t hash : message.hashes) out.fixed64(hash);
+  out.text(message.known_as);
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, core::Message& message) {
+  message.to = in.text();
+  const std::uint8_t kind = in.byte();
+  message.kind = static_cast<core::Message::Kind>(kind);
+  message.key = in.hash();
+  message.time = in.time();
+  message.from = in.text();
+  if (!read_id(in, plan.incentives.size(), message.incentive) ||
+      !read_id(in, plan.referrals.size(), message.referral) ||
+      !read_id(in, plan.campaigns.size(), message.campaign))
+    return false;
+  message.entry = in.hash();
+  message.code = in.text();
+  message.amount = in.signed_();
+  const std::uint8_t reason = in.byte();
+  message.reason = static_cast<core::Reason>(reason);
+  message.what_is_left = in.boolean();
+  message.hops = in.byte();
+  for (std::size_t left = in.count(8); left > 0; --left) message.hashes.push_back(in.fixed64());
+  message.known_as = in.text();
+  return in.ok() && in.at_end() && !message.to.empty() &&
+         kind <= static_cast<std::uint8_t>(core::Message::Kind::Apart) &&
+         reason <= static_cast<std::uint8_t>(core::last_reason);
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, LetterFrom& letter) {
+  const std::uint64_t from = in.unsigned_();
+  letter.from = static_cast<store::Group>(from);
+  letter.number = in.unsigned_();
+  return from < partition_count && durable::read(in, plan, letter.told);
+}
+
 }  // namespace
+
+void write(ByteWriter& out, const Told& told) {
+  if (const auto* message = std::get_if<core::Message>(&told)) {
+    out.byte(static_cast<std::uint8_t>(Tells::Message));
+    write(out, *message);
+  } else {
+    out.byte(static_cast<std::uint8_t>(Tells::Loan));
+    core::write(out, std::get<core::Loan>(told));
+  }
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, Told& told) {
+  switch (static_cast<Tells>(in.byte())) {
+    case Tells::Message: return read(in, plan, told.emplace<core::Message>());
+    case Tells::Loan: return core::read(in, told.emplace<core::Loan>()) && in.at_end();
+  }
+  return false;
+}
 
 bool is_beyond_ids(const Event& event, Timestamp stamp, const plan::Policy& policy) {
   return event.time < stamp - policy.id_horizon && event.type != type_of(EngineEvent::Unsubscribed);
 }
 
 std::string_view customer_of(const Given& given) {
-  return std::visit([](const auto& each) -> std::string_view { return each.customer; }, given);
+  const auto* letter = std::get_if<LetterFrom>(&given);
+  if (!letter)
+    return std::visit(
+        [](const auto& each) -> std::string_view {
+          if constexpr (std::is_same_v<std::decay_t<decltype(each)>, LetterFrom>)
+            return {};
+          else
+            return each.customer;
+        },
+        given);
+  const auto* message = std::get_if<core::Message>(&letter->told);
+  return message ? std::string_view(message->to) : std::string_view();
+}
+
+Given given_of(Input input) {
+  return std::visit(
+      [](auto&& each) -> Given {
+        if constexpr (std::is_same_v<std::decay_t<decltype(each)>, Opening>)
+          KOI_ASSERT(false);
+        else
+          return std::move(each);
+      },
+      std::move(input));
 }
 
 namespace {
@@ -198,6 +373,7 @@ std::string encode(const Given& given, std::string room) {
       out.unsigned_(identifier.kind.index());
       out.text(identifier.text);
     }
+    write_rest(out, *event);
   } else if (const auto* receipt = std::get_if<ReceiptFor>(&given)) {
     mark(out, Mark::Receipt);
     out.text(receipt->customer);
@@ -210,9 +386,15 @@ std::string encode(const Given& given, std::string room) {
     mark(out, Mark::Attempt);
     out.text(attempt->customer);
     out.hash(attempt->key);
-  } else {
+  } else if (const auto* call = std::get_if<core::Call>(&given)) {
     mark(out, Mark::Call);
-    write(out, std::get<core::Call>(given));
+    write(out, *call);
+  } else {
+    mark(out, Mark::Letter);
+    const auto& letter = std::get<LetterFrom>(given);
+    out.unsigned_(letter.from);
+    out.unsigned_(letter.number);
+    write(out, letter.told);
   }
   return out.take();
 }
@@ -228,6 +410,7 @@ Result<Input> decode_input(const plan::Plan& plan, std::string_view bytes) {
     case Mark::Receipt: good = read(in, input.emplace<ReceiptFor>()); break;
     case Mark::Attempt: good = read(in, input.emplace<AttemptFor>()); break;
     case Mark::Call: good = read(in, plan, input.emplace<core::Call>()); break;
+    case Mark::Letter: good = read(in, plan, input.emplace<LetterFrom>()); break;
   }
   if (good) return decoded;
   return Error{"corrupt", "a row of the journal is damaged: its bytes do not make an input"};
@@ -240,6 +423,9 @@ std::string_view customer_in(std::string_view bytes) {
     case Mark::Receipt:
     case Mark::Attempt: return in.text();
     case Mark::Call: in.byte(); return in.text();
+    case Mark::Letter:
+      in.unsigned_(), in.unsigned_();
+      return static_cast<Tells>(in.byte()) == Tells::Message ? in.text() : std::string_view();
     case Mark::Opening: break;
   }
   return {};

@@ -61,6 +61,9 @@ class Inputs : public ::testing::Test {
     }
     for (std::uint64_t left = number(3); left > 0; --left)
       event.identifiers.push_back({IdentifierId::of(0), any_text()});
+    for (std::uint64_t left = number(3); left > 0; --left)
+      event.met.push_back(
+          {{IdentifierId::of(0), any_text()}, "c" + any_text(), IdentifierId::of(number(2))});
     return event;
   }
   static bool equal(const Given& a, const Input& b) {
@@ -68,7 +71,8 @@ class Inputs : public ::testing::Test {
       const auto* other = std::get_if<Event>(&b);
       return other && event->id == other->id && event->type == other->type &&
              event->time == other->time && event->customer == other->customer &&
-             event->fields == other->fields && event->identifiers == other->identifiers;
+             event->fields == other->fields && event->identifiers == other->identifiers &&
+             event->met == other->met;
     }
     if (const auto* call = std::get_if<core::Call>(&a)) {
       const auto* other = std::get_if<core::Call>(&b);

@@ -14,8 +14,9 @@ std::string text_of(std::uint64_t number) { return std::to_string(number); }
 
 // Sets writer and deeds to where the checkpoint stands.
 Result<void> begin(Writer& writer, const store::Journal& journal, const store::Store& store,
-                   store::Group group, store::Position position, Deeds& deeds) {
-  KOI_TRY(writer.customers().learn());
+                   store::Group group, store::Position position, std::uint64_t rules,
+                   Deeds& deeds) {
+  KOI_TRY(writer.learn(rules));
   KOI_LET(const store::Position last, journal.last(group));
   const auto foreign = [&] {
     return Error{"foreign", "the states of group " + text_of(group) + " stand for position " +
@@ -68,7 +69,7 @@ Result<Recovered> recover(Writer& writer, const plan::Plan& plan, std::uint64_t 
                           store::Epoch epoch, Deeds& deeds) {
   Recovered done;
   KOI_LET(done.from, store.position(group));
-  KOI_TRY(begin(writer, journal, store, group, done.from, deeds));
+  KOI_TRY(begin(writer, journal, store, group, done.from, rules, deeds));
   KOI_LET(auto set_aside, journal.set_aside(group));
   writer.leave_out(std::move(set_aside));
   done.to = done.from;
@@ -107,11 +108,7 @@ Result<Recovered> recover(Writer& writer, const plan::Plan& plan, std::uint64_t 
         is_open = true;
       } else {
         KOI_LET(Input input, decode_input(plan, read.row.bytes));
-        Given given;
-        if (auto* event = std::get_if<Event>(&input)) given = std::move(*event);
-        if (auto* receipt = std::get_if<ReceiptFor>(&input)) given = std::move(*receipt);
-        if (auto* attempt = std::get_if<AttemptFor>(&input)) given = std::move(*attempt);
-        if (auto* call = std::get_if<core::Call>(&input)) given = std::move(*call);
+        const Given given = given_of(std::move(input));
         if (!is_open)
           return Error{"corrupt", "the journal of group " + text_of(group) +
                                       " does not begin a batch at position " +

@@ -5,7 +5,9 @@
 
 #include "core/decide.h"
 #include "core/gate.h"
+#include "core/merge.h"
 #include "core/ranks.h"
+#include "durable/detail/watched.h"
 
 namespace koi::durable {
 
@@ -63,17 +65,38 @@ bool gives(const plan::Plan& plan) {
 }  // namespace
 
 Writer::Writer(const plan::Plan& plan, const match::Index& index, const store::Store& store,
-               store::Group group, std::uint64_t budget, Deeds& deeds)
+               store::Groups groups, store::Group group, std::uint64_t budget, Deeds& deeds)
     : plan_(plan),
       waking_{index},
+      groups_(groups),
       group_(group),
       gives_(gives(plan)),
       accounts_budget_(gives_ ? budget / share_of_accounts : 0),
       customers_(plan, store, group, budget - accounts_budget_),
+      store_(store),
       shelf_(store, group),
       accounts_(plan),
-      deeds_(deeds) {
-  if (gives_) accounts_.keep_on(shelf_, accounts_budget_ / 4 / bytes_of_thing);
+      deeds_(deeds),
+      letters_(group, groups, rows_),
+      waiting_(rows_) {
+  if (!gives_) return;
+  accounts_.keep_on(shelf_, accounts_budget_ / 4 / bytes_of_thing);
+  if (groups.count > 1 && plan.has_competition()) accounts_.share(group, groups.count);
+}
+
+Result<void> Writer::learn(std::uint64_t rules) {
+  KOI_TRY(customers_.learn());
+  const auto learn_row = [&](std::string_view key, std::string_view bytes) -> Result<void> {
+    KOI_LET(const bool is_letters, letters_.learn(key, bytes));
+    if (is_letters) return {};
+    const auto learnt = waiting_.learn(key, bytes, plan_, rules);
+    return learnt ? Result<void>() : learnt.error();
+  };
+  KOI_TRY(rows_.learn(store_, group_, learn_row));
+  KOI_TRY(waiting_.learnt());
+  waiting_.for_each_customer(
+      [this](const Waited& first) { customers_.hold(first.partition, first.customer); });
+  return {};
 }
 
 // --- Checkpoints --------------------------------------------------------------------------------
@@ -82,17 +105,20 @@ std::vector<store::Shared> Writer::freeze_shared() {
   std::vector<store::Shared> shared;
   for (core::Accounts::Change& each : accounts_.freeze())
     shared.push_back({std::move(each.key), std::move(each.bytes)});
+  rows_.freeze(shared);
   return shared;
 }
 
 void Writer::committed() {
   customers_.committed();
   accounts_.committed();
+  rows_.committed();
 }
 
 void Writer::failed(std::span<const Changed> frozen) {
   customers_.failed(frozen);
   accounts_.failed();
+  rows_.failed();
 }
 
 namespace {
@@ -131,16 +157,16 @@ Result<void> Writer::step(const Batch& batch) {
   for (const auto& items : batch.parts) {
     for (const Item& item : items) {
       look_ahead(at++);
+      if (item.request && std::holds_alternative<core::Call>(item.given))
+        caller_ = Caller{item.request, item.number, position + 1};
       KOI_LET(const core::Standing standing, apply(++position, item.partition, item.given));
-      // What nobody waits for is nobody's to be told.
-      std::shared_ptr<const core::Answer> call;
-      if (auto answer = accounts_.take_answer())
-        call = std::make_shared<const core::Answer>(*std::move(answer));
-      if (item.request) item.request->answer(item.number, {standing, position, std::move(call)});
+      if (item.request && !std::holds_alternative<core::Call>(item.given))
+        item.request->answer(item.number, {standing, position, nullptr});
     }
   }
   close();
   for_each_request(batch, [](Request& request, std::size_t inputs) { request.finish(inputs); });
+  finish_callers();
   return {};
 }
 
@@ -158,6 +184,7 @@ void Writer::look_ahead(std::size_t at) const {
 Result<void> Writer::open(store::Position position, const Opening& opening) {
   position_ = position;
   stamp_ = opening.stamp;
+  rules_ = opening.rules;
   find_borders();
   accounts_.decide_by(opening.rules);
   return fire_timers(opening);
@@ -166,23 +193,6 @@ Result<void> Writer::open(store::Position position, const Opening& opening) {
 // --- What crashes -------------------------------------------------------------------------------
 
 namespace {
-
-// Tells the watch, while it lives, what is being stepped.
-class Watched {
- public:
-  Watched(CrashWatch* watch, store::Group group, store::SetAside what)
-      : watch_(watch), group_(group) {
-    if (watch_) watch_->stepping(group_, what);
-  }
-  ~Watched() {
-    if (watch_) watch_->rests(group_);
-  }
-  Watched(const Watched&) = delete;
-
- private:
-  CrashWatch* watch_;
-  store::Group group_;
-};
 
 store::SetAside timers_of(const store::Due& timer, store::Position position) {
   return {position, store::place_of(timer.partition, timer.customer) + 1};
@@ -196,9 +206,11 @@ bool Writer::is_set_aside(store::SetAside what) const {
 
 // Nothing comes of it, but that it counts as seen (it is acknowledged when it comes again), and
 // that a refusal is one.
-Result<void> Writer::pass_over(Partition partition, const Given& given) {
+Result<void> Writer::pass_over(const Given& given) {
   if (const auto* event = std::get_if<Event>(&given)) {
-    KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
+    std::string customer(customer_of(given));
+    KOI_LET(core::State * state, bring(customer));
+    if (state == nullptr) return {};
     keep_for_ranks(*state, stamp_, Overdue::Stays);
     Event past = *event;
     past.time = std::min(past.time, stamp_);
@@ -207,6 +219,14 @@ Result<void> Writer::pass_over(Partition partition, const Given& given) {
     customers_.changed();
   } else if (const auto* came = std::get_if<ReceiptFor>(&given)) {
     deeds_.settled(group_, *came);
+  } else if (const auto* attempt = std::get_if<AttemptFor>(&given)) {
+    deeds_.attempted(group_, attempt->key);  // it may have been made all the same
+  } else if (const auto* letter = std::get_if<LetterFrom>(&given)) {
+    // Those behind it come on; and what was lent is taken all the same, or nobody ever had it
+    // again.
+    const auto* const loan = std::get_if<core::Loan>(&letter->told);
+    if (letters_.takes(letter->from, letter->number) && loan && gives_)
+      accounts_.take(letter->from, *loan);
   }
   return {};
 }
@@ -234,6 +254,7 @@ void Writer::keep_for_ranks(core::State& state, Timestamp up_to, Overdue overdue
     if (overdue == Overdue::Fires && core::next_due(state) < border.at)
       core::decide(plan_, state, core::Tick{border.at, false}, effects_, &waking_, accounts());
     core::take(plan_, tier, state, border.at);
+    has_kept_ = true;
   }
 }
 
@@ -245,16 +266,15 @@ Result<void> Writer::fire_timers(const Opening& opening) {
     const store::Due timer = *next;
     const store::SetAside name = timers_of(timer, position_);
     const Watched watched(watch_, group_, name);
-    KOI_LET(core::State * state, customers_.of(timer.partition, timer.customer));
-    const bool passes = is_set_aside(name);
-    keep_for_ranks(*state, passes ? opening.stamp : timer.due, Overdue::Stays);
-    if (passes)
+    if (is_set_aside(name)) {
+      KOI_LET(core::State * state, customers_.of(timer.partition, timer.customer));
+      keep_for_ranks(*state, opening.stamp, Overdue::Stays);
       core::pass_over_due(*state, opening.stamp);
-    else
-      core::decide(plan_, *state, core::Tick{timer.due, true}, effects_, &waking_, accounts());
-    hand_on(*state, position_, timer.partition);
-    customers_.changed();
-    KOI_TRY(deliver_messages(position_));
+      customers_.changed();
+      continue;
+    }
+    KOI_TRY(take_turn({timer.partition, timer.customer, position_, stamp_, nullptr, timer.due}));
+    KOI_TRY(go_on());
   }
   return {};
 }
@@ -263,9 +283,16 @@ Result<core::Standing> Writer::apply(store::Position position, Partition partiti
                                      const Given& given) {
   position_ = position;
   const Watched watched(watch_, group_, {position, 0});
-  if (!is_set_aside({position, 0})) return take(position, partition, given);
-  KOI_TRY(pass_over(partition, given));
-  return core::Standing::Applied;
+  core::Standing standing = core::Standing::Applied;
+  if (is_set_aside({position, 0})) {
+    // Whoever asked is told that nothing came of it.
+    if (caller_) answer(*std::exchange(caller_, std::nullopt), nullptr);
+    KOI_TRY(pass_over(given));
+  } else {
+    KOI_LET(standing, take(position, partition, given));
+  }
+  KOI_TRY(go_on());
+  return standing;
 }
 
 Result<core::Standing> Writer::take(store::Position position, Partition partition,
@@ -274,96 +301,190 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
     deeds_.attempted(group_, attempt->key);
     return core::Standing::Applied;
   }
-  if (const auto* call = std::get_if<core::Call>(&given)) return take(position, *call);
+  if (std::holds_alternative<core::Call>(given)) return take_call(position, given);
+  if (const auto* letter = std::get_if<LetterFrom>(&given)) {
+    KOI_TRY(take(position, *letter));
+    return core::Standing::Applied;
+  }
   const auto* event = std::get_if<Event>(&given);
   if (event && is_beyond_ids(*event, stamp_, plan_.policy)) return core::Standing::TooLate;
-  KOI_LET(core::State * state, customers_.of(partition, customer_of(given)));
-  keep_for_ranks(*state, stamp_, Overdue::Fires);
-  core::Standing standing{};
-  if (event) {
-    if (event->time <= stamp_) {
-      standing = core::decide(plan_, *state, *event, effects_, &waking_, accounts());
-    } else {  // or it would fire the future
-      Event now = *event;
-      now.time = stamp_;
-      standing = core::decide(plan_, *state, now, effects_, &waking_, accounts());
-    }
-  } else {
-    ReceiptFor came = std::get<ReceiptFor>(given);
-    came.receipt.time = stamp_;
-    standing = core::decide(plan_, *state, came.receipt, effects_, &waking_, accounts());
-    deeds_.settled(group_, came);
+  if (event && !event->met.empty()) return take_met(position, *event);
+  KOI_LET(const core::Standing standing,
+          take_turn({partition, customer_of(given), position, stamp_, &given}));
+  if (const auto* came = std::get_if<ReceiptFor>(&given)) {
+    ReceiptFor settled = *came;
+    settled.receipt.time = stamp_;
+    deeds_.settled(group_, settled);
   }
-  hand_on(*state, position, partition);
-  // Behind what was due before it and has been decided just now.
-  if (event && event->type == type_of(EngineEvent::Unsubscribed)) withdraw(*state);
-  // A receipt that nobody waits for has fired what was due before it.
-  if (standing == core::Standing::Duplicate && event)
-    customers_.unchanged();
-  else
-    customers_.changed();
-  KOI_TRY(deliver_messages(position));
   return standing;
 }
 
 // Of whoever holds the code: who that is, is found here.
-Result<core::Standing> Writer::take(store::Position position, core::Call call) {
-  call.time = stamp_;
+Result<core::Standing> Writer::take_call(store::Position position, const Given& given) {
+  const auto& call = std::get<core::Call>(given);
   if (call.kind == core::Call::Kind::Stock && gives_) {  // nobody's turn
-    core::Answer answer = core::stock(accounts_, call);
+    accounts_.answer(Hash128{}, core::stock(accounts_, call));
     if (accounts_.fault()) return *accounts_.fault();
-    accounts_.answer(std::move(answer));
+    tell_callers({});
     return core::Standing::Applied;
   }
+  if (accounts_.is_shared()) accounts_.know(call.places);
   const std::string* const whom = gives_ ? core::whom(accounts_, call) : nullptr;
   if (accounts_.fault()) return *accounts_.fault();
   if (!whom) {
     core::Answer nobody;
     nobody.reason = core::Reason::UnknownCode;
-    accounts_.answer(std::move(nobody));
+    accounts_.answer(Hash128{}, std::move(nobody));
+    tell_callers({});
     return core::Standing::Applied;
   }
-  const std::string customer = *whom;
-  const Partition partition = partition_of(customer);
-  KOI_LET(core::State * state, customers_.of(partition, customer));
-  keep_for_ranks(*state, stamp_, Overdue::Fires);
-  const core::Standing standing = core::decide(plan_, *state, call, effects_, &waking_, &accounts_);
-  hand_on(*state, position, partition);
-  if (standing == core::Standing::Duplicate)
+  std::string customer = *whom;
+  KOI_TRY(find_who_stays(customer));
+  KOI_LET(const core::Standing standing,
+          take_turn({partition_of(customer), customer, position, stamp_, &given}));
+  tell_callers(core::key_of(plan_, customer, call.id), standing);
+  return standing;
+}
+
+// As of the time that the input has, or came.
+core::Standing Writer::decide(core::State& state, const Turn& turn) {
+  if (!turn.given) {
+    keep_for_ranks(state, turn.due, Overdue::Stays);
+    return core::decide(plan_, state, core::Tick{turn.due, true}, effects_, &waking_, accounts());
+  }
+  keep_for_ranks(state, stamp_, Overdue::Fires);
+  if (const auto* event = std::get_if<Event>(turn.given)) {
+    if (event->time <= turn.stamp)
+      return core::decide(plan_, state, *event, effects_, &waking_, accounts());
+    Event now = *event;  // or it would fire the future
+    now.time = turn.stamp;
+    return core::decide(plan_, state, now, effects_, &waking_, accounts());
+  }
+  if (const auto* came = std::get_if<ReceiptFor>(turn.given)) {
+    Receipt receipt = came->receipt;
+    receipt.time = turn.stamp;
+    return core::decide(plan_, state, receipt, effects_, &waking_, accounts());
+  }
+  if (const auto* call = std::get_if<core::Call>(turn.given)) {
+    core::Call now = *call;
+    now.time = turn.stamp;
+    return core::decide(plan_, state, now, effects_, &waking_, accounts());
+  }
+  const auto& message = std::get<core::Message>(std::get<LetterFrom>(*turn.given).told);
+  return core::decide(plan_, state, message, effects_, &waking_, accounts());
+}
+
+// Gives him his turn, or lets it wait.
+Result<core::Standing> Writer::take_turn(const Turn& turn) {
+  std::vector<core::Lack> lacks;
+  if (!waiting_.empty() && waiting_.waits(turn.customer)) {
+    KOI_TRY(wait(turn, {}));
+    return core::Standing::Applied;
+  }
+  KOI_LET(const core::Standing standing, try_turn(turn, {}, lacks));
+  if (!lacks.empty()) KOI_TRY(wait(turn, std::move(lacks)));
+  return standing;
+}
+
+namespace {
+std::span<const CodePlace> places_of(const Given* given) {
+  if (const auto* event = given ? std::get_if<Event>(given) : nullptr) return event->places;
+  if (const auto* call = given ? std::get_if<core::Call>(given) : nullptr) return call->places;
+  return {};
+}
+}  // namespace
+
+// Where the group has been lent too little of something, nothing has happened, and `lacks` says of
+// what.
+Result<core::Standing> Writer::try_turn(const Turn& turn, std::span<const core::Lack> answered,
+                                        std::vector<core::Lack>& lacks) {
+  KOI_LET(core::State * state, customers_.of(turn.partition, turn.customer));
+  if (core::gone_to(*state) != nullptr) {
+    customers_.unchanged();
+    std::string customer(turn.customer);
+    KOI_TRY(find_who_stays(customer));
+    Turn his = turn;
+    his.customer = customer;
+    his.partition = partition_of(customer);
+    KOI_ASSERT(groups_.group_of(his.partition) == group_);
+    return try_turn(his, answered, lacks);
+  }
+  std::optional<core::State> before;
+  if (accounts_.is_shared()) {
+    before.emplace(*state);
+    accounts_.begin_turn(answered, places_of(turn.given));
+  }
+  has_kept_ = false;
+  const core::Standing standing = decide(*state, turn);
+  if (gives_ && accounts_.fault()) return *accounts_.fault();
+  if (accounts_.lacks()) {
+    *state = *std::move(before);
+    effects_.clear();
+    lacks = accounts_.undo_turn();
+    customers_.unchanged();
+    return core::Standing::Applied;
+  }
+  if (before) accounts_.end_turn();
+  hand_on(*state, turn.position, turn.partition);
+  const auto* event = turn.given ? std::get_if<Event>(turn.given) : nullptr;
+  // Behind what was due before it and has been decided just now.
+  if (event && event->type == type_of(EngineEvent::Unsubscribed)) withdraw(*state);
+  // A receipt that nobody waits for has fired what was due before it.
+  const bool may_change_nothing =
+      event || (turn.given && std::holds_alternative<core::Call>(*turn.given));
+  if (standing == core::Standing::Duplicate && may_change_nothing && !has_kept_)
     customers_.unchanged();
   else
     customers_.changed();
-  KOI_TRY(deliver_messages(position));
+  KOI_TRY(deliver_messages(turn.position));
   return standing;
 }
 
 Result<core::Answer> Writer::validate(const core::Call& call) {
   core::Answer answer;
   answer.reason = core::Reason::UnknownCode;
+  if (accounts_.is_shared()) accounts_.know(call.places);
   const std::string* const whom = gives_ ? core::whom(accounts_, call) : nullptr;
   if (accounts_.fault()) return *accounts_.fault();
   if (!whom) return answer;
-  const std::string customer = *whom;
-  KOI_LET(const core::State* state, customers_.of(partition_of(customer), customer));
+  std::string customer = *whom;
+  KOI_LET(const core::State* state, bring(customer));
+  if (state == nullptr) return answer;
   answer = core::validate(plan_, *state, accounts_, call);
   customers_.unchanged();
   if (accounts_.fault()) return *accounts_.fault();
   return answer;
 }
 
-// What a turn tells other customers, right after the input that caused it, and what follows from
-// that. Bounded: messages that answer each other come to an end (core).
+Result<std::vector<CodePlace>> Writer::find_places(std::span<const std::string> codes) {
+  std::vector<CodePlace> found;
+  if (!gives_) return found;
+  for (const std::string& code : codes) {
+    const core::Accounts::Place* const place = accounts_.find(code);
+    if (accounts_.fault()) return *accounts_.fault();
+    if (!place) continue;
+    CodePlace& each = found.emplace_back();
+    each.code = code;
+    each.customer = place->customer;
+    if (place->incentive) each.incentive = plan_.incentives[place->incentive.index()].symbol.name;
+    if (place->referral) each.referral = plan_.referrals[place->referral.index()].symbol.name;
+  }
+  return found;
+}
+
+// What a turn tells other customers: those of the group right after the input that caused it, and
+// what follows from that. Bounded: messages that answer each other come to an end (core).
 Result<void> Writer::deliver_messages(store::Position position) {
   if (!gives_) return {};
-  if (accounts_.fault()) return *accounts_.fault();
-  for (const core::Message& message : accounts_.take_messages()) {
+  for (core::Message& message : accounts_.take_messages()) {
     const Partition partition = partition_of(message.to);
-    KOI_LET(core::State * state, customers_.of(partition, message.to));
-    keep_for_ranks(*state, stamp_, Overdue::Fires);
-    core::decide(plan_, *state, message, effects_, &waking_, &accounts_);
-    hand_on(*state, position, partition);
-    customers_.changed();
-    KOI_TRY(deliver_messages(position));
+    const store::Group to = groups_.group_of(partition);
+    if (to != group_) {
+      letters_.write(to, rules_, std::move(message));
+      continue;
+    }
+    const Given given(LetterFrom{group_, 0, std::move(message)});
+    KOI_TRY(take_turn({partition, customer_of(given), position, stamp_, &given}));
   }
   return {};
 }
@@ -371,7 +492,8 @@ Result<void> Writer::deliver_messages(store::Position position) {
 // What was decided for him and must not reach him any more, wherever it has come to.
 void Writer::withdraw(const core::State& state) {
   for (Deed& deed : decided_) {
-    if (deed.customer != state.id || deed.effect.action != core::Action::Send) continue;
+    if (!core::is_called(state, deed.customer) || deed.effect.action != core::Action::Send)
+      continue;
     const plan::Campaign& campaign = plan_.campaigns[deed.effect.campaign.index()];
     if (core::has_refused(state, campaign.campaign_class, deed.effect.channel)) deed.wanted = false;
   }

@@ -2,10 +2,15 @@
 // takes them through the core: timers that are due before a batch's stamp, then its inputs. What
 // was decided is handed on, and who asked is answered, when the whole batch is stepped. Knows no
 // clock and no thread: what it does follows from the journal alone. One thread's own.
+//
+// Where several groups serve customers who share something, what one's turn tells a customer of
+// another group goes there as a letter, and a turn that needs more of an account than the group has
+// been lent is undone and waits (decision 0023).
 #pragma once
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -18,7 +23,10 @@
 #include "durable/customers.h"
 #include "durable/deeds.h"
 #include "durable/input.h"
+#include "durable/letters.h"
+#include "durable/rows.h"
 #include "durable/shelf.h"
+#include "durable/waiting.h"
 #include "store/journal.h"
 
 namespace koi::durable {
@@ -53,6 +61,8 @@ class Request {
   void answer(std::uint32_t number, Answer answer) { answers_[number] = std::move(answer); }
   // `inputs` of them are answered, or failed for that reason.
   void finish(std::size_t inputs, const Error* error = nullptr);
+  // One of them is answered later than those beside it in its batch, and finished by itself.
+  void keep() { left_.fetch_add(1); }
 
  private:
   std::vector<Answer> answers_;
@@ -76,17 +86,19 @@ struct Batch {
 
 class Writer {
  public:
-  // All must outlive it. `budget` is for states and accounts in memory, in bytes. Under a plan
-  // whose customers compete the group must be the only one: what one's turn tells another is handed
-  // on right after it.
+  // All must outlive it. `budget` is for states and accounts in memory, in bytes.
   Writer(const plan::Plan& plan, const match::Index& index, const store::Store& store,
-         store::Group group, std::uint64_t budget, Deeds& deeds);
+         store::Groups groups, store::Group group, std::uint64_t budget, Deeds& deeds);
 
   // What is never stepped (of store::Journal::set_aside), and who is told what is being stepped;
   // before everything else, where wanted. `watch` must outlive the writer.
   void leave_out(std::vector<store::SetAside> what) { set_aside_ = std::move(what); }
   std::size_t left_out() const { return set_aside_.size(); }
   void watch(CrashWatch* watch) { watch_ = watch; }
+  // Makes readable what the store holds, and takes from it what lies between customers: letters,
+  // and inputs that wait, which those rules accepted. Before everything else but these. Errors are
+  // the store's, "corrupt", and "rules" where others than those must decide what waits.
+  Result<void> learn(std::uint64_t rules);
 
   // Takes a batch through the core, hands on what it decided, answers. After an error (the store
   // could not be read) the state in memory is of no use any more; nobody was answered.
@@ -98,8 +110,20 @@ class Writer {
   Result<core::Standing> apply(store::Position position, Partition partition, const Given& given);
   void close();
 
+  // --- Between groups
+
+  // What this one has told others and they have not taken yet, and what it has taken.
+  Letters& letters() { return letters_; }
+  const Letters& letters() const { return letters_; }
+  const Waiting& waiting() const { return waiting_; }
+  // Nothing will be decided here any more: tells whoever still waits to be answered.
+  void give_up(const Error& error);
+
   // What redeeming that coupon would be answered now.
   Result<core::Answer> validate(const core::Call& call);
+
+  // Where these codes lead, each of them said once, as far as it is to customers of this group.
+  Result<std::vector<CodePlace>> find_places(std::span<const std::string> codes);
 
   // The last position stepped, and the stamp of its batch.
   store::Position position() const { return position_; }
@@ -133,30 +157,70 @@ class Writer {
   std::uint64_t percent_held() const;
   std::uint64_t percent_changed() const;
   bool has_changed() const {
-    return customers_.changed_bytes() > 0 || accounts_.changed_bytes() > 0;
+    return customers_.changed_bytes() > 0 || accounts_.changed_bytes() > 0 || has_changed_rows();
   }
+  bool has_changed_rows() const { return rows_.has_changed(); }
 
  private:
+  // What one customer is to decide on.
+  struct Turn {
+    Partition partition = 0;
+    std::string_view customer;
+    store::Position position = 0;        // that its deeds come from
+    Timestamp stamp;                     // of the batch that brought it
+    const Given* given = nullptr;        // none: his timers up to …
+    Timestamp due = Timestamp::never();  // … here
+  };
+
   Result<void> fire_timers(const Opening& opening);
   void find_borders();
   enum class Overdue : std::uint8_t { Fires, Stays };
   void keep_for_ranks(core::State& state, Timestamp up_to, Overdue overdue);
   bool is_set_aside(store::SetAside what) const;
-  Result<void> pass_over(Partition partition, const Given& given);
+  Result<void> pass_over(const Given& given);
   Result<core::Standing> take(store::Position position, Partition partition, const Given& given);
-  Result<core::Standing> take(store::Position position, core::Call call);
+  Result<core::Standing> take_call(store::Position position, const Given& given);
+  Result<void> take(store::Position position, const LetterFrom& letter);
+  Result<core::Standing> take_turn(const Turn& turn);
+  Result<core::Standing> try_turn(const Turn& turn, std::span<const core::Lack> answered,
+                                  std::vector<core::Lack>& lacks);
+  core::Standing decide(core::State& state, const Turn& turn);
   void withdraw(const core::State& state);
   void hand_on(core::State& state, store::Position position, Partition partition);
   core::Accounts* accounts() { return gives_ ? &accounts_ : nullptr; }
   Result<void> deliver_messages(store::Position position);
   void look_ahead(std::size_t at) const;
 
+  // Between groups (writer_groups.cpp).
+  Result<void> wait(const Turn& turn, std::vector<core::Lack> lacks);
+  Result<void> heed_refusals(Partition partition, std::string_view customer);
+  Result<void> go_on();
+  Result<void> try_again(const std::string& customer);
+  Result<void> pass_over(const Waited& what);
+  Turn turn_of(const Waited& what) const;
+  static Caller kept(Caller caller);
+  void tell_callers(Hash128 at_hand, core::Standing standing = core::Standing::Applied);
+  void answer(const Caller& caller, std::shared_ptr<const core::Answer> answer,
+              core::Standing standing = core::Standing::Applied);
+  void finish_callers();
+
+  // Of customers who are one person (merging.cpp).
+  Result<core::State*> bring(std::string& customer);
+  Result<void> find_who_stays(std::string& customer);
+  Result<core::Standing> take_met(store::Position position, Event event);
+  Result<core::State> take_out(store::Position position, const std::string& goes,
+                               const std::string& stays, Timestamp at);
+  Result<void> merge(store::Position position, const std::string& stays, core::State gone,
+                     Timestamp at);
+
   const plan::Plan& plan_;
   core::Waking waking_;
+  store::Groups groups_;
   store::Group group_;
   const bool gives_;  // under this plan there are accounts
   const std::uint64_t accounts_budget_;
   Customers customers_;
+  const store::Store& store_;
   const StoreShelf shelf_;
   core::Accounts accounts_;
   Deeds& deeds_;
@@ -170,9 +234,18 @@ class Writer {
   };
   std::vector<Border> borders_;                  // one for each tier, the earliest first
   Timestamp borders_until_ = Timestamp::ever();  // up to this stamp they stay so
-  std::vector<Wanted> wanted_;                   // the batch's customers
+  bool has_kept_ = false;       // keep_for_ranks() has changed the customer at hand
+  std::vector<Wanted> wanted_;  // the batch's customers
   std::vector<core::Effect> effects_;
   std::vector<Deed> decided_;
+
+  Rows rows_;
+  Letters letters_;
+  Waiting waiting_;
+  std::uint64_t rules_ = 0;       // that decide the batch at hand
+  std::optional<Caller> caller_;  // of the call at hand, until he is answered or kept
+  std::map<Hash128, std::vector<Caller>> callers_;  // kept: what they asked was decided …
+  std::vector<std::shared_ptr<Request>> finished_;  // … and of those that were kept, is answered
 };
 
 }  // namespace koi::durable

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "durable/checkpoint.h"
+#include "durable/letters.h"
 #include "durable/recover.h"
 #include "durable/writer.h"
 
@@ -50,15 +51,16 @@ struct World {
   Deeds& deeds;
   std::function<Timestamp()> clock;
   CrashWatch* watch = nullptr;  // none: what crashes does so again
+  // Is asked for each letter between groups (letters.h) that would be brought now: false, and it is
+  // lost on its way, until resend(). On the threads of the groups. None: all are brought.
+  std::function<bool(const Letter&)> carry{};
 };
-
-// Error "groups" where the plan's customers compete (plan::Plan::has_competition) and several
-// groups would serve them: accounts and messages are one group's own.
-Result<void> check_groups(const plan::Plan& plan, store::Groups groups);
 
 class Writers {
  public:
-  // Takes the groups over and recovers them. Errors are those of recover() and check_groups().
+  // Takes the groups over and recovers them. Errors are those of recover(); "rules" too where
+  // letters are open that other rules have written; "foreign" where the files of one group do not
+  // belong to those of another.
   static Result<std::unique_ptr<Writers>> open(World world, Settings settings);
   // Without a stop() before it, it is as if the process had died here.
   ~Writers();
@@ -76,9 +78,16 @@ class Writers {
   // What redeeming that coupon would be answered, as of now; the same way.
   using Tell = std::function<void(Result<core::Answer>)>;
   void validate(core::Call call, Tell tell);
-  // What customers share, of the one group that they compete in; the same way.
+  // What the customers of a group share; the same way.
   using ShowShared = std::function<void(Result<const core::Accounts*>)>;
-  void look_at_shared(ShowShared show);
+  void look_at_shared(store::Group group, ShowShared show);
+  store::Groups groups() const { return world_.groups; }
+
+  // Where codes lead, each of them said once: those that lead somewhere. Every group is asked,
+  // between two of its batches; the last one tells, on its thread (without threads: at once).
+  // Thread-safe.
+  void find_places(std::vector<std::string> codes,
+                   std::function<void(Result<std::vector<CodePlace>>)> then);
 
   // Has every group decided all that came up to that instant, and every timer that was due before
   // it? Thread-safe; true a moment later than it is so.
@@ -106,6 +115,10 @@ class Writers {
   Result<bool> step(store::Group group);
   // Writes the group back as it is now.
   Result<void> checkpoint(store::Group group);
+  // Brings every letter again that is on its way between groups, as at each start.
+  Result<void> resend();
+  // Takes everything inside to its end and writes it back, as stop() does.
+  Result<void> finish();
 
   // For reports and tests; where threads run, only of what they say is thread-safe.
   const Writer& writer(store::Group group) const { return groups_[group]->writer; }
@@ -120,6 +133,8 @@ class Writers {
     std::uint64_t customers = 0;  // in memory …
     std::uint64_t bytes = 0;      // … and what they take
     std::uint64_t tail = 0;       // rows behind the last checkpoints
+    std::uint64_t letters = 0;    // on their way between groups
+    std::uint64_t undecided = 0;  // inputs that wait until another group has lent what they need
     std::uint64_t set_aside = 0;  // what is never decided, since it crashed the process
   };
   Figures figures() const;
@@ -175,7 +190,10 @@ class Writers {
   // A group, with what waits for its thread.
   struct Group {
     Group(const World& world, const match::Index& index, store::Group which, std::uint64_t budget)
-        : number(which), writer(world.plan, index, world.store, which, budget, world.deeds) {}
+        : number(which),
+          writer(world.plan, index, world.store, world.groups, which, budget, world.deeds),
+          sent(world.groups.count),
+          arrived(world.groups.count) {}
 
     const store::Group number;
     Writer writer;
@@ -203,6 +221,10 @@ class Writers {
     std::atomic<std::int64_t> timer_due = INT64_MAX;  // of a timer alone
     std::atomic<std::int64_t> stamp = INT64_MIN;      // of the last batch that was stepped
     std::atomic<bool> is_slow = false;  // too much must stay in memory: the door waits
+    // By group: the last letter that was written to it, and the last that it has taken.
+    std::vector<std::atomic<std::uint64_t>> sent, arrived;
+    std::atomic<std::size_t> undecided = 0, undecided_bytes = 0;  // inputs that wait for loans
+    std::atomic<std::int64_t> undecided_since = INT64_MAX;
     CheckpointTimes times{{}};
     std::chrono::steady_clock::time_point last_input, retry;
   };
@@ -213,11 +235,15 @@ class Writers {
 
   Result<void> note_due(Group& group);
 
+  Partition partition_for(const Given& given) const;
+  void add(std::vector<Part>& parts, Lane lane, Item item, std::vector<store::Row>& room);
+  void take_in(Group& group, std::vector<Part> parts);
   bool is_busy(const Group& group) const;
 
   // The committing thread.
   void commit_on();
   std::vector<Part> take_waiting(Group& group);
+  bool is_better_later();
   static Batch batch_of(Share& share);
   Result<void> pass_on();
   void refuse(std::vector<Share> shares, const Error& error);
@@ -232,6 +258,15 @@ class Writers {
   void step_on(Group& group);
   Result<void> step_batch(Group& group, const Batch& batch);
   bool may_step(const Group& group) const;
+  static bool lacks_checkpoint(const Group& group);
+
+  // Between groups.
+  Result<void> bring(const std::vector<Letter>& letters);
+  void tell_senders(Group& group);
+  void forget_arrived(Group& group);
+  void note_undecided(Group& group);
+  bool is_all_arrived() const;
+  Result<void> check_letters();
   void look_at(Group& group, Look look);
   void end_looks(Group& group);
   void settle(Group& group, Outcome outcome);

@@ -199,6 +199,40 @@ TEST(Writers, FillABatchFromRequestsThatDoNotFitIntoItWhole) {
     }
 }
 
+TEST(Writers, FillTheOthersBatchesWhileAGroupHasAsMuchBeforeItAsItMay) {
+  Deployment deployment;
+  Settings settings = tight();
+  settings.most_batches = 1;
+  const auto writers = *deployment.open(settings);
+  int next = 0;
+  const auto submit_to = [&](store::Group group, Lane lane = Lane::Outer) {
+    for (;; ++next)
+      if (Given order = deployment.order(next, 100);
+          groups.group_of(partition_of(customer_of(order))) == group) {
+        ++next;
+        ASSERT_TRUE(writers->submit({std::move(order)}, {}, lane));
+        return;
+      }
+  };
+  submit_to(0);
+  EXPECT_TRUE(*writers->commit());
+  submit_to(1, Lane::Inner);
+  EXPECT_TRUE(*writers->commit());
+  EXPECT_TRUE(*writers->step(1));
+  for (std::size_t waiting = 1; waiting < settings.longest_batch; ++waiting) {
+    submit_to(1);
+    EXPECT_FALSE(*writers->commit());
+  }
+  submit_to(1);
+  EXPECT_TRUE(*writers->commit());
+  // Now there is room in neither, and then in both.
+  submit_to(0);
+  EXPECT_FALSE(*writers->commit());
+  EXPECT_TRUE(*writers->step(0));
+  EXPECT_TRUE(*writers->step(1));
+  EXPECT_TRUE(*writers->commit());
+}
+
 TEST(Writers, ComeToTheSameAsAPlainRunWhateverIsInMemoryAndHoweverItIsBatched) {
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
@@ -421,6 +455,21 @@ TEST(Writers, RefuseATailThatOtherRulesOrOtherSemanticsHaveDecided) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "semantics");
   EXPECT_THAT(refused.error().what, ::testing::HasSubstr("stop it cleanly"));
+}
+
+TEST(Writers, RefuseAStateThatIsAnotherCustomers) {
+  Deployment deployment;
+  const core::Codec codec(deployment.plan);
+  const Partition partition = partition_of("c1");
+  const store::Group group = groups.group_of(partition);
+  const std::vector<store::Saved> swapped = {
+      {partition, "c1", codec.encode(core::new_customer(deployment.plan, "c2")),
+       Timestamp::never()}};
+  Customers customers(deployment.plan, deployment.store, group, 1 << 20);
+  ASSERT_TRUE(deployment.store.checkpoint(group, *deployment.store.take(group), 1, swapped));
+  const auto state = customers.of(partition, "c1");
+  ASSERT_FALSE(state);
+  EXPECT_EQ(state.error().code, "corrupt");
 }
 
 TEST(Writers, RefuseStatesOfAnotherJournal) {

@@ -9,9 +9,15 @@ namespace koi::ledger {
 namespace {
 
 constexpr std::array<std::string_view, stage_count> names{
-    "budget", "reserved", "given", "claimed", "lapsed", "returned", "clawed_back"};
+    "budget", "reserved", "given", "claimed", "lapsed", "returned", "clawed_back", "transit"};
+
+// A customer may hold it.
+bool is_held(Stage stage) {
+  return stage == Stage::Reserved || stage == Stage::Given || stage == Stage::Claimed;
+}
 
 bool leads(Stage from, Stage to) {
+  if (to == Stage::Transit) return is_held(from);
   switch (from) {
     case Stage::Budget: return to == Stage::Reserved;
     case Stage::Reserved: return to == Stage::Given || to == Stage::Returned;
@@ -20,6 +26,7 @@ bool leads(Stage from, Stage to) {
              to == Stage::Returned;
     case Stage::Claimed: return to == Stage::ClawedBack || to == Stage::Given;
     case Stage::Lapsed: return to == Stage::Returned;
+    case Stage::Transit: return is_held(to);
     case Stage::Returned:
     case Stage::ClawedBack: return false;
   }
@@ -52,7 +59,7 @@ Result<void> Ledger::post(const Posting& posting) {
   const auto from = checked_subtract(before[posting.from], posting.amount);
   const auto to = checked_add(before[posting.to], posting.amount);
   if (!from || !to) return Error{"amount", describe(posting.pot) + " holds more than fits"};
-  if (*from < 0 && posting.from != Stage::Budget)
+  if (*from < 0 && posting.from != Stage::Budget && posting.from != Stage::Transit)
     return Error{"overdrawn", describe(posting.pot) + " has less " +
                                   std::string(name_of(posting.from)) + " than is to be moved"};
   Balances& balances = place == pots_.end() ? pots_[posting.pot] : place->second;

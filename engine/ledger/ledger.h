@@ -6,6 +6,10 @@
 //                          │                   └──▶ lapsed ──▶ returned
 //                          └──release──▶ returned
 //
+// A customer who goes into another group takes along what he holds: out of the stage it is in into
+// `transit` here, and out of `transit` into that stage there, where it stands below zero by all
+// that has come. Over all groups it is what is on the way.
+//
 // A pot is what a budget is kept for: an incentive's or a campaign's budget, in one period of it.
 // Its `budget` stands below zero by all that ever left it. What is out and counts against the
 // budget is reserved + given + claimed + lapsed; what is returned or clawed back is there again.
@@ -24,8 +28,17 @@
 
 namespace koi::ledger {
 
-enum class Stage : std::uint8_t { Budget, Reserved, Given, Claimed, Lapsed, Returned, ClawedBack };
-constexpr std::size_t stage_count = 7;
+enum class Stage : std::uint8_t {
+  Budget,
+  Reserved,
+  Given,
+  Claimed,
+  Lapsed,
+  Returned,
+  ClawedBack,
+  Transit
+};
+constexpr std::size_t stage_count = 8;
 std::string_view name_of(Stage stage);  // "budget", "reserved", …
 
 struct Pot {

@@ -81,30 +81,98 @@ std::string_view Directory::key_of(IdentifierId kind, std::string_view value) {
   return key_;
 }
 
+std::string_view Directory::stays(std::string_view customer) const {
+  for (auto place = gone_.find(customer); place != gone_.end(); place = gone_.find(customer))
+    customer = place->second;
+  return customer;
+}
+
+// Is it what the source calls him, and no id that was made here?
+bool Directory::is_name(std::string_view customer) const {
+  const std::size_t colon = customer.find(':');
+  return colon == std::string_view::npos ||
+         schema_.find_identifier(customer.substr(0, colon)).is_none();
+}
+
+void Directory::apart(const Met& met, const std::string& customer) {
+  apart_.emplace(customer, stays(met.customer), met.link);
+  ++conflicts_;
+}
+
+bool Directory::are_apart(std::string_view customer, std::string_view other,
+                          IdentifierId link) const {
+  if (is_name(customer) && is_name(other)) return true;
+  return !apart_.empty() && apart_.contains(std::tuple(customer, other, link));
+}
+
+void Directory::renew(Event& event) const {
+  if (gone_.empty()) return;
+  event.customer.assign(stays(event.customer));
+  std::erase_if(event.met, [&](Met& met) {
+    met.customer.assign(stays(met.customer));
+    if (met.customer != event.customer) return false;
+    event.identifiers.push_back(std::move(met.identifier));
+    return true;
+  });
+}
+
+// The subject's customer, where it is an identifier.
+void Directory::find_customer(Incoming& incoming) {
+  Event& event = incoming.event;
+  const Identifier subject{incoming.subject_kind, event.customer};
+  subject_key_.assign(key_of(subject.kind, subject.text));
+  std::string_view customer = links_.find(subject_key_);
+  const bool is_new = customer.empty();
+  if (is_new) {
+    IdentifierId surest;
+    for (const Identifier& each : event.identifiers) {
+      if (surest && each.kind >= surest) continue;
+      const std::string_view known = links_.find(key_of(each.kind, each.text));
+      if (known.empty()) continue;
+      const bool may_meet = partition_of(known) % groups_ == partition_of(subject_key_) % groups_;
+      if (each.kind >= subject.kind && may_meet) continue;
+      event.customer.assign(known);
+      surest = each.kind;
+    }
+    if (surest.is_none()) event.customer.assign(subject_key_);
+    links_.link(subject_key_, event.customer);
+  } else {
+    event.customer.assign(customer);
+  }
+  if (std::find(event.identifiers.begin(), event.identifiers.end(), subject) ==
+      event.identifiers.end())
+    event.identifiers.push_back(subject);
+}
+
 void Directory::resolve(Incoming& incoming) {
   Event& event = incoming.event;
-  if (incoming.subject_kind) {
-    const Identifier subject{incoming.subject_kind, event.customer};
-    subject_key_.assign(key_of(subject.kind, subject.text));
-    std::string_view customer = links_.find(subject_key_);
-    const bool is_new = customer.empty();
-    for (std::size_t i = 0; customer.empty() && i < event.identifiers.size(); ++i)
-      customer = links_.find(key_of(event.identifiers[i].kind, event.identifiers[i].text));
-    event.customer.assign(customer.empty() ? std::string_view(subject_key_) : customer);
-    if (is_new) links_.link(subject_key_, event.customer);
-    if (std::find(event.identifiers.begin(), event.identifiers.end(), subject) ==
-        event.identifiers.end())
-      event.identifiers.push_back(subject);
-  }
+  event.met.clear();
+  if (incoming.subject_kind) find_customer(incoming);
+  if (!gone_.empty()) event.customer.assign(stays(event.customer));
   if (event.identifiers.empty()) return;
-  std::erase_if(event.identifiers, [&](const Identifier& identifier) {
+  std::erase_if(event.identifiers, [&](Identifier& identifier) {
     const std::string_view key = key_of(identifier.kind, identifier.text);
     const std::string_view owner = links_.find(key);
     if (owner.empty()) {
       links_.link(key, event.customer);
       return false;
     }
-    if (owner == event.customer) return false;
+    const std::string_view other = stays(owner);
+    if (other == event.customer) return false;
+    event.met.push_back({std::move(identifier), std::string(other), {}});
+    return true;
+  });
+  if (event.met.empty()) return;
+
+  IdentifierId surest;  // by which the event names its customer; none: by his id
+  if (incoming.subject_kind)
+    for (const Identifier& each : event.identifiers)
+      if (surest.is_none() || each.kind < surest) surest = each.kind;
+  std::erase_if(event.met, [&](Met& met) {
+    const IdentifierId kind = met.identifier.kind;
+    met.link = surest.is_none() ? kind : std::max(surest, kind);
+    if (surest == kind) met.link = IdentifierId::of(kind.index() + 1);
+    if (!are_apart(event.customer, met.customer, met.link)) return false;
     ++conflicts_;
     return true;
   });

@@ -5,8 +5,12 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "model/partition.h"
@@ -57,25 +61,42 @@ class MemoryLinks final : public Links {
 
 class Directory {
  public:
-  Directory(const Schema& schema, Links& links) : schema_(schema), links_(links) {}
+  // Customers of different ones of so many groups (store/groups.h) are not merged.
+  Directory(const Schema& schema, Links& links, unsigned groups = 1)
+      : schema_(schema), links_(links), groups_(groups) {}
 
   // Puts the customer's id into the event.
   //   A subject that is a customer id stands for itself.
   //   A known identifier stands for its customer. An unknown one is linked to the customer of the
-  //   first known identifier that the event carries, else to a new customer with the id
-  //   `kind:value`.
-  // New identifiers are linked. One that is another customer's already is a conflict: it is counted
-  // and taken out of the event (customers are not merged yet).
+  //   surest known identifier that the event carries, where it is itself less sure than that or the
+  //   two could not be merged, else to a new customer with the id `kind:value`.
+  // New identifiers are linked. One that is another customer's already is put into Event::met: the
+  // two may be one person (core/merge.h). Where they cannot be it is a conflict, and dropped.
   void resolve(Incoming& incoming);
+
+  // Whoever has merged customers may say so, for events to find the one who stays at once: renew()
+  // does that to an event that was resolved before. They must lead to the one who stays in any
+  // case.
+  void merged(const std::string& gone, const std::string& stays) { gone_[gone] = stays; }
+  void renew(Event& event) const;
+  std::string_view stays(std::string_view customer) const;
+  // These two are two people, for all that such an event can say; from here on it is a conflict.
+  void apart(const Met& met, const std::string& customer);
 
   std::uint64_t conflicts() const { return conflicts_; }
 
  private:
   std::string_view key_of(IdentifierId kind, std::string_view value);
+  bool is_name(std::string_view customer) const;
+  bool are_apart(std::string_view customer, std::string_view other, IdentifierId link) const;
+  void find_customer(Incoming& incoming);
 
   const Schema& schema_;
   Links& links_;
+  const unsigned groups_;
   std::string key_, subject_key_;
+  std::map<std::string, std::string, std::less<>> gone_;
+  std::set<std::tuple<std::string, std::string, IdentifierId>, std::less<>> apart_;
   std::uint64_t conflicts_ = 0;
 };
 

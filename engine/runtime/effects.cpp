@@ -101,6 +101,8 @@ void EffectLines::append(std::string& out, std::string_view customer, const core
     member(R"(,"of":)", core::name_of(effect.of));
     member(R"(,"reason":)", core::name_of(effect.reason));
   }
+  if (effect.action == core::Action::Leave && effect.reason != core::Reason::None)
+    member(R"(,"reason":)", core::name_of(effect.reason));
   if (gift && !gift->amount.is_missing()) {
     const std::int64_t amount = gift->amount.raw();
     member(R"(,"amount":)", gift->amount.kind() == Kind::Money

@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "core/accounts.h"
 #include "core/decide.h"
+#include "core/merge.h"
 #include "core/ranks.h"
 #include "model/partition.h"
 #include "runtime/customers.h"
@@ -47,16 +48,20 @@ struct Batch {
   bool inclusive = false;               // … and those due at it
   // When tiers are refreshed behind this round, whose bound it is then; never: they are not.
   Timestamp refreshing = Timestamp::never();
-  std::optional<Event> to_everyone;  // what happens to everyone behind this round
+  std::optional<Event> to_everyone;  // what happens to everyone behind this round …
+  std::optional<Event> meeting;      // … or shows that two customers may be one person
   std::vector<std::vector<std::uint32_t>> of_thread;
 
   explicit Batch(unsigned threads) : of_thread(threads) {}
-  bool is_empty() const { return count == 0 && refreshing == Timestamp::never() && !to_everyone; }
+  bool is_empty() const {
+    return count == 0 && refreshing == Timestamp::never() && !to_everyone && !meeting;
+  }
   void clear() {
     count = 0;
     inclusive = false;
     refreshing = Timestamp::never();
     to_everyone.reset();
+    meeting.reset();
     for (auto& each : of_thread) each.clear();
   }
 };
@@ -136,6 +141,21 @@ class Stepper {
   }
   void end_beside() {
     if (!is_ordered_) sort_lines();  // else they are
+  }
+  Customer& customer(std::string_view id) { return customers_.of(id, hash64(id, partition_seed)); }
+  // Two customers are one: all that the one who goes is, and what becomes of the one who stays.
+  core::State take_out(Customer& goes, const std::string& stays, Timestamp at) {
+    fire(goes, at, false);
+    customers_.queue(goes);
+    return core::take_out(plan_, goes.state, stays);
+  }
+  void merge(Customer& stays, core::State other, const List<ArmTaken>& arms, Timestamp at,
+             std::uint64_t arrival) {
+    fire(stays, at, false);
+    for (const ArmTaken& arm : arms) stays.arms.push_back(arm);
+    core::merge(plan_, stays.state, std::move(other), at, effects_, &waking_, &accounts_);
+    carry_out(stays, arrival);
+    customers_.queue(stays);
   }
 
   struct Line {
@@ -249,11 +269,17 @@ class Stepper {
   void hand_on(std::uint64_t arrival) {
     const std::vector<core::Message> messages = accounts_.take_messages();
     for (const core::Message& message : messages) {
-      Customer& to = customers_.of(message.to, hash64(message.to, partition_seed));
+      Customer& to = whoever_is(message.to);
       core::decide(plan_, to.state, message, effects_, &waking_, &accounts_);
       carry_out(to, arrival);
       customers_.queue(to);
     }
+  }
+
+  Customer& whoever_is(std::string_view id) {
+    Customer* found = &customer(id);
+    while (const std::string* const other = core::gone_to(found->state)) found = &customer(*other);
+    return *found;
   }
 
   void note(Customer& customer, const core::Effect& effect, std::uint64_t arrival) {
@@ -402,6 +428,7 @@ class Run {
       KOI_TRY(write_out());
       if (now.to_everyone)
         KOI_TRY(happen_to_everyone(*now.to_everyone, now.first_arrival + now.count));
+      if (now.meeting) KOI_TRY(meet(*now.meeting, now.first_arrival + now.count, next));
       if (now.refreshing != Timestamp::never()) KOI_TRY(refresh(now.refreshing));
       if (!filled) return filled.error();
       options_.progress({summary_.records, input_->records_in_all(), now.bound});
@@ -448,7 +475,7 @@ class Run {
   }
 
   void end(Batch& batch) {
-    const std::uint64_t came = batch.count + (batch.to_everyone ? 1 : 0);
+    const std::uint64_t came = batch.count + (batch.to_everyone || batch.meeting ? 1 : 0);
     arrivals_ += came;
     summary_.events += came;
     if (batch.refreshing == Timestamp::never()) batch.bound = summary_.last;
@@ -476,11 +503,74 @@ class Run {
       return false;
     }
     directory_.resolve(entry.incoming);
-    entry.hash = partition_hash(event.customer);
-    batch.of_thread[entry.hash % partition_count % options_.threads].push_back(
-        static_cast<std::uint32_t>(batch.count));
+    if (!event.met.empty()) {
+      batch.meeting = std::move(entry.incoming.event);
+      entry.incoming.event = Event();
+      return false;
+    }
+    give_to_thread(batch, batch.count);
     ++batch.count;
     return true;
+  }
+
+  void give_to_thread(Batch& batch, std::size_t number) {
+    Batch::Entry& entry = batch.entries[number];
+    entry.hash = partition_hash(entry.incoming.event.customer);
+    batch.of_thread[entry.hash % partition_count % options_.threads].push_back(
+        static_cast<std::uint32_t>(number));
+  }
+
+  Stepper& stepper_of(std::string_view customer) {
+    return *team_.steppers()[partition_hash(customer) % partition_count % options_.threads];
+  }
+
+  // Two customers may be on two threads, so that none of them can bring them together. `next` was
+  // resolved before it was known who stays.
+  Result<void> meet(Event& event, std::uint64_t arrival, Batch& next) {
+    for (const auto& stepper : team_.steppers()) stepper->begin_beside();
+    directory_.renew(event);
+    bool has_merged = false;
+    std::vector<Met> all = std::exchange(event.met, {});
+    const Customer& his = stepper_of(event.customer).customer(event.customer);
+    if (!core::says_something(plan_, his.state, event)) all.clear();
+    for (const Met& met : all) {
+      std::string stays(directory_.stays(event.customer)), goes(directory_.stays(met.customer));
+      if (stays != goes) {
+        Customer* one = &stepper_of(stays).customer(stays);
+        Customer* other = &stepper_of(goes).customer(goes);
+        const core::Bond bond = core::bond_of(core::face_of(plan_, one->state, event),
+                                              core::face_of(plan_, other->state), met.link);
+        if (bond == core::Bond::TwoPeople) {
+          directory_.apart(met, event.customer);
+          continue;
+        }
+        if (bond == core::Bond::SecondStays) {
+          std::swap(stays, goes);
+          std::swap(one, other);
+        }
+        const Timestamp at = core::instant_of_merge(one->state, other->state, event.time);
+        core::State gone = stepper_of(goes).take_out(*other, stays, at);
+        stepper_of(stays).merge(*one, std::move(gone), std::exchange(other->arms, {}), at, arrival);
+        directory_.merged(goes, stays);
+        ++summary_.merged;
+        has_merged = true;
+      }
+      event.identifiers.push_back(met.identifier);
+    }
+    event.customer.assign(directory_.stays(event.customer));
+    Stepper& stepper = stepper_of(event.customer);
+    stepper.happen(stepper.customer(event.customer), event, arrival);
+    for (const auto& each : team_.steppers()) each->end_beside();
+    if (has_merged) renew(next);
+    return write_out();
+  }
+
+  void renew(Batch& batch) {
+    for (auto& each : batch.of_thread) each.clear();
+    for (std::size_t i = 0; i < batch.count; ++i) {
+      directory_.renew(batch.entries[i].incoming.event);
+      give_to_thread(batch, i);
+    }
   }
 
   // Ranks compare all customers, so that no thread can find them alone.
@@ -519,6 +609,7 @@ class Run {
     for (const auto& stepper : team_.steppers()) {
       stepper->begin_beside();
       for (Customer* const customer : stepper->everybody_in_order()) {
+        if (core::gone_to(customer->state) != nullptr) continue;
         event.customer = customer->state.id;
         stepper->happen(*customer, event, arrival);
       }
@@ -611,6 +702,7 @@ class Run {
     }
     add_up_accounts();
     summary_.conflicts = directory_.conflicts();
+    summary_.customers -= summary_.merged;
     summary_.unknown_types = input_->decoder().unknown_types();
     summary_.unknown_fields = input_->decoder().unknown_fields();
   }

@@ -96,6 +96,7 @@ class Teller {
     add({"left out by the map", "按映射略去"}, summary_.left_out);
     add({"after the end of the run", "晚于截止时刻"}, summary_.after_until);
     add({"rejected", "不合格，已搁置"}, summary_.rejected);
+    add({"customers who turned out to be others", "与他人合并的顾客"}, summary_.merged);
     add({"identifiers that two customers claim", "标识冲突（两位顾客）"}, summary_.conflicts);
     add({"deliveries stopped that caused each other without end", "互相触发而被中止的送达"},
         summary_.unanswered);
@@ -216,7 +217,8 @@ void CampaignFigures::count(const core::Effect& effect) {
     case core::Action::Notify: ++notified; break;
     case core::Action::Call: ++called; break;
     case core::Action::Start: ++started; break;
-    case core::Action::Split: break;
+    case core::Action::Split:
+    case core::Action::Merge: break;
   }
 }
 

@@ -55,6 +55,7 @@ struct Summary {
   std::uint64_t late = 0, too_late = 0, duplicates = 0;
   std::uint64_t unknown_events = 0, rejected = 0, left_out = 0, after_until = 0;
   std::uint64_t conflicts = 0;  // identifiers that two customers claim
+  std::uint64_t merged = 0;     // customers who have turned out to be others
   std::uint64_t customers = 0;
   std::uint64_t unanswered =
       0;  // receipts that were not followed: deliveries that cause each other

@@ -171,7 +171,10 @@ Result<void> Announcements::since_checkpoint(store::Group group,
 }
 
 // Gives to how many; who came later than it finds that out by himself.
-Result<std::uint64_t> Announcements::tell(const Event& event) {
+Result<std::uint64_t> Announcements::tell(Event event) {
+  if (world_.places) {
+    KOI_LET(event, world_.places->found(std::move(event)));
+  }
   std::vector<std::set<std::string>> fresh(partition_count);
   for (store::Group group = 0; group < world_.groups.count; ++group)
     KOI_TRY(since_checkpoint(group, fresh));

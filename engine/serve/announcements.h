@@ -22,6 +22,7 @@
 #include "channel/connector.h"
 #include "durable/writers.h"
 #include "plan/plan.h"
+#include "serve/places.h"
 #include "store/groups.h"
 #include "store/journal.h"
 #include "store/store.h"
@@ -37,6 +38,7 @@ struct AnnouncementsWorld {
   durable::Writers& writers;
   std::function<Timestamp()> clock;
   std::function<void(channel::Level, std::string_view)> say;
+  Places* places = nullptr;  // null: no codes lead from one group to another
 };
 
 class Announcements {
@@ -71,7 +73,7 @@ class Announcements {
     return folder_ / (name + std::string(kind));
   }
   void run();
-  Result<std::uint64_t> tell(const Event& event);
+  Result<std::uint64_t> tell(Event event);
   Result<void> since_checkpoint(store::Group group, std::vector<std::set<std::string>>& into) const;
   Result<void> submit(const Event& event, const std::vector<std::string>& customers);
   bool rest(std::chrono::milliseconds time);

@@ -10,6 +10,7 @@
 #include "serve/customer_view.h"
 #include "serve/figures.h"
 #include "serve/holdings_view.h"
+#include "serve/page.h"
 #include "serve/pools.h"
 #include "serve/refusal.h"
 #include "serve/till.h"
@@ -19,7 +20,7 @@ namespace koi::serve {
 namespace {
 
 constexpr std::size_t timeline_lines = 100;
-constexpr std::size_t most_reviews = 1000, most_friends_asked = 1000;
+constexpr std::size_t most_friends_asked = 1000;
 constexpr std::string_view v1_customers = "/v1/customers/";
 constexpr std::string_view v1_deploys = "/v1/deploys/", v1_backups = "/v1/backups/";
 constexpr std::size_t most_waiting_bytes = 64u << 20;
@@ -165,7 +166,7 @@ void Api::handle(net::Asked asked, net::Reply reply) {
     return operate_(std::move(asked), std::move(reply));
   if (is("POST", "/v1/codes")) return make_code_(std::move(asked), std::move(reply));
   if (is("GET", "/v1/campaigns")) return campaigns(std::move(reply));
-  if (is("GET", "/v1/reviews")) return reviews(std::move(reply));
+  if (is("GET", "/v1/reviews")) return reviews(asked.query, std::move(reply));
   if (asked.method == "POST" && !called_campaign(asked.path).empty())
     return call(std::move(asked), std::move(reply));
   if (is("GET", "/metrics")) return metrics(std::move(reply));
@@ -238,16 +239,8 @@ void Api::show(std::string subject, const std::string& query, net::Reply reply) 
       return say(incentives_view(plan, state, now));
     });
   for (std::size_t i = 0; i < plan.referrals.size(); ++i) {
-    if (!takes("/referrals/" + plan.referrals[i].symbol.name)) continue;
-    const net::Headers asked = net::query_of(query);
-    const std::string* levels = net::find(asked, "levels");
-    if (levels && *levels == "2")
-      return show_tree(std::move(subject), plan::ReferralId::of(i), std::move(reply));
-    if (levels && *levels != "1")
-      return reply.send(refused(400, "levels", "friends are told of one level, or of two"));
-    return look(std::move(subject), std::move(reply), [&plan, i, say](const core::State& state) {
-      return say(referral_view(plan, state, plan::ReferralId::of(i)));
-    });
+    if (takes("/referrals/" + plan.referrals[i].symbol.name))
+      return show_friends(std::move(subject), plan::ReferralId::of(i), query, std::move(reply));
   }
   auto place = std::make_shared<net::Reply>(std::move(reply));
   reception_->customer_of(std::move(subject), [=, this, &plan](Result<std::string> customer) {
@@ -318,12 +311,24 @@ void Api::take_codes(const net::Asked& asked, net::Reply reply) {
 
 // On whatever thread; answered when it is durable and decided.
 void Api::ask(core::Call call, const std::shared_ptr<net::Reply>& place) {
+  engine_->places().find(std::move(call), [this, place](Result<core::Call> found) {
+    if (!found) return place->send(failed(found.error()));
+    decide(*std::move(found), place);
+  });
+}
+
+void Api::decide(core::Call call, const std::shared_ptr<net::Reply>& place) {
   const plan::Plan& plan = shown_->plan;
   durable::Writers& writers = engine_->writers();
   if (call.kind == core::Call::Kind::Validate)
     return writers.validate(call, [&plan, call, place](Result<core::Answer> answer) {
       place->send(answer ? till_answer(plan, call, *answer) : failed(answer.error()));
     });
+  if (call.customer.empty() && writers.groups().count > 1) {  // in no group
+    core::Answer nobody;
+    nobody.reason = core::Reason::UnknownCode;
+    return place->send(till_answer(plan, call, nobody));
+  }
   const auto done = [&plan, call, place](const Result<std::vector<durable::Answer>>& answers) {
     if (!answers) return place->send(failed(answers.error()));
     const auto& answer = answers->front().call;
@@ -334,27 +339,58 @@ void Api::ask(core::Call call, const std::shared_ptr<net::Reply>& place) {
     place->send(failed(taken.error()));
 }
 
-// He himself, then his friends, the first of them: one after the other, each between two batches.
+// Friends of one level, or of two.
+void Api::show_friends(std::string subject, plan::ReferralId referral, const std::string& query,
+                       net::Reply reply) {
+  const net::Headers said = net::query_of(query);
+  const std::string* const levels = net::find(said, "levels");
+  const bool is_tree = levels && *levels == "2";
+  if (levels && !is_tree && *levels != "1")
+    return reply.send(refused(400, "levels", "friends are told of one level, or of two"));
+  const auto limit = limit_of(said, most_friends_asked, is_tree ? most_friends_asked : SIZE_MAX);
+  if (!limit) return reply.send(refused(400, limit.error().code, limit.error().what));
+  FriendsAsked asked{.most = *limit};
+  if (const std::string* after = net::find(said, "after")) asked.after = *after;
+  asked.address = std::string(v1_customers) + net::percent_encoded(subject) + "/referrals/" +
+                  net::percent_encoded(shown_->plan.referrals[referral.index()].symbol.name) +
+                  "?levels=" + (is_tree ? "2" : "1") + "&limit=" + std::to_string(*limit);
+  if (is_tree) return show_tree(std::move(subject), referral, std::move(asked), std::move(reply));
+  look(std::move(subject), std::move(reply),
+       [&plan = shown_->plan, referral, asked](const core::State& state) {
+         if (const auto told = friends_of(state, referral, asked); !told)
+           return refused(400, told.error().code, told.error().what);
+         net::Answer answer;
+         answer.body = referral_view(plan, state, referral, asked);
+         return answer;
+       });
+}
+
+// He himself, then his friends: one after the other, each between two batches.
 struct Api::Tree {
   std::shared_ptr<net::Reply> place;
   plan::ReferralId referral;
+  FriendsAsked asked;
   core::State root;
-  std::map<std::string, std::vector<core::Friend>> below;
+  Below below;
   std::vector<std::string> to_ask;  // from behind
 };
 
-void Api::show_tree(std::string subject, plan::ReferralId referral, net::Reply reply) {
+void Api::show_tree(std::string subject, plan::ReferralId referral, FriendsAsked asked,
+                    net::Reply reply) {
   auto tree = std::make_shared<Tree>();
   tree->place = std::make_shared<net::Reply>(std::move(reply));
   tree->referral = referral;
+  tree->asked = std::move(asked);
   reception_->customer_of(std::move(subject), [this, tree](Result<std::string> customer) {
     if (!customer) return tree->place->send(failed(customer.error()));
     engine_->writers().look(*customer, [this, tree](Result<const core::State*> state) {
       if (!state) return tree->place->send(failed(state.error()));
       if (!*state) return tree->place->send(refused(404, "customer", "nobody is known by that id"));
       tree->root = **state;
-      for (const core::Friend& each : friends_of(tree->root, tree->referral))
-        if (tree->to_ask.size() < most_friends_asked) tree->to_ask.push_back(each.invitee);
+      const auto friends = friends_of(tree->root, tree->referral, tree->asked);
+      if (!friends)
+        return tree->place->send(refused(400, friends.error().code, friends.error().what));
+      for (const core::Friend& each : *friends) tree->to_ask.push_back(each.invitee);
       std::reverse(tree->to_ask.begin(), tree->to_ask.end());
       look_below(tree);
     });
@@ -364,7 +400,8 @@ void Api::show_tree(std::string subject, plan::ReferralId referral, net::Reply r
 void Api::look_below(const std::shared_ptr<Tree>& tree) {
   if (tree->to_ask.empty()) {
     net::Answer answer;
-    answer.body = referral_view(shown_->plan, tree->root, tree->referral, &tree->below);
+    answer.body =
+        referral_view(shown_->plan, tree->root, tree->referral, tree->asked, &tree->below);
     return tree->place->send(std::move(answer));
   }
   std::string next = std::move(tree->to_ask.back());
@@ -404,23 +441,17 @@ void Api::metrics(net::Reply reply) {
                 });
 }
 
-void Api::reviews(net::Reply reply) {
+void Api::reviews(const std::string& query, net::Reply reply) {
+  const auto asked = reviews_asked(net::query_of(query));
+  if (!asked) return reply.send(refused(400, asked.error().code, asked.error().what));
   auto place = std::make_shared<net::Reply>(std::move(reply));
-  const plan::Plan& plan = shown_->plan;
-  const auto say = [&plan, place](std::vector<core::Accounts::Held> held) {
-    const bool is_all = held.size() <= most_reviews;
-    if (!is_all) held.pop_back();
-    net::Answer answer;
-    answer.body = reviews_json(plan, held, is_all);
-    place->send(std::move(answer));
-  };
-  if (plan.referrals.empty()) return say({});
-  engine_->writers().look_at_shared([say, place](const Result<const core::Accounts*>& shared) {
-    if (!shared) return place->send(failed(shared.error()));
-    auto held = (*shared)->held_for_review(most_reviews + 1);
-    if (!held) return place->send(failed(held.error()));
-    say(*std::move(held));
-  });
+  ask_reviews(engine_->writers(), shown_->plan, *asked,
+              [&plan = shown_->plan, place](const Result<Reviews>& reviews) {
+                if (!reviews) return place->send(failed(reviews.error()));
+                net::Answer answer;
+                answer.body = reviews_json(plan, *reviews);
+                place->send(std::move(answer));
+              });
 }
 
 std::string Api::page() const {

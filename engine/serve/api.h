@@ -12,6 +12,7 @@
 #include "serve/callbacks.h"
 #include "serve/engine.h"
 #include "serve/figures.h"
+#include "serve/holdings_view.h"
 #include "serve/reception.h"
 #include "serve/touches.h"
 
@@ -50,17 +51,21 @@ class Api {
   // What is answered of him.
   using View = std::function<net::Answer(const core::State& state)>;
   void show(std::string subject, const std::string& query, net::Reply reply);
+  void show_friends(std::string subject, plan::ReferralId referral, const std::string& query,
+                    net::Reply reply);
   struct Tree;
-  void show_tree(std::string subject, plan::ReferralId referral, net::Reply reply);
+  void show_tree(std::string subject, plan::ReferralId referral, FriendsAsked asked,
+                 net::Reply reply);
   void look_below(const std::shared_ptr<Tree>& tree);
   void look(std::string subject, net::Reply reply, View view);
   static durable::Writers::Show shown_as(std::shared_ptr<net::Reply> place, View view);
   void ask_till(net::Asked asked, net::Reply reply);
   void take_codes(const net::Asked& asked, net::Reply reply);
   void ask(core::Call call, const std::shared_ptr<net::Reply>& place);
+  void decide(core::Call call, const std::shared_ptr<net::Reply>& place);
   void campaigns(net::Reply reply);
   void metrics(net::Reply reply);
-  void reviews(net::Reply reply);
+  void reviews(const std::string& query, net::Reply reply);
   std::string page() const;
   bool is_allowed(const net::Asked& asked) const;
   void go_on();

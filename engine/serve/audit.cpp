@@ -1,6 +1,7 @@
 #include "serve/audit.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -14,6 +15,8 @@
 #include "deploy/deployment.h"
 #include "deploy/states.h"
 #include "durable/checkpoint.h"
+#include "durable/rows.h"
+#include "serve/audit_lent.h"
 #include "serve/deliveries.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
@@ -31,10 +34,10 @@ constexpr std::size_t most_findings = 100;
 
 class Auditing {
  public:
-  Auditing(const plan::Plan& plan, bool had_others) : plan_(plan), had_others_(had_others) {}
+  Auditing(const plan::Plan& plan, store::Groups groups, bool had_others)
+      : plan_(plan), had_others_(had_others), groups_(groups), lent_(plan, groups, had_others) {}
 
-  Result<void> group(const store::Journal& journal, const store::Store& store, store::Groups groups,
-                     store::Group number);
+  Result<void> group(const store::Journal& journal, const store::Store& store, store::Group number);
   Audit finish();
 
  private:
@@ -45,11 +48,14 @@ class Auditing {
   void find(std::string what);
   Result<void> books(const store::Store& store, store::Group number);
   void post(const core::books::Posted& posted, std::string_view bytes);
-  Result<void> payments(const store::Store& store, store::Groups groups, store::Group number);
-  Result<void> customers(const store::Store& store, store::Groups groups, store::Group number);
+  Result<void> payments(const store::Store& store, store::Group number);
+  Result<void> customers(const store::Store& store, store::Group number);
   void holdings(const core::Holdings& mine, const std::string& customer);
   void holds(const core::Grant& grant, const std::string& customer);
   void compare_with_customers();
+  void compare_groups();
+  void compare_with_budgets();
+  std::int64_t counting(const plan::Budget& budget, Timestamp begin) const;
   const plan::Budget* budget_of(const Pot& pot) const;
   bool is_own_of_points(const Pot& pot) const;
   bool is_exact(const Pot& pot) const;
@@ -58,11 +64,13 @@ class Auditing {
 
   const plan::Plan& plan_;
   const bool had_others_;  // other rules than these have given, too
+  const store::Groups groups_;
   bool has_set_aside_ =
       false;  // what crashes is never decided: what would have followed is missing
   Audit audit_;
   std::map<Pot, Balances> kept_;  // of all groups together
   std::map<Pot, Held> held_;
+  Lent lent_;
   // Of the group at hand.
   ledger::Ledger again_;
   std::map<Pot, Balances> balances_;
@@ -97,6 +105,9 @@ Result<void> Auditing::books(const store::Store& store, store::Group number) {
   for (;;) {
     KOI_LET(const auto piece, store.shared_behind(number, after, at_once));
     for (const store::Shared& each : piece) {
+      if (const auto learned = lent_.learn(number, each.key, each.bytes); !learned)
+        find(learned.error().what);
+      if (durable::is_row(each.key)) continue;
       const auto entry = core::books::read(each.key, each.bytes);
       if (!entry) {
         find(entry.error().what + " (under a key that begins with `" + each.key.substr(0, 1) +
@@ -129,6 +140,7 @@ Result<void> Auditing::books(const store::Store& store, store::Group number) {
     if (!same) find(name_of(pot) + ": " + same.error().what);
   }
   for (const auto& [pot, balances] : balances_) {
+    lent_.learn(number, pot, balances.out());
     Balances& sum = kept_[pot];
     for (std::size_t i = 0; i < sum.at.size(); ++i) sum.at[i] += balances.at[i];
   }
@@ -137,13 +149,12 @@ Result<void> Auditing::books(const store::Store& store, store::Group number) {
 
 // --- Payments under way -------------------------------------------------------------------------
 
-Result<void> Auditing::payments(const store::Store& store, store::Groups groups,
-                                store::Group number) {
+Result<void> Auditing::payments(const store::Store& store, store::Group number) {
   open_payments_.clear();
   KOI_LET(const std::string bytes, store.kept(number));
   if (bytes.empty()) return {};
   KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
-  Deliveries deliveries(plan_, groups);
+  Deliveries deliveries(plan_, groups_);
   KOI_TRY(deliveries.thaw(number, kept.deeds));
   KOI_LET(const auto open, deliveries.take_open());
   for (const auto& each : open) {
@@ -208,12 +219,11 @@ void Auditing::holdings(const core::Holdings& mine, const std::string& customer)
   }
 }
 
-Result<void> Auditing::customers(const store::Store& store, store::Groups groups,
-                                 store::Group number) {
+Result<void> Auditing::customers(const store::Store& store, store::Group number) {
   core::Codec codec(plan_);
   KOI_LET(const auto layouts, store.layouts(number));
   for (const std::string& layout : layouts) KOI_TRY(codec.learn(layout));
-  for (std::size_t partition = number; partition < partition_count; partition += groups.count) {
+  for (std::size_t partition = number; partition < partition_count; partition += groups_.count) {
     std::string after;
     for (;;) {
       KOI_LET(const auto piece, store.scan(static_cast<Partition>(partition), after, at_once));
@@ -236,15 +246,15 @@ Result<void> Auditing::customers(const store::Store& store, store::Groups groups
 }
 
 Result<void> Auditing::group(const store::Journal& journal, const store::Store& store,
-                             store::Groups groups, store::Group number) {
+                             store::Group number) {
   KOI_LET(const store::Position last, journal.last(number));
   KOI_LET(const store::Position position, store.position(number));
   audit_.tail += last - std::min(last, position);
   KOI_LET(const auto set_aside, journal.set_aside(number));
   has_set_aside_ = has_set_aside_ || !set_aside.empty();
   KOI_TRY(books(store, number));
-  KOI_TRY(payments(store, groups, number));
-  return customers(store, groups, number);
+  KOI_TRY(payments(store, number));
+  return customers(store, number);
 }
 
 // --- All together -------------------------------------------------------------------------------
@@ -313,8 +323,63 @@ void Auditing::compare_with_customers() {
   }
 }
 
+// What counts against a budget in the period that begins then, over all groups. Of a rolling one:
+// in the stretch whose last pot begins then.
+std::int64_t Auditing::counting(const plan::Budget& budget, Timestamp begin) const {
+  const bool is_rolling = budget.per.kind == plan::Per::Kind::Rolling;
+  const Zone& zone = *plan_.policy.zone;
+  const Timestamp from = is_rolling ? subtract(begin, budget.per.span, zone) : begin;
+  std::int64_t sum = 0;
+  for (auto pot = kept_.lower_bound({budget.definition, from});
+       pot != kept_.end() && pot->first.of == budget.definition && pot->first.begin <= begin; ++pot)
+    if (!is_rolling || add(pot->first.begin, budget.per.span, zone) > begin)
+      sum = checked_add(sum, pot->second.out()).value_or(INT64_MAX);
+  return sum;
+}
+
+// Groups whose checkpoints are of different moments say nothing about one another.
+void Auditing::compare_groups() {
+  if (groups_.count > 1 && audit_.tail > 0) {
+    audit_.notes.push_back(
+        "what the groups have lent one another is not looked at: it is known where nothing is "
+        "behind the last checkpoint");
+    return;
+  }
+  compare_with_budgets();
+  Lent::Findings lent = lent_.finish();
+  for (const auto& [pot, balances] : kept_)
+    if (const std::int64_t transit = balances[Stage::Transit]; transit != 0 && !lent.is_moving)
+      find(name_of(pot) + " has " + amount(budget_of(pot), transit) +
+           " on the way between groups, and nobody is");
+  for (std::string& wrong : lent.wrong) find(std::move(wrong));
+  std::move(lent.notes.begin(), lent.notes.end(), std::back_inserter(audit_.notes));
+}
+
+// However many groups have taken from it.
+void Auditing::compare_with_budgets() {
+  std::int64_t one = 1'000'000;  // millionths in the currency's least unit
+  for (int i = 0; i < plan_.schema.currency_decimals; ++i) one /= 10;
+  for (const auto& [pot, balances] : kept_) {
+    const plan::Budget* const budget = budget_of(pot);
+    if (!budget || budget->amount == plan::unlimited) continue;
+    std::int64_t out = counting(*budget, pot.begin);
+    if (budget->costs) {
+      const std::int64_t costs = counting(plan_.budgets[budget->costs.index()], pot.begin);
+      out = checked_add(out, costs / one + (costs % one > 0 ? 1 : 0)).value_or(INT64_MAX);
+    }
+    if (out <= budget->amount) continue;
+    std::string what = name_of(pot) + " has " + amount(budget, budget->amount) + ", and " +
+                       amount(budget, out) + " of it are out";
+    if (had_others_)
+      audit_.notes.push_back(what + ": former rules may have had more to give");
+    else
+      find(std::move(what));
+  }
+}
+
 Audit Auditing::finish() {
   compare_with_customers();
+  compare_groups();
   audit_.currency_decimals = plan_.schema.currency_decimals;
   std::map<std::uint64_t, Balances> sums;
   for (const auto& [pot, balances] : kept_)
@@ -353,9 +418,9 @@ Result<Audit> audit(const std::filesystem::path& data) {
 
 Result<Audit> audit(const plan::Plan& plan, const store::Journal& journal,
                     const store::Store& store, store::Groups groups, bool had_others) {
-  Auditing auditing(plan, had_others);
+  Auditing auditing(plan, groups, had_others);
   for (store::Group group = 0; group < groups.count; ++group)
-    KOI_TRY(auditing.group(journal, store, groups, group));
+    KOI_TRY(auditing.group(journal, store, group));
   return auditing.finish();
 }
 

@@ -66,6 +66,11 @@ std::string customer_view(const plan::Plan& plan, const core::State& state, Time
   out.open('{');
   out.key("id"), out.text(state.id);
   out.key("created"), out.time(state.created);
+  if (!state.same.empty()) {
+    out.key("same"), out.open('[');
+    for (const std::string& each : state.same) out.text(each);
+    out.close(']');
+  }
 
   out.key("identifiers"), out.open('[');
   for (const Identifier& identifier : state.identifiers) {

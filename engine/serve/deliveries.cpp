@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "core/gate.h"
+#include "core/merge.h"
 #include "model/codec.h"
 
 namespace koi::serve {
@@ -324,7 +325,9 @@ void Deliveries::take(store::Group number, std::vector<durable::Deed> deeds) {
     Group& group = *of_group_[number];
     const std::lock_guard lock(group.mutex);
     for (durable::Deed& deed : deeds) {
-      figures_of(group, deed.effect).count(deed.effect);
+      // That two customers are one is no campaign's doing.
+      if (deed.effect.action != core::Action::Merge)
+        figures_of(group, deed.effect).count(deed.effect);
       if (goes_out(deed.effect)) begin(group, deed, sends);
       group.line.clear();
       group.lines.append(group.line, deed.customer, deed.effect);
@@ -360,7 +363,7 @@ void Deliveries::refused(store::Group number, const core::State& customer) {
   const std::lock_guard lock(group.mutex);
   for (auto& [key, open] : group.open) {
     const Delivery& delivery = open.send.delivery;
-    if (delivery.customer != customer.id || delivery.payout) continue;
+    if (!core::is_called(customer, delivery.customer) || delivery.payout) continue;
     const auto campaign =
         std::find_if(plan_.campaigns.begin(), plan_.campaigns.end(),
                      [&](const auto& each) { return each.symbol.name == delivery.campaign; });

@@ -63,6 +63,12 @@ Came came_of(core::Standing standing) {
   return Came::Accepted;
 }
 
+// What a request carries, and what becomes of it.
+struct Request {
+  std::vector<LineResult> results;
+  std::vector<std::size_t> numbers;  // of the inputs among the events
+};
+
 void count(Door::Figures& figures, const std::vector<LineResult>& results) {
   std::array<std::uint64_t, names.size()> came{};
   for (const LineResult& result : results) ++came[static_cast<std::size_t>(result.came)];
@@ -109,12 +115,13 @@ std::vector<std::string_view> events_of(std::string_view body, bool is_lines) {
   return events;
 }
 
-Door::Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers)
+Door::Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers, Places& places)
     : plan_(plan),
       links_(links),
       writers_(writers),
+      places_(places),
       decoder_(plan),
-      directory_(plan.schema, links),
+      directory_(plan.schema, links, writers.groups().count),
       figures_(std::make_shared<Figures>()) {}
 
 void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
@@ -123,13 +130,14 @@ void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
     return answer(Error{"too_many", "one request carries at most " + std::to_string(most_events) +
                                         " events, this one has " + std::to_string(events.size()) +
                                         "; send them in several"});
-  auto results = std::make_shared<std::vector<LineResult>>(events.size());
+  const auto request = std::make_shared<Request>();
+  auto& [results, numbers] = *request;
+  results.resize(events.size());
   std::vector<durable::Given> inputs;
-  std::vector<std::size_t> places;  // of the inputs among the events
   inputs.reserve(events.size());
-  places.reserve(events.size());
+  numbers.reserve(events.size());
   for (std::size_t i = 0; i < events.size(); ++i) {
-    LineResult& result = (*results)[i];
+    LineResult& result = results[i];
     switch (decoder_.decode(events[i], incoming_)) {
       case runtime::Decoded::Event:
         if (incoming_.to_everyone) {
@@ -145,7 +153,7 @@ void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
         directory_.resolve(incoming_);
         inputs.emplace_back(std::move(incoming_.event));
         incoming_.event = Event();
-        places.push_back(i);
+        numbers.push_back(i);
         break;
       case runtime::Decoded::UnknownType:
         result = {Came::UnknownType,
@@ -157,18 +165,22 @@ void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
   figures_->conflicts = directory_.conflicts();
   // Nothing is journalled under a customer whom a crash could forget again.
   if (auto linked = links_.commit(); !linked) return answer(std::move(linked).error());
-  auto taken =
-      writers_.submit(std::move(inputs), [results, places = std::move(places), figures = figures_,
-                                          answer](Result<std::vector<durable::Answer>> answers) {
-        if (!answers) return answer(std::move(answers).error());
-        for (std::size_t i = 0; i < places.size(); ++i)
-          (*results)[places[i]].came = came_of((*answers)[i].standing);
-        count(*figures, *results);
-        answer(std::move(*results));
-      });
-  if (taken) return;
-  if (taken.error().code == "busy") ++figures_->busy;
-  answer(std::move(taken).error());
+  const auto done = [request, figures = figures_,
+                     answer](Result<std::vector<durable::Answer>> answers) {
+    if (!answers) return answer(std::move(answers).error());
+    auto& [of_lines, of_inputs] = *request;
+    for (std::size_t i = 0; i < of_inputs.size(); ++i)
+      of_lines[of_inputs[i]].came = came_of((*answers)[i].standing);
+    count(*figures, of_lines);
+    answer(std::move(of_lines));
+  };
+  places_.find(std::move(inputs), [&writers = writers_, figures = figures_, done,
+                                   answer](Result<std::vector<durable::Given>> found) {
+    auto taken = found ? writers.submit(*std::move(found), done) : Result<void>(found.error());
+    if (taken) return;
+    if (taken.error().code == "busy") ++figures->busy;
+    answer(std::move(taken).error());
+  });
 }
 
 Result<std::string> Door::customer_of(std::string_view subject) {

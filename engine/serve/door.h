@@ -16,6 +16,7 @@
 #include "runtime/directory.h"
 #include "serve/announcements.h"
 #include "serve/links.h"
+#include "serve/places.h"
 
 namespace koi::serve {
 
@@ -43,14 +44,14 @@ constexpr std::size_t most_events = 10'000;  // of one request
 class Door {
  public:
   // All must outlive it.
-  Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers);
+  Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers, Places& places);
 
   // Who takes events to everyone; without, there are none. It must outlive the door.
   void announce_with(Announcements& announcements) { announcements_ = &announcements; }
 
-  // Results in the order of the events. Errors: "too_many" (of one request), "busy" (again later),
-  // and whatever stops the writers. Called once, on any thread; what is rejected is not kept
-  // whatever is answered for the others.
+  // Results in the order of the events, which are taken in in that order too. Errors: "too_many"
+  // (of one request), "busy" (again later), and whatever stops the writers. Called once, on any
+  // thread; what is rejected is not kept whatever is answered for the others.
   using Answer = std::function<void(Result<std::vector<LineResult>>)>;
   void take(std::string_view body, bool is_lines, const Answer& answer);
 
@@ -68,6 +69,7 @@ class Door {
   const plan::Plan& plan_;
   StoredLinks& links_;
   durable::Writers& writers_;
+  Places& places_;
   Announcements* announcements_ = nullptr;
   runtime::Decoder decoder_;
   runtime::Directory directory_;

@@ -17,15 +17,16 @@ Result<std::unique_ptr<Engine>> Engine::open(Ground ground, Settings settings) {
   KOI_LET(made->writers_,
           durable::Writers::open(
               {given.plan, given.rules, given.journal, given.store, given.groups, made->deliveries_,
-               [&clock = given.clock] { return clock.now(); }, given.watch},
+               [&clock = given.clock] { return clock.now(); }, given.watch, given.carry},
               made->settings_.writers));
-  made->door_ = std::make_unique<Door>(given.plan, made->links_, *made->writers_);
+  made->places_ = std::make_unique<Places>(given.plan, *made->writers_);
+  made->door_ = std::make_unique<Door>(given.plan, made->links_, *made->writers_, *made->places_);
   if (!given.announcements.empty()) {
-    KOI_LET(
-        made->announcements_,
-        Announcements::open(given.announcements,
-                            {given.plan, given.journal, given.store, given.groups, *made->writers_,
-                             [&clock = given.clock] { return clock.now(); }, given.say}));
+    KOI_LET(made->announcements_,
+            Announcements::open(
+                given.announcements,
+                {given.plan, given.journal, given.store, given.groups, *made->writers_,
+                 [&clock = given.clock] { return clock.now(); }, given.say, made->places_.get()}));
     made->door_->announce_with(*made->announcements_);
   }
   if (!given.ranks.empty()) {

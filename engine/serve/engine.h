@@ -18,6 +18,7 @@
 #include "serve/deliveries.h"
 #include "serve/door.h"
 #include "serve/links.h"
+#include "serve/places.h"
 #include "serve/ranks.h"
 #include "store/identifiers.h"
 #include "store/journal.h"
@@ -48,6 +49,7 @@ struct Ground {
       announcements{};            // where events to everyone are kept; empty: none are taken
   std::filesystem::path ranks{};  // what is kept of refreshed tiers; empty: none are refreshed
   Timestamp since{};              // the rules are live since then
+  std::function<bool(const durable::Letter&)> carry{};  // as durable::World
 };
 
 class Engine {
@@ -83,8 +85,11 @@ class Engine {
   }
 
   Door& door() { return *door_; }  // one thread's
+  Places& places() { return *places_; }
   durable::Writers& writers() { return *writers_; }
   Deliveries& deliveries() { return deliveries_; }
+  // Without start() to be driven by hand; null where no tiers are refreshed.
+  Ranks* ranks() { return ranks_.get(); }
   runtime::Outbox& outbox() { return *outbox_; }  // the executor's thread's
 
  private:
@@ -96,6 +101,7 @@ class Engine {
   Deliveries deliveries_;
   StoredLinks links_;
   std::unique_ptr<durable::Writers> writers_;
+  std::unique_ptr<Places> places_;
   std::unique_ptr<Announcements> announcements_;
   std::unique_ptr<Ranks> ranks_;
   std::unique_ptr<Door> door_;

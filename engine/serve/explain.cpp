@@ -120,6 +120,8 @@ class Explaining final : public durable::Deeds {
   Result<void> thaw(store::Group, std::string_view) override { return {}; }
 
  private:
+  Result<bool> has_met_others(const deploy::Deployment& deployment,
+                              const std::vector<const plan::Plan*>& all) const;
   Result<void> decide_again();
   Result<void> make_world();
   Result<void> live(const deploy::Turn& turn, const plan::Plan& rules, store::Position last);
@@ -315,7 +317,7 @@ void Explaining::after(const Event& event, std::size_t lines_before) {
 }
 
 // What has to be decided again; an attempt is nothing that decides. Calls are asked of those who
-// compete alone.
+// compete alone, and they alone are told something by other groups.
 std::optional<durable::Given> Explaining::wanted(durable::Input input) const {
   const auto is_wanted = [&](const std::string& customer) {
     return everybody_ || customer == question_.customer;
@@ -329,8 +331,10 @@ std::optional<durable::Given> Explaining::wanted(durable::Input input) const {
     if (!is_wanted(receipt->customer)) return {};
     return std::move(*receipt);
   }
+  if (!everybody_) return {};
+  if (auto* letter = std::get_if<durable::LetterFrom>(&input)) return std::move(*letter);
   auto* call = std::get_if<core::Call>(&input);
-  if (!call || !everybody_) return {};
+  if (!call) return {};
   deploy::fill(plan_, *call);
   return std::move(*call);
 }
@@ -430,9 +434,10 @@ Result<void> Explaining::live(const deploy::Turn& turn, const plan::Plan& rules,
   rules_ = to_hex(turn.bundle);
   index_ = std::make_unique<match::Index>(match::Index::build(plan_));
   if (!everybody_ || !world_) KOI_TRY(make_world());
-  writer_ = std::make_unique<durable::Writer>(plan_, *index_, *world_, group(),
+  writer_ = std::make_unique<durable::Writer>(plan_, *index_, *world_, groups_, group(),
                                               everybody_ ? room_ : budget, *this);
-  KOI_TRY(writer_->customers().learn());
+  KOI_TRY(writer_->learn(deploy::rules_of(deploy::name_of(turn))));
+  writer_->letters().keep_none();
   writer_->begin_behind(position_, stamp_);
   KOI_LET(auto set_aside, journal_.set_aside(group()));
   writer_->leave_out(std::move(set_aside));
@@ -538,6 +543,40 @@ std::string Explaining::told() {
   return out + "]}\n";
 }
 
+// Has he been shown to be one person with somebody, or may have been? Whoever that was met others
+// in his turn, so that all of them are decided again.
+Result<bool> Explaining::has_met_others(const deploy::Deployment& deployment,
+                                        const std::vector<const plan::Plan*>& all) const {
+  KOI_LET(const store::Position end, journal_.last(group()));
+  store::Position at = 0;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    const bool is_last = i + 1 == all.size();
+    const store::Position last = is_last ? end : deployment.turns[i + 1].positions[group()];
+    if (all[i]->schema.identifiers.empty()) {
+      at = last;
+      continue;
+    }
+    while (at < last) {
+      const auto rows =
+          journal_.read(group(), at + 1, std::min<store::Position>(rows_at_once, last - at));
+      if (!rows && rows.error().code == "gap") return false;  // which is said where it matters
+      if (!rows) return rows.error();
+      if (rows->empty()) break;
+      for (const store::Read& read : *rows) {
+        at = read.position;
+        if (durable::decode_opening(read.row.bytes)) continue;
+        KOI_LET(const durable::Input input, durable::decode_input(*all[i], read.row.bytes));
+        const auto* event = std::get_if<Event>(&input);
+        if (event == nullptr) continue;
+        for (const Met& met : event->met)
+          if (event->customer == question_.customer || met.customer == question_.customer)
+            return true;
+      }
+    }
+  }
+  return false;
+}
+
 Result<void> Explaining::decide_again() {
   KOI_LET(const auto deployment, deploy::read_deployment(directory_));
   if (!deployment || deployment->turns.empty())
@@ -549,6 +588,9 @@ Result<void> Explaining::decide_again() {
     KOI_LET(const plan::Plan* plan, plans.of(turn));
     everybody_ = everybody_ || plan->has_competition();
     all.push_back(plan);
+  }
+  if (!everybody_) {
+    KOI_LET(everybody_, has_met_others(*deployment, all));
   }
   for (std::size_t i = 0; i < all.size() && !is_over_; ++i) {
     if (i > 0 && deployment->turns[i].since > question_.at) break;
@@ -570,6 +612,9 @@ Result<void> Explaining::decide_again() {
     const bool is_last = i + 1 == all.size();
     KOI_TRY(live(turn, *all[i], is_last ? end : deployment->turns[i + 1].positions[group()]));
   }
+  if (const std::string* const other = core::gone_to(state_))
+    return Error{"merged",
+                 "he has turned out to be the same person as " + *other + "; ask about that one"};
   if (state_.created == Timestamp::never())
     return Error{"customer", "nobody by that id was known at that instant"};
   if (found_) return {};

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/accounts.h"
+#include "net/message.h"
 #include "serve/json_writer.h"
 
 namespace koi::serve {
@@ -36,6 +37,7 @@ std::string_view state_of(const plan::Plan& plan, const Grant& grant, Timestamp 
     case Stage::Lapsed:
     case Stage::Returned: return "lapsed";
     case Stage::ClawedBack: return "clawed_back";
+    case Stage::Transit: break;  // that is not his any more
   }
   return "waiting";
 }
@@ -165,8 +167,24 @@ std::vector<Friend> friends_of(const core::State& state, plan::ReferralId referr
   return friends;
 }
 
+Result<std::vector<Friend>> friends_of(const core::State& state, plan::ReferralId referral,
+                                       const FriendsAsked& asked) {
+  std::vector<Friend> friends = friends_of(state, referral);
+  if (!asked.after.empty()) {
+    const auto before = std::find_if(friends.begin(), friends.end(), [&](const Friend& each) {
+      return each.invitee == asked.after;
+    });
+    if (before == friends.end()) return Error{"after", "`after` is the id of one of his friends"};
+    friends.erase(friends.begin(), before + 1);
+  }
+  if (friends.size() > asked.most)
+    friends.erase(friends.begin() + static_cast<std::ptrdiff_t>(asked.most), friends.end());
+  return friends;
+}
+
 std::string referral_view(const plan::Plan& plan, const core::State& state,
-                          plan::ReferralId referral, const Below* below) {
+                          plan::ReferralId referral, const FriendsAsked& asked,
+                          const Below* below) {
   const plan::Referral& rules = plan.referrals[referral.index()];
   const std::string code = core::invite_code(plan, referral, state.id);
   JsonWriter out(plan);
@@ -184,11 +202,13 @@ std::string referral_view(const plan::Plan& plan, const core::State& state,
       out.key("brought_by"), out.text(each.inviter);
       out.key("qualified"), out.time(each.qualified);
     }
-  std::int64_t joined = 0, qualified = 0;
+  const std::vector<Friend> all = friends_of(state, referral);
+  const auto qualified = std::count_if(all.begin(), all.end(), [](const Friend& each) {
+    return each.stage == Friend::Stage::Qualified;
+  });
+  const auto told = friends_of(state, referral, asked);
   out.key("friends"), out.open('[');
-  for (const Friend& each : friends_of(state, referral)) {
-    ++joined;
-    qualified += each.stage == Friend::Stage::Qualified ? 1 : 0;
+  for (const Friend& each : told ? *told : std::vector<Friend>()) {
     out.open('{');
     write_friend(out, each);
     if (const auto his = below ? below->find(each.invitee) : Below::const_iterator();
@@ -204,7 +224,10 @@ std::string referral_view(const plan::Plan& plan, const core::State& state,
     out.close('}');
   }
   out.close(']');
-  out.key("joined"), out.raw(std::to_string(joined));
+  if (told && !told->empty() && told->back().invitee != all.back().invitee)
+    out.key("more"),
+        out.text(asked.address + "&after=" + net::percent_encoded(told->back().invitee));
+  out.key("joined"), out.raw(std::to_string(all.size()));
   out.key("count"), out.raw(std::to_string(qualified));
   const plan::Referral::Milestone* next = nullptr;
   for (const plan::Referral::Milestone& each : rules.milestones)

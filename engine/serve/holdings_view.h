@@ -2,10 +2,12 @@
 // equal states give equal text. Docs: docs/operating.md.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <vector>
 
+#include "base/result.h"
 #include "base/time.h"
 #include "core/state.h"
 #include "plan/plan.h"
@@ -22,12 +24,24 @@ std::string incentives_view(const plan::Plan& plan, const core::State& state, Ti
 // Whom each of somebody's friends has brought, as far as they were asked.
 using Below = std::map<std::string, std::vector<core::Friend>>;
 
-// His link, how many friends he has brought and how far each has come, and the next milestone; with
-// `below` whom each of those has brought too.
-std::string referral_view(const plan::Plan& plan, const core::State& state,
-                          plan::ReferralId referral, const Below* below = nullptr);
+// Which of somebody's friends are told of, in the order in which they came.
+struct FriendsAsked {
+  std::size_t most = SIZE_MAX;
+  std::string after{};    // from behind that one; empty: from the first on
+  std::string address{};  // of what was asked, but for `after`
+};
 
-// The friends of somebody, as they came.
+// His link, how many friends he has brought and how far each has come, and the next milestone; with
+// `below` whom each of those has brought too. Counted are all, told of those that were asked for,
+// with the address of those behind them.
+std::string referral_view(const plan::Plan& plan, const core::State& state,
+                          plan::ReferralId referral, const FriendsAsked& asked = {},
+                          const Below* below = nullptr);
+
+// The friends of somebody.
 std::vector<core::Friend> friends_of(const core::State& state, plan::ReferralId referral);
+// Those that were asked for. Error "after": there is no such friend.
+Result<std::vector<core::Friend>> friends_of(const core::State& state, plan::ReferralId referral,
+                                             const FriendsAsked& asked);
 
 }  // namespace koi::serve

@@ -77,8 +77,8 @@ Result<deploy::Ways> ways_of(const net::Headers& query) {
 }
 
 int status_of(const Error& error) {
-  const bool is_unknown =
-      error.code == "customer" || error.code == "campaign" || error.code == "message";
+  const bool is_unknown = error.code == "customer" || error.code == "merged" ||
+                          error.code == "campaign" || error.code == "message";
   return is_unknown ? 404 : error.code == "open" ? 409 : error.code == "erased" ? 410 : 503;
 }
 

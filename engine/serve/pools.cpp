@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "core/books.h"
+#include "core/escrow.h"
 #include "ledger/codes.h"
 
 namespace koi::serve {
@@ -100,25 +101,40 @@ net::Answer upload_answer(const Upload& upload, const std::vector<durable::Answe
   return answer;
 }
 
+namespace {
+
+// Those that nobody has yet. Where several groups serve, each has some of them at hand.
+Result<std::uint64_t> left_in(const store::Store& store, store::Groups groups,
+                              const std::string& pool) {
+  const std::string stocked = core::books::key_of_stocked(pool);
+  const auto number = [&](const std::string& key) -> Result<std::uint64_t> {
+    KOI_LET(const std::string bytes, store.shared(0, key));
+    return core::books::number_of(bytes);
+  };
+  KOI_LET(const std::uint64_t uploaded, number(stocked));
+  KOI_LET(const std::uint64_t taken, number(core::books::key_of_taken(pool)));
+  std::uint64_t left = uploaded - std::min(uploaded, taken);
+  for (store::Group group = 0; group < groups.count && groups.count > 1; ++group) {
+    KOI_LET(const std::string bytes, store.shared(group, core::books::key_of_escrow(stocked)));
+    KOI_LET(const core::Escrow escrow, core::escrow_of(bytes));
+    left += escrow.codes.size() + escrow.pool_codes.size();
+  }
+  return left;
+}
+
+}  // namespace
+
 Result<std::vector<PoolStock>> stocks(const store::Store& store, store::Groups groups,
                                       const plan::Plan& plan) {
-  const auto sum_of = [&](const std::string& key) -> Result<std::uint64_t> {
-    std::uint64_t sum = 0;
-    for (store::Group group = 0; group < groups.count; ++group) {
-      KOI_LET(const std::string bytes, store.shared(group, key));
-      KOI_LET(const std::uint64_t number, core::books::number_of(bytes));
-      sum += number;
-    }
-    return sum;
-  };
   std::vector<PoolStock> all;
   for (const plan::Incentive& incentive : plan.incentives) {
     const auto* coupon = std::get_if<plan::Coupon>(&incentive.what);
     if (!coupon || coupon->pool.empty()) continue;
     PoolStock stock{coupon->pool, incentive.symbol.name, 0, 0, 0, coupon->low_at};
-    KOI_LET(stock.uploaded, sum_of(core::books::key_of_stocked(coupon->pool)));
-    KOI_LET(stock.given, sum_of(core::books::key_of_taken(coupon->pool)));
-    stock.left = stock.uploaded - std::min(stock.uploaded, stock.given);
+    KOI_LET(const std::string bytes, store.shared(0, core::books::key_of_stocked(coupon->pool)));
+    KOI_LET(stock.uploaded, core::books::number_of(bytes));
+    KOI_LET(stock.left, left_in(store, groups, coupon->pool));
+    stock.given = stock.uploaded - std::min(stock.uploaded, stock.left);
     all.push_back(std::move(stock));
   }
   return all;

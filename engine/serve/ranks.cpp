@@ -4,20 +4,17 @@
 #include <charconv>
 #include <utility>
 
-#include "core/codec.h"
-#include "core/ranks.h"
 #include "deploy/files.h"
 #include "model/partition.h"
-#include "serve/telling.h"
 
 namespace koi::serve {
 
 namespace {
 
-constexpr std::size_t customers_in_a_slice = 500;
 constexpr std::size_t customers_at_once = 1024;
 constexpr auto until_next_try = std::chrono::milliseconds(20);
-constexpr auto longest_rest = std::chrono::milliseconds(500);
+constexpr std::chrono::microseconds longest_rest = std::chrono::milliseconds(500);
+constexpr auto until_tried_again = std::chrono::seconds(2);
 constexpr std::size_t longest_file = 1 << 20;
 
 // Tiers that are ranked alike have the same name here, whatever rules they stand in.
@@ -58,6 +55,7 @@ Result<void> Ranks::read_file() {
   for (const plan::Tier& tier : world_.plan.tiers) {
     const auto found = known.find(name_of(world_.plan, tier));
     told_.push_back(found == known.end() ? world_.since : found->second);
+    given_up_.push_back(Timestamp::ever());
   }
   return {};
 }
@@ -79,6 +77,7 @@ Timestamp Ranks::told(std::size_t tier) const {
 // --- Refreshing ---------------------------------------------------------------------------------
 
 void Ranks::start() {
+  has_thread_ = true;
   if (!world_.plan.tiers.empty()) thread_ = std::thread([this] { run(); });
 }
 
@@ -99,114 +98,173 @@ bool Ranks::rest(std::chrono::microseconds time) {
 
 void Ranks::run() {
   for (;;) {
-    const Timestamp now = world_.clock();
-    for (std::size_t i = 0; i < world_.plan.tiers.size(); ++i) {
-      // Of several that were missed the last alone: of the others nothing is known any more.
-      const Timestamp at = core::last_refreshing(world_.plan, world_.plan.tiers[i], now);
-      if (at <= told(i)) continue;
-      const auto done = refresh(i, at);
-      if (done) continue;
-      if (!rest(std::chrono::microseconds(0))) return;
+    const auto done = turn();
+    std::chrono::microseconds wait(0);
+    if (!done) {
+      const std::string& tier = world_.plan.tiers[last_].symbol.name;
+      if (!rest(wait)) return;
       if (done.error().code == "overtaken") continue;
-      world_.say(channel::Level::Problem, "the tier `" + world_.plan.tiers[i].symbol.name +
-                                              "` is not refreshed yet: " + done.error().what);
-      if (!rest(std::chrono::seconds(2))) return;
+      world_.say(channel::Level::Problem,
+                 "the tier `" + tier + "` is not refreshed yet: " + done.error().what);
+      wait = until_tried_again;
+    } else if (*done == Turn::Waits) {
+      if (under_way_->telling)
+        under_way_->telling->wait();
+      else
+        wait = until_next_try;
+    } else if (*done == Turn::Nothing) {
+      const Timestamp now = world_.clock();
+      const Duration left = core::next_refreshing(world_.plan, now) - now;
+      wait = std::clamp<std::chrono::microseconds>(std::chrono::microseconds(left.us),
+                                                   std::chrono::milliseconds(1), longest_rest);
     }
-    const Duration left = core::next_refreshing(world_.plan, now) - now;
-    if (!rest(std::clamp(std::chrono::microseconds(left.us), std::chrono::microseconds(1000),
-                         std::chrono::microseconds(longest_rest))))
-      return;
+    if (!rest(wait)) return;
   }
 }
 
-// Until what came before that instant is decided, and so are the timers that were due.
-Result<void> Ranks::until_passed(Timestamp at) {
-  while (!world_.writers.has_passed(at))
-    if (!rest(until_next_try)) return Error{"stopping", "this process is stopping"};
-  return {};
+Result<Ranks::Turn> Ranks::turn() {
+  const Timestamp now = world_.clock();
+  for (std::size_t i = 0; !under_way_ && i < world_.plan.tiers.size(); ++i) {
+    // Of several that were missed the last alone: of the others nothing is known any more.
+    const Timestamp at = core::last_refreshing(world_.plan, world_.plan.tiers[i], now);
+    if (at > std::max(told(i), given_up_[i])) under_way_.emplace(i, world_.plan.tiers[i], at);
+  }
+  if (!under_way_) return Turn::Nothing;
+  last_ = under_way_->number;
+  auto done = go_on(*under_way_);
+  if (!done && done.error().code == "overtaken") given_up_[last_] = under_way_->at;
+  if (!done || told(last_) >= under_way_->at) under_way_.reset();
+  return done;
 }
 
-Result<void> Ranks::for_each_customer(const Each& each) {
-  for (store::Group group = 0; group < world_.groups.count; ++group) {
-    core::Codec codec(world_.plan);
-    KOI_LET(const auto layouts, world_.store.layouts(group));
-    for (const std::string& layout : layouts) KOI_TRY(codec.learn(layout));
-    for (std::size_t i = group; i < partition_count; i += world_.groups.count) {
-      for (std::string after;;) {
-        KOI_LET(const auto piece,
-                world_.store.scan(static_cast<Partition>(i), after, customers_at_once));
-        for (const store::Saved& saved : piece) {
-          KOI_LET(const core::State state, codec.decode(saved.bytes));
-          KOI_TRY(each(state));
-        }
-        if (piece.size() < customers_at_once) break;
-        after = piece.back().customer;
-        if (!rest(std::chrono::microseconds(0)))
-          return Error{"stopping", "this process is stopping"};
-      }
+Result<Ranks::Turn> Ranks::go_on(Refreshing& refreshing) {
+  using Stage = Refreshing::Stage;
+  switch (refreshing.stage) {
+    case Stage::Passing: {
+      // What came before that instant is to be decided, and so are the timers that were due.
+      if (!world_.writers.has_passed(refreshing.at)) return Turn::Waits;
+      KOI_TRY(write_back());
+      refreshing.stage = Stage::Values;
+      return Turn::Moved;
+    }
+    case Stage::Values: {
+      KOI_LET(const bool is_all, read_on(refreshing, [&](const core::State&, const Value& value) {
+                refreshing.borders.add(value);
+              }));
+      if (!is_all) return Turn::Moved;
+      refreshing.borders.settle_values();
+      refreshing.group = 0;
+      refreshing.stage = Stage::Ids;
+      return Turn::Moved;
+    }
+    case Stage::Ids: {
+      KOI_LET(const bool is_all,
+              read_on(refreshing, [&](const core::State& state, const Value& value) {
+                refreshing.borders.add(value, state.id);
+              }));
+      if (!is_all) return Turn::Moved;
+      refreshing.borders.settle_ids();
+      refreshing.group = 0;
+      refreshing.stage = Stage::Telling;
+      return Turn::Moved;
+    }
+    case Stage::Telling: return tell_on(refreshing);
+  }
+  KOI_ASSERT(false);
+}
+
+// A piece is read when all of the one before are told.
+Result<Ranks::Turn> Ranks::tell_on(Refreshing& refreshing) {
+  const plan::Tier& tier = world_.plan.tiers[refreshing.number];
+  std::vector<Event>& slice = refreshing.slice;
+  if (refreshing.telling) {
+    const std::optional<Result<void>> how = refreshing.telling->how();
+    if (!how) return Turn::Waits;
+    refreshing.telling.reset();
+    if (*how) {
+      refreshing.others += slice.size();
+      slice.clear();
+    } else if (how->error().code != "full") {
+      return how->error();
     }
   }
-  return {};
-}
-
-// As of that instant, however much has come since.
-Result<Value> Ranks::value_of(const plan::Tier& tier, const core::State& state,
-                              Timestamp at) const {
-  if (core::is_taken(tier, state, at)) return state.attributes[tier.taken.index()];
-  if (state.attribute_times[tier.taken.index()] > at)
-    return Error{"overtaken", "the next refreshing has come before this one was told"};
-  return core::ranked_by(world_.plan, tier, state, at);
-}
-
-Result<void> Ranks::refresh(std::size_t number, Timestamp at) {
-  const plan::Tier& tier = world_.plan.tiers[number];
-  KOI_TRY(until_passed(at));
-  KOI_TRY(world_.writers.write_back());
-  core::Borders borders(tier);
-  KOI_TRY(for_each_customer([&](const core::State& state) -> Result<void> {
-    KOI_LET(const Value value, value_of(tier, state, at));
-    borders.add(value);
-    return {};
-  }));
-  borders.settle_values();
-  KOI_TRY(for_each_customer([&](const core::State& state) -> Result<void> {
-    KOI_LET(const Value value, value_of(tier, state, at));
-    borders.add(value, state.id);
-    return {};
-  }));
-  borders.settle_ids();
-
-  std::uint64_t others = 0;
-  std::vector<Event> slice;
-  const auto hand_in = [&]() -> Result<void> {
-    if (slice.empty()) return {};
-    others += slice.size();
-    KOI_TRY(serve::tell(
-        world_.writers, [&] { return std::vector<durable::Given>(slice.begin(), slice.end()); },
-        [this] { return rest(until_next_try); }));
-    slice.clear();
-    return {};
-  };
-  KOI_TRY(for_each_customer([&](const core::State& state) -> Result<void> {
-    KOI_LET(const Value value, value_of(tier, state, at));
-    Value level = borders.level_of(value, state.id);
-    if (state.attributes[tier.attribute.index()] == level) return {};
-    slice.push_back(core::ranked_event(tier, state, std::move(level), at));
+  if (!slice.empty()) {
+    auto telling = Telling::begin(world_.writers, {slice.begin(), slice.end()});
+    if (!telling && telling.error().code != "busy") return telling.error();
+    if (telling) refreshing.telling = *std::move(telling);
+    return telling ? Turn::Moved : Turn::Waits;
+  }
+  if (refreshing.group == world_.groups.count) {
+    KOI_TRY(end(refreshing));
+    return Turn::Moved;
+  }
+  KOI_TRY(read_on(refreshing, [&](const core::State& state, const Value& value) {
+    Value level = refreshing.borders.level_of(value, state.id);
+    if (state.attributes[tier.attribute.index()] == level) return;
+    slice.push_back(core::ranked_event(tier, state, std::move(level), refreshing.at));
     // Ahead of every clock: so it counts when it comes, and is late for nobody.
     slice.back().time = world_.clock() + days(1);
-    return slice.size() < customers_in_a_slice ? Result<void>() : hand_in();
   }));
-  KOI_TRY(hand_in());
+  return Turn::Moved;
+}
+
+Result<void> Ranks::end(const Refreshing& refreshing) {
   {
     const std::lock_guard lock(mutex_);
-    told_[number] = at;
+    told_[refreshing.number] = refreshing.at;
   }
   KOI_TRY(write_file());
-  world_.say(channel::Level::Info, "the tier `" + tier.symbol.name + "` was refreshed as of " +
-                                       to_string(at, *world_.plan.policy.zone) + ": " +
-                                       std::to_string(borders.ranked()) + " ranked, " +
-                                       std::to_string(others) + " have another level");
+  world_.say(channel::Level::Info, "the tier `" + world_.plan.tiers[refreshing.number].symbol.name +
+                                       "` was refreshed as of " +
+                                       to_string(refreshing.at, *world_.plan.policy.zone) + ": " +
+                                       std::to_string(refreshing.borders.ranked()) + " ranked, " +
+                                       std::to_string(refreshing.others) + " have another level");
   return {};
+}
+
+Result<void> Ranks::write_back() {
+  if (has_thread_) return world_.writers.write_back();
+  for (store::Group group = 0; group < world_.groups.count; ++group)
+    KOI_TRY(world_.writers.checkpoint(group));
+  return {};
+}
+
+// The next of all customers, of one group alone, with what they are ranked by as of that instant,
+// however much has come since; true behind the last.
+Result<bool> Ranks::read_on(Refreshing& refreshing, const Each& each) {
+  const plan::Tier& tier = world_.plan.tiers[refreshing.number];
+  store::Group& group = refreshing.group;
+  std::size_t& partition = refreshing.partition;
+  if (!refreshing.codec) {
+    partition = group;
+    refreshing.codec.emplace(world_.plan);
+    KOI_LET(const auto layouts, world_.store.layouts(group));
+    for (const std::string& layout : layouts) KOI_TRY(refreshing.codec->learn(layout));
+  }
+  std::size_t read = 0;
+  for (; partition < partition_count && read < customers_at_once;
+       partition += world_.groups.count) {
+    KOI_LET(const auto piece, world_.store.scan(static_cast<Partition>(partition), refreshing.after,
+                                                customers_at_once));
+    for (const store::Saved& saved : piece) {
+      KOI_LET(const core::State state, refreshing.codec->decode(saved.bytes));
+      if (core::is_taken(tier, state, refreshing.at)) {
+        each(state, state.attributes[tier.taken.index()]);
+      } else if (state.attribute_times[tier.taken.index()] > refreshing.at) {
+        return Error{"overtaken", "the next refreshing has come before this one was told"};
+      } else {
+        each(state, core::ranked_by(world_.plan, tier, state, refreshing.at));
+      }
+    }
+    read += piece.size();
+    refreshing.after.clear();
+    if (piece.size() < customers_at_once) continue;
+    refreshing.after = piece.back().customer;
+    return false;
+  }
+  if (partition < partition_count) return false;
+  refreshing.codec.reset();
+  return ++group == world_.groups.count;
 }
 
 }  // namespace koi::serve

@@ -14,6 +14,7 @@ Reception::~Reception() {
   }
   changed_.notify_all();
   thread_.join();
+  engine_.places().settle();  // what was taken is on its way to the writers then
 }
 
 bool Reception::enqueue(Job job) {

@@ -1,10 +1,15 @@
 #include "serve/referrals.h"
 
+#include <algorithm>
+#include <iterator>
+#include <memory>
 #include <utility>
 
 #include "base/decimal.h"
+#include "serve/all_groups.h"
 #include "serve/exposition.h"
 #include "serve/json_writer.h"
+#include "serve/page.h"
 
 namespace koi::serve {
 
@@ -27,17 +32,20 @@ constexpr std::pair<Tally, std::string_view> names[] = {
 
 void ask_referrals(durable::Writers& writers, const plan::Plan& plan,
                    std::function<void(Result<ReferralFigures>)> told) {
-  if (plan.referrals.empty()) return told(ReferralFigures());
-  writers.look_at_shared(
-      [&plan, told = std::move(told)](const Result<const core::Accounts*>& shared) {
-        if (!shared) return told(shared.error());
-        ReferralFigures all;
-        for (std::size_t i = 0; i < plan.referrals.size(); ++i) {
-          auto of_one = (*shared)->figures(plan::ReferralId::of(i));
-          if (!of_one) return told(of_one.error());
-          all.push_back(*std::move(of_one));
+  const auto all = std::make_shared<ReferralFigures>(plan.referrals.size());
+  if (all->empty()) return told(ReferralFigures());
+  look_at_all(
+      writers,
+      [all](const core::Accounts& shared) -> Result<void> {
+        for (std::size_t i = 0; i < all->size(); ++i) {
+          KOI_LET(const auto of_group, shared.figures(plan::ReferralId::of(i)));
+          (*all)[i].add(of_group);
         }
-        told(std::move(all));
+        return {};
+      },
+      [all, told = std::move(told)](const Result<void>& done) {
+        told(done ? Result<ReferralFigures>(std::move(*all))
+                  : Result<ReferralFigures>(done.error()));
       });
 }
 
@@ -79,12 +87,57 @@ std::string metrics_of(const plan::Plan& plan, const ReferralFigures& figures) {
   return out.take();
 }
 
-std::string reviews_json(const plan::Plan& plan, std::span<const core::Accounts::Held> held,
-                         bool is_all) {
+// --- Who is held for review ---------------------------------------------------------------------
+
+namespace {
+
+std::string key_of(const core::books::Review& review) {
+  return core::books::key_of_review(review.referral, review.inviter, review.invitee);
+}
+
+}  // namespace
+
+Result<ReviewsAsked> reviews_asked(const net::Headers& query) {
+  ReviewsAsked asked;
+  KOI_LET(asked.most, limit_of(query, most_reviews, most_reviews));
+  const std::string* const referral = net::find(query, "after_referral");
+  const std::string* const inviter = net::find(query, "after_inviter");
+  const std::string* const invitee = net::find(query, "after_invitee");
+  if (!referral && !inviter && !invitee) return asked;
+  if (!referral || !inviter || !invitee)
+    return Error{"usage",
+                 "who stands before the wanted ones is named by `after_referral`, `after_inviter` "
+                 "and `after_invitee` together"};
+  asked.after = {*referral, *inviter, *invitee};
+  return asked;
+}
+
+void ask_reviews(durable::Writers& writers, const plan::Plan& plan, const ReviewsAsked& asked,
+                 std::function<void(Result<Reviews>)> told) {
+  const auto all = std::make_shared<Reviews>();
+  if (plan.referrals.empty()) return told(std::move(*all));
+  look_at_all(
+      writers,
+      [all, asked](const core::Accounts& shared) -> Result<void> {
+        KOI_LET(auto held, shared.held_for_review(asked.most + 1, asked.after));
+        std::move(held.begin(), held.end(), std::back_inserter(all->held));
+        return {};
+      },
+      [all, most = asked.most, told = std::move(told)](const Result<void>& done) {
+        if (!done) return told(done.error());
+        std::sort(all->held.begin(), all->held.end(),
+                  [](const auto& a, const auto& b) { return key_of(a.who) < key_of(b.who); });
+        all->is_all = all->held.size() <= most;
+        if (!all->is_all) all->held.resize(most);
+        told(std::move(*all));
+      });
+}
+
+std::string reviews_json(const plan::Plan& plan, const Reviews& reviews) {
   JsonWriter out(plan);
   out.open('{');
   out.key("reviews"), out.open('[');
-  for (const core::Accounts::Held& each : held) {
+  for (const core::Accounts::Held& each : reviews.held) {
     out.open('{');
     out.key("referral"), out.text(each.who.referral);
     out.key("inviter"), out.text(each.who.inviter);
@@ -93,7 +146,15 @@ std::string reviews_json(const plan::Plan& plan, std::span<const core::Accounts:
     out.close('}');
   }
   out.close(']');
-  out.key("complete"), out.boolean(is_all);
+  out.key("complete"), out.boolean(reviews.is_all);
+  if (!reviews.is_all) {
+    const core::books::Review& last = reviews.held.back().who;
+    out.key("more");
+    out.text("/v1/reviews?limit=" + std::to_string(reviews.held.size()) +
+             "&after_referral=" + net::percent_encoded(last.referral) +
+             "&after_inviter=" + net::percent_encoded(last.inviter) +
+             "&after_invitee=" + net::percent_encoded(last.invitee));
+  }
   out.close('}');
   return out.take() + "\n";
 }

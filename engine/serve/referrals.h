@@ -3,7 +3,7 @@
 #pragma once
 
 #include <functional>
-#include <span>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,9 +11,12 @@
 #include "core/accounts.h"
 #include "core/books.h"
 #include "durable/writers.h"
+#include "net/message.h"
 #include "plan/plan.h"
 
 namespace koi::serve {
+
+constexpr std::size_t most_reviews = 1000;  // in one answer
 
 using ReferralFigures = std::vector<core::books::ReferralFigures>;  // by referral, as in the plan
 
@@ -28,8 +31,22 @@ void append_members(std::string& out, const core::books::ReferralFigures& figure
 // Prometheus' text, for all of them; empty where there are none.
 std::string metrics_of(const plan::Plan& plan, const ReferralFigures& figures);
 
-// Who waits for somebody to look at him, as JSON; `is_all`: there are no more of them.
-std::string reviews_json(const plan::Plan& plan, std::span<const core::Accounts::Held> held,
-                         bool is_all);
+// Who waits for somebody to look at him, in the order of the books' keys, whatever group he is in:
+// at most so many of them, from behind one.
+struct ReviewsAsked {
+  std::size_t most = most_reviews;
+  std::optional<core::books::Review> after;
+};
+// Error "usage".
+Result<ReviewsAsked> reviews_asked(const net::Headers& query);
+struct Reviews {
+  std::vector<core::Accounts::Held> held;
+  bool is_all = true;  // there are no more of them
+};
+// As ask_referrals.
+void ask_reviews(durable::Writers& writers, const plan::Plan& plan, const ReviewsAsked& asked,
+                 std::function<void(Result<Reviews>)> told);
+// With the address of those behind them.
+std::string reviews_json(const plan::Plan& plan, const Reviews& reviews);
 
 }  // namespace koi::serve

@@ -87,6 +87,7 @@ class Player {
 
   void perform(const check::GivenCustomer& given) {
     core::State& state = world_.customer(test_.customers[given.customer]);
+    state.is_label = true;
     for (const auto& [attribute, value] : given.attributes)
       state.attributes[attribute.index()] = value;
     for (const Identifier& identifier : given.identifiers) {
@@ -241,15 +242,23 @@ class Player {
     for (const auto& [field, link] : event.links)
       happening.fields[field.index()] = Value::text(links_[link]);
     if (event.everyone) return world_.happen_to_everyone(happening);
+    world_.run_to(event.at, false);
+    core::State& known = world_.customer(customer);
+    if (!known.begun) known.is_label = true;
     const EventType& type = plan_.schema[event.type];
     for (std::size_t i = 0; i < type.fields.size() && i < event.fields.size(); ++i)
-      if (!type.fields[i].links.is_none() && !event.fields[i].is_missing())
-        happening.identifiers.push_back(
-            {type.fields[i].links, std::string(event.fields[i].as_text())});
+      if (const IdentifierId kind = identifier_in(type.fields[i]);
+          !kind.is_none() && event.fields[i].kind() == Kind::Text)
+        happening.identifiers.push_back({kind, std::string(event.fields[i].as_text())});
     if (world_.happen(happening) == core::Standing::TooLate)
       too_late_.push_back(when(event.at) + "  " + customer + " " + type.symbol.name +
                           " came too late (at " + when(world_.clock()) +
                           ", later than the policy's lateness) and changed nothing");
+  }
+
+  // As the door sees it: by the attribute that is set from it, or by its name.
+  IdentifierId identifier_in(const Field& field) const {
+    return field.links.is_none() ? plan_.schema.find_identifier(field.symbol.name) : field.links;
   }
 
   // --- what is expected
@@ -300,6 +309,7 @@ class Player {
       case Action::ClawBack:
       case Action::Redeem:
       case Action::RollBack:
+      case Action::Merge:
       case Action::Split: return false;
       case Action::Send:
       case Action::Reply:
@@ -336,7 +346,10 @@ class Player {
     return expected.name.empty() || symbol.name == expected.name || symbol.alias == expected.name;
   }
   bool fits_customer(const check::ExpectAction& expected, const Done& done) const {
-    return !expected.customer || test_.customers[*expected.customer] == done.customer;
+    if (!expected.customer) return true;
+    // Who have turned out to be one person are one, whatever they were called then.
+    const std::string& name = test_.customers[*expected.customer];
+    return name == done.customer || world_.stays(name) == world_.stays(done.customer);
   }
   static bool fits_channel(const check::ExpectAction& expected, const core::Effect& effect) {
     return expected.channel.is_none() ||
@@ -402,6 +415,7 @@ class Player {
       case Action::Set: return plan_.schema[effect.attribute].symbol;
       case Action::Tag:
       case Action::Untag:
+      case Action::Merge:
       case Action::Start: return {std::string(effect.value.as_text()), {}};
       case Action::Emit: return plan_.schema[effect.event].symbol;
       case Action::Notify: return plan_.teams[effect.team.index()];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/merge.h"
 #include "core/ranks.h"
 
 namespace koi::sim {
@@ -16,10 +17,21 @@ constexpr std::size_t deliveries_at_most = 10'000;
 }  // namespace
 
 core::State& World::customer(std::string_view id) {
-  const auto place = customers_.find(id);
+  auto place = customers_.find(id);
+  while (place != customers_.end() && core::gone_to(place->second) != nullptr)
+    place = customers_.find(*core::gone_to(place->second));
   if (place != customers_.end()) return place->second;
   accounts_.introduce(std::string(id));
   return customers_.emplace(id, core::new_customer(plan_, std::string(id))).first->second;
+}
+
+std::string_view World::stays(std::string_view id) const {
+  for (auto place = customers_.find(id); place != customers_.end(); place = customers_.find(id)) {
+    const std::string* const other = core::gone_to(place->second);
+    if (other == nullptr) break;
+    id = *other;
+  }
+  return id;
 }
 
 void World::begin(Timestamp at) {
@@ -67,7 +79,8 @@ void World::run_to(Timestamp to, bool inclusive) {
 void World::refresh(Timestamp at) {
   clock_ = std::max(clock_, at);
   std::vector<core::State*> customers;
-  for (auto& [id, state] : customers_) customers.push_back(&state);
+  for (auto& [id, state] : customers_)
+    if (core::gone_to(state) == nullptr) customers.push_back(&state);
   const std::vector<const core::State*> everybody(customers.begin(), customers.end());
   // All tiers of an instant go by what was so before any of them.
   const auto tiers = core::refreshed_at(plan_, at);
@@ -86,16 +99,71 @@ void World::refresh(Timestamp at) {
 
 core::Standing World::happen(const Event& event) {
   run_to(event.time, false);
-  core::State& state = customer(event.customer);
-  if (event.time < clock_) state.clock = std::max(state.clock, clock_);
-  const core::Standing standing = decide(state, event);
+  Event met = event;
+  meet(met);
+  core::State& state = customer(met.customer);
+  if (met.time < clock_) state.clock = std::max(state.clock, clock_);
+  const core::Standing standing = decide(state, met);
   carry_out(state);
   return standing;
+}
+
+// Another customer who has it already; null where there is none.
+core::State* World::owner_of(const Identifier& identifier, const core::State& beside) {
+  for (auto& [id, state] : customers_)
+    if (&state != &beside &&
+        std::binary_search(state.identifiers.begin(), state.identifiers.end(), identifier))
+      return &state;
+  return nullptr;
+}
+
+// Whom the event shows to be one person becomes one; what is another's is taken out of it.
+void World::meet(Event& event) {
+  std::vector<Met> all = std::exchange(event.met, {});
+  if (!event.identifiers.empty()) {
+    const core::State& own = customer(event.customer);
+    // A name that is a test's own is worth the surest identifier that goes with it.
+    const IdentifierId surest =
+        own.is_label && !own.identifiers.empty() ? own.identifiers[0].kind : IdentifierId::none();
+    std::erase_if(event.identifiers, [&](const Identifier& identifier) {
+      if (std::binary_search(own.identifiers.begin(), own.identifiers.end(), identifier))
+        return false;
+      const core::State* const other = owner_of(identifier, own);
+      if (other == nullptr) return false;
+      const IdentifierId kind = identifier.kind;
+      const IdentifierId link = surest == kind     ? IdentifierId::of(kind.index() + 1)
+                                : surest.is_none() ? kind
+                                                   : std::max(surest, kind);
+      all.push_back({identifier, other->id, link});
+      return true;
+    });
+  }
+  if (!core::says_something(plan_, customer(event.customer), event)) return;
+  for (const Met& met : all) {
+    core::State* stays = &customer(event.customer);
+    core::State* goes = &customer(met.customer);
+    if (stays != goes) {
+      const core::Bond bond =
+          core::bond_of(core::face_of(plan_, *stays, event), core::face_of(plan_, *goes), met.link);
+      if (bond == core::Bond::TwoPeople) continue;
+      if (bond == core::Bond::SecondStays) std::swap(stays, goes);
+      const Timestamp at = core::instant_of_merge(*stays, *goes, event.time);
+      decide(*goes, core::Tick{at, false});
+      carry_out(*goes);
+      core::State gone = core::take_out(plan_, *goes, stays->id);
+      core::merge(plan_, *stays, std::move(gone), at, effects_, waking_ ? &*waking_ : nullptr,
+                  &accounts_);
+      carry_out(*stays);
+    }
+    event.identifiers.push_back(met.identifier);
+  }
+  event.customer = customer(event.customer).id;
 }
 
 void World::happen_to_everyone(const Event& event) {
   run_to(event.time, false);
   for (auto& [id, state] : customers_) {
+    if (core::gone_to(state) != nullptr) continue;
     if (event.time < clock_) state.clock = std::max(state.clock, clock_);
     Event seen = event;
     seen.customer = id;

@@ -40,9 +40,12 @@ class World {
     if (index) waking_.emplace(core::Waking{.index = *index, .trace = trace});
   }
 
-  // The customer, made here if he is new. What is changed in the state before `begin` is as if it
-  // had always been so.
+  // The customer, or whom he has turned out to be; made here if he is new. What is changed in the
+  // state before `begin` is as if it had always been so.
   core::State& customer(std::string_view id);
+
+  // The id of whoever that customer is by now: his own, or that of whom he has turned out to be.
+  std::string_view stays(std::string_view id) const;
 
   // Sets the clock for the first time. Who was made before exists from this instant on.
   void begin(Timestamp at);
@@ -57,7 +60,8 @@ class World {
   void run_to(Timestamp to, bool inclusive);
 
   // Moves the clock to the event's time (which begins it, if nothing has), then the event happens.
-  // An event before the clock arrives late: its customer has seen what the clock shows.
+  // An event before the clock arrives late: its customer has seen what the clock shows. An
+  // identifier in it that is another's may show that the two are one person (core/merge.h).
   core::Standing happen(const Event& event);
   // The same of an event to everyone: who is there sees it, in the order of their ids.
   void happen_to_everyone(const Event& event);
@@ -81,6 +85,8 @@ class World {
   // quiet.
   void carry_out(core::State& state);
   void refresh(Timestamp at);
+  core::State* owner_of(const Identifier& identifier, const core::State& beside);
+  void meet(Event& event);
   void carry_out(core::State& state, std::size_t& deliveries);
   template <class Input>
   core::Standing decide(core::State& state, const Input& input) {

@@ -61,6 +61,7 @@ using Pieces = std::function<Result<std::span<const Saved>>()>;
 inline std::uint64_t place_of(Partition partition, std::string_view customer) {
   return (std::uint64_t{partition} << 53) | (hash64(customer, 0x6b6f69) >> 11);
 }
+inline Partition partition_at(std::uint64_t place) { return static_cast<Partition>(place >> 53); }
 
 struct Due {
   Timestamp due;

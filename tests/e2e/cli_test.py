@@ -144,6 +144,27 @@ class Cli(unittest.TestCase):
             self.assertEqual(one, self.effects(SHOP, "--events", sample, "--threads", threads, "--until", "2026-06-01"))
         self.assertNotEqual(one, self.effects(SHOP, "--events", sample, "--seed", 2, "--until", "2026-06-01"))
 
+    def test_customers_who_turn_out_to_be_one_do_so_on_any_number_of_threads(self):
+        chance, lines, seconds = random.Random(7), [], 0
+        for number in range(3000):
+            seconds += chance.randrange(90)
+            person = chance.randrange(60)
+            device = chance.randrange(120) if chance.random() < 0.2 else person * 2 + chance.randrange(2)
+            kind = chance.choice(["view", "view", "login", "buy", "ask"])
+            data = {"view": {"sku": "a"}, "buy": {"amount": "3.00"}, "ask": {},
+                    "login": {"phone": f"138{person:08}", "device": f"d{device}"}}[kind]
+            lines.append(json.dumps(event(number, f"2026-03-{2 + seconds // 86400:02}T{seconds // 3600 % 24:02}:{seconds // 60 % 60:02}:{seconds % 60:02}Z",
+                                          kind, chance.choice([f"device:d{device}", f"phone:138{person:08}", f"c{person}"]), data)))
+        self.file("events.ndjson", "\n".join(lines))
+        rules = SOURCE / "tests" / "rules" / "rule_1_merge.koi"
+        one = self.effects(rules, "--events", "events.ndjson", "--threads", 1, "--until", "2026-03-20")
+        merged = [json.loads(line) for line in one.decode().splitlines() if '"action":"merge"' in line]
+        self.assertGreater(len(merged), 50)
+        for each in merged:  # whoever has gone does nothing more
+            self.assertNotIn(f'"customer":"{each["name"]}"', one.decode().split(each["key"])[1])
+        for threads in (2, 7):
+            self.assertEqual(one, self.effects(rules, "--events", "events.ndjson", "--threads", threads, "--until", "2026-03-20"))
+
     def test_what_concerns_everybody_comes_in_one_order_on_any_number_of_threads(self):
         (self.folder / "p").mkdir()
         self.file("p/a.koi", """

@@ -5,9 +5,7 @@
 #include <map>
 #include <string>
 
-#include "event.h"
-#include "program.h"
-#include "sim/world.h"
+#include "shop.h"
 
 namespace koi {
 namespace {
@@ -16,9 +14,8 @@ using core::Answer;
 using core::Call;
 using core::Reason;
 using ledger::Stage;
-using sim::World;
 
-constexpr const char* shop = R"(
+constexpr const char* rules = R"(
 policy { time zone "Asia/Shanghai"  currency CNY }
 customer { identify by phone }
 channel push { class direct }
@@ -32,23 +29,10 @@ campaign again   { class service  enter always  when more give 50 stars }
 campaign sharing { class service  enter always  when share give party }
 )";
 
-Timestamp at(std::string_view time) {
-  return *parse_instant("2026-03-02T" + std::string(time) + ":00+08:00");
-}
-
-class Spending : public testing::Test {
+class Spending : public Shop {
  public:
-  Spending() : plan_(plan_of(shop)), index_(match::Index::build(plan_)), world_(plan_, &index_) {
-    world_.accounts().keep_postings();
-  }
-  ~Spending() override {
-    EXPECT_TRUE(ledger::verify(world_.accounts().postings(), world_.accounts().ledger().pots()));
-  }
+  Spending() : Shop(rules) {}
 
-  void happen(std::string_view type, std::string_view time, const std::string& customer,
-              const std::map<std::string, Value>& fields = {}) {
-    world_.happen(event(plan_, "e" + std::to_string(++events_), type, at(time), customer, fields));
-  }
   Call call(Call::Kind kind, std::string id, std::string_view time, std::int64_t amount,
             std::string order) const {
     Call made;
@@ -81,12 +65,6 @@ class Spending : public testing::Test {
       if (!each.shares.empty()) code = each.code;
     happen("claimed", time, friend_, {{"code", Value::text(code)}});
   }
-
- protected:
-  plan::Plan plan_;
-  match::Index index_;
-  World world_;
-  int events_ = 0;
 };
 
 TEST_F(Spending, IsNeverOfMoreThanThereIs) {

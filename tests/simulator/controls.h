@@ -22,8 +22,18 @@ enum class Control : std::uint8_t {
   CheckpointWithoutChanges,  // one customer of each is left out
   PostingsUnwritten,         // the accounts are kept without their postings
   AccountsUnwritten,         // … or not at all
+  PoolsUnwritten,            // … or without the codes of pools
+  // of checkpoints, between groups
+  LettersUnwritten,  // letters on their way are not kept
+  LettersUnmarked,   // which letters were taken is kept as it was a checkpoint before
+  LoansUnwritten,    // what is lent is not kept
   // of the core
   BudgetsUnchecked,  // what is left of a budget is not asked for
+  // of calls
+  CallsUnwritten,  // they are stepped, and the journal has something else in their place
+  CallsRenamed,    // a question gets another key with each sending
+  // of ranks
+  RankedByNow,  // what was kept of customers at the border is not looked at
   // of payments
   PaidUnderAnotherKey,  // a second attempt has another key
   // of deploys
@@ -49,7 +59,7 @@ struct NamedControl {
   Control control;
   std::string_view name;
 };
-inline constexpr std::array<NamedControl, 24> controls{{
+inline constexpr std::array<NamedControl, 31> controls{{
     {Control::None, "none"},
     {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
     {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
@@ -61,7 +71,14 @@ inline constexpr std::array<NamedControl, 24> controls{{
     {Control::CheckpointWithoutChanges, "checkpoint_without_changes"},
     {Control::PostingsUnwritten, "postings_unwritten"},
     {Control::AccountsUnwritten, "accounts_unwritten"},
+    {Control::PoolsUnwritten, "pools_unwritten"},
+    {Control::LettersUnwritten, "letters_unwritten"},
+    {Control::LettersUnmarked, "letters_unmarked"},
+    {Control::LoansUnwritten, "loans_unwritten"},
     {Control::BudgetsUnchecked, "budgets_unchecked"},
+    {Control::CallsUnwritten, "calls_unwritten"},
+    {Control::CallsRenamed, "calls_renamed"},
+    {Control::RankedByNow, "ranked_by_now"},
     {Control::PaidUnderAnotherKey, "paid_under_another_key"},
     {Control::DeployUnmarked, "deploy_unmarked"},
     {Control::BuildUnsynced, "build_unsynced"},
@@ -78,8 +95,25 @@ inline constexpr std::array<NamedControl, 24> controls{{
 
 // Whether only worlds that give money show that it is left out.
 inline bool is_of_money(Control control) {
-  return control == Control::PostingsUnwritten || control == Control::AccountsUnwritten ||
-         control == Control::BudgetsUnchecked || control == Control::PaidUnderAnotherKey;
+  switch (control) {
+    case Control::PostingsUnwritten:
+    case Control::AccountsUnwritten:
+    case Control::PoolsUnwritten:
+    case Control::LettersUnwritten:
+    case Control::LettersUnmarked:
+    case Control::LoansUnwritten:
+    case Control::BudgetsUnchecked:
+    case Control::CallsUnwritten:
+    case Control::CallsRenamed:
+    case Control::PaidUnderAnotherKey: return true;
+    default: return false;
+  }
+}
+
+// … and of those, only where several groups serve those who compete.
+inline bool is_of_groups(Control control) {
+  return control == Control::LettersUnwritten || control == Control::LettersUnmarked ||
+         control == Control::LoansUnwritten;
 }
 
 inline std::optional<Control> control_of(std::string_view name) {

@@ -18,11 +18,12 @@ namespace {
 using namespace koi::simulator;
 
 constexpr const char* usage =
-    "koi-sim [--seed N] [--seeds K] [--about money] [--control NAME] [--threads T]\n"
+    "koi-sim [--seed N] [--seeds K] [--about money|groups] [--control NAME] [--threads T]\n"
     "\n"
     "  --seed N        the first seed (1); alone, the story of that seed is told\n"
     "  --seeds K       so many, from the first one on\n"
     "  --about money   worlds that give: budgets, packets, codes, friends, payments\n"
+    "  --about groups  the same, where two or three groups serve those who compete\n"
     "  --control NAME  with a rule left out: the promises should break\n"
     "  --threads T     at the same time (as many as there are cores)\n"
     "\n"
@@ -31,7 +32,7 @@ constexpr const char* usage =
 struct Wanted {
   std::uint64_t first = 1, count = 0;
   Control control = Control::None;
-  bool about_money = false;
+  bool about_money = false, over_groups = false;
   unsigned threads = std::max(1u, std::thread::hardware_concurrency());
 };
 
@@ -61,8 +62,11 @@ Wanted read(int argc, char** argv) {
     } else if (option == "--seeds") {
       wanted.count = number(option, value);
     } else if (option == "--about") {
-      wanted.about_money = std::string(value ? value : "") == "money";
-      if (!wanted.about_money) give_up("there are only worlds about money");
+      const std::string about = value ? value : "";
+      wanted.about_money = about == "money";
+      wanted.over_groups = about == "groups";
+      if (!wanted.about_money && !wanted.over_groups)
+        give_up("there are worlds about money, and about groups");
     } else if (option == "--threads") {
       wanted.threads = static_cast<unsigned>(std::max<std::uint64_t>(1, number(option, value)));
     } else if (option == "--control") {
@@ -83,7 +87,7 @@ int tell_one(const Wanted& wanted) {
                 [](std::string_view line) {
                   std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
                 },
-                wanted.about_money});
+                wanted.about_money, wanted.over_groups});
   std::printf("seed %" PRIu64 ": %s (%016" PRIx64 ")\n", wanted.first,
               outcome.broken ? outcome.broken->c_str() : "every promise held", outcome.hash);
   return outcome.broken ? 1 : 0;
@@ -103,8 +107,8 @@ int run_many(const Wanted& wanted) {
       const koi::Scratch scratch;
       for (std::uint64_t i = next++; i < wanted.count; i = next++) {
         const std::uint64_t seed = wanted.first + i;
-        const Outcome outcome =
-            simulate({seed, wanted.control, scratch.path(), {}, wanted.about_money});
+        const Outcome outcome = simulate(
+            {seed, wanted.control, scratch.path(), {}, wanted.about_money, wanted.over_groups});
         const std::lock_guard lock(mutex);
         all.hash ^= outcome.hash * (2 * i + 1);  // in whatever order they come
         all.steps += outcome.steps;

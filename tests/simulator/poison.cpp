@@ -24,13 +24,19 @@ class Poison::Watch final : public durable::CrashWatch {
     if (!aside || std::binary_search(aside->begin(), aside->end(), what)) return;
     ++poison_.crashes_[{group, what}];
     ++poison_.crashed_;
+    has_crashed_ = true;
     crashed(group);
     throw Crashed();
+  }
+  // Whoever is left by the throw would rest; a process that has ended does not.
+  void rests(store::Group group) override {
+    if (!has_crashed_) CrashWatch::rests(group);
   }
 
  private:
   Poison& poison_;
   const store::Journal& journal_;
+  bool has_crashed_ = false;
 };
 
 bool Poison::is_poison(store::Group group, store::SetAside what) const {

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 #include <array>
-#include <set>
 #include <utility>
 
-#include "core/books.h"
 #include "core/codec.h"
+#include "notes.h"
 
 namespace koi::simulator {
 
@@ -58,17 +57,67 @@ void check_caps(const plan::Plan& plan, const std::vector<const Decided*>& sends
   }
 }
 
+// What customers have said of marketing, by themselves and as those whom they have turned out to
+// be.
+class Consents {
+ public:
+  explicit Consents(const Replay& replay) {
+    for (const Joined& each : replay.joined) joined_[each.stays].push_back(&each);
+    for (const SaidOfConsent& each : replay.consents)
+      said_[who(replay, each.customer, each.position)].push_back(&each);
+  }
+
+  bool has_said_at(const std::string& customer, store::Position position) const {
+    const auto said = said_.find(customer);
+    return said != said_.end() &&
+           std::any_of(said->second.begin(), said->second.end(),
+                       [&](const SaidOfConsent* each) { return each->position == position; });
+  }
+  // The last word before that position; of two who are one by it the refusal. Nothing: there is
+  // none.
+  std::optional<SaidOfConsent> before(const std::string& customer, store::Position position) const {
+    std::optional<SaidOfConsent> last;
+    const auto hear = [&](const SaidOfConsent& said) {
+      if (!last || last->at <= said.at) last = said;
+    };
+    const auto said = said_.find(customer);
+    const auto joined = joined_.find(customer);
+    auto next = said == said_.end() ? List() : said->second;
+    std::size_t heard = 0;
+    const auto hear_until = [&](store::Position until) {
+      for (; heard < next.size() && next[heard]->position < until; ++heard) hear(*next[heard]);
+    };
+    if (joined != joined_.end())
+      for (const Joined* each : joined->second) {
+        if (each->position > position) break;
+        hear_until(each->position);
+        const auto other = before(each->goes, each->position);
+        if (other && (!last || (last->granted && !other->granted))) last = other;
+      }
+    hear_until(position);
+    return last;
+  }
+
+ private:
+  using List = std::vector<const SaidOfConsent*>;
+
+  static std::string who(const Replay& replay, std::string customer, store::Position position) {
+    for (const Joined& each : replay.joined)
+      if (each.goes == customer && each.position <= position) customer = each.stays;
+    return customer;
+  }
+
+  std::map<std::string, List> said_;  // by position
+  std::map<std::string, std::vector<const Joined*>> joined_;
+};
+
 void check_consent(const plan::Plan& plan, const std::vector<const Decided*>& sends,
-                   const std::vector<const SaidOfConsent*>& said, Record& record) {
+                   const Consents& consents, Record& record) {
   for (const Decided* send : sends) {
     if (class_of(*send) != CampaignClass::Marketing) continue;
-    const SaidOfConsent* last = nullptr;
-    bool is_here = false;
-    for (const SaidOfConsent* each : said) {
-      is_here = is_here || each->position == send->position;
-      if (each->position < send->position && (!last || last->at <= each->at)) last = each;
-    }
-    if (is_here) continue;  // decided by that very input, or just before it
+    // Decided by that very input, or just before it.
+    if (consents.has_said_at(send->customer, send->position)) continue;
+    const auto last = consents.before(send->customer, send->position);
     if (last && !last->granted) record.breach("after he unsubscribed: " + told(*send));
     if (!last && plan.policy.consent_required[static_cast<std::size_t>(CampaignClass::Marketing)])
       record.breach("without consent: " + told(*send));
@@ -98,8 +147,11 @@ void check_states(const plan::Plan& plan, const Replay& replay, durable::Writers
       record.breach("group " + std::to_string(group) + " stands at " + std::to_string(at) +
                     ", and its journal ends at " + std::to_string(replay.ends[group]));
   }
-  for (const auto& [id, expected] : replay.customers) {
-    writers.look(id, [&, &id = id, &expected = expected](Result<const core::State*> seen) {
+  for (const auto& [id, known] : replay.customers) {
+    const core::State* stays = &known;  // who has gone is shown as the one who stays
+    while (const std::string* const other = core::gone_to(*stays))
+      stays = &replay.customers.at(*other);
+    writers.look(id, [&, &id = id, &expected = *stays](Result<const core::State*> seen) {
       if (!seen) return record.breach("customer " + id + " cannot be shown: " + seen.error().what);
       const bool is_there = *seen != nullptr;
       if (is_there != expected.begun) {
@@ -164,11 +216,10 @@ void check_decisions(const plan::Plan& plan, const Replay& replay, Record& recor
     const Decided& send = replay.sends.at(key);
     sends[send.customer].push_back(&send);
   }
-  std::map<std::string, std::vector<const SaidOfConsent*>> said;
-  for (const SaidOfConsent& each : replay.consents) said[each.customer].push_back(&each);
+  const Consents consents(replay);
   for (const auto& [customer, of_customer] : sends) {
     check_caps(plan, of_customer, replay, record);
-    check_consent(plan, of_customer, said[customer], record);
+    check_consent(plan, of_customer, consents, record);
     check_quiet_hours(plan, of_customer, record);
   }
   for (const plan::Campaign& campaign : plan.campaigns) {
@@ -193,8 +244,9 @@ void check_answers(const Replay& replay, const Clients& clients, Record& record)
   const auto is_applied = [](core::Standing standing) {
     return standing == core::Standing::Applied || standing == core::Standing::Late;
   };
+  // Who waits for what another group lends is told that his event is taken before it is decided.
   for (const auto& [id, standings] : replay.standings)
-    if (std::count_if(standings.begin(), standings.end(), is_applied) > 1)
+    if (!replay.may_wait && std::count_if(standings.begin(), standings.end(), is_applied) > 1)
       record.breach("event " + id + " is applied more than once");
   for (const Told& told : clients.told()) {
     if (!told.is_good) continue;
@@ -248,69 +300,6 @@ bool is_as_decided(const Delivery& had, const Decided& send) {
 }
 
 }  // namespace
-
-// --- Money --------------------------------------------------------------------------------------
-
-namespace {
-
-void check_books(const plan::Plan& plan, const Replay& replay, Record& record) {
-  namespace books = core::books;
-  ledger::Ledger again;
-  std::map<ledger::Pot, ledger::Balances> balances;
-  for (const auto& [key, bytes] : replay.shared) {
-    const auto entry = books::read(key, bytes);
-    if (!entry) return record.breach("the accounts: " + entry.error().what);
-    if (const auto* balance = std::get_if<books::Balance>(&*entry))
-      balances.emplace(balance->pot, balance->balances);
-    if (const auto* posted = std::get_if<books::Posted>(&*entry))
-      if (const auto done = again.post(posted->posting); !done)
-        record.breach("a posting: " + done.error().what);
-  }
-  if (const auto same = ledger::compare(again, balances); !same)
-    record.breach("the postings: " + same.error().what);
-  for (const auto& [pot, of] : balances) {
-    if (of.sum() != 0) record.breach("the stages of an account do not sum to zero");
-    for (const plan::Budget& budget : plan.budgets)
-      if (budget.definition == pot.of && of.out() > budget.amount)
-        record.breach("beyond the budget `" + budget.name + "`: " + std::to_string(of.out()));
-  }
-}
-
-void check_shares(const core::State& state, Record& record) {
-  if (state.holdings.empty()) return;
-  for (const core::Grant& grant : state.holdings[0].grants) {
-    if (grant.shares.empty()) continue;
-    const std::set<std::uint64_t> friends(grant.claimants.begin(), grant.claimants.end());
-    std::int64_t sum = 0;
-    for (const std::int64_t share : grant.shares) sum += share;
-    if (friends.size() != grant.claimants.size() || friends.size() != grant.taken)
-      record.breach("a share of a packet of " + state.id + " was taken twice");
-    if (sum != grant.amount) record.breach("the shares of " + state.id + " are not his packet");
-  }
-}
-
-}  // namespace
-
-void check_money(const plan::Plan& plan, const Replay& replay, const store::Store& store,
-                 Record& record) {
-  check_books(plan, replay, record);
-  for (const auto& [id, state] : replay.customers) check_shares(state, record);
-  for (const plan::Incentive& incentive : plan.incentives)
-    for (const plan::LimitId id : incentive.limits) {
-      const plan::Limit& limit = plan.limits[id.index()];
-      if (limit.by || limit.is_money || limit.per.kind != plan::Per::Kind::Ever) continue;
-      for (const auto& [what, times] : replay.gifts)
-        if (what.first == incentive.symbol.name && times > limit.amount)
-          record.breach(what.second + " was given `" + what.first + "` beyond its limit");
-    }
-  const auto position = store.position(0);
-  if (!position || *position != replay.ends[0]) return;
-  const auto shared = store.shared_behind(0, "", SIZE_MAX / 2);
-  if (!shared) return record.breach("the accounts cannot be read: " + shared.error().what);
-  std::map<std::string, std::string> stored;
-  for (const store::Shared& each : *shared) stored[each.key] = each.bytes;
-  if (stored != replay.shared) record.breach("the stored accounts are not the journal's");
-}
 
 void check_providers(const Replay& replay, const Providers& providers, Record& record) {
   for (const auto& [key, carried] : providers.carried()) {

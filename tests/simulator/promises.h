@@ -23,12 +23,6 @@ void check_answers(const Replay& replay, const Clients& clients, Record& record)
 void check_standing(const plan::Plan& plan, const Replay& replay, serve::Engine& deployment,
                     store::Identifiers& identifiers, Record& record);
 
-// No budget and no limit is passed, no share is taken twice, the stages of every account sum to
-// zero and follow from its postings; and a store that has all of the journal has just these
-// accounts. `plan` says the bounds.
-void check_money(const plan::Plan& plan, const Replay& replay, const store::Store& store,
-                 Record& record);
-
 // Nothing reached a provider without a cause or otherwise than it was decided, and receipts say
 // what is true.
 void check_providers(const Replay& replay, const Providers& providers, Record& record);

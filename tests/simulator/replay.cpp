@@ -5,9 +5,12 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/merge.h"
+#include "core/ranks.h"
 #include "deploy/carry.h"
 #include "deploy/extend.h"
 #include "durable/input.h"
+#include "notes.h"
 #include "store/store.h"
 
 namespace koi::simulator {
@@ -44,14 +47,15 @@ class Kept final : public core::Shelf {
 
 class Replaying {
  public:
-  Replaying(const std::vector<Rules>& rules, const store::Journal& journal, Record& record,
-            Replay& into)
+  Replaying(const std::vector<Rules>& rules, const store::Journal& journal, store::Groups groups,
+            Record& record, Replay& into)
       : rules_(rules),
         plan_(rules.front().plan),
         journal_(journal),
+        groups_(groups),
         record_(record),
         into_(into),
-        kept_(into.shared) {
+        notes_(into, record) {
     for (const Rules& each : rules) all_.push_back(each.plan);
     for (const plan::Plan* one : all_)
       for (const plan::Plan* other : all_)
@@ -69,6 +73,9 @@ class Replaying {
     position_ = 0;
     turn_ = 0;
     plan_ = rules_.front().plan;
+    borders_until_ = Timestamp::ever();
+    into_.openings.emplace_back();
+    kept_.emplace(into_.shared.emplace_back());
     open_accounts();
     auto aside = journal_.set_aside(group);
     if (!aside) return record_.breach("what is set aside cannot be read: " + aside.error().what);
@@ -93,10 +100,10 @@ class Replaying {
  private:
   void open_accounts() {
     accounts_.emplace(*plan_);
-    accounts_->keep_on(kept_, SIZE_MAX / 2);
+    accounts_->keep_on(*kept_, SIZE_MAX / 2);
   }
   void close_accounts() {
-    kept_.put(accounts_->freeze());
+    kept_->put(accounts_->freeze());
     if (accounts_->fault()) record_.breach("the accounts: " + accounts_->fault()->what);
   }
 
@@ -121,6 +128,7 @@ class Replaying {
       }
       close_accounts();
       plan_ = next.plan;
+      borders_until_ = Timestamp::ever();
       open_accounts();
     }
   }
@@ -153,11 +161,9 @@ class Replaying {
     if (const auto* opening = std::get_if<durable::Opening>(&*input)) return open(*opening);
     if (auto* event = std::get_if<Event>(&*input)) return apply(*event);
     if (auto* receipt = std::get_if<durable::ReceiptFor>(&*input)) return apply(*receipt);
-    if (std::holds_alternative<core::Call>(*input))
-      return record_.breach("nobody calls in these worlds");
-    const Hash128 key = std::get<durable::AttemptFor>(*input).key;
-    if (is_set_aside(0)) return;
-    if (into_.sends.contains(key) && !into_.receipts.contains(key)) into_.attempted.insert(key);
+    if (auto* call = std::get_if<core::Call>(&*input)) return apply(*call);
+    // Set aside too: it may have been made all the same.
+    notes_.attempt(std::get<durable::AttemptFor>(*input).key);
   }
 
   void open(const durable::Opening& opening) {
@@ -165,13 +171,16 @@ class Replaying {
       record_.breach("the clock of group " + std::to_string(group_) + "'s journal goes back at " +
                      std::to_string(position_));
     stamp_ = opening.stamp;
+    into_.openings.back().emplace_back(position_, stamp_);
     accounts_->decide_by(opening.rules);
     for (std::uint32_t fired = 0; fired < opening.timers; ++fired) {
       const auto next = std::min_element(
           customers_.begin(), customers_.end(),
           [](auto& a, auto& b) { return core::next_due(a.second) < core::next_due(b.second); });
       if (next == customers_.end() || core::next_due(next->second) >= stamp_) break;
-      if (is_set_aside(store::place_of(partition_of(next->first), next->first) + 1)) {
+      const bool passes = is_set_aside(store::place_of(partition_of(next->first), next->first) + 1);
+      keep_for_ranks(next->second, passes ? stamp_ : core::next_due(next->second), false);
+      if (passes) {
         core::pass_over_due(next->second, stamp_);
         if (has_new_metrics_) core::pass_over_due(beside(next->first), stamp_);
         continue;
@@ -182,59 +191,86 @@ class Replaying {
 
   void apply(Event& event) {
     event.time = std::min(event.time, stamp_);
-    for (const Identifier& each : event.identifiers) {
-      const std::string key = plan_->schema.identifiers[each.kind.index()] + ":" + each.text;
-      const auto [owner, is_new] = into_.owners.emplace(key, event.customer);
-      if (!is_new && owner->second != event.customer)
-        record_.breach("an identifier belongs to " + owner->second + " and to " + event.customer);
-    }
+    notes_.owners(*plan_, event);
     if (is_set_aside(0)) {  // nothing comes of it, but that it is there
+      event.customer = whoever(event.customer);
       core::State& state = customer(event.customer);
+      keep_for_ranks(state, stamp_, false);
       const bool is_first = !state.seen.contains(event.id_hash());
       core::pass_over(*plan_, state, event);
       if (has_new_metrics_) core::pass_over(extended_[turn_], beside(event.customer), event);
-      if (is_first) say_consent(event, core::Standing::TooLate);
+      if (is_first) notes_.consent(here(), event, core::Standing::TooLate);
+      if (tells_level(*plan_, event)) into_.not_told.insert(event.customer);
       const bool is_old =
           durable::is_beyond_ids(event, stamp_, plan_->policy) ||
           (event.time < state.clock && state.clock - event.time > plan_->policy.lateness);
-      return into_.standings[event.id.substr(0, event.id.find('#'))].push_back(
-          !is_first ? core::Standing::Duplicate
-          : is_old  ? core::Standing::TooLate
-                    : core::Standing::Applied);
+      return notes_.standing(*plan_, event,
+                             !is_first ? core::Standing::Duplicate
+                             : is_old  ? core::Standing::TooLate
+                                       : core::Standing::Applied);
     }
     if (durable::is_beyond_ids(event, stamp_, plan_->policy))
-      return into_.standings[event.id.substr(0, event.id.find('#'))].push_back(
-          core::Standing::TooLate);
-    const core::Standing standing = decide(event.customer, event);
-    into_.standings[event.id.substr(0, event.id.find('#'))].push_back(standing);
-    say_consent(event, standing);
+      return notes_.standing(*plan_, event, core::Standing::TooLate);
+    meet(event);
+    const core::Standing standing = turn_of(event.customer, event);
+    notes_.standing(*plan_, event, standing);
+    notes_.consent(here(), event, standing);
+    notes_.count(here(), event, standing);
   }
 
   void apply(durable::ReceiptFor& came) {
     came.receipt.time = stamp_;
-    const bool is_first = into_.receipts.emplace(came.receipt.key, came.receipt).second;
+    notes_.receipt(*plan_, came, !is_set_aside(0));
     if (is_set_aside(0)) return;
-    if (const auto paid = into_.sends.find(came.receipt.key);
-        paid != into_.sends.end() && came.receipt.failure != Failure::None)
-      if (const core::Gift* gift = paid->second.effect.gift.get(); gift && is_first)
-        --into_.gifts[{name_of(*gift), came.customer}];
-    decide(came.customer, came.receipt);
+    turn_of(came.customer, came.receipt);
   }
+
+  // What he is ranked by as of the last refreshing of each tier is kept before something of behind
+  // it changes him; timers of his that were due before and had no turn yet have it first, if they
+  // may.
+  void keep_for_ranks(core::State& state, Timestamp up_to, bool timers_fire) {
+    if (stamp_ > borders_until_) find_borders();
+    for (const auto& [at, number] : borders_) {
+      const plan::Tier& tier = plan_->tiers[number];
+      if (at > up_to || core::is_taken(tier, state, at)) continue;
+      if (timers_fire && core::next_due(state) < at) decide(state.id, core::Tick{at, false});
+      core::take(*plan_, tier, state, at);
+    }
+  }
+  void find_borders() {
+    borders_.clear();
+    for (std::size_t i = 0; i < plan_->tiers.size(); ++i)
+      borders_.emplace_back(core::last_refreshing(*plan_, plan_->tiers[i], stamp_), i);
+    std::sort(borders_.begin(), borders_.end());
+    borders_until_ = plan_->tiers.empty() ? Timestamp::never()
+                                          : core::next_refreshing(*plan_, stamp_ - microseconds(1));
+  }
+
+  void apply(core::Call& call) {
+    call.time = stamp_;
+    Called& called = into_.calls.emplace_back(Called{group_, position_, stamp_, call, false, {}});
+    if (is_set_aside(0)) return;
+    if (call.kind == core::Call::Kind::Stock) {
+      called.answer = core::stock(*accounts_, call);
+      into_.pooled.push_back({call.together, {}, {}});
+      return;
+    }
+    const std::string* const whom = core::whom(*accounts_, call);
+    if (!whom) {
+      called.answer.emplace().reason = core::Reason::UnknownCode;
+      return;
+    }
+    const std::string customer = *whom;
+    called.is_first = turn_of(customer, call) != core::Standing::Duplicate;
+    called.answer = accounts_->take_answer();
+  }
+
+  Place here() const { return {plan_, group_, position_}; }
 
   // What the row at hand is, or the timers of one customer that its opening fires.
   bool is_set_aside(std::uint64_t customer) const {
     return std::binary_search(set_aside_.begin(), set_aside_.end(),
                               store::SetAside{position_, customer});
-  }
-
-  void say_consent(const Event& event, core::Standing standing) {
-    const std::string& type = plan_->schema.events[event.type.index()].symbol.name;
-    const bool granted = type == "consented";
-    if (!granted && type != "unsubscribed") return;
-    if (standing == core::Standing::Duplicate) return;
-    // A refusal is one however late it comes.
-    if (granted && standing == core::Standing::TooLate) return;
-    into_.consents.push_back({event.customer, position_, event.time, granted});
   }
 
   core::State& customer(const std::string& id) {
@@ -243,14 +279,65 @@ class Replaying {
     return customers_.emplace(id, core::new_customer(*plan_, id)).first->second;
   }
 
+  // Who he has turned out to be.
+  std::string whoever(std::string id) {
+    while (const std::string* const other = core::gone_to(customer(id))) id = std::string(*other);
+    return id;
+  }
+
+  // Whom the event shows to be one person are one from here on, as far as they are of one group.
+  void meet(Event& event) {
+    std::vector<Met> all = std::exchange(event.met, {});
+    event.customer = whoever(event.customer);
+    if (!core::says_something(*plan_, customer(event.customer), event)) return;
+    for (Met& met : all) {
+      if (groups_.group_of(partition_of(met.customer)) != group_) continue;
+      std::string stays = event.customer, goes = whoever(met.customer);
+      if (stays != goes) {
+        core::State &one = customer(stays), &other = customer(goes);
+        const core::Bond bond = core::bond_of(core::face_of(*plan_, one, event),
+                                              core::face_of(*plan_, other), met.link);
+        if (bond == core::Bond::TwoPeople) continue;
+        const Timestamp at = core::instant_of_merge(one, other, event.time);
+        if (bond == core::Bond::SecondStays) std::swap(stays, goes);
+        merge(stays, goes, at);
+      }
+      event.identifiers.push_back(std::move(met.identifier));
+      event.customer = stays;
+    }
+  }
+
+  void merge(const std::string& stays, const std::string& goes, Timestamp at) {
+    into_.joined.push_back({group_, position_, goes, stays});
+    keep_for_ranks(customer(goes), stamp_, true);
+    decide(goes, core::Tick{at, false});
+    keep_for_ranks(customer(stays), stamp_, true);
+    core::merge(*plan_, customer(stays), core::take_out(*plan_, customer(goes), stays), at,
+                effects_, nullptr, &*accounts_);
+    notes_.effects(here(), stays, effects_);
+    if (has_new_metrics_) {
+      const plan::Plan& all = extended_[turn_];
+      std::vector<core::Effect> effects;
+      core::merge(all, beside(stays), core::take_out(all, beside(goes), stays), at, effects);
+    }
+    for (const core::Message& message : accounts_->take_messages()) turn_of(message.to, message);
+  }
+
+  template <class What>
+  core::Standing turn_of(const std::string& whom, const What& what) {
+    const std::string id = whoever(whom);
+    keep_for_ranks(customer(id), stamp_, true);
+    return decide(id, what);
+  }
+
   // An input of his, and what it makes others be told.
   template <class What>
   core::Standing decide(const std::string& id, const What& what) {
     const core::Standing standing =
         core::decide(*plan_, customer(id), what, effects_, nullptr, &*accounts_);
-    keep_effects(id);
+    notes_.effects(here(), id, effects_);
     if (has_new_metrics_) decide_beside(id, what);
-    for (const core::Message& message : accounts_->take_messages()) decide(message.to, message);
+    for (const core::Message& message : accounts_->take_messages()) turn_of(message.to, message);
     return standing;
   }
 
@@ -267,43 +354,19 @@ class Replaying {
     return beside_.emplace(id, core::new_customer(extended_[turn_], id)).first->second;
   }
 
-  std::string name_of(const core::Gift& gift) const {
-    return gift.incentive ? plan_->incentives[gift.incentive.index()].symbol.name : std::string();
-  }
-
-  void keep_effects(const std::string& customer) {
-    using core::Action;
-    for (core::Effect& effect : effects_) {
-      const std::string source = source_of(*plan_, effect);
-      into_
-          .figures[effect.campaign ? plan::full_name_of(plan_->campaigns[effect.campaign.index()])
-                                   : source]
-          .count(effect);
-      if (effect.action == Action::Enter) ++into_.entries[{source, customer}];
-      if (effect.action == Action::Give) ++into_.gifts[{name_of(*effect.gift), customer}];
-      const bool is_payment =
-          effect.channel && ((effect.action == Action::Give && effect.wants_receipt) ||
-                             effect.action == Action::Claim);
-      if (effect.action != Action::Send && !is_payment) continue;
-      const Hash128 key = effect.key;
-      if (!is_payment) into_.sends_in_order.push_back(key);
-      if (!into_.sends.emplace(key, Decided{plan_, customer, std::move(effect), group_, position_})
-               .second)
-        record_.breach("two decisions have the key " + to_hex(key));
-    }
-    effects_.clear();
-  }
-
   const std::vector<Rules>& rules_;
   std::size_t turn_ = 0;
   const plan::Plan* plan_;
   const store::Journal& journal_;
+  const store::Groups groups_;
   Record& record_;
   Replay& into_;
   store::Group group_ = 0;
   store::Position position_ = 0;
   Timestamp stamp_;
   std::vector<store::SetAside> set_aside_;
+  std::vector<std::pair<Timestamp, std::size_t>> borders_;  // of each tier, the earliest first
+  Timestamp borders_until_ = Timestamp::ever();             // up to this stamp they stay so
   std::map<std::string, core::State> customers_;
   // Where some rules have metrics that others lack: each rules' plan with those of all, and the
   // customers as they stand under it.
@@ -312,23 +375,18 @@ class Replaying {
   std::vector<plan::Plan> extended_;
   std::map<std::string, core::State> beside_;
   std::vector<core::Effect> effects_;
-  Kept kept_;
+  Notes notes_;
+  std::optional<Kept> kept_;                // of the group at hand
   std::optional<core::Accounts> accounts_;  // of the rules at hand
 };
 
 }  // namespace
 
-std::string source_of(const plan::Plan& plan, const core::Effect& effect) {
-  if (effect.campaign) return plan.campaigns[effect.campaign.index()].symbol.name;
-  const core::Gift& gift = *effect.gift;
-  return gift.referral ? plan.referrals[gift.referral.index()].symbol.name
-                       : plan.incentives[gift.incentive.index()].symbol.name;
-}
-
 Replay replay(const std::vector<Rules>& rules, const store::Journal& journal, store::Groups groups,
               Record& record) {
   Replay all;
-  Replaying replaying(rules, journal, record, all);
+  all.shared.reserve(groups.count);
+  Replaying replaying(rules, journal, groups, record, all);
   for (store::Group group = 0; group < groups.count; ++group) replaying.group(group);
   return all;
 }

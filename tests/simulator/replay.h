@@ -3,8 +3,10 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/decide.h"
@@ -15,9 +17,6 @@
 #include "store/journal.h"
 
 namespace koi::simulator {
-
-// Who gave it: a campaign, a referral, or where a claim is refused the gift itself.
-std::string source_of(const plan::Plan& plan, const core::Effect& effect);
 
 // By which rules a journal is decided, from the position behind those (by group) on.
 struct Rules {
@@ -43,12 +42,53 @@ struct SaidOfConsent {
   bool granted = false;
 };
 
+// A purchase that counts.
+struct Bought {
+  store::Group group = 0;
+  store::Position position = 0;
+  std::string customer;
+  Timestamp time;
+  std::int64_t amount = 0;
+};
+
+// Two customers have turned out to be one.
+struct Joined {
+  store::Group group = 0;
+  store::Position position = 0;
+  std::string goes, stays;
+};
+
+// A call, with what it is answered: nothing where it is set aside, or on its way when it comes
+// again.
+struct Called {
+  store::Group group = 0;
+  store::Position position = 0;
+  Timestamp at;
+  core::Call call;
+  bool is_first = false;  // no call before it had its id
+  std::optional<core::Answer> answer;
+};
+
+// Codes that were uploaded to the pool, or the one that was given of it, and to whom.
+struct Pooled {
+  std::vector<std::string> uploaded;
+  std::string given, customer;
+};
+
+// A customer was told his level in a tier, as of that refreshing.
+struct Ranked {
+  std::string customer;
+  Timestamp at;
+  std::int64_t level = 0;
+};
+
 struct Replay {
+  bool may_wait = false;  // inputs may wait for what other groups lend
   std::map<std::string, core::State> customers;
   std::map<Hash128, Decided> sends;     // and payments, by key
   std::vector<Hash128> sends_in_order;  // messages alone, group by group
-  std::map<std::string, std::string>
-      shared;  // what the accounts keep, under its keys (core/books.h)
+  // By group: what the accounts keep, under its keys (core/books.h).
+  std::vector<std::map<std::string, std::string>> shared;
   // Of what was given and has not failed to be paid, by (incentive, customer).
   std::map<std::pair<std::string, std::string>, std::int64_t> gifts;
   std::map<Hash128, Receipt> receipts;  // the first of each key
@@ -58,8 +98,16 @@ struct Replay {
   std::map<std::string, std::string> owners;                             // by `kind:value`
   std::vector<SaidOfConsent> consents;                                   // group by group, in order
   std::map<std::pair<std::string, std::string>, std::uint64_t> entries;  // by (campaign, customer)
-  std::vector<store::Position> ends;                                     // by group
-  std::vector<std::vector<store::SetAside>> set_aside;                   // by group
+  std::vector<Called> calls;                                             // group by group, in order
+  std::vector<Pooled> pooled;                                            // the same
+  std::map<std::string, std::int64_t> points;                            // given, by customer
+  std::vector<Bought> bought;                                            // group by group, in order
+  std::vector<Joined> joined;                                            // the same
+  std::vector<Ranked> ranked;                                            // the same
+  std::set<std::string> not_told;  // of whom something of that is set aside
+  std::vector<std::vector<std::pair<store::Position, Timestamp>>> openings;  // by group: the stamps
+  std::vector<store::Position> ends;                                         // by group
+  std::vector<std::vector<store::SetAside>> set_aside;                       // by group
 };
 
 // `rules` are of one deployment, the oldest first. Breaches of what a journal must be are recorded:

@@ -3,9 +3,13 @@
 #pragma once
 
 #include <deque>
+#include <map>
 #include <optional>
+#include <set>
+#include <string>
 
 #include "controls.h"
+#include "plan/plan.h"
 #include "store/journal.h"
 #include "store/store.h"
 
@@ -60,8 +64,13 @@ class JournalSeam final : public store::Journal {
 
 class StoreSeam final : public store::Store {
  public:
-  StoreSeam(store::Store& real, const store::Journal& journal, Control control)
-      : real_(real), journal_(journal), control_(control) {}
+  // `peopled`: the partitions that ever had a customer, over all lives.
+  StoreSeam(store::Store& real, const store::Journal& journal, store::Groups groups,
+            Control control, std::set<Partition>& peopled)
+      : real_(real), journal_(journal), groups_(groups), control_(control), peopled_(peopled) {}
+
+  // From here on until the next call: whoever reads customers does so to rank them by those rules.
+  void is_ranked_by(const plan::Plan* plan) { ranked_by_ = plan; }
 
   Result<store::Epoch> take(store::Group group) override { return real_.take(group); }
   Result<std::optional<std::string>> load(Partition partition,
@@ -69,7 +78,7 @@ class StoreSeam final : public store::Store {
     return real_.load(partition, customer);
   }
   using store::Store::checkpoint;
-  Result<void> checkpoint(const store::Checkpoint& what, const store::Pieces& changed) override;
+  Result<void> checkpoint(const store::Checkpoint& what, const store::Pieces& pieces_of) override;
   Result<std::string> kept(store::Group group) const override { return real_.kept(group); }
   Result<std::string> shared(store::Group group, std::string_view key) const override {
     return real_.shared(group, key);
@@ -89,14 +98,16 @@ class StoreSeam final : public store::Store {
     return real_.due(group, before, limit, after);
   }
   Result<std::vector<store::Saved>> scan(Partition partition, std::string_view after,
-                                         std::size_t limit) const override {
-    return real_.scan(partition, after, limit);
-  }
+                                         std::size_t limit) const override;
 
  private:
   store::Store& real_;
   const store::Journal& journal_;
+  store::Groups groups_;
   Control control_;
+  std::set<Partition>& peopled_;
+  const plan::Plan* ranked_by_ = nullptr;
+  std::map<std::string, std::string> marks_;  // as they would be: the next checkpoint has them
 };
 
 }  // namespace koi::simulator

@@ -3,7 +3,6 @@
 #include <sqlite3.h>
 
 #include <algorithm>
-#include <array>
 #include <asio/io_context.hpp>
 #include <memory>
 #include <set>
@@ -15,20 +14,26 @@
 #include "core/codec.h"
 #include "core/gate.h"
 #include "disk.h"
+#include "money.h"
 #include "poison.h"
-#include "program.h"
 #include "promises.h"
 #include "providers.h"
+#include "ranking.h"
 #include "record.h"
 #include "replay.h"
 #include "restores.h"
 #include "runtime/clock.h"
+#include "scene.h"
 #include "seams.h"
 #include "serve/audit.h"
 #include "serve/engine.h"
+#include "serve/pools.h"
+#include "serve/till.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 #include "store/timeline.h"
+#include "tills.h"
+#include "together.h"
 #include "turns.h"
 
 namespace koi::simulator {
@@ -36,80 +41,6 @@ namespace koi::simulator {
 namespace {
 
 bool is_of_states(std::string_view name) { return name.starts_with("state-"); }
-
-// What one seed fixes for good: the program, and how everything is set.
-struct Scene {
-  const Program* program = nullptr;
-  plan::Plan plan;  // the program's, or with a rule left out
-  store::Groups groups;
-  serve::Settings settings;
-  std::uint64_t steps = 0;
-  Timestamp begin;
-  bool has_faults = false;    // reads, writes and syncs may fail
-  bool loses_states = false;  // a crash may bring back an older state of the customers
-
-  Scene(Chance& chance, Control control, bool about_money)
-      : program(about_money ? &program_of_money() : &chance.pick(programs())), plan(program->plan) {
-    groups.count = about_money ? 1 : static_cast<std::uint16_t>(chance.between(1, 3));
-    if (control == Control::BudgetsUnchecked)
-      for (plan::Budget& budget : plan.budgets) budget.amount = plan::unlimited;
-    durable::Settings& writers = settings.writers;
-    static constexpr std::array<std::uint64_t, 3> budgets{24u << 10, 100u << 10, 64u << 20};
-    writers.budget = chance.pick(budgets);
-    writers.longest_batch = chance.between(1, 12);
-    writers.longest_queue = chance.between(4, 40);
-    writers.most_batches = chance.between(1, 4);
-    writers.timers_at_once =
-        static_cast<std::uint32_t>(chance.one_in(2) ? chance.between(1, 3) : 1000);
-    writers.recovers_at_once = false;
-    runtime::OutboxSettings& outbox = settings.outbox;
-    outbox.seed = chance.next();
-    outbox.give_up_after = chance.one_in(2) ? days(3) : hours(2);
-    outbox.ask_for = chance.one_in(2) ? days(1) : minutes(30);
-    outbox.failures_to_open = static_cast<std::uint32_t>(chance.between(1, 5));
-    steps = chance.between(60, 360);
-    begin = {1'772'400'000'000'000 +
-             static_cast<std::int64_t>(chance.below(static_cast<std::uint64_t>(days(60).us)))};
-    has_faults = chance.one_in(3);
-    loses_states = chance.one_in(4);
-    using Rule = runtime::OutboxSettings::Rule;
-    switch (control) {
-      case Control::AskFirst: outbox.left_out = Rule::AskFirst; break;
-      case Control::NeverTwice: outbox.left_out = Rule::NeverTwice; break;
-      case Control::RecordFirst: outbox.left_out = Rule::RecordFirst; break;
-      case Control::NotAfter: outbox.left_out = Rule::NotAfter; break;
-      case Control::Wanted: outbox.left_out = Rule::Wanted; break;
-      default: break;
-    }
-  }
-};
-
-// In one seed of three something crashes; by chances of its own, so that the other seeds tell the
-// story that they told without it.
-Poison poison_of(std::uint64_t seed) {
-  Chance chance(hash64("poison", seed));
-  const std::uint64_t rate = chance.one_in(3) ? chance.between(10, 200) : 0;
-  return Poison(chance, rate);
-}
-
-// In one seed of four the rules take turns; by chances of its own, as poison.
-std::optional<Turns> turns_of(std::uint64_t seed, Scene& scene, const std::filesystem::path& folder,
-                              Control control) {
-  Chance chance(hash64("deploys", seed));
-  if (!chance.one_in(4) || control == Control::BudgetsUnchecked) return std::nullopt;
-  scene.loses_states = false;  // what a deploy has carried over is never lost
-  return std::optional<Turns>(std::in_place, chance, *scene.program, folder, control);
-}
-
-// In one seed of five the disk is lost, and a backup restored; by chances of its own, as poison.
-// Never where something crashes or rules take turns: what the simulation itself knows of those is
-// not taken back.
-std::optional<Restores> restores_of(std::uint64_t seed, const std::optional<Turns>& turns,
-                                    const Poison& poison) {
-  Chance chance(hash64("restores", seed));
-  if (turns || poison.is_there() || !chance.one_in(5)) return std::nullopt;
-  return Restores(chance);
-}
 
 // One life of the process: from its start to its end by whatever.
 struct Life {
@@ -140,11 +71,13 @@ class Simulation {
         folder_(run.folder),
         record_(run.print),
         chance_(run.seed),
-        about_money_(run.about_money || is_of_money(run.control)),
+        about_money_(run.about_money || run.over_groups || is_of_money(run.control)),
         scene_(chance_, run.control, about_money_),
+        letters_(letters_of(run.seed, scene_, run.over_groups || is_of_groups(run.control))),
         turns_(turns_of(run.seed, scene_, run.folder, run.control)),
         poison_(poison_of(run.seed)),
-        restores_(restores_of(run.seed, turns_, poison_)),
+        restores_(restores_of(run.seed)),
+        ranking_(ranking_of(run.seed, scene_, run.folder)),
         halves_(hash64("halves", run.seed)),
         disk_(chance_.split()),
         mount_(folder_, disk_),
@@ -152,14 +85,18 @@ class Simulation {
         clients_(chance_.split(), record_, run.control == Control::IdsChanged, invite()),
         providers_(chance_.split(), scene_.plan, clock_, record_,
                    run.control == Control::PaidUnderAnotherKey) {
+    if (about_money_)
+      tills_.emplace(Chance(hash64("tills", run.seed)), record_, control_ == Control::CallsRenamed);
     providers_.on_delivery([this](const Delivery& delivery) {
       check_wanted(delivery);
       clients_.read(delivery.body);
+      if (tills_) tills_->read(delivery.body);
     });
     record_.say("program " + scene_.program->name + ", groups " +
                 std::to_string(scene_.groups.count) + ", steps " + std::to_string(scene_.steps));
     disk_.on_death([this] {
       if (turns_) turns_->keep_files();
+      if (ranking_) ranking_->keep_file();
     });
     if (control_ == Control::AnswersBeforeTheSync)
       disk_.ignore_syncs([](std::string_view name) { return name.starts_with("journal.db"); });
@@ -228,7 +165,7 @@ class Simulation {
         disk_.die_in(0);
         if (restores_ && restores_->is_held()) providers_.lose_all_but(known());
         check(false);
-        if (restores_ && restores_->is_held()) open_restored();
+        if (restores_ && restores_->is_held() && !open_restored()) continue;
         if (record_.broken()) return;
         if (const auto sending = life_->engine->begin_sending(); !sending)
           record_.breach("nothing can be sent: " + sending.error().what);
@@ -258,16 +195,31 @@ class Simulation {
     if (step == Restores::Step::None) return;
     if (step != Restores::Step::Loss) {
       restores_->copy(step, disk_);
-      if (step == Restores::Step::Journal) clients_.remember();
+      if (step == Restores::Step::Customers && turns_) turns_->remember();
+      if (step == Restores::Step::Journal) {
+        clients_.remember();
+        poison_.remember();
+        if (tills_) tills_->remember();
+      }
       return;
     }
     crash(Death::PowerCut);
     record_.say("the disk is lost, and a backup restored");
     older_.clear();
     disk_.fill(false);
+    if (turns_) turns_->take_back();
     restores_->put_back(disk_);
     clients_.take_back();
+    poison_.take_back();
+    if (tills_) tills_->take_back();
+    if (ranking_) ranking_->lose_file();
     begin_life();
+  }
+
+  Replay decided_again(const std::vector<Rules>& rules) {
+    const store::Journal& journal = *life_->journal_seam;
+    return letters_ ? replay_together(rules[0], journal, scene_.groups, record_)
+                    : replay(rules, journal, scene_.groups, record_);
   }
 
   // What the journal leads to by now.
@@ -277,19 +229,24 @@ class Simulation {
     if (!rules)
       record_.breach("its history cannot be read: " + rules.error().what);
     else
-      for (const auto& [key, send] :
-           replay(*rules, *life_->journal_seam, scene_.groups, record_).sends)
-        keys.insert(key);
+      for (const auto& [key, send] : decided_again(*rules).sends) keys.insert(key);
     return keys;
   }
 
-  void open_restored() {
-    if (control_ != Control::OpenUnsuspected)
-      if (const auto done = life_->engine->suspect_open(); !done)
-        record_.breach("what was restored cannot be opened: " + done.error().what);
+  // False: it has crashed on the way, and is held still.
+  bool open_restored() {
+    try {
+      if (control_ != Control::OpenUnsuspected)
+        if (const auto done = life_->engine->suspect_open(); !done)
+          record_.breach("what was restored cannot be opened: " + done.error().what);
+    } catch (const Crashed&) {
+      crash(Death::Kill);
+      return false;
+    }
     providers_.forget_lost_but(known());
     restores_->open();
     record_.say("opened");
+    return true;
   }
 
   // What may befall a start.
@@ -313,7 +270,8 @@ class Simulation {
     KOI_LET(life.identifiers, store::Identifiers::open(life.directory));
     KOI_LET(life.timeline, store::Timeline::open(life.directory));
     life.journal_seam = std::make_unique<JournalSeam>(*life.journal, control_);
-    life.store_seam = std::make_unique<StoreSeam>(*life.states, *life.journal, control_);
+    life.store_seam =
+        std::make_unique<StoreSeam>(*life.states, *life.journal, scene_.groups, control_, peopled_);
     life.context = std::make_unique<asio::io_context>(1);
     life.watch = poison_.watch(scene_.groups, *life.journal);
     if (turns_)
@@ -325,10 +283,17 @@ class Simulation {
                 {plan(), turns_ ? turns_->rules() : scene_.program->rules, *life.journal_seam,
                  *life.store_seam, life.journal->groups(), *life.identifiers, clock_,
                  life.context->get_executor(), providers_.lanes(life.context->get_executor()),
-                 [](channel::Level, std::string_view) {}, life.watch.get()},
+                 [](channel::Level, std::string_view) {}, life.watch.get(),
+                 /*announcements*/ {},
+                 /*ranks*/ ranking_ ? ranking_->file() : std::filesystem::path(),
+                 /*since*/ turns_ ? turns_->since() : scene_.begin,
+                 /*carry*/ [this](const durable::Letter&) { return is_carried(); }},
                 scene_.settings));
     return {};
   }
+
+  // Every one arrives where everything is well again.
+  bool is_carried() { return !letters_ || all_arrive_ || letters_->arrives(); }
 
   Clients::Invite invite() const {
     if (!about_money_) return {};
@@ -373,6 +338,7 @@ class Simulation {
     end_life();
     disk_.restart(death);
     if (turns_) turns_->put_files_back();
+    if (ranking_) ranking_->put_file_back();
     if (death == Death::PowerCut) poison_.forget();
     if (restores_) restores_->break_off();
     if (scene_.loses_states && !older_.empty() && chance_.one_in(3)) {
@@ -396,6 +362,7 @@ class Simulation {
         return false;
       }
     record_.say("stopped");
+    if (restores_) restores_->break_off();
     providers_.end_life();
     life_->is_over = true;
     life_.reset();
@@ -407,6 +374,8 @@ class Simulation {
   // -------------------------------------------------------------------------------
 
   void do_something() {
+    if (ranking_ && ranking_->is_due()) static_cast<void>(rank());
+    if (letters_ && letters_->come_again()) resend();
     const std::uint64_t what = chance_.below(1000);
     if (what < 170) {
       send();
@@ -452,6 +421,7 @@ class Simulation {
   }
 
   void send() {
+    if (tills_ && tills_->is_due()) ask();
     if (chance_.percent(60) || clients_.told().empty()) clients_.make(clock_.now());
     send(clients_.choose());
   }
@@ -473,6 +443,92 @@ class Simulation {
                                   record_.say("not taken: " + came.error().code);
                                 if (!came) is_busy_ = is_busy_ || came.error().code == "busy";
                               });
+  }
+
+  // All letters that are on their way; false where that failed.
+  bool resend() {
+    const auto done = life_->engine->writers().resend();
+    if (!done) record_.say("not sent again: " + done.error().code);
+    return done.has_value();
+  }
+
+  void ask() {
+    std::vector<core::Accounts::Held> held;
+    life_->engine->writers().look_at_shared(tills_->some_group(scene_.groups),
+                                            [&](const Result<const core::Accounts*>& accounts) {
+                                              if (!accounts) return;
+                                              if (auto waiting = (*accounts)->held_for_review(10))
+                                                held = *std::move(waiting);
+                                            });
+    ask(tills_->choose(clock_.now(), held));
+  }
+
+  // Where its codes lead is found beforehand; false where nobody has them.
+  bool find(core::Call& call) {
+    std::vector<std::string> codes = call.together;
+    if (!call.code.empty()) codes.push_back(call.code);
+    life_->engine->writers().find_places(codes, [&](const Result<std::vector<CodePlace>>& found) {
+      if (found) call.places = *found;
+    });
+    for (const CodePlace& each : call.places)
+      if (call.customer.empty() && each.code == call.code) call.customer = each.customer;
+    return !call.customer.empty();
+  }
+
+  // As the API does it.
+  void ask(std::size_t which) {
+    const net::Asked asked = tills_->request(which);
+    if (tills_->is_lost()) return;
+    const bool is_heard = tills_->is_heard();
+    durable::Writers& writers = life_->engine->writers();
+    std::vector<durable::Given> calls;
+    if (serve::is_of_pools(asked.path)) {
+      auto upload = serve::read_upload(plan(), asked);
+      if (!upload) return record_.breach("codes were not understood: " + upload.error().what);
+      calls = std::move(upload->calls);
+    } else {
+      auto request = serve::till_request(plan(), asked, clock_.now());
+      if (!request) return record_.breach("a call was not understood: " + request.error().what);
+      core::Call& call = request->call;
+      if (!request->subject.empty()) {
+        auto customer = life_->engine->door().customer_of(request->subject);
+        if (!customer) return record_.say("not asked: " + customer.error().code);
+        call.customer = *std::move(customer);
+      }
+      if (call.kind == core::Call::Kind::Validate && letters_ && !find(call)) return;
+      if (call.kind == core::Call::Kind::Validate)
+        return writers.validate(call, [](const Result<core::Answer>&) {});
+      if (letters_ && !find(call)) return tills_->refused(which);
+      calls.emplace_back(std::move(call));
+    }
+    Life* const life = life_.get();
+    const auto taken = writers.submit(
+        std::move(calls),
+        [this, life, is_heard, which](const Result<std::vector<durable::Answer>>& answers) {
+          if (life->is_over || disk_.is_dead() || !is_heard) return;
+          if (!answers) return record_.say("not told: " + answers.error().code);
+          const auto& answer = answers->front().call;
+          if (answer) tills_->answered(which, in_words(*answer));
+        });
+    if (!taken) record_.say("not asked: " + taken.error().code);
+    if (!taken) is_busy_ = is_busy_ || taken.error().code == "busy";
+  }
+
+  // The next piece of a refreshing; true where there is nothing to be done of it.
+  bool rank() {
+    using Turn = serve::Ranks::Turn;
+    life_->store_seam->is_ranked_by(&plan());
+    const auto done = life_->engine->ranks()->turn();
+    life_->store_seam->is_ranked_by(nullptr);
+    if (disk_.is_dead()) return false;
+    if (!done) {
+      record_.say("not refreshed: " + done.error().code);
+      if (done.error().code != "overtaken")
+        static_cast<void>(is_excused("a tier was not refreshed", done.error()));
+      return false;
+    }
+    if (*done == Turn::Moved) record_.say("refreshed a tier on");
+    return *done == Turn::Nothing;
   }
 
   // The process ends itself where it does not know what is on the disk. `whole`: nothing stays
@@ -591,8 +647,19 @@ class Simulation {
       if (disk_.is_dead()) crash_and_start(Death::PowerCut);
       if (life != outcome_.lives) return false;
       if (disk_.is_full()) break;
+      if (letters_ && !is_moving && !record_.broken()) is_moving = bring_all();
     }
     return !record_.broken();
+  }
+
+  // Sends all letters again, and none of them is lost; false where none is on its way.
+  bool bring_all() {
+    if (life_->engine->writers().figures().letters == 0) return false;
+    all_arrive_ = true;
+    const bool is_sent = resend();
+    all_arrive_ = false;
+    if (++letters_brought_ > 10'000) record_.breach("letters never arrive");
+    return is_sent;
   }
 
   // Lets the outbox and the providers do all that they can at this instant; false as step_all().
@@ -626,10 +693,14 @@ class Simulation {
       serve::Engine& engine = *life_->engine;
       is_busy_ = false;
       send(clients_.unanswered(4));
+      if (tills_)
+        for (const std::size_t which : tills_->unanswered(clock_.now(), 4)) ask(which);
       if (!step_all()) continue;
       if (is_busy_)
         for (store::Group group = 0; group < scene_.groups.count; ++group) checkpoint(group);
       if (!carry_all()) continue;
+      if (ranking_ && !rank()) continue;
+      if (tills_ && !tills_->unanswered(clock_.now(), 1).empty()) continue;
       if (clients_.unanswered(1).empty() && engine.deliveries().open() == 0 &&
           engine.outbox().open() == 0)
         return record_.say("at rest after " + std::to_string(round));
@@ -651,7 +722,7 @@ class Simulation {
     Life& life = *life_;
     const auto rules = history();
     if (!rules) return record_.breach("its history cannot be read: " + rules.error().what);
-    const Replay expected = replay(*rules, *life.journal_seam, scene_.groups, record_);
+    const Replay expected = decided_again(*rules);
     for (store::Group group = 0; group < expected.set_aside.size(); ++group)
       for (const store::SetAside& what : expected.set_aside[group])
         poison_.check(group, what, record_);
@@ -659,8 +730,18 @@ class Simulation {
     check_answers(expected, clients_, record_);
     check_standing(plan(), expected, *life.engine, *life.identifiers, record_);
     check_providers(expected, providers_, record_);
-    if (about_money_) check_money(scene_.program->plan, expected, *life.states, record_);
-    if (about_money_) check_audit();
+    if (about_money_) {
+      check_money(scene_.program->plan, expected, *life.states, record_);
+      check_pools(scene_.program->plan, expected, record_);
+      check_tills(scene_.program->plan, expected, *tills_, record_);
+      if (letters_ && is_at_rest) {
+        check_loans(scene_.program->plan, expected, record_);
+        check_nobody_waits(expected, record_);
+      }
+      if (!letters_) check_audit();
+    }
+    if (ranking_)
+      check_ranks(plan(), expected, is_at_rest ? life.engine->ranks() : nullptr, record_);
     std::uint64_t inputs = 0;
     for (const store::Position end : expected.ends) inputs += end;
     outcome_.inputs = inputs;
@@ -697,9 +778,12 @@ class Simulation {
   Chance chance_;
   const bool about_money_;
   Scene scene_;
-  std::optional<Turns> turns_;  // none: the rules stay
+  std::optional<Letters> letters_;  // where several groups serve those who compete
+  std::optional<Turns> turns_;      // none: the rules stay
   Poison poison_;
   std::optional<Restores> restores_;  // none: the disk is never lost
+  std::optional<Ranking> ranking_;    // none: no tier is refreshed
+  std::optional<Tills> tills_;        // where something is given
   Chance halves_;
   Disk disk_;
   Mount mount_;
@@ -707,7 +791,10 @@ class Simulation {
   Clients clients_;
   Providers providers_;
   Disk::Copy older_;
+  std::set<Partition> peopled_;
   bool is_busy_ = false;
+  bool all_arrive_ = false;
+  std::uint64_t letters_brought_ = 0;
   Outcome outcome_;
   std::unique_ptr<Life> life_;
 };

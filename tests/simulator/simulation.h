@@ -21,7 +21,8 @@ struct Run {
   // A folder of its own, where nothing but a lock is written.
   std::filesystem::path folder;
   std::function<void(std::string_view)> print;  // what happens; may be empty
-  bool about_money = false;  // a world that gives: budgets, packets, codes, friends, payments
+  bool about_money = false;  // a world that gives: budgets, packets, codes, friends, payments …
+  bool over_groups = false;  // … in which two or three groups serve those who compete
 };
 
 struct Outcome {

@@ -19,7 +19,8 @@ TEST(Simulation, IsTheSameToTheByteForTheSameSeed) {
     std::string told[2];
     for (std::string& all : told)
       simulate({seed, Control::None, scratch.path(),
-                [&](std::string_view line) { all.append(line).append("\n"); }, seed % 2 == 0});
+                [&](std::string_view line) { all.append(line).append("\n"); }, seed % 2 == 0,
+                false});
     EXPECT_EQ(told[0], told[1]) << "seed " << seed;
     EXPECT_GT(told[0].size(), 200u);
   }
@@ -27,8 +28,8 @@ TEST(Simulation, IsTheSameToTheByteForTheSameSeed) {
 
 TEST(Simulation, DiffersBetweenSeeds) {
   const Scratch scratch;
-  EXPECT_NE(simulate({1, Control::None, scratch.path(), {}, false}).hash,
-            simulate({2, Control::None, scratch.path(), {}, false}).hash);
+  EXPECT_NE(simulate({1, Control::None, scratch.path(), {}, false, false}).hash,
+            simulate({2, Control::None, scratch.path(), {}, false, false}).hash);
 }
 
 // Seeds that broke a promise once, each with what it found: they must hold it now.
@@ -45,7 +46,8 @@ TEST(Simulation, HoldsWhatSeedsOnceBroke) {
     ++seeds;
     std::string about;
     words >> about;
-    const Outcome outcome = simulate({seed, Control::None, scratch.path(), {}, about == "money"});
+    const Outcome outcome =
+        simulate({seed, Control::None, scratch.path(), {}, about == "money", about == "groups"});
     EXPECT_FALSE(outcome.broken) << line << ": " << *outcome.broken;
   }
   EXPECT_GT(seeds, 0);
@@ -57,7 +59,7 @@ TEST_P(Without, TheRuleTheCheckersFindAFault) {
   constexpr std::uint64_t most = 400;
   const Scratch scratch;
   for (std::uint64_t seed = 1; seed <= most; ++seed)
-    if (simulate({seed, GetParam().control, scratch.path(), {}, false}).broken) return;
+    if (simulate({seed, GetParam().control, scratch.path(), {}, false, false}).broken) return;
   FAIL() << "no seed up to " << most << " breaks a promise";
 }
 

@@ -54,6 +54,7 @@ Result<void> Turns::bring(const Place& place, Record& record) {
   const deploy::Turn& live = deployment->turns.back();
   KOI_LET(plan_, plans_->of(live));
   rules_ = deploy::rules_of(deploy::name_of(live));
+  since_ = live.since;
   return {};
 }
 
@@ -91,6 +92,14 @@ void Turns::keep_files() {
   if (!deployment) return;
   deployment->is_under_way = false;
   kept_ = deploy::to_json(*deployment);
+}
+
+void Turns::remember() { remembered_ = bytes_of(file()); }
+
+void Turns::take_back() {
+  kept_ = remembered_;
+  kept_build_.reset();
+  put_files_back();
 }
 
 void Turns::put_files_back() const {

@@ -46,6 +46,7 @@ class Turns {
   Result<void> bring(const Place& place, Record& record);
   const plan::Plan& plan() const { return *plan_; }
   std::uint64_t rules() const { return rules_; }
+  Timestamp since() const { return since_; }  // they are live
   std::uint64_t deploys() const { return deploys_; }
   std::uint64_t built() const { return built_; }  // deploys that built metrics from the journal
 
@@ -55,6 +56,10 @@ class Turns {
   // The process is gone at this moment; and the next one finds what was there then.
   void keep_files();
   void put_files_back() const;
+
+  // What is live at this moment goes into a backup; and the disk is a new one, with that on it.
+  void remember();
+  void take_back();
 
  private:
   std::filesystem::path file() const { return folder_ / "deployment.json"; }
@@ -69,8 +74,9 @@ class Turns {
   std::unique_ptr<deploy::Bundles> bundles_;
   const plan::Plan* plan_ = nullptr;
   std::uint64_t rules_ = 0, deploys_ = 0, built_ = 0;
+  Timestamp since_;
   bool is_other_ = false;
-  std::optional<std::string> kept_;
+  std::optional<std::string> kept_, remembered_;
   std::optional<std::map<std::string, std::string>> kept_build_;  // its files, by name
 };
 

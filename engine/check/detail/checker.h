@@ -1,7 +1,8 @@
 // Checker: one walk over a program's trees. Its parts stand in files of their own, by question:
 // names.cpp (what is declared), schema.cpp (what events, customers, channels and the policy are),
-// types.cpp (what an expression is), metrics.cpp, tiers.cpp, campaigns.cpp, steps.cpp, acts.cpp
-// (what steps do beside sending and waiting), private.cpp (where what is private goes), tests.cpp.
+// types.cpp (what an expression is), paths.cpp, operators.cpp, metrics.cpp, tiers.cpp,
+// campaigns.cpp, steps.cpp, acts.cpp (what steps do beside sending and waiting), private.cpp (where
+// what is private goes), tests.cpp.
 //
 // What does not check becomes *poison*: an expression of Kind::Missing, which fits everywhere, so
 // that one mistake is told once.
@@ -23,6 +24,23 @@ namespace koi::check {
 
 namespace ast = lang::ast;
 using lang::Code;
+
+// --- Types -------------------------------------------------------------------------------------
+
+inline Type simple(Kind kind, bool optional = false) {
+  return {.kind = kind, .optional = optional};
+}
+
+// Two types of which values can be equal.
+inline bool comparable(const Type& a, const Type& b) {
+  return a.kind == b.kind && (a.kind != Kind::Enum || a.enumeration == b.enumeration);
+}
+
+// The one name that the expression is; null where it is something else.
+inline const ast::Name* bare(const ast::Expr& expr) {
+  const auto* path = std::get_if<ast::Path>(&expr.kind);
+  return path != nullptr && path->names.size() == 1 ? &path->names.front() : nullptr;
+}
 
 // --- Names -------------------------------------------------------------------------------------
 
@@ -195,38 +213,17 @@ class Checker {
   ExpressionId condition(const ast::Expr& expr, const Scope& scope);
   // An expression that must be of that type; int serves for number, and it may be missing.
   ExpressionId of_type(const ast::Expr& expr, const Scope& scope, const Type& wanted);
-  ExpressionId path(const ast::Path& path, const Scope& scope, const Want& want);
-  ExpressionId bare_name(const ast::Name& name, SourceSpan span, const Scope& scope,
-                         const Want& want);
-  ExpressionId customer_path(const ast::Path& path, const Scope& scope);
-  ExpressionId declared_value(const Declared& declared, SourceSpan span, const Scope& scope);
-  ExpressionId event_field(const Scope& scope, const ast::Name& field, SourceSpan span);
-  ExpressionId binding_field(const Visible& visible, const ast::Name& field, SourceSpan span);
   std::pair<ExpressionId, ExpressionId> pair_of(const ast::Expr& left, const ast::Expr& right,
                                                 const Scope& scope);
   bool resolves(const ast::Expr& expr, const Scope& scope) const;
   ExpressionId logical(Op op, const std::vector<ast::Expr>& operands, SourceSpan span,
                        const Scope& scope);
   ExpressionId or_(const ast::Or& node, SourceSpan span, const Scope& scope, const Want& want);
-  ExpressionId compare(const ast::Compare& node, SourceSpan span, const Scope& scope);
-  ExpressionId comparison(Op op, ExpressionId left, ExpressionId right, SourceSpan span);
-  ExpressionId arithmetic(const ast::Arithmetic& node, SourceSpan span, const Scope& scope);
-  ExpressionId in(const ast::In& node, SourceSpan span, const Scope& scope);
-  ExpressionId contains(const ast::Contains& node, SourceSpan span, const Scope& scope);
-  ExpressionId call(const ast::Call& node, SourceSpan span, const Scope& scope);
   ExpressionId list(const ast::List& node, SourceSpan span, const Scope& scope, const Want& want);
   ExpressionId text(const ast::TextLiteral& literal, const Scope& scope, bool is_content);
   ExpressionId inserted(const ast::Expr& expr, const Scope& scope, bool is_content);
   ExpressionId shown(const ast::Expr& expr, const Scope& scope);
   ExpressionId money(const ast::MoneyLiteral& literal);
-  Want want_of(ExpressionId other) const;
-  static std::uint32_t names_meant(const EventType& event, const Field& field);
-  bool reads_history(ExpressionId root) const;
-  ExpressionId fit_list(ExpressionId id, const Type& element);
-  void mixes_and_or(const ast::Or& node, SourceSpan span);
-  void missing_is_not_unequal(ExpressionId value, SourceSpan span);
-  void asked_for_missing(ExpressionId either, std::size_t from);
-  bool is_constant(ExpressionId id) const { return facts_[id.index()].constant; }
 
   // Building.
   // `name` is what the definition's hash knows it by; `names` what a bare neighbour may name.
@@ -241,6 +238,31 @@ class Checker {
   Type type(ExpressionId id) const { return program_[id].type; }
   bool is_poison(ExpressionId id) const { return type(id).kind == Kind::Missing; }
   std::string describe(const Type& type) const;
+
+  // paths.cpp
+  ExpressionId path(const ast::Path& path, const Scope& scope, const Want& want);
+  ExpressionId bare_name(const ast::Name& name, SourceSpan span, const Scope& scope,
+                         const Want& want);
+  ExpressionId customer_path(const ast::Path& path, const Scope& scope);
+  ExpressionId declared_value(const Declared& declared, SourceSpan span, const Scope& scope);
+  ExpressionId event_field(const Scope& scope, const ast::Name& field, SourceSpan span);
+  ExpressionId binding_field(const Visible& visible, const ast::Name& field, SourceSpan span);
+  Want want_of(ExpressionId other) const;
+  static std::uint32_t names_meant(const EventType& event, const Field& field);
+  bool reads_history(ExpressionId root) const;
+
+  // operators.cpp
+  ExpressionId compare(const ast::Compare& node, SourceSpan span, const Scope& scope);
+  ExpressionId comparison(Op op, ExpressionId left, ExpressionId right, SourceSpan span);
+  ExpressionId arithmetic(const ast::Arithmetic& node, SourceSpan span, const Scope& scope);
+  ExpressionId in(const ast::In& node, SourceSpan span, const Scope& scope);
+  ExpressionId contains(const ast::Contains& node, SourceSpan span, const Scope& scope);
+  ExpressionId call(const ast::Call& node, SourceSpan span, const Scope& scope);
+  ExpressionId fit_list(ExpressionId id, const Type& element);
+  void mixes_and_or(const ast::Or& node, SourceSpan span);
+  void missing_is_not_unequal(ExpressionId value, SourceSpan span);
+  void asked_for_missing(ExpressionId either, std::size_t from);
+  bool is_constant(ExpressionId id) const { return facts_[id.index()].constant; }
   // Comparisons of values that may be missing, where nothing in `asked` makes sure that they are
   // there.
   void missing_decides(ExpressionId condition, const std::vector<Hash128>& asked);

@@ -53,6 +53,7 @@ class Turn {
   Standing take(const Receipt& receipt);
   Standing take(const Message& message);
   Standing take(const Call& call);
+  void take(State other, Timestamp at);  // merge.h
 
  private:
   // A trigger that may let the customer in, in the order of campaigns.
@@ -160,7 +161,7 @@ class Turn {
   void finish(Journey& journey);
   void end(Journey& journey);
   void reach_goal(Journey& journey);
-  void leave(Journey& journey);
+  void leave(Journey& journey, Reason reason = Reason::None);
   bool is_over(const Journey& journey) const;
   void sweep();
   bool matches(const plan::EventMatch& match, const Happening& what,
@@ -227,7 +228,7 @@ class Turn {
     }
   };
   std::vector<plan::LimitId> limits_of(const plan::Incentive& incentive, bool is_share) const;
-  std::optional<std::int64_t> room_in(const plan::Limit& limit, bool is_share);
+  std::optional<std::int64_t> room_in(const plan::Limit& limit, bool is_share, std::int64_t want);
   Reason ask_limits(const plan::Incentive& incentive, std::int64_t amount, bool is_share,
                     const Planned& planned);
   std::int64_t room_for_share(const plan::Incentive& incentive);
@@ -334,6 +335,22 @@ class Turn {
   bool give_to_inviter(const Offer& offer);
   void take_reward(const Message& message);
   Answer review(const Call& call, Hash128 key);
+
+  // merge.cpp, merge_holdings.cpp: another customer is he
+  void join_profile(State& other);
+  void join_metrics(const State& other);
+  void join_watches(const State& other);
+  void join_journeys(State& other);
+  void join_holdings(State& other);
+  void join_friendships(Holdings& theirs, const std::string& name);
+  void unite_friends();
+  void close(Friend& brought);
+  void drop_own_friendship();
+  std::vector<std::uint64_t> hashes_of_others() const;
+  void introduce_as_well(const State& other);
+  void take_renamed(const Message& message);
+  void take_renamed_above(const Message& message);
+  void take_apart(const Message& message);
 
   // `any event` does not mean what the engine makes, nor what happens to everyone.
   bool is_meant(const plan::EventMatch& match, const Happening& what) const {

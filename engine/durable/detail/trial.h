@@ -10,6 +10,7 @@
 
 #include "core/codec.h"
 #include "core/decide.h"
+#include "core/merge.h"
 #include "durable/deeds.h"
 #include "durable/input.h"
 #include "store/journal.h"
@@ -87,6 +88,7 @@ struct Expected {
   std::vector<Hash128> effects;  // in order, of one group after the other
   std::set<std::string> ids;     // of the events that the journal holds
   std::uint64_t timers = 0;      // that fired
+  std::uint64_t merged = 0;      // customers who turned out to be others
 
   std::map<std::string, std::string> bytes(const plan::Plan& plan) const {
     std::map<std::string, std::string> all;
@@ -114,6 +116,11 @@ inline Expected expected_of(const plan::Plan& plan, const store::Journal& journa
       if (found != customers.end()) return found->second;
       return customers.emplace(id, core::new_customer(plan, id)).first->second;
     };
+    const auto whoever = [&](const std::string& id) -> core::State& {
+      core::State* found = &customer(id);
+      while (const std::string* const other = core::gone_to(*found)) found = &customer(*other);
+      return *found;
+    };
     for (store::Position at = 1;;) {
       const auto rows = *journal.read(group, at, 1000);
       if (rows.empty()) break;
@@ -137,10 +144,28 @@ inline Expected expected_of(const plan::Plan& plan, const store::Journal& journa
           expected.ids.insert(event->id);
           if (is_beyond_ids(*event, stamp, plan.policy)) continue;
           event->time = std::min(event->time, stamp);
-          core::decide(plan, customer(event->customer), *event, effects);
+          core::State* his = &whoever(event->customer);
+          if (core::says_something(plan, *his, *event))
+            for (const Met& met : event->met) {
+              if (groups.group_of(partition_of(met.customer)) != group) continue;
+              core::State* other = &whoever(met.customer);
+              core::Bond bond = core::Bond::FirstStays;
+              if (other != his)
+                bond = core::bond_of(core::face_of(plan, *his, *event), core::face_of(plan, *other),
+                                     met.link);
+              if (bond == core::Bond::TwoPeople) continue;
+              event->identifiers.push_back(met.identifier);
+              if (other == his) continue;
+              const Timestamp then = core::instant_of_merge(*his, *other, event->time);
+              if (bond == core::Bond::SecondStays) std::swap(his, other);
+              core::decide(plan, *other, core::Tick{then, false}, effects);
+              core::merge(plan, *his, core::take_out(plan, *other, his->id), then, effects);
+              ++expected.merged;
+            }
+          core::decide(plan, *his, *event, effects);
         } else if (auto* receipt = std::get_if<ReceiptFor>(&input)) {
           receipt->receipt.time = stamp;
-          core::decide(plan, customer(receipt->customer), receipt->receipt, effects);
+          core::decide(plan, whoever(receipt->customer), receipt->receipt, effects);
         }
       }
     }

@@ -1,8 +1,9 @@
 """64 clients grab shares of packets, redeem codes, take what a budget has and earn points, all at once, while the server is killed
 with SIGKILL: afterwards the ledger is right, nothing was given beyond its bounds, and every acknowledged claim is there. What must
-have come of it is counted from the acknowledged answers and from the file that the payments go to, not by Koi.
+have come of it is counted from the acknowledged answers and from the file that the payments go to, not by Koi. Served by several groups,
+those who compete are in all of them: a budget's last cent is given whichever group it is in.
 
-money_test.py KOI [REQUESTS] [KILLS] [SEED]
+money_test.py KOI [REQUESTS] [KILLS] [GROUPS] [SEED]
 """
 
 import collections
@@ -24,8 +25,10 @@ from server import Server, some_while
 KOI = sys.argv[1]
 REQUESTS = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
 KILLS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-SEED = int(sys.argv[4]) if len(sys.argv) > 4 else random.SystemRandom().randrange(1 << 32)
+GROUPS = int(sys.argv[4]) if len(sys.argv) > 4 else 3
+SEED = int(sys.argv[5]) if len(sys.argv) > 5 else random.SystemRandom().randrange(1 << 32)
 CLIENTS, CUSTOMERS, PACKETS, SHARES, TOTAL, HELLOS, CODES = 64, 400, 24, 40, 2000, 200, 300
+SCRAP, SCRAPS = 730, 10000  # each takes so much of so much, or what is left
 
 
 def event(number, kind, subject, **data):
@@ -76,7 +79,7 @@ class Storm:
 
     def one(self, rng, name):
         """The kind of a request, its path and its body, and what it is about."""
-        kind = rng.choices(["sign", "claim", "redeem", "come", "grab"], [8, 7, 3, 1, 1])[0]
+        kind = rng.choices(["sign", "claim", "redeem", "come", "grab", "scrape"], [8, 7, 3, 1, 1, 1])[0]
         customer = f"c{rng.randrange(CUSTOMERS)}"
         if kind == "claim":
             code = rng.choice(self.packets)
@@ -168,6 +171,8 @@ def check_damage(data, folder):
                      "WHERE key=(SELECT min(key) FROM shared WHERE key>=x'62' AND key<x'63')",
         "a customer who holds something": "DELETE FROM customer WHERE place=(SELECT place FROM customer ORDER BY length(bytes) DESC LIMIT 1)",
     }
+    if GROUPS > 1:
+        changes["what another group has lent"] = "DELETE FROM shared WHERE key=(SELECT min(key) FROM shared WHERE key>=x'6562' AND key<x'6563')"
     for what, sql in changes.items():
         copy = folder / "damaged"
         shutil.rmtree(copy, ignore_errors=True)
@@ -180,14 +185,14 @@ def check_damage(data, folder):
 
 
 def main():
-    print(f"seed {SEED}, {REQUESTS} requests, {KILLS} kills", flush=True)
+    print(f"seed {SEED}, {REQUESTS} requests, {KILLS} kills, {GROUPS} groups", flush=True)
     rng = random.Random(SEED)
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch)
         out = folder / "out.ndjson"
         to_file = {"connector": "file", "path": str(out)}
         server = Server(KOI, folder, rules=pathlib.Path(__file__).parent / "money.koi",
-                        environment={"channels": {"app": to_file, "wallet": to_file}})
+                        environment={"channels": {"app": to_file, "wallet": to_file}}, arguments=["--groups", GROUPS])
         server.start()
         try:
             storm_over(server, out, folder, rng)
@@ -251,6 +256,11 @@ def storm_over(server, out, folder, rng):
     assert len(paid["hello"]) == hellos and accounts["hello"]["claimed"] == hellos, accounts
     assert accounts["hello CNY"]["claimed"] == 100 * hellos, accounts
 
+    scraps = paid["scraps"]
+    wanted = storm.counts["scrape"] * SCRAP
+    assert sum(scraps) == min(SCRAPS, wanted) == accounts["scraps CNY"]["claimed"] and max(scraps) == SCRAP, (wanted, scraps)
+    assert GROUPS > 1 or sum(1 for amount in scraps if amount < SCRAP) <= 1, scraps
+
     issued = min(CODES, CODES // 2 + storm.counts["grab"])
     assert accounts["ten"]["given"] + accounts["ten"]["claimed"] == issued, accounts
     assert accounts["ten"]["claimed"] == len(storm.redeemed), accounts
@@ -261,7 +271,7 @@ def storm_over(server, out, folder, rng):
 
     assert accounts["stars"]["given"] == 5 * storm.counts["sign"], accounts
     check_damage(server.data, folder)
-    print(f"{kills} kills: {len(claims)} shares, {len(full)} full packets, {hellos} packets of a budget, {issued} codes, "
+    print(f"{kills} kills: {len(claims)} shares, {len(full)} full packets, {hellos} and {len(scraps)} packets of budgets, {issued} codes, "
           f"{len(storm.redeemed)} of them redeemed, {storm.counts['sign']} times stars: the ledger is right")
 
 

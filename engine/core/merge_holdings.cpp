@@ -1,0 +1,313 @@
+// Two customers are one person: what both were given, what counts against his limits, whom he
+// brought and was brought by. The others learn his id by messages.
+#include <algorithm>
+#include <iterator>
+#include <set>
+#include <utility>
+
+#include "core/detail/turn.h"
+#include "core/merge.h"
+
+namespace koi::core {
+
+using ledger::Stage;
+
+namespace {
+
+std::uint64_t hash_of_customer(std::string_view id) { return hash64(id, 0x667269656e64); }
+
+template <class Items, class Item>
+bool has(const Items& items, const Item& item) {
+  return std::find(items.begin(), items.end(), item) != items.end();
+}
+
+// What is not there yet, behind what is.
+template <class Items>
+void add_missing(Items& into, const Items& from) {
+  for (const auto& each : from)
+    if (!has(into, each)) into.push_back(each);
+}
+
+template <class Items>
+void add_by_time(Items& into, Items from) {
+  for (auto& each : from) into.push_back(std::move(each));
+  std::stable_sort(into.begin(), into.end(),
+                   [](const auto& a, const auto& b) { return a.at < b.at; });
+}
+
+void add_counted(List<Counted>& into, const List<Counted>& from) {
+  for (const Counted& each : from) {
+    const auto place =
+        std::lower_bound(into.begin(), into.end(), each, [](const Counted& a, const Counted& b) {
+          return std::pair(a.limit, a.at) < std::pair(b.limit, b.at);
+        });
+    if (place != into.end() && place->limit == each.limit && place->at == each.at)
+      place->amount = checked_add(place->amount, each.amount).value_or(INT64_MAX);
+    else
+      into.insert(place, each);
+  }
+}
+
+}  // namespace
+
+void Turn::join_holdings(State& other) {
+  if (accounts_ == nullptr) return;
+  introduce_as_well(other);
+  if (other.holdings.empty() && state_.holdings.empty()) return;
+  Holdings theirs = other.holdings.empty() ? Holdings{} : std::move(other.holdings[0]);
+  Holdings& mine = holdings();
+  add_by_time(mine.grants, std::move(theirs.grants));
+  add_counted(mine.counted, theirs.counted);
+  for (Purse& each : theirs.purses) {
+    Purse& purse = purse_of(each.points);
+    for (const ledger::Lot& lot : each.lots)
+      // More than anybody can hold is lost, and the ledger says so.
+      if (!ledger::earn(purse.lots, lot))
+        accounts_->post({now_,
+                         accounts_->pot(plan_.incentives[each.points.index()].budgets[0], now_),
+                         Stage::Given, Stage::Lapsed, lot.amount, cause_of(input_.known)});
+    add_by_time(purse.history, std::move(each.history));
+    while (purse.history.size() > most_moved) purse.history.erase(purse.history.begin());
+  }
+  add_missing(mine.milestones, theirs.milestones);
+  add_by_time(mine.answers, std::move(theirs.answers));
+  add_by_time(mine.spent, std::move(theirs.spent));
+  for (Share& each : theirs.shares) mine.shares.push_back(std::move(each));
+  join_friendships(theirs, other.id);
+  drop_own_friendship();
+  grants_changed(input_.known);
+}
+
+// Codes of either lead to the one who stays.
+void Turn::introduce_as_well(const State& other) {
+  std::vector<std::string> names{other.id};
+  names.insert(names.end(), other.same.begin(), other.same.end());
+  for (std::size_t i = 0; i < plan_.referrals.size(); ++i) {
+    const auto id = plan::ReferralId::of(i);
+    for (const std::string& name : names)
+      if (const std::string code = invite_code(plan_, id, name); accounts_->find(code) != nullptr)
+        accounts_->lead(code, {state_.id, {}, id});
+  }
+  if (other.holdings.empty()) return;
+  for (const Grant& grant : other.holdings[0].grants)
+    if (!grant.code.empty() && accounts_->find(grant.code) != nullptr)
+      accounts_->lead(grant.code, {state_.id, grant.incentive, {}});
+}
+
+// --- Friends -------------------------------------------------------------------------------------
+
+namespace {
+
+// Of two who were brought, and have turned out to be one: the one who has done what counts, else
+// the one of the touch that the referral goes by.
+bool is_worth_more(const plan::Referral& rules, const Binding& one, const Binding& other) {
+  if ((one.qualified == Timestamp::never()) != (other.qualified == Timestamp::never()))
+    return one.qualified != Timestamp::never();
+  return rules.first_touch ? one.at <= other.at : one.at >= other.at;
+}
+
+bool is_open(const Friend& each) {
+  return each.stage == Friend::Stage::Joined || each.stage == Friend::Stage::InReview;
+}
+
+}  // namespace
+
+// `name` is what the other was called until now.
+void Turn::join_friendships(Holdings& theirs, const std::string& name) {
+  Holdings& mine = holdings();
+  std::set<std::string> known;  // who knew him by that name
+  for (const Binding& each : theirs.bindings) known.insert(each.inviter);
+  for (const Friend& each : theirs.friends) known.insert(each.invitee);
+
+  for (Binding& brought : theirs.bindings) {
+    const plan::Referral& rules = referral(brought.referral);
+    // Who was rewarded for it under the other name is not rewarded again.
+    for (std::size_t i = 0; i < rules.rewards.size(); ++i)
+      if (has(brought.rewards, offer_of(brought.referral, {}, name, "reward", i).key))
+        brought.rewards.push_back(offer_of(brought.referral, {}, state_.id, "reward", i).key);
+    const auto place =
+        std::find_if(mine.bindings.begin(), mine.bindings.end(), [&](const Binding& each) {
+          return each.referral == brought.referral && each.is_settled == brought.is_settled;
+        });
+    if (place == mine.bindings.end()) {
+      const auto before = [](const Binding& a, const Binding& b) {
+        return std::pair(a.referral, !a.is_settled) < std::pair(b.referral, !b.is_settled);
+      };
+      mine.bindings.insert(
+          std::upper_bound(mine.bindings.begin(), mine.bindings.end(), brought, before),
+          std::move(brought));
+      continue;
+    }
+    const bool stays = is_worth_more(rules, *place, brought);
+    Binding& lost = stays ? brought : *place;
+    if (place->inviter != brought.inviter) {
+      Message message = message_to(lost.inviter, Message::Kind::Apart, lost.referral, lost.key);
+      message.code = stays ? name : state_.id;
+      accounts_->send(std::move(message));
+    }
+    const List<Hash128> rewards = lost.rewards;
+    if (!stays) *place = std::move(brought);
+    add_missing(place->rewards, rewards);
+  }
+
+  for (Friend& each : theirs.friends) {
+    if (each.in_review) {
+      accounts_->reviewed(each.referral, name, each.invitee);
+      accounts_->hold_for_review(each.referral, state_.id, each.invitee, each.at);
+    }
+    const auto before = [](const Friend& a, const Friend& b) {
+      return std::tie(a.referral, a.at) < std::tie(b.referral, b.at);
+    };
+    mine.friends.insert(std::upper_bound(mine.friends.begin(), mine.friends.end(), each, before),
+                        std::move(each));
+  }
+  unite_friends();
+
+  for (const std::string& each : known) {
+    if (is_called(state_, each)) continue;
+    Message message = message_to(each, Message::Kind::Renamed, {}, input_.known);
+    message.code = name;
+    accounts_->send(std::move(message));
+  }
+}
+
+// Whoever stands there twice stands there once: as the one who has counted, else as he came first.
+void Turn::unite_friends() {
+  auto& friends = holdings().friends;
+  for (std::size_t i = 0; i < friends.size(); ++i)
+    for (std::size_t k = i + 1; k < friends.size();) {
+      if (friends[k].referral != friends[i].referral || friends[k].invitee != friends[i].invitee) {
+        ++k;
+        continue;
+      }
+      Friend one = std::move(friends[i]), other = std::move(friends[k]);
+      friends.erase(friends.begin() + k);
+      if (other.has_counted && !one.has_counted) std::swap(one, other);
+      one.was_rewarded = one.was_rewarded || other.was_rewarded;
+      if (one.in_review != other.in_review && !one.in_review)
+        accounts_->reviewed(one.referral, state_.id, one.invitee);
+      add_missing(one.rewards, other.rewards);
+      if (one.in_review) add_missing(one.held, other.held);
+      if (one.above.empty()) one.above = other.above;
+      for (FriendOfFriend& each : other.brought) one.brought.push_back(std::move(each));
+      friends[i] = std::move(one);
+    }
+}
+
+// A friend who counts for nothing: he is the inviter himself, or was brought by somebody else
+// before.
+void Turn::close(Friend& brought) {
+  if (std::exchange(brought.in_review, false))
+    accounts_->reviewed(brought.referral, state_.id, brought.invitee);
+  brought.held.clear();
+  if (is_open(brought)) {
+    brought.stage = Friend::Stage::Declined;
+    return;
+  }
+  if (brought.stage != Friend::Stage::Qualified || !referral(brought.referral).claws_back) return;
+  brought.stage = Friend::Stage::ClawedBack;
+  if (brought.has_counted) accounts_->count(brought.referral, books::Tally::ClawedBack);
+  if (!brought.above.empty()) {
+    Message above =
+        message_to(brought.above, Message::Kind::ClawBackAbove, brought.referral, input_.known);
+    above.code = brought.invitee;
+    accounts_->send(std::move(above));
+  }
+  const List<Hash128> rewards = brought.rewards;
+  for (const Hash128 key : rewards) claw_back(key);
+}
+
+// Nobody brings himself, where the referral refuses that.
+void Turn::drop_own_friendship() {
+  Holdings& mine = holdings();
+  const auto refuses = [&](plan::ReferralId id) {
+    return referral(id).refuses_self || !referral(id).refuses_same.empty();
+  };
+  for (Friend& each : mine.friends) {
+    if (is_called(state_, each.invitee)) {
+      if (refuses(each.referral))
+        close(each);
+      else
+        each.invitee = state_.id;
+    }
+    for (FriendOfFriend& below : each.brought) {
+      if (!is_called(state_, below.invitee) || below.clawed_back || !refuses(each.referral))
+        continue;
+      below.clawed_back = true;
+      below.held.clear();
+      const List<Hash128> rewards = below.rewards;
+      if (referral(each.referral).claws_back)
+        for (const Hash128 key : rewards) claw_back(key);
+    }
+  }
+  for (Binding& each : mine.bindings) {
+    if (!is_called(state_, each.inviter)) continue;
+    each.inviter = state_.id;
+    if (!refuses(each.referral) || each.clawed_back) continue;
+    each.clawed_back = true;
+    const List<Hash128> rewards = each.rewards;
+    if (referral(each.referral).claws_back)
+      for (const Hash128 key : rewards) claw_back(key);
+  }
+  // Who has done nothing for it may still be brought by another.
+  erase_if(mine.bindings, [&](const Binding& each) {
+    return each.inviter == state_.id && each.clawed_back && each.rewards.empty() &&
+           each.qualified == Timestamp::never();
+  });
+}
+
+// --- The other side ------------------------------------------------------------------------------
+
+// Somebody he has brought, or was brought by, is called otherwise from now on.
+void Turn::take_renamed(const Message& message) {
+  if (state_.holdings.empty()) return;
+  Holdings& mine = holdings();
+  for (Friend& each : mine.friends) {
+    if (each.above == message.code) each.above = message.from;
+    for (FriendOfFriend& below : each.brought)
+      if (below.invitee == message.code) below.invitee = message.from;
+    if (each.invitee != message.code) continue;
+    if (each.in_review) {
+      accounts_->reviewed(each.referral, state_.id, message.code);
+      accounts_->hold_for_review(each.referral, state_.id, message.from, each.at);
+    }
+    each.invitee = message.from;
+    if (each.above.empty()) continue;
+    Message above = message_to(each.above, Message::Kind::RenamedAbove, each.referral, message.key);
+    above.code = message.code;
+    above.known_as = message.from;
+    accounts_->send(std::move(above));
+  }
+  unite_friends();
+  for (Binding& each : mine.bindings) {
+    if (each.inviter == message.code) each.inviter = message.from;
+    std::replace(each.ancestors.begin(), each.ancestors.end(), hash_of_customer(message.code),
+                 hash_of_customer(message.from));
+  }
+}
+
+// The one whom a friend has brought is called otherwise.
+void Turn::take_renamed_above(const Message& message) {
+  if (state_.holdings.empty()) return;
+  for (Friend& each : holdings().friends) {
+    if (each.referral != message.referral || each.invitee != message.from) continue;
+    for (FriendOfFriend& below : each.brought)
+      if (below.invitee == message.code) below.invitee = message.known_as;
+  }
+}
+
+void Turn::take_apart(const Message& message) {
+  if (state_.holdings.empty()) return;
+  for (Friend& each : holdings().friends)
+    if (each.referral == message.referral && each.invitee == message.code) close(each);
+  grants_changed(message.key);
+}
+
+// Of the ids that he had before, for those who know him by one of them.
+std::vector<std::uint64_t> Turn::hashes_of_others() const {
+  std::vector<std::uint64_t> hashes;
+  for (const std::string& each : state_.same) hashes.push_back(hash_of_customer(each));
+  return hashes;
+}
+
+}  // namespace koi::core

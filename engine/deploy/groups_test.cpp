@@ -1,0 +1,708 @@
+// Customers of several groups who share something: over kills at any moment, letters that are lost,
+// come twice or late, and checkpoints that fail. What each group has decided is what its journal
+// alone says, and all together never give more than there is.
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <optional>
+#include <random>
+
+#include "core/books.h"
+#include "deploy/detail/trial.h"
+#include "durable/input.h"
+#include "store/memory.h"
+
+namespace koi::deploy {
+namespace {
+
+constexpr std::uint64_t rules = 77;
+
+std::string with_packets(const std::string& packet, const std::string& gives) {
+  return R"(policy { time zone "Asia/Shanghai"  currency CNY }
+customer { identify by openid }
+event grab { openid: text? }
+channel wechat { reach by openid }
+points stars { budget 500_000 }
+)" + packet +
+         "\ncampaign gives { class service  enter always  when grab " + gives + " }\n";
+}
+
+// Who brings friends, shares packets and draws prizes does so with people of other groups.
+std::string fair() {
+  return R"(policy { time zone "Asia/Shanghai"  currency CNY  lateness 1 hour
+  limit ¥80.00 per customer per month }
+customer { identify by openid  device: text?
+  on register set device = register.device }
+event register { openid: text?  device: text?  invited_by: code? }
+event order { amount: money }
+event refund {}
+event grab {}
+event play {}
+channel wechat { reach by openid }
+points stars { expire 20 days  worth ¥0.01  budget 900 }
+coupon rain { off ¥5.00 on orders from ¥10.00  codes generated "RAIN-##########"  valid 2 days
+  budget 6 issued per day  limit 2 per customer per day }
+red_packet hello { amount random ¥1.00 to ¥8.88 average ¥2.00  budget ¥30.00 per day, ¥60.00
+  limit 1 per customer, 1 per device  claim within 24 hours  pay via wechat  wishes "hello" }
+red_packet lucky { total ¥9.00 split among 4 by luck at least ¥0.30  budget ¥60.00 per day
+  limit 2 per customer per day  claim within 5 hours  pay via wechat }
+red_packet thanks { amount ¥2.00  pay via wechat }
+prize_draw wheel { prize "tea" weight 3 stock 2  prize 7 stars weight 2 stock 5
+  prize hello weight 1  prize "nothing" weight 4  budget 40 draws }
+referral friends { bind last touch within 10 days  qualify when order within 5 days
+  reward inviter give thanks  reward invitee give 5 stars  at 2 friends give 20 stars to inviter
+  reward inviter of inviter give 2 stars  limit 5 per customer per day, 9 per device  budget ¥40.00
+  refuse self, same device, cycle  claw back when refund within 3 days }
+campaign welcome { class service  enter once  when register
+  give hello  give 10 stars  wait 30 hours  give 3 stars to inviter }
+campaign share { class service  enter always  budget ¥150.00  when order where amount >= ¥50.00
+  give lucky }
+campaign rains { class service  enter always  when grab  give rain else { give 1 stars } }
+campaign plays { class service  enter always  when play
+  take 4 stars { give wheel } else { give 1 stars or what is left } }
+)";
+}
+
+// What leaves: payments, and everything by its key, whatever life has decided it.
+class Handed final : public durable::Deeds {
+ public:
+  struct One {
+    std::string customer;
+    core::Action action{}, of{};
+    core::Reason reason{};
+    std::int64_t money = 0;
+    std::string code;
+  };
+  void take(store::Group, std::vector<durable::Deed> deeds) override {
+    for (const durable::Deed& deed : deeds) {
+      const core::Effect& effect = deed.effect;
+      One one{deed.customer, effect.action, effect.of, effect.reason, 0, {}};
+      if (effect.gift) {
+        one.code = effect.gift->code;
+        if (effect.gift->amount.kind() == Kind::Money) one.money = effect.gift->amount.raw();
+      }
+      all.emplace(effect.key, one);
+      if (effect.gift && effect.wants_receipt) open.emplace(effect.key, deed.customer);
+    }
+  }
+  void refused(store::Group, const core::State& customer) override { refusals.insert(customer.id); }
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+
+  std::size_t count(core::Action action, core::Reason reason = core::Reason::None) const {
+    std::size_t count = 0;
+    for (const auto& [key, one] : all) count += one.action == action && one.reason == reason;
+    return count;
+  }
+  std::int64_t money() const {
+    std::int64_t money = 0;
+    for (const auto& [key, one] : all)
+      if (one.action == core::Action::Give) money += one.money;
+    return money;
+  }
+  std::map<Hash128, One> all;
+  std::map<Hash128, std::string> open;
+  std::set<std::string> refusals;
+};
+
+using Bytes = std::map<std::string, std::string>;
+
+class Town;
+void replay(Town& town, durable::Writer& writer, store::Group group);
+
+// A server by hand.
+class Town {
+ public:
+  Town(const std::string& program, std::uint16_t groups, std::uint32_t seed,
+       std::uint64_t budget = 8u << 20)
+      : groups_{groups}, plan_(plan_of(trial_bundle(program))), chance_(seed), budget_(budget) {
+    start();
+  }
+
+  std::size_t below(std::size_t end) {
+    return std::uniform_int_distribution<std::size_t>(0, end - 1)(chance_);
+  }
+  // One letter in so many is lost, one in so many comes twice; 0: none.
+  void lose_one_in(std::size_t many) { lost_ = many; }
+
+  void submit(std::vector<durable::Given> given) {
+    if (given.empty()) return;
+    auto taken = writers_->submit(std::move(given), {});
+    if (!taken) {
+      ASSERT_EQ(taken.error().code, "busy");
+      come_to_rest();
+      for (store::Group group = 0; group < groups_.count; ++group)
+        ASSERT_TRUE(writers_->checkpoint(group));
+      ASSERT_TRUE(writers_->submit(std::move(given), {}));
+    }
+  }
+  // As the door does: what codes in it lead to is found first.
+  void submit(Told told) {
+    Event event = event_of(plan_, told);
+    std::vector<std::string> codes;
+    for (const auto& [name, value] : told.fields)
+      if (name == "code" || name == "invited_by") codes.emplace_back(value.as_text());
+    if (groups_.count > 1 && !codes.empty())
+      writers_->find_places(codes, [&](Result<std::vector<CodePlace>> found) {
+        ASSERT_TRUE(found);
+        event.places = *std::move(found);
+      });
+    std::vector<durable::Given> given;
+    given.emplace_back(std::move(event));
+    submit(std::move(given));
+  }
+
+  // One thing that a process does, or that happens to it.
+  void go_on(bool with_kills) {
+    const auto group = static_cast<store::Group>(below(groups_.count));
+    switch (below(with_kills ? 24 : 18)) {
+      case 0:
+      case 1:
+      case 2:
+      case 3: ASSERT_TRUE(writers_->write()); break;
+      case 4:
+      case 5:
+      case 6: ASSERT_TRUE(writers_->sync()); break;
+      case 7: ASSERT_TRUE(writers_->resend()); break;
+      case 8: ASSERT_TRUE(writers_->checkpoint(group)); break;
+      case 20:
+        store_.fail_at(0, below(2) == 0);
+        ASSERT_FALSE(writers_->checkpoint(group));
+        store_.revive();
+        kill();
+        break;
+      case 21:
+      case 22: kill(); break;
+      default: ASSERT_TRUE(writers_->step(group)); break;
+    }
+  }
+  void kill() {
+    writers_.reset();
+    start();
+  }
+  // Nothing is lost any more, and everything comes to its end.
+  void come_to_rest() {
+    const std::size_t lost = std::exchange(lost_, 0);
+    ASSERT_TRUE(writers_->resend());
+    for (bool more = true; more;) {
+      more = *writers_->commit();
+      for (store::Group group = 0; group < groups_.count; ++group)
+        while (*writers_->step(group)) more = true;
+      more = more || writers_->figures().letters > 0;
+    }
+    lost_ = lost;
+  }
+  void expect_at_rest() {
+    EXPECT_EQ(writers_->figures().letters, 0u);
+    EXPECT_EQ(writers_->figures().undecided, 0u);
+    for (store::Group group = 0; group < groups_.count; ++group)
+      EXPECT_TRUE(writers_->writer(group).waiting().empty());
+  }
+  void pass(Duration time) { now_ = now_ + time; }
+
+  // What each group's journal alone says, in one go and with all the memory there is, is what is
+  // stored.
+  void expect_as_replayed() {
+    for (store::Group group = 0; group < groups_.count; ++group) {
+      ASSERT_TRUE(writers_->checkpoint(group));
+      ASSERT_TRUE(writers_->checkpoint(group));  // and what has arrived is no row any more
+    }
+    Handed again;
+    const match::Index index = match::Index::build(plan_);
+    for (store::Group group = 0; group < groups_.count; ++group) {
+      store::MemoryStore nothing{groups_};
+      durable::Writer writer(plan_, index, nothing, groups_, group, 1u << 30, again);
+      writer.letters().keep_none();
+      replay(*this, writer, group);
+      Bytes stored, replayed;
+      const auto shared = *memory_.shared_behind(group, "", SIZE_MAX);
+      for (const store::Shared& each : shared) stored[each.key] = each.bytes;
+      for (const store::Shared& each : writer.freeze_shared())
+        if (!each.bytes.empty()) replayed[each.key] = each.bytes;
+      EXPECT_EQ(stored, replayed) << "of group " << group;
+      const core::Codec codec(plan_);
+      for (std::size_t partition = group; partition < partition_count; partition += groups_.count) {
+        const auto customers = *memory_.scan(static_cast<Partition>(partition), "", 10'000);
+        for (const store::Saved& saved : customers) {
+          core::State* state =
+              *writer.customers().of(static_cast<Partition>(partition), saved.customer);
+          EXPECT_EQ(saved.bytes, codec.encode(*state)) << saved.customer;
+          EXPECT_EQ(saved.due, core::next_due(*state)) << saved.customer;
+          writer.customers().unchanged();
+        }
+      }
+    }
+    EXPECT_EQ(again.all.size(), handed.all.size());
+    for (const auto& [key, one] : again.all) EXPECT_TRUE(handed.all.contains(key));
+  }
+
+  // Over all groups together, what is out of each pot.
+  std::map<ledger::Pot, std::int64_t> outs() const {
+    std::map<ledger::Pot, std::int64_t> outs;
+    for (store::Group group = 0; group < groups_.count; ++group) {
+      const auto shared = *memory_.shared_behind(group, "", SIZE_MAX);
+      for (const store::Shared& each : shared) {
+        const auto entry = core::books::read(each.key, each.bytes);
+        EXPECT_TRUE(entry) << each.key;
+        const auto* balance = entry ? std::get_if<core::books::Balance>(&*entry) : nullptr;
+        if (!balance) continue;
+        EXPECT_EQ(balance->balances.sum(), 0);
+        outs[balance->pot] += balance->balances.out();
+      }
+    }
+    return outs;
+  }
+  void expect_no_budget_is_passed() const {
+    for (const auto& [pot, out] : outs())
+      for (const plan::Budget& budget : plan_.budgets)
+        if (budget.definition == pot.of) {
+          EXPECT_LE(out, budget.amount) << budget.name;
+        }
+  }
+
+  const plan::Plan& plan() const { return plan_; }
+  durable::Writers& writers() { return *writers_; }
+  store::MemoryJournal& journal() { return journal_; }
+  store::MemoryStore& memory() { return memory_; }
+  Timestamp now() const { return now_; }
+  const store::Groups groups_;
+  Handed handed;
+  std::uint64_t rules_now = rules;
+
+  Result<std::unique_ptr<durable::Writers>> open() {
+    durable::Settings settings;
+    settings.budget = budget_;
+    settings.timers_at_once = 3;
+    settings.longest_batch = 7;
+    durable::World world{
+        plan_, rules_now, journal_, store_, groups_, handed, [this] { return now_; }};
+    world.carry = [this](const durable::Letter&) { return lost_ == 0 || below(lost_) != 0; };
+    return durable::Writers::open(std::move(world), settings);
+  }
+  void close() { writers_.reset(); }
+
+ private:
+  void start() {
+    auto opened = open();
+    ASSERT_TRUE(opened) << opened.error().what;
+    writers_ = *std::move(opened);
+  }
+
+  const plan::Plan plan_;
+  std::mt19937 chance_;
+  std::uint64_t budget_;
+  std::size_t lost_ = 0;
+  store::MemoryJournal journal_{groups_, 1};
+  store::MemoryStore memory_{groups_};
+  FailingStore store_{memory_};
+  Timestamp now_ = trial_begin();
+  std::unique_ptr<durable::Writers> writers_;
+};
+
+// The group's journal, row by row.
+void replay(Town& town, durable::Writer& writer, store::Group group) {
+  for (store::Position at = 1;;) {
+    const auto rows = *town.journal().read(group, at, 1000);
+    if (rows.empty()) break;
+    at += rows.size();
+    for (const store::Read& read : rows) {
+      if (const auto opening = durable::decode_opening(read.row.bytes)) {
+        writer.close();
+        ASSERT_TRUE(writer.open(read.position, *opening));
+        continue;
+      }
+      const auto given = durable::given_of(*durable::decode_input(town.plan(), read.row.bytes));
+      const auto applied = writer.apply(read.position, read.row.partition, given);
+      ASSERT_TRUE(applied) << applied.error().what;
+    }
+  }
+  writer.close();
+}
+
+Told grab(Town& town, int number, const std::string& customer) {
+  return {"grab",
+          "e" + std::to_string(number),
+          customer,
+          town.now(),
+          {{"openid", Value::text("o" + customer)}}};
+}
+
+TEST(Groups, OfAHundredYuanInOnesExactlyAHundredAreGivenAndTheNextOneIsRefused) {
+  for (std::uint16_t groups = 2; groups <= 3; ++groups)
+    for (std::uint32_t seed = 1; seed <= 6; ++seed) {
+      SCOPED_TRACE(std::to_string(groups) + " groups, seed " + std::to_string(seed));
+      Town town(with_packets("red_packet gift { amount ¥1.00  budget ¥100.00  pay via wechat }",
+                             "give gift"),
+                groups, seed);
+      town.lose_one_in(seed % 2 == 0 ? 3 : 0);
+      std::vector<Told> all;
+      for (int number = 0; number < 130; ++number) {
+        all.push_back(grab(town, number, "c" + std::to_string(town.below(40))));
+        town.submit(all.back());
+        for (std::size_t left = town.below(6); left > 0; --left) town.go_on(true);
+      }
+      // Who was not answered sends his event again.
+      for (const Told& told : all) town.submit(told);
+      town.come_to_rest();
+      town.expect_at_rest();
+      EXPECT_EQ(town.handed.count(core::Action::Give), 100u);
+      EXPECT_EQ(town.handed.money(), 100'00);
+      EXPECT_EQ(town.handed.count(core::Action::Refuse, core::Reason::Budget), 30u);
+      town.expect_as_replayed();
+    }
+}
+
+TEST(Groups, TheLastCentIsGivenWhereWhatIsLeftWillDo) {
+  for (std::uint32_t seed = 1; seed <= 6; ++seed) {
+    SCOPED_TRACE(seed);
+    Town town(with_packets("red_packet gift { amount random ¥0.30 to ¥8.88 average ¥2.00 "
+                           " budget ¥100.00  pay via wechat }",
+                           "give gift or what is left"),
+              3, seed);
+    town.lose_one_in(4);
+    std::vector<Told> all;
+    for (int number = 0; number < 120; ++number) {
+      all.push_back(grab(town, number, "c" + std::to_string(town.below(40))));
+      town.submit(all.back());
+      for (std::size_t left = town.below(6); left > 0; --left) town.go_on(true);
+    }
+    for (const Told& told : all) town.submit(told);
+    town.come_to_rest();
+    town.expect_at_rest();
+    EXPECT_EQ(town.handed.money(), 100'00);
+    town.expect_as_replayed();
+  }
+}
+
+// One batch of what some of thirty customers do, and of what became of payments.
+void live_a_while(Town& town, int& number) {
+  town.pass(seconds(
+      static_cast<std::int64_t>(town.below(3) == 0 ? town.below(20'000) : town.below(600))));
+  const auto somebody = [&] { return "c" + std::to_string(town.below(30)); };
+  for (std::size_t left = town.below(5); left > 0; --left) {
+    Told told{"register", "e" + std::to_string(++number), somebody(), town.now(), {}};
+    switch (town.below(7)) {
+      case 0:
+        told.fields = {{"device", Value::text("d" + std::to_string(town.below(12)))},
+                       {"openid", Value::text("o" + told.customer)},
+                       {"invited_by", Value::text(core::invite_code(
+                                          town.plan(), plan::ReferralId::of(0), somebody()))}};
+        break;
+      case 1:
+      case 2:
+        told.type = "order";
+        told.fields = {{"amount", Value::money(static_cast<std::int64_t>(town.below(12'000)))}};
+        break;
+      case 3: told.type = "refund"; break;
+      case 4: told.type = "grab"; break;
+      case 5: told.type = "play"; break;
+      default: {
+        std::vector<std::string> codes;
+        for (const auto& [key, one] : town.handed.all)
+          if (!one.code.empty()) codes.push_back(one.code);
+        if (codes.empty()) break;
+        const std::string& code = codes[town.below(codes.size())];
+        told.type = code.starts_with("RAIN") ? "redeemed" : "claimed";
+        told.fields = {{"code", Value::text(code)}};
+      }
+    }
+    town.submit(std::move(told));
+  }
+  std::vector<durable::Given> receipts;
+  for (auto each = town.handed.open.begin(); each != town.handed.open.end();) {
+    if (town.below(3) == 0) {
+      ++each;
+      continue;
+    }
+    const Failure failure = town.below(5) == 0 ? Failure::Failed : Failure::None;
+    receipts.emplace_back(durable::ReceiptFor{each->second, {each->first, town.now(), failure}});
+    each = town.handed.open.erase(each);
+  }
+  town.submit(std::move(receipts));
+}
+
+TEST(Groups, RandomLivesOfFriendsInSeveralGroupsPassNoBudgetAndAreWhatEachJournalSays) {
+  const char* many = std::getenv("KOI_CRASHES");
+  const std::uint32_t seeds = many ? static_cast<std::uint32_t>(std::atoi(many)) / 5 : 8;
+  std::uint64_t letters = 0;
+  for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Town town(fair(), static_cast<std::uint16_t>(2 + seed % 3), seed,
+              seed % 2 == 0 ? 160u << 10 : 8u << 20);
+    town.lose_one_in(seed % 3 == 0 ? 4 : 0);
+    int number = 0;
+    for (int turn = 0; turn < 60; ++turn) {
+      live_a_while(town, number);
+      for (std::size_t left = town.below(25); left > 0; --left) town.go_on(true);
+    }
+    town.come_to_rest();
+    town.expect_at_rest();
+    town.expect_as_replayed();
+    town.expect_no_budget_is_passed();
+    // It was a life: friends of other groups were brought, and money was refused for want of it.
+    EXPECT_GT(town.handed.count(core::Action::Give), 20u);
+    for (store::Group from = 0; from < town.groups_.count; ++from)
+      for (store::Group to = 0; to < town.groups_.count; ++to)
+        letters += town.writers().writer(from).letters().last(to);
+  }
+  EXPECT_GT(letters, 50u * seeds);
+}
+
+TEST(Groups, OtherRulesAreRefusedWhileLettersAreOnTheirWayAndServeWhenTheyHaveArrived) {
+  Town town(fair(), 3, 5);
+  int number = 0;
+  town.lose_one_in(1);
+  for (int turn = 0; turn < 500 && town.writers().figures().letters == 0; ++turn) {
+    live_a_while(town, number);
+    for (std::size_t left = 10; left > 0; --left) town.go_on(false);
+  }
+  for (bool more = true; more;) {
+    more = *town.writers().commit();
+    for (store::Group group = 0; group < town.groups_.count; ++group)
+      while (*town.writers().step(group)) more = true;
+  }
+  for (store::Group group = 0; group < town.groups_.count; ++group)
+    ASSERT_TRUE(town.writers().checkpoint(group));
+  town.close();
+  town.rules_now = rules + 1;
+  auto refused = town.open();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "rules");
+  town.rules_now = rules;
+  town.kill();
+  town.come_to_rest();
+  ASSERT_TRUE(town.writers().finish());
+  town.close();
+  town.rules_now = rules + 1;
+  EXPECT_TRUE(town.open());
+}
+
+// Everything that can be done is done, but letters.
+void do_all(Town& town) {
+  for (bool more = true; more;) {
+    more = *town.writers().commit();
+    for (store::Group group = 0; group < town.groups_.count; ++group)
+      while (*town.writers().step(group)) more = true;
+  }
+}
+
+std::string packet_of_ones() {
+  return with_packets("red_packet gift { amount ¥1.00  budget ¥100.00  pay via wechat }",
+                      "give gift");
+}
+
+// Customers who wait, since no letter arrives.
+std::vector<std::string> let_some_wait(Town& town) {
+  town.lose_one_in(1);
+  for (int number = 0; number < 12; ++number)
+    town.submit(grab(town, number, "c" + std::to_string(number)));
+  do_all(town);
+  std::vector<std::string> waiting;
+  for (store::Group group = 0; group < town.groups_.count; ++group)
+    town.writers().writer(group).waiting().for_each_customer(
+        [&](const durable::Waited& first) { waiting.push_back(first.customer); });
+  return waiting;
+}
+
+TEST(Groups, ARefusalThatHasToWaitWithdrawsAtOnceWhatWouldReachTheCustomer) {
+  Town town(packet_of_ones(), 2, 1);
+  const std::vector<std::string> waiting = let_some_wait(town);
+  ASSERT_FALSE(waiting.empty());
+  const std::string& who = waiting.front();
+  const std::size_t undecided = town.writers().figures().undecided;
+  EXPECT_EQ(undecided, waiting.size());
+  Event refusal;
+  refusal.id = "no more";
+  refusal.type = type_of(EngineEvent::Unsubscribed);
+  refusal.time = town.now();
+  refusal.customer = who;
+  refusal.fields.resize(town.plan().schema[refusal.type].fields.size());
+  std::vector<durable::Given> given;
+  given.emplace_back(std::move(refusal));
+  town.submit(std::move(given));
+  do_all(town);
+  EXPECT_EQ(town.writers().figures().undecided, undecided + 1);
+  EXPECT_EQ(town.handed.refusals, std::set<std::string>{who});
+  town.kill();
+  EXPECT_EQ(town.writers().figures().undecided, undecided + 1);
+  town.lose_one_in(0);
+  town.come_to_rest();
+  town.expect_at_rest();
+  EXPECT_EQ(town.handed.count(core::Action::Give), 12u);
+}
+
+TEST(Groups, WhatCrashesWhenItIsTriedAgainIsSetAsideByItselfAndTheOthersGoOn) {
+  Town town(packet_of_ones(), 2, 1);
+  const std::vector<std::string> waiting = let_some_wait(town);
+  town.lose_one_in(0);
+  town.come_to_rest();
+  // Where somebody was tried again: at the letter that brought the loan to his group.
+  std::string who;
+  store::Position lent = 0;
+  for (const std::string& each : waiting) {
+    const auto rows = *town.journal().read(town.groups_.group_of(partition_of(each)), 1, 10'000);
+    for (const store::Read& read : rows) {
+      const auto input = *durable::decode_input(town.plan(), read.row.bytes);
+      const auto* letter = std::get_if<durable::LetterFrom>(&input);
+      const auto* loan = letter ? std::get_if<core::Loan>(&letter->told) : nullptr;
+      if (lent == 0 && loan && loan->kind == core::Loan::Kind::Lend)
+        lent = read.position, who = each;
+    }
+  }
+  ASSERT_GT(lent, 0u);
+  const Partition partition = partition_of(who);
+  const store::Group group = town.groups_.group_of(partition);
+  Handed again;
+  const match::Index index = match::Index::build(town.plan());
+  store::MemoryStore nothing{town.groups_};
+  durable::Writer writer(town.plan(), index, nothing, town.groups_, group, 1u << 30, again);
+  writer.leave_out({{lent, store::place_of(partition, who) + 1}});
+  std::size_t own = 0;
+  for (const auto& [key, one] : town.handed.all)
+    own += one.action == core::Action::Give &&
+           town.groups_.group_of(partition_of(one.customer)) == group;
+  replay(town, writer, group);
+  EXPECT_TRUE(writer.waiting().empty());
+  EXPECT_EQ(again.count(core::Action::Give), own - 1);
+  for (const auto& [key, one] : again.all) EXPECT_NE(one.customer, who);
+}
+
+TEST(Groups, ACallIsAnsweredWhenTheGiverInAnotherGroupHasSaid) {
+  Town town(fair(), 3, 1);
+  for (int i = 0; i < 12; ++i)
+    town.submit({"order",
+                 "o" + std::to_string(i),
+                 "c" + std::to_string(i),
+                 town.now(),
+                 {{"amount", Value::money(90'00)}}});
+  town.come_to_rest();
+  std::string code, giver;
+  for (const auto& [key, one] : town.handed.all)
+    if (one.action == core::Action::Give && !one.code.empty())
+      code = one.code, giver = one.customer;
+  ASSERT_FALSE(code.empty());
+  std::string friend_of_his;
+  for (int i = 0; friend_of_his.empty(); ++i)
+    if (const std::string id = "f" + std::to_string(i);
+        town.groups_.group_of(partition_of(id)) != town.groups_.group_of(partition_of(giver)))
+      friend_of_his = id;
+  core::Call claim;
+  claim.kind = core::Call::Kind::Claim;
+  claim.id = "till 7, receipt 12";
+  claim.customer = friend_of_his;
+  claim.code = code;
+  town.writers().find_places({code}, [&](Result<std::vector<CodePlace>> found) {
+    ASSERT_TRUE(found);
+    claim.places = *std::move(found);
+  });
+  ASSERT_EQ(claim.places.size(), 1u);
+  EXPECT_EQ(claim.places[0].customer, giver);
+  std::optional<core::Answer> answer;
+  const auto ask = [&] {
+    std::vector<durable::Given> given;
+    given.emplace_back(claim);
+    ASSERT_TRUE(
+        town.writers().submit(std::move(given), [&](Result<std::vector<durable::Answer>> answers) {
+          if (answers && answers->front().call) answer = *answers->front().call;
+        }));
+  };
+  town.lose_one_in(1);
+  ask();
+  do_all(town);
+  EXPECT_FALSE(answer) << "nobody has said anything yet";
+  town.kill();  // and nobody will tell this caller, who asks again
+  ask();
+  do_all(town);
+  EXPECT_FALSE(answer);
+  town.lose_one_in(0);
+  town.come_to_rest();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->reason, core::Reason::None);
+  EXPECT_GT(answer->amount, 0);
+  const core::Answer first = *std::exchange(answer, std::nullopt);
+  ask();
+  town.come_to_rest();
+  EXPECT_EQ(answer, first);
+}
+
+TEST(Groups, ACleanStopLeavesNoTailAndNothingOpen) {
+  const plan::Plan plan = plan_of(trial_bundle(packet_of_ones()));
+  constexpr store::Groups groups{3};
+  store::MemoryJournal journal{groups, 1};
+  store::MemoryStore store{groups};
+  Handed handed[groups.count];
+  // Each group has its own, for they hand on at the same time.
+  class Deeds final : public durable::Deeds {
+   public:
+    explicit Deeds(Handed* each) : each_(each) {}
+    void take(store::Group group, std::vector<durable::Deed> deeds) override {
+      each_[group].take(group, std::move(deeds));
+    }
+    std::string freeze(store::Group) override { return {}; }
+    Result<void> thaw(store::Group, std::string_view) override { return {}; }
+
+   private:
+    Handed* each_;
+  } deeds(handed);
+  const Timestamp now = trial_begin();
+  std::atomic<int> answered = 0;
+  {
+    auto writers = *durable::Writers::open(
+        {plan, rules, journal, store, groups, deeds, [now] { return now; }}, {});
+    writers->start({});
+    for (int number = 0; number < 130; ++number) {
+      std::vector<durable::Given> given;
+      given.emplace_back(event_of(plan, {"grab",
+                                         "e" + std::to_string(number),
+                                         "c" + std::to_string(number),
+                                         now,
+                                         {{"openid", Value::text("o" + std::to_string(number))}}}));
+      ASSERT_TRUE(
+          writers->submit(std::move(given), [&](Result<std::vector<durable::Answer>> answers) {
+            EXPECT_TRUE(answers);
+            ++answered;
+          }));
+    }
+    ASSERT_TRUE(writers->stop());
+    EXPECT_EQ(writers->figures().letters, 0u);
+  }
+  EXPECT_EQ(answered, 130);
+  std::size_t gives = 0;
+  for (store::Group group = 0; group < groups.count; ++group) {
+    EXPECT_EQ(*journal.last(group), *store.position(group));
+    EXPECT_FALSE(*durable::has_open(store, group));
+    gives += handed[group].count(core::Action::Give);
+  }
+  EXPECT_EQ(gives, 100u);
+}
+
+TEST(Groups, ABudgetIsGivenToItsEndOverADeploy) {
+  Shop shop{.groups = {2}};
+  int number = 0;
+  const auto serve = [&](const std::string& program, int events) {
+    Life life(shop, trial_bundle(program));
+    for (int i = 0; i < events; ++i) {
+      const std::string who = "c" + std::to_string(++number);
+      life.take({{"grab", "e" + who, who, shop.now, {{"openid", Value::text("o" + who)}}}});
+    }
+    life.stop();
+  };
+  serve(packet_of_ones(), 70);
+  serve(packet_of_ones() + "metric grabs = count grab\n", 60);
+  std::map<ledger::Pot, std::int64_t> outs;
+  for (store::Group group = 0; group < 2; ++group) {
+    const auto shared = *shop.live.shared_behind(group, "b", 1'000);
+    for (const store::Shared& each : shared) {
+      const auto entry = core::books::read(each.key, each.bytes);
+      const auto* balance = entry ? std::get_if<core::books::Balance>(&*entry) : nullptr;
+      if (balance) outs[balance->pot] += balance->balances.out();
+    }
+  }
+  ASSERT_EQ(outs.size(), 2u) << "the money, and how many packets it was";
+  EXPECT_EQ(std::max(outs.begin()->second, outs.rbegin()->second), 100'00);
+  EXPECT_EQ(std::min(outs.begin()->second, outs.rbegin()->second), 100);
+}
+
+}  // namespace
+}  // namespace koi::deploy

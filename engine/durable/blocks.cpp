@@ -1,0 +1,92 @@
+#include "durable/blocks.h"
+
+#include <new>
+
+#include "base/assert.h"
+
+namespace koi::durable {
+
+void Blocks::Pages::add_first(Page* page) {
+  page->previous = nullptr;
+  page->next = first;
+  (first ? first->previous : last) = page;
+  first = page;
+}
+
+void Blocks::Pages::add_last(Page* page) {
+  page->next = nullptr;
+  page->previous = last;
+  (last ? last->next : first) = page;
+  last = page;
+}
+
+void Blocks::Pages::remove(Page* page) {
+  (page->previous ? page->previous->next : first) = page->next;
+  (page->next ? page->next->previous : last) = page->previous;
+}
+
+std::uint64_t Blocks::bytes_for(std::size_t size) {
+  constexpr std::size_t of_the_allocator = 16;
+  return size > longest ? size + of_the_allocator : number_of(size) * step;
+}
+
+Blocks::Page* Blocks::empty_page(std::size_t number) {
+  if (empty_.empty()) {
+    char* const memory =
+        static_cast<char*>(::operator new(pages_at_once* page_bytes, std::align_val_t(page_bytes)));
+    memory_.emplace_back(memory);
+    for (std::size_t i = pages_at_once; i > 0; --i)
+      empty_.push_back(reinterpret_cast<Page*>(memory + (i - 1) * page_bytes));
+  }
+  Page* const page = std::construct_at(empty_.back());
+  empty_.pop_back();
+  ++pages_in_use_;
+  page->room = static_cast<std::uint16_t>((page_bytes - first_block) / (number * step));
+  return page;
+}
+
+char* Blocks::take(std::size_t size) {
+  KOI_ASSERT(size > 0);
+  if (size > longest) return static_cast<char*>(::operator new(size));
+  const std::size_t number = number_of(size);
+  Pages& pages = with_room_[number];
+  if (!pages.first) pages.add_first(empty_page(number));
+  Page* const page = pages.first;
+  char* block = nullptr;
+  if (page->given_back) {
+    block = reinterpret_cast<char*>(page->given_back);
+    page->given_back = page->given_back->next;
+  } else {
+    block = reinterpret_cast<char*>(page) + first_block + page->ever_used++ * number * step;
+  }
+  if (++page->used == page->room) pages.remove(page);
+  in_blocks_ += number * step;
+  return block;
+}
+
+void Blocks::give(char* block, std::size_t size) {
+  if (size > longest) return ::operator delete(block);
+  const std::size_t number = number_of(size);
+  Pages& pages = with_room_[number];
+  Page* const page = page_of(block);
+  page->given_back = std::construct_at(reinterpret_cast<Slot*>(block), Slot{page->given_back});
+  in_blocks_ -= number * step;
+  const std::uint16_t before = page->used--;
+  if (before == page->room) pages.add_first(page);
+  if (page->used == 0) {
+    pages.remove(page);
+    empty_.push_back(page);
+    --pages_in_use_;
+  } else if (before == page->room / 2 && pages.last != page) {
+    pages.remove(page);
+    pages.add_last(page);
+  }
+}
+
+bool Blocks::should_move(const char* block, std::size_t size) const {
+  if (size > longest) return false;
+  const Page* const page = page_of(block);
+  return page->used < page->room / 2 && with_room_[number_of(size)].first != page;
+}
+
+}  // namespace koi::durable

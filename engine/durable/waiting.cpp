@@ -1,0 +1,247 @@
+#include "durable/waiting.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "model/codec.h"
+
+namespace koi::durable {
+
+namespace {
+
+enum class Of : char { Input = 'i', Asked = 'a', Last = 'n' };
+
+std::string key_of(Of what, std::string_view rest = {}) {
+  return std::string{waiting_mark, static_cast<char>(what)}.append(rest);
+}
+
+// Big endian, so that keys are in the order of the numbers.
+std::string key_of_input(std::uint64_t number) {
+  std::string bytes;
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(number >> shift));
+  return key_of(Of::Input, bytes);
+}
+
+std::string key_of_asked(std::string_view customer) { return key_of(Of::Asked, customer); }
+
+std::string encode(const Waited& what, std::uint64_t rules) {
+  ByteWriter out;
+  out.fixed64(rules);
+  out.time(what.stamp);
+  out.unsigned_(what.partition);
+  out.text(what.customer);
+  out.boolean(what.given.has_value());
+  if (!what.given) {
+    out.time(what.due);
+    return out.take();
+  }
+  return out.take() + durable::encode(*what.given);
+}
+
+std::string encode(const std::vector<core::Lack>& lacks) {
+  ByteWriter out;
+  out.unsigned_(lacks.size());
+  for (const core::Lack& each : lacks) core::write(out, each);
+  return out.take();
+}
+
+Error damaged() {
+  return {"corrupt", "what a checkpoint keeps of the inputs that wait is damaged"};
+}
+
+Result<Waited> decode(std::string_view bytes, const plan::Plan& plan, std::uint64_t rules) {
+  ByteReader in(bytes);
+  const std::uint64_t own = in.fixed64();
+  if (in.ok() && own != rules)
+    return Error{"rules",
+                 "inputs wait that other rules have accepted and not decided yet; start with those "
+                 "once more and stop cleanly, then start with these"};
+  Waited what;
+  what.stamp = in.time();
+  const std::uint64_t partition = in.unsigned_();
+  what.partition = static_cast<Partition>(partition);
+  what.customer = in.text();
+  const bool is_given = in.boolean();
+  if (!is_given) what.due = in.time();
+  if (!in.ok() || partition >= partition_count || what.customer.empty()) return damaged();
+  if (!is_given) return in.at_end() ? Result<Waited>(std::move(what)) : damaged();
+  KOI_LET(Input input, decode_input(plan, in.rest()));
+  if (std::holds_alternative<Opening>(input)) return damaged();
+  what.given = given_of(std::move(input));
+  return what;
+}
+
+bool read(ByteReader& in, std::vector<core::Lack>& lacks) {
+  for (std::size_t left = in.count(4); left > 0; --left)
+    if (!core::read(in, lacks.emplace_back())) return false;
+  return in.ok() && in.at_end() && !lacks.empty();
+}
+
+}  // namespace
+
+namespace {
+bool is_refusal(const Waited& what) {
+  const auto* event = what.given ? std::get_if<Event>(&*what.given) : nullptr;
+  return event && event->type == type_of(EngineEvent::Unsubscribed);
+}
+}  // namespace
+
+Result<bool> Waiting::learn(std::string_view key, std::string_view bytes, const plan::Plan& plan,
+                            std::uint64_t rules) {
+  if (key.empty() || key.front() != waiting_mark) return false;
+  if (key.size() < 2) return damaged();
+  const std::string_view rest = key.substr(2);
+  ByteReader in(bytes);
+  switch (static_cast<Of>(key[1])) {
+    case Of::Asked:  // stands before the inputs
+      if (rest.empty() || !read(in, waiters_[std::string(rest)].lacks)) return damaged();
+      return true;
+    case Of::Input: {
+      if (rest.size() != 8) return damaged();
+      std::uint64_t number = 0;
+      for (const char each : rest) number = number << 8 | static_cast<std::uint8_t>(each);
+      KOI_LET(Waited what, decode(bytes, plan, rules));
+      Waiter& waiter = waiters_[what.customer];
+      stamps_.emplace(what.stamp, number);
+      ++inputs_;
+      bytes_ += bytes.size();
+      last_ = std::max(last_, number);
+      const std::string customer = what.customer;
+      waiter.refusals += is_refusal(what);
+      waiter.inputs.push_back({number, bytes.size(), std::move(what)});
+      if (waiter.inputs.size() == 1) index(customer, waiter);
+      return true;
+    }
+    case Of::Last:
+      last_ = in.unsigned_();
+      if (!rest.empty() || !in.ok() || !in.at_end()) return damaged();
+      return true;
+  }
+  return damaged();
+}
+
+Result<void> Waiting::learnt() const {
+  for (const auto& [customer, waiter] : waiters_)
+    if (waiter.inputs.empty()) return damaged();
+  return {};
+}
+
+Timestamp Waiting::oldest() const {
+  return stamps_.empty() ? Timestamp::never() : stamps_.begin()->first;
+}
+
+void Waiting::for_each_customer(const std::function<void(const Waited& first)>& each) const {
+  for (const auto& [customer, waiter] : waiters_) each(waiter.inputs.front().what);
+}
+
+void Waiting::for_each_caller(const std::function<void(Caller&)>& each) {
+  for (auto& [customer, waiter] : waiters_)
+    for (Numbered& input : waiter.inputs)
+      if (input.what.caller.request) each(input.what.caller);
+}
+
+void Waiting::add(Waited what, std::uint64_t rules) {
+  const std::uint64_t number = ++last_;
+  ByteWriter last;
+  last.unsigned_(last_);
+  rows_.put(key_of(Of::Last), last.take());
+  std::string bytes = encode(what, rules);
+  const std::size_t size = bytes.size();
+  rows_.put(key_of_input(number), std::move(bytes));
+  stamps_.emplace(what.stamp, number);
+  ++inputs_;
+  bytes_ += size;
+  Waiter& waiter = waiters_[what.customer];
+  waiter.refusals += is_refusal(what);
+  waiter.inputs.push_back({number, size, std::move(what)});
+}
+
+// --- What was asked for -------------------------------------------------------------------------
+
+void Waiting::index(const std::string& customer, const Waiter& waiter) {
+  for (const core::Lack& each : waiter.lacks)
+    if (!each.answered) by_account_[each.account].emplace(waiter.inputs.front().number, customer);
+}
+
+void Waiting::unindex(const Waiter& waiter) {
+  for (const core::Lack& each : waiter.lacks) {
+    const auto place = by_account_.find(each.account);
+    if (place == by_account_.end()) continue;
+    place->second.erase(waiter.inputs.front().number);
+    if (place->second.empty()) by_account_.erase(place);
+  }
+}
+
+void Waiting::asks(std::string_view customer, std::vector<core::Lack> lacks) {
+  const auto place = waiters_.find(customer);
+  KOI_ASSERT(place != waiters_.end());
+  Waiter& waiter = place->second;
+  unindex(waiter);
+  waiter.lacks = std::move(lacks);
+  index(place->first, waiter);
+  if (waiter.lacks.empty())
+    rows_.erase(key_of_asked(customer));
+  else
+    rows_.put(key_of_asked(customer), encode(waiter.lacks));
+}
+
+std::vector<std::string> Waiting::answered(const std::string& account, std::uint64_t up_to,
+                                           bool is_short) {
+  std::vector<std::string> ready;
+  const auto place = by_account_.find(account);
+  if (place == by_account_.end()) return ready;
+  const std::map<std::uint64_t, std::string> those = place->second;
+  for (const auto& [number, customer] : those) {
+    std::vector<core::Lack> lacks = waiters_.find(customer)->second.lacks;
+    const auto lack = std::find_if(lacks.begin(), lacks.end(), [&](const core::Lack& each) {
+      return each.account == account && !each.answered;
+    });
+    if (lack == lacks.end() || lack->ask > up_to) continue;
+    if (is_short)
+      lack->answered = true;
+    else
+      lacks.erase(lack);
+    const bool is_ready = std::all_of(lacks.begin(), lacks.end(),
+                                      [](const core::Lack& each) { return each.answered; });
+    asks(customer, std::move(lacks));
+    if (is_ready) ready.push_back(customer);
+  }
+  return ready;
+}
+
+Waited& Waiting::first(std::string_view customer) {
+  return waiters_.find(customer)->second.inputs.front().what;
+}
+
+const std::vector<core::Lack>& Waiting::lacks(std::string_view customer) const {
+  return waiters_.find(customer)->second.lacks;
+}
+
+std::vector<const Event*> Waiting::refusals(std::string_view customer) const {
+  std::vector<const Event*> found;
+  const auto place = waiters_.find(customer);
+  if (place == waiters_.end() || place->second.refusals == 0) return found;
+  for (const Numbered& input : place->second.inputs)
+    if (is_refusal(input.what)) found.push_back(&std::get<Event>(*input.what.given));
+  return found;
+}
+
+Waited Waiting::take(std::string_view customer) {
+  asks(customer, {});
+  const auto place = waiters_.find(customer);
+  Numbered first = std::move(place->second.inputs.front());
+  place->second.inputs.pop_front();
+  rows_.erase(key_of_input(first.number));
+  stamps_.erase({first.what.stamp, first.number});
+  --inputs_;
+  bytes_ -= first.bytes;
+  place->second.refusals -= is_refusal(first.what);
+  if (place->second.inputs.empty()) waiters_.erase(place);
+  if (waiters_.empty()) {
+    last_ = 0;
+    rows_.erase(key_of(Of::Last));
+  }
+  return std::move(first.what);
+}
+
+}  // namespace koi::durable

@@ -1,0 +1,189 @@
+// Writer, between groups: letters that come in, turns that wait for what other groups lend, and
+// callers who are answered later than their batch (letters.h, waiting.h).
+#include <algorithm>
+#include <utility>
+
+#include "durable/detail/watched.h"
+#include "durable/writer.h"
+
+namespace koi::durable {
+
+Result<void> Writer::take(store::Position position, const LetterFrom& letter) {
+  if (!letters_.takes(letter.from, letter.number) || !gives_) return {};
+  if (const auto* loan = std::get_if<core::Loan>(&letter.told)) {
+    accounts_.take(letter.from, *loan);
+    return {};
+  }
+  LetterFrom now = letter;
+  auto& message = std::get<core::Message>(now.told);
+  message.time = stamp_;
+  const Partition partition = partition_of(message.to);
+  if (groups_.group_of(partition) != group_)
+    return Error{"corrupt", "the journal of group " + std::to_string(group_) +
+                                " has a message to a customer of another one at position " +
+                                std::to_string(position)};
+  const Given given(std::move(now));
+  const auto taken = take_turn({partition, customer_of(given), position, stamp_, &given});
+  return taken ? Result<void>() : taken.error();
+}
+
+// --- Waiting ------------------------------------------------------------------------------------
+
+Result<void> Writer::wait(const Turn& turn, std::vector<core::Lack> lacks) {
+  const bool is_first = !waiting_.waits(turn.customer);
+  Waited what{turn.stamp, turn.partition, std::string(turn.customer), {}, turn.due, {}};
+  if (turn.given) {
+    what.given = *turn.given;
+    if (std::holds_alternative<core::Call>(*turn.given) && caller_) {
+      what.caller = kept(*std::exchange(caller_, std::nullopt));
+    }
+  }
+  waiting_.add(std::move(what), rules_);
+  if (is_first) {
+    customers_.hold(turn.partition, turn.customer);
+    accounts_.ask(lacks);
+    waiting_.asks(turn.customer, std::move(lacks));
+  }
+  return heed_refusals(turn.partition, turn.customer);
+}
+
+// Never a message after a refusal: what would reach him is withdrawn while his refusal waits, and
+// not only when it is decided.
+Result<void> Writer::heed_refusals(Partition partition, std::string_view customer) {
+  const std::vector<const Event*> refusals = waiting_.refusals(customer);
+  if (refusals.empty()) return {};
+  KOI_LET(const core::State* state, customers_.of(partition, customer));
+  core::State refused = *state;
+  customers_.unchanged();
+  for (const Event* each : refusals) {
+    Event past = *each;
+    past.time = std::min(past.time, stamp_);
+    core::pass_over(plan_, refused, past);
+  }
+  withdraw(refused);
+  return {};
+}
+
+// Whatever an input has led to between groups: what is to be told leaves, and those who have been
+// answered have their turns, before anybody else has his.
+Result<void> Writer::go_on() {
+  if (!accounts_.is_shared()) return {};
+  for (;;) {
+    if (accounts_.fault()) return *accounts_.fault();
+    for (auto& [to, loan] : accounts_.take_loans()) letters_.write(to, rules_, std::move(loan));
+    const auto answered = accounts_.take_answered();
+    if (answered.empty()) break;
+    for (const auto& [account, up_to, is_short] : answered)
+      for (const std::string& customer : waiting_.answered(account, up_to, is_short))
+        KOI_TRY(try_again(customer));
+  }
+  tell_callers({});
+  return {};
+}
+
+namespace {
+
+// The nth of the customer's inputs that are tried at one position: as timers are named there, and
+// none like another.
+store::SetAside tried_again(store::Position position, const Waited& what, std::uint64_t nth) {
+  constexpr std::uint64_t apart = 0x9e3779b97f4a7c15;
+  return {position, store::place_of(what.partition, what.customer) + 1 + nth * apart};
+}
+
+}  // namespace
+
+Writer::Turn Writer::turn_of(const Waited& what) const {
+  return {what.partition, what.customer, position_, what.stamp, what.given ? &*what.given : nullptr,
+          what.due};
+}
+
+// All that he waits with, in order, as far as the group has what it needs.
+Result<void> Writer::try_again(const std::string& customer) {
+  const Partition partition = waiting_.first(customer).partition;
+  for (std::uint64_t nth = 0; waiting_.waits(customer); ++nth) {
+    const Waited& what = waiting_.first(customer);
+    const store::SetAside name = tried_again(position_, what, nth);
+    const Watched watched(watch_, group_, name, store::SetAside{position_, 0});
+    if (is_set_aside(name)) {
+      KOI_TRY(pass_over(what));
+      waiting_.take(customer);
+      continue;
+    }
+    std::vector<core::Lack> asked = waiting_.lacks(customer), lacks;
+    if (what.caller.request) caller_ = what.caller;
+    const Turn turn = turn_of(what);
+    KOI_LET(const core::Standing standing, try_turn(turn, asked, lacks));
+    if (!lacks.empty()) {
+      caller_.reset();
+      accounts_.ask(lacks);
+      std::move(lacks.begin(), lacks.end(), std::back_inserter(asked));
+      waiting_.asks(customer, std::move(asked));
+      return {};
+    }
+    const Waited decided = waiting_.take(customer);
+    if (const auto* call = decided.given ? std::get_if<core::Call>(&*decided.given) : nullptr)
+      tell_callers(core::key_of(plan_, customer, call->id), standing);
+    KOI_TRY(heed_refusals(partition, customer));
+  }
+  return customers_.let_go(partition, customer);
+}
+
+Result<void> Writer::pass_over(const Waited& what) {
+  if (what.caller.request) answer(what.caller, nullptr);
+  if (what.given) {
+    // What a receipt says of its delivery was said when it came.
+    if (std::holds_alternative<ReceiptFor>(*what.given)) return {};
+    return pass_over(*what.given);
+  }
+  KOI_LET(core::State * state, customers_.of(what.partition, what.customer));
+  keep_for_ranks(*state, stamp_, Overdue::Stays);
+  core::pass_over_due(*state, stamp_);
+  customers_.changed();
+  return {};
+}
+
+// --- Callers ------------------------------------------------------------------------------------
+
+Caller Writer::kept(Caller caller) {
+  if (!caller.is_kept) caller.request->keep();
+  caller.is_kept = true;
+  return caller;
+}
+
+void Writer::answer(const Caller& caller, std::shared_ptr<const core::Answer> answer,
+                    core::Standing standing) {
+  caller.request->answer(caller.number, {standing, caller.position, std::move(answer)});
+  if (caller.is_kept) finished_.push_back(caller.request);
+}
+
+// Hands out what calls were answered. The caller at hand, if there is one, has asked under that
+// key: where there is no answer yet, he is kept until it comes.
+void Writer::tell_callers(Hash128 at_hand, core::Standing standing) {
+  for (auto& [key, said] : accounts_.take_answers()) {
+    const auto shared = std::make_shared<const core::Answer>(std::move(said));
+    if (caller_ && key == at_hand) {
+      answer(*std::exchange(caller_, std::nullopt), shared, standing);
+    } else if (const auto place = callers_.find(key); place != callers_.end()) {
+      for (const Caller& each : place->second) answer(each, shared, each.standing);
+      callers_.erase(place);
+    }
+  }
+  if (!caller_) return;
+  callers_[at_hand].push_back(kept(*std::exchange(caller_, std::nullopt)));
+  callers_[at_hand].back().standing = standing;
+}
+
+// Those who were kept, behind the batch in which they were answered.
+void Writer::finish_callers() {
+  for (const auto& request : std::exchange(finished_, {})) request->finish(1);
+}
+
+void Writer::give_up(const Error& error) {
+  for (const auto& request : std::exchange(finished_, {})) request->finish(1, &error);
+  for (const auto& [key, callers] : std::exchange(callers_, {}))
+    for (const Caller& each : callers) each.request->finish(1, &error);
+  waiting_.for_each_caller(
+      [&](Caller& each) { std::exchange(each, {}).request->finish(1, &error); });
+}
+
+}  // namespace koi::durable

@@ -1,0 +1,143 @@
+#include "serve/places.h"
+
+#include <algorithm>
+#include <future>
+#include <utility>
+
+#include "core/accounts.h"
+
+namespace koi::serve {
+
+namespace {
+
+// Of the incentive events, claimed among them (model/schema.h).
+constexpr std::size_t code_of_claimed = 2;
+
+bool has_group_packets(const plan::Plan& plan) {
+  return std::any_of(plan.incentives.begin(), plan.incentives.end(), [](const auto& incentive) {
+    const auto* packet = std::get_if<plan::RedPacket>(&incentive.what);
+    return packet && packet->how == plan::RedPacket::How::Group;
+  });
+}
+
+void add_codes(const core::Call& call, std::vector<std::string>& into) {
+  using Kind = core::Call::Kind;
+  if (call.kind == Kind::Stock) return;  // its codes lead nowhere yet
+  if (!call.code.empty()) into.push_back(call.code);
+  into.insert(into.end(), call.together.begin(), call.together.end());
+}
+
+void make_unique(std::vector<std::string>& codes) {
+  std::sort(codes.begin(), codes.end());
+  codes.erase(std::unique(codes.begin(), codes.end()), codes.end());
+}
+
+// Those of the codes that lead somewhere, as the codes stand.
+std::vector<CodePlace> of_codes(std::vector<std::string> codes,
+                                const std::vector<CodePlace>& found) {
+  make_unique(codes);
+  std::vector<CodePlace> places;
+  for (const std::string& code : codes) {
+    const auto place = std::lower_bound(
+        found.begin(), found.end(), code,
+        [](const CodePlace& each, const std::string& wanted) { return each.code < wanted; });
+    if (place != found.end() && place->code == code) places.push_back(*place);
+  }
+  return places;
+}
+
+}  // namespace
+
+Places::Places(const plan::Plan& plan, durable::Writers& writers) : writers_(writers) {
+  if (writers.groups().count == 1) return;
+  fields_.resize(plan.schema.events.size());
+  if (!plan.referrals.empty())
+    for (std::size_t i = 0; i < fields_.size(); ++i) {
+      const auto& declared = plan.schema.events[i].fields;
+      for (std::size_t field = 0; field < declared.size(); ++field)
+        if (declared[field].type.text == TextKind::Code) fields_[i].push_back({field, true});
+    }
+  if (has_group_packets(plan))
+    fields_[type_of(EngineEvent::Claimed).index()].push_back({code_of_claimed, false});
+}
+
+void Places::add_codes(const Event& event, std::vector<std::string>& into) const {
+  for (const auto& [field, is_scene] : fields_[event.type.index()]) {
+    if (field >= event.fields.size() || event.fields[field].kind() != Kind::Text) continue;
+    const std::string_view said = event.fields[field].as_text();
+    into.emplace_back(is_scene ? core::code_of_scene(said) : said);
+  }
+}
+
+void Places::ask(std::vector<std::string> codes, Asked then) {
+  make_unique(codes);
+  {
+    const std::lock_guard lock(pending_->mutex);
+    ++pending_->count;
+  }
+  writers_.find_places(std::move(codes), [pending = pending_, then = std::move(then)](
+                                             Result<std::vector<CodePlace>> places) {
+    if (places)
+      std::sort(places->begin(), places->end(),
+                [](const CodePlace& a, const CodePlace& b) { return a.code < b.code; });
+    then(std::move(places));
+    const std::lock_guard lock(pending->mutex);
+    --pending->count;
+    pending->changed.notify_all();
+  });
+}
+
+void Places::find(std::vector<durable::Given> inputs, Found found) {
+  std::vector<std::string> codes;
+  if (!fields_.empty())
+    for (const durable::Given& input : inputs)
+      if (const auto* event = std::get_if<Event>(&input)) add_codes(*event, codes);
+  if (codes.empty()) return found(std::move(inputs));
+  // A function must be copyable; the inputs are not to be copied.
+  const auto kept = std::make_shared<std::vector<durable::Given>>(std::move(inputs));
+  ask(std::move(codes),
+      [this, kept, found = std::move(found)](const Result<std::vector<CodePlace>>& places) {
+        if (!places) return found(places.error());
+        std::vector<std::string> own;
+        for (durable::Given& input : *kept) {
+          auto* const event = std::get_if<Event>(&input);
+          if (!event) continue;
+          own.clear();
+          add_codes(*event, own);
+          if (!own.empty()) event->places = of_codes(own, *places);
+        }
+        found(std::move(*kept));
+      });
+}
+
+void Places::find(core::Call call, std::function<void(Result<core::Call>)> found) {
+  std::vector<std::string> codes;
+  if (!fields_.empty()) serve::add_codes(call, codes);
+  if (codes.empty()) return found(std::move(call));
+  const auto kept = std::make_shared<core::Call>(std::move(call));
+  ask(std::move(codes), [kept, found = std::move(found)](Result<std::vector<CodePlace>> places) {
+    if (!places) return found(places.error());
+    kept->places = *std::move(places);
+    if (kept->customer.empty())
+      for (const CodePlace& place : kept->places)
+        if (place.code == kept->code && !place.incentive.empty()) kept->customer = place.customer;
+    found(std::move(*kept));
+  });
+}
+
+Result<Event> Places::found(Event event) {
+  const auto got = std::make_shared<std::promise<Result<std::vector<durable::Given>>>>();
+  std::vector<durable::Given> inputs;
+  inputs.emplace_back(std::move(event));
+  find(std::move(inputs),
+       [got](Result<std::vector<durable::Given>> given) { got->set_value(std::move(given)); });
+  KOI_LET(auto given, got->get_future().get());
+  return std::get<Event>(std::move(given.front()));
+}
+
+void Places::settle() {
+  std::unique_lock lock(pending_->mutex);
+  pending_->changed.wait(lock, [&] { return pending_->count == 0; });
+}
+
+}  // namespace koi::serve

@@ -1,0 +1,206 @@
+// Codes that lead from one group's customers to another's, through writers that are driven by hand.
+#include "serve/places.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "core/accounts.h"
+#include "deploy/bundles.h"
+#include "durable/deeds.h"
+#include "store/memory.h"
+
+namespace koi::serve {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+class Nobody final : public durable::Deeds {
+ public:
+  void take(store::Group, std::vector<durable::Deed>) override {}
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+};
+
+const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
+
+// Somebody of that group.
+std::string one_of(store::Groups groups, store::Group group) {
+  for (int i = 0;; ++i)
+    if (std::string id = "c" + std::to_string(i); groups.group_of(partition_of(id)) == group)
+      return id;
+}
+
+class PlacesTest : public ::testing::Test {
+ protected:
+  PlacesTest() {
+    auto compiled = deploy::compile({1, {{"a.koi", R"(
+      policy { currency CNY }
+      event register { invited_by: code?  said: text? }
+      event share {}
+      event come {}
+      red_packet party { total ¥20.00 split among 10 equally  claim within 7 days }
+      coupon ten { off ¥10.00  codes generated "T-####" }
+      referral friends { qualify when register }
+      campaign sharing { class service  enter always  when share give party }
+      campaign giving { class service  enter always  when come give ten }
+    )"}}});
+    KOI_ASSERT(compiled);
+    plan_ = *std::move(compiled);
+  }
+
+  void open(store::Groups groups) {
+    groups_ = groups;
+    journal_.emplace(groups);
+    store_.emplace(groups);
+    auto writers = durable::Writers::open(
+        {plan_, 1, *journal_, *store_, groups, nobody_, [] { return noon; }}, {});
+    ASSERT_TRUE(writers) << writers.error().what;
+    writers_ = *std::move(writers);
+    places_.emplace(plan_, *writers_);
+    ann_ = one_of(groups, 0);
+    bo_ = one_of(groups, static_cast<store::Group>(groups.count - 1));
+    happens("share", ann_);
+    happens("come", ann_);
+  }
+
+  Event event(const char* type, const std::string& customer) const {
+    Event made;
+    made.id = std::string(type) + " of " + customer;
+    made.type = plan_.schema.find_event(type);
+    made.time = noon;
+    made.customer = customer;
+    made.fields.resize(plan_.schema[made.type].fields.size());
+    return made;
+  }
+  Event registers(const std::string& said) const {
+    Event made = event("register", bo_);
+    made.fields[0] = Value::text(said);
+    made.fields[1] = Value::text("T-0000");  // no field of a code
+    return made;
+  }
+
+  // Until nothing waits any more.
+  void happens(const char* type, const std::string& customer) {
+    std::vector<durable::Given> inputs;
+    inputs.emplace_back(event(type, customer));
+    ASSERT_TRUE(writers_->submit(std::move(inputs), {}));
+    for (bool is_busy = true; is_busy;) {
+      is_busy = *writers_->commit();
+      for (store::Group group = 0; group < groups_.count; ++group)
+        while (*writers_->step(group)) is_busy = true;
+    }
+  }
+
+  std::string code_of(const char* incentive) {
+    std::string code;
+    writers_->look(ann_, [&](Result<const core::State*> state) {
+      ASSERT_TRUE(state && *state && !(*state)->holdings.empty());
+      for (const core::Grant& each : (*state)->holdings[0].grants)
+        if (plan_.incentives[each.incentive.index()].symbol.name == incentive) code = each.code;
+    });
+    EXPECT_FALSE(code.empty()) << incentive;
+    return code;
+  }
+
+  std::vector<durable::Given> found(std::vector<durable::Given> inputs) {
+    std::vector<durable::Given> given;
+    places_->find(std::move(inputs), [&](Result<std::vector<durable::Given>> all) {
+      ASSERT_TRUE(all) << all.error().what;
+      given = *std::move(all);
+    });
+    places_->settle();
+    return given;
+  }
+  core::Call found(core::Call call) {
+    core::Call made;
+    places_->find(std::move(call), [&](Result<core::Call> all) {
+      ASSERT_TRUE(all) << all.error().what;
+      made = *std::move(all);
+    });
+    return made;
+  }
+
+  plan::Plan plan_;
+  Nobody nobody_;
+  store::Groups groups_;
+  std::optional<store::MemoryJournal> journal_;
+  std::optional<store::MemoryStore> store_;
+  std::unique_ptr<durable::Writers> writers_;
+  std::optional<Places> places_;
+  std::string ann_, bo_;
+};
+
+TEST_F(PlacesTest, AnEventCarriesWhereItsCodeLeadsHoweverItIsSaid) {
+  open({3});
+  const std::string code = core::invite_code(plan_, plan::ReferralId::of(0), ann_);
+  for (const std::string& said : {code, "koi_" + code, "qrscene_koi_" + code}) {
+    const auto given = found({registers(said)});
+    EXPECT_THAT(std::get<Event>(given.at(0)).places,
+                ElementsAre(CodePlace{code, ann_, "", "friends"}))
+        << said;
+  }
+  EXPECT_EQ(places_->found(registers(code))->places.size(), 1u);
+}
+
+TEST_F(PlacesTest, AClaimCarriesWhoseThePacketIs) {
+  open({2});
+  const std::string code = code_of("party");
+  Event claimed = event("claimed", bo_);
+  claimed.fields[2] = Value::text(code);
+  EXPECT_THAT(std::get<Event>(found({claimed}).at(0)).places,
+              ElementsAre(CodePlace{code, ann_, "party", ""}));
+  core::Call call;
+  call.kind = core::Call::Kind::Claim;
+  call.code = code;
+  call.customer = bo_;
+  const core::Call made = found(call);
+  EXPECT_EQ(made.customer, bo_);
+  EXPECT_THAT(made.places, ElementsAre(CodePlace{code, ann_, "party", ""}));
+  EXPECT_EQ(core::fingerprint(made), core::fingerprint(call));
+}
+
+TEST_F(PlacesTest, ACallByCodeIsTheHoldersAndOneByNobodysCodeNobodys) {
+  open({2});
+  core::Call call;
+  call.kind = core::Call::Kind::Redeem;
+  call.code = code_of("ten");
+  call.together = {"T-NONE"};
+  const core::Call made = found(call);
+  EXPECT_EQ(made.customer, ann_);
+  EXPECT_EQ(made.places.size(), 1u);
+  call.code = "T-NONE";
+  EXPECT_EQ(found(call).customer, "");
+}
+
+TEST_F(PlacesTest, InputsComeBackInTheirOrderAndWithoutCodesAsTheyWere) {
+  open({2});
+  const std::string code = core::invite_code(plan_, plan::ReferralId::of(0), ann_);
+  const auto given =
+      found({event("come", ann_), registers("nothing"), registers(code), event("share", bo_)});
+  ASSERT_EQ(given.size(), 4u);
+  std::vector<std::string> ids;
+  std::vector<std::size_t> places;
+  for (const durable::Given& each : given) {
+    ids.push_back(std::get<Event>(each).id);
+    places.push_back(std::get<Event>(each).places.size());
+  }
+  EXPECT_THAT(ids, ElementsAre("come of " + ann_, "register of " + bo_, "register of " + bo_,
+                               "share of " + bo_));
+  EXPECT_THAT(places, ElementsAre(0u, 0u, 1u, 0u));
+}
+
+TEST_F(PlacesTest, WithOneGroupNobodyIsAsked) {
+  open({1});
+  const std::string code = core::invite_code(plan_, plan::ReferralId::of(0), ann_);
+  EXPECT_THAT(std::get<Event>(found({registers(code)}).at(0)).places, IsEmpty());
+  core::Call call;
+  call.kind = core::Call::Kind::Redeem;
+  call.code = code_of("ten");
+  EXPECT_EQ(found(call).customer, "");
+}
+
+}  // namespace
+}  // namespace koi::serve

@@ -22,6 +22,7 @@ struct Face {
   Timestamp created = Timestamp::never();
   List<Identifier> identifiers;    // ascending
   std::vector<std::string> names;  // ids under which the source of events knows him; ascending
+  friend bool operator==(const Face&, const Face&) = default;
 };
 Face face_of(const plan::Plan& plan, const State& state);
 // And as the event at hand says, which is his.

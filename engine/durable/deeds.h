@@ -37,8 +37,10 @@ class Deeds {
   // keeps no deliveries open need not care.
   virtual void settled(store::Group /*group*/, const ReceiptFor& /*receipt*/) {}
   virtual void attempted(store::Group /*group*/, Hash128 /*key*/) {}
-  // The customer has refused messages; his state says which (core::has_refused). Of the deeds that
-  // take() is still to give, the refused ones say so themselves.
+  // The customer has refused messages; his state says which (core::has_refused), and under which
+  // ids he was known (core::is_called). Whatever is open under any of them, of whatever group, is
+  // withdrawn at once. Of the deeds that take() is still to give, the refused ones of this group
+  // say so themselves; a group that may have others is told by a letter, and says it again.
   virtual void refused(store::Group /*group*/, const core::State& /*customer*/) {}
 
   // What must be known of all deeds taken so far when a recovery begins behind them (those still

@@ -1,5 +1,6 @@
 #include "durable/input.h"
 
+#include <algorithm>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -224,7 +225,16 @@ bool read(ByteReader& in, const plan::Plan& plan, core::Call& call) {
 
 // --- What groups tell one another
 
-enum class Tells : std::uint8_t { Message = 1, Loan = 2 };
+enum class Tells : std::uint8_t {
+  Message = 1,
+  Loan = 2,
+  Meeting = 3,
+  Verdict = 4,
+  Arrival = 5,
+  Arrived = 6,
+  Passed = 7,
+  Refused = 8
+};
 
 template <class Id>
 void write_id(ByteWriter& out, Id id) {
@@ -292,25 +302,238 @@ bool read(ByteReader& in, const plan::Plan& plan, LetterFrom& letter) {
   return from < partition_count && durable::read(in, plan, letter.told);
 }
 
+// --- Of customers who are one person. Whom it is for stands first here too.
+
+void write_texts(ByteWriter& out, const std::vector<std::string>& texts) {
+  out.unsigned_(texts.size());
+  for (const std::string& each : texts) out.text(each);
+}
+
+std::vector<std::string> read_texts(ByteReader& in) {
+  std::vector<std::string> texts;
+  for (std::size_t left = in.count(); left > 0 && in.ok(); --left) texts.emplace_back(in.text());
+  return texts;
+}
+
+void write(ByteWriter& out, const core::Face& face) {
+  out.text(face.id);
+  out.time(face.created);
+  out.unsigned_(face.identifiers.size());
+  for (const Identifier& each : face.identifiers) {
+    out.unsigned_(each.kind.index());
+    out.text(each.text);
+  }
+  write_texts(out, face.names);
+}
+
+bool read(ByteReader& in, const Schema& schema, core::Face& face) {
+  face.id = in.text();
+  face.created = in.time();
+  for (std::size_t left = in.count(2); left > 0 && in.ok(); --left) {
+    const std::uint64_t kind = in.unsigned_();
+    if (kind >= schema.identifiers.size()) return false;
+    face.identifiers.push_back({IdentifierId::of(kind), std::string(in.text())});
+  }
+  face.names = read_texts(in);
+  return in.ok() && std::is_sorted(face.identifiers.begin(), face.identifiers.end()) &&
+         std::is_sorted(face.names.begin(), face.names.end());
+}
+
+void write(ByteWriter& out, const Meeting& meeting) {
+  out.text(meeting.other);
+  out.text(meeting.mine);
+  write(out, meeting.face);
+  out.time(meeting.at);
+  out.unsigned_(meeting.link.index());
+  out.unsigned_(meeting.number);
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, Meeting& meeting) {
+  meeting.other = in.text();
+  meeting.mine = in.text();
+  if (!read(in, plan.schema, meeting.face)) return false;
+  meeting.at = in.time();
+  const std::uint64_t link = in.unsigned_();
+  if (link > plan.schema.identifiers.size()) return false;
+  meeting.link = IdentifierId::of(link);
+  meeting.number = in.unsigned_();
+  return in.ok() && in.at_end() && !meeting.other.empty() && !meeting.mine.empty() &&
+         meeting.face.id == meeting.mine;
+}
+
+void write(ByteWriter& out, const Verdict& verdict) {
+  const bool is_back = verdict.kind == Verdict::Kind::Stays;
+  out.text(is_back ? verdict.other : verdict.mine);
+  out.byte(static_cast<std::uint8_t>(verdict.kind));
+  out.text(is_back ? verdict.mine : verdict.other);
+  out.unsigned_(verdict.number);
+  out.text(verdict.stays);
+}
+
+bool read(ByteReader& in, Verdict& verdict) {
+  const std::string_view first = in.text();
+  const std::uint8_t kind = in.byte();
+  verdict.kind = static_cast<Verdict::Kind>(kind);
+  const bool is_back = verdict.kind == Verdict::Kind::Stays;
+  (is_back ? verdict.other : verdict.mine) = first;
+  (is_back ? verdict.mine : verdict.other) = in.text();
+  verdict.number = in.unsigned_();
+  verdict.stays = in.text();
+  return in.ok() && in.at_end() && kind <= static_cast<std::uint8_t>(Verdict::Kind::Stays) &&
+         !verdict.mine.empty() && !verdict.other.empty() &&
+         verdict.stays.empty() == (verdict.kind != Verdict::Kind::Go);
+}
+
+void write(ByteWriter& out, const std::vector<Along>& inputs) {
+  out.unsigned_(inputs.size());
+  for (const Along& each : inputs) {
+    out.time(each.stamp);
+    out.text(encode(each.given));
+  }
+}
+
+// What goes with a customer is his: events, receipts, and what he was told. Looked at before it is
+// read, so that hostile bytes do not lead from one letter into the next without end.
+bool may_go_along(std::string_view bytes) {
+  ByteReader in(bytes);
+  switch (static_cast<Mark>(in.byte())) {
+    case Mark::Event:
+    case Mark::Receipt: return true;
+    case Mark::Letter:
+      in.unsigned_(), in.unsigned_();
+      return static_cast<Tells>(in.byte()) == Tells::Message;
+    case Mark::Opening:
+    case Mark::Attempt:
+    case Mark::Call: break;
+  }
+  return false;
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, std::vector<Along>& inputs) {
+  for (std::size_t left = in.count(2); left > 0 && in.ok(); --left) {
+    const Timestamp stamp = in.time();
+    const std::string_view bytes = in.text();
+    if (!may_go_along(bytes)) return false;
+    auto input = decode_input(plan, bytes);
+    if (!input) return false;
+    inputs.push_back({stamp, given_of(*std::move(input))});
+  }
+  return in.ok();
+}
+
+void write(ByteWriter& out, const Arrival& arrival) {
+  out.text(arrival.stays);
+  out.text(arrival.goes);
+  out.time(arrival.at);
+  out.text(arrival.state);
+  out.unsigned_(arrival.places.size());
+  for (const CodePlace& each : arrival.places)
+    for (const std::string* text : {&each.code, &each.customer, &each.incentive, &each.referral})
+      out.text(*text);
+  write(out, arrival.inputs);
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, Arrival& arrival) {
+  arrival.stays = in.text();
+  arrival.goes = in.text();
+  arrival.at = in.time();
+  arrival.state = in.text();
+  read_each(in, arrival.places);
+  return read(in, plan, arrival.inputs) && in.at_end() && !arrival.stays.empty() &&
+         !arrival.goes.empty() && arrival.stays != arrival.goes && !arrival.state.empty();
+}
+
+void write(ByteWriter& out, const Arrived& arrived) {
+  out.text(arrived.goes);
+  write_texts(out, arrived.codes);
+}
+
+bool read(ByteReader& in, Arrived& arrived) {
+  arrived.goes = in.text();
+  arrived.codes = read_texts(in);
+  return in.ok() && in.at_end() && !arrived.goes.empty();
+}
+
+void write(ByteWriter& out, const Passed& passed) {
+  out.text(passed.to);
+  out.unsigned_(passed.hops);
+  write(out, passed.inputs);
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, Passed& passed) {
+  passed.to = in.text();
+  passed.hops = in.unsigned_();
+  return read(in, plan, passed.inputs) && in.at_end() && !passed.to.empty() && passed.hops > 0 &&
+         !passed.inputs.empty();
+}
+
+void write(ByteWriter& out, const Refused& refused) {
+  out.text(refused.to);
+  out.text(refused.customer);
+  write_texts(out, refused.ids);
+  out.unsigned_(refused.consents.size());
+  for (const core::Consent& each : refused.consents) {
+    out.byte(static_cast<std::uint8_t>(each.purpose));
+    write_id(out, each.channel);
+    out.boolean(each.granted);
+    out.time(each.at);
+  }
+}
+
+bool read(ByteReader& in, const plan::Plan& plan, Refused& refused) {
+  refused.to = in.text();
+  refused.customer = in.text();
+  refused.ids = read_texts(in);
+  for (std::size_t left = in.count(4); left > 0 && in.ok(); --left) {
+    core::Consent& each = refused.consents.emplace_back();
+    const std::uint8_t purpose = in.byte();
+    if (purpose > static_cast<std::uint8_t>(plan::CampaignClass::Service)) return false;
+    each.purpose = static_cast<plan::CampaignClass>(purpose);
+    if (!read_id(in, plan.channels.size(), each.channel)) return false;
+    each.granted = in.boolean();
+    each.at = in.time();
+  }
+  return in.ok() && in.at_end() && !refused.to.empty() && !refused.customer.empty() &&
+         !refused.consents.empty();
+}
+
+Tells tells(const Told& told) { return static_cast<Tells>(told.index() + 1); }
+
 }  // namespace
 
 void write(ByteWriter& out, const Told& told) {
-  if (const auto* message = std::get_if<core::Message>(&told)) {
-    out.byte(static_cast<std::uint8_t>(Tells::Message));
-    write(out, *message);
-  } else {
-    out.byte(static_cast<std::uint8_t>(Tells::Loan));
-    core::write(out, std::get<core::Loan>(told));
-  }
+  out.byte(static_cast<std::uint8_t>(tells(told)));
+  std::visit([&](const auto& each) { write(out, each); }, told);
 }
 
 bool read(ByteReader& in, const plan::Plan& plan, Told& told) {
   switch (static_cast<Tells>(in.byte())) {
     case Tells::Message: return read(in, plan, told.emplace<core::Message>());
     case Tells::Loan: return core::read(in, told.emplace<core::Loan>()) && in.at_end();
+    case Tells::Meeting: return read(in, plan, told.emplace<Meeting>());
+    case Tells::Verdict: return read(in, told.emplace<Verdict>());
+    case Tells::Arrival: return read(in, plan, told.emplace<Arrival>());
+    case Tells::Arrived: return read(in, told.emplace<Arrived>());
+    case Tells::Passed: return read(in, plan, told.emplace<Passed>());
+    case Tells::Refused: return read(in, plan, told.emplace<Refused>());
   }
   return false;
 }
+
+namespace {
+struct CustomerOfLetter {
+  std::string_view operator()(const core::Message& message) const { return message.to; }
+  std::string_view operator()(const core::Loan&) const { return {}; }
+  std::string_view operator()(const Meeting& meeting) const { return meeting.other; }
+  std::string_view operator()(const Verdict& verdict) const {
+    return verdict.kind == Verdict::Kind::Stays ? verdict.other : verdict.mine;
+  }
+  std::string_view operator()(const Arrival& arrival) const { return arrival.stays; }
+  std::string_view operator()(const Arrived& arrived) const { return arrived.goes; }
+  std::string_view operator()(const Passed& passed) const { return passed.to; }
+  std::string_view operator()(const Refused& refused) const { return refused.to; }
+};
+}  // namespace
 
 bool is_beyond_ids(const Event& event, Timestamp stamp, const plan::Policy& policy) {
   return event.time < stamp - policy.id_horizon && event.type != type_of(EngineEvent::Unsubscribed);
@@ -327,8 +550,7 @@ std::string_view customer_of(const Given& given) {
             return each.customer;
         },
         given);
-  const auto* message = std::get_if<core::Message>(&letter->told);
-  return message ? std::string_view(message->to) : std::string_view();
+  return std::visit(CustomerOfLetter{}, letter->told);
 }
 
 Given given_of(Input input) {
@@ -425,7 +647,7 @@ std::string_view customer_in(std::string_view bytes) {
     case Mark::Call: in.byte(); return in.text();
     case Mark::Letter:
       in.unsigned_(), in.unsigned_();
-      return static_cast<Tells>(in.byte()) == Tells::Message ? in.text() : std::string_view();
+      return static_cast<Tells>(in.byte()) != Tells::Loan ? in.text() : std::string_view();
     case Mark::Opening: break;
   }
   return {};

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <random>
 
@@ -39,8 +40,79 @@ class Inputs : public ::testing::Test {
     for (std::uint64_t left = number(3); left > 0; --left) call.together.push_back(any_text());
     return call;
   }
+  Identifier any_identifier() { return {IdentifierId::of(0), any_text()}; }
+  std::vector<std::string> any_texts() {
+    std::vector<std::string> texts;
+    for (std::uint64_t left = number(3); left > 0; --left) texts.push_back(any_text());
+    return texts;
+  }
+  Meeting any_meeting() {
+    Meeting made;
+    made.other = "o" + any_text();
+    made.mine = made.face.id = "m" + any_text();
+    made.face.created = {any_number()};
+    for (std::uint64_t left = number(3); left > 0; --left)
+      made.face.identifiers.push_back(any_identifier());
+    std::sort(made.face.identifiers.begin(), made.face.identifiers.end());
+    made.face.names = any_texts();
+    std::sort(made.face.names.begin(), made.face.names.end());
+    made.at = {any_number()};
+    made.link = IdentifierId::of(number(2));
+    made.number = chance_();
+    return made;
+  }
+  std::vector<Along> any_along() {
+    std::vector<Along> inputs;
+    for (std::uint64_t left = number(3); left > 0; --left) switch (number(3)) {
+        case 0: inputs.push_back({{any_number()}, any_event()}); break;
+        case 1:
+          inputs.push_back({{any_number()}, ReceiptFor{any_text(), {{chance_(), chance_()}}}});
+          break;
+        default: {
+          core::Message message;
+          message.to = "c" + any_text();
+          inputs.push_back({{any_number()}, LetterFrom{1, chance_(), std::move(message)}});
+        }
+      }
+    return inputs;
+  }
+  Told any_told() {
+    switch (number(6)) {
+      case 0: return any_meeting();
+      case 1: {
+        const auto kind = static_cast<Verdict::Kind>(number(6));
+        return Verdict{kind, "m" + any_text(), "o" + any_text(), chance_(),
+                       kind == Verdict::Kind::Go ? "s" + any_text() : std::string()};
+      }
+      case 2: {
+        Arrival made{"s" + any_text(), "g" + any_text(), {any_number()}, "state" + any_text()};
+        made.stays += "s";
+        for (std::uint64_t left = number(3); left > 0; --left)
+          made.places.push_back({any_text(), any_text(), any_text(), any_text()});
+        made.inputs = any_along();
+        return made;
+      }
+      case 3: return Arrived{"g" + any_text(), any_texts()};
+      case 4: {
+        Passed made{"t" + any_text(), 1 + number(1000), any_along()};
+        made.inputs.push_back({{any_number()}, any_event()});
+        return made;
+      }
+      default: {
+        Refused made{"t" + any_text(), "c" + any_text(), any_texts(), {}};
+        for (std::uint64_t left = 1 + number(3); left > 0; --left)
+          made.consents.push_back({static_cast<plan::CampaignClass>(number(3)),
+                                   number(2) == 0 ? plan::ChannelId() : plan::ChannelId::of(1),
+                                   number(2) == 0,
+                                   {any_number()}});
+        return made;
+      }
+    }
+  }
   Given any_given() {
     if (number(4) == 0) return any_call();
+    if (number(4) == 0)
+      return LetterFrom{static_cast<store::Group>(number(9)), chance_(), any_told()};
     if (number(4) == 0) {
       const auto failure = static_cast<Failure>(number(7));
       const bool unknown = failure == Failure::None && number(2) == 0;
@@ -51,6 +123,9 @@ class Inputs : public ::testing::Test {
                          unknown,
                          number(3) == 0 ? any_text() : std::string()}};
     }
+    return any_event();
+  }
+  Event any_event() {
     Event event = trial_order(plan_, "e" + any_text(), any_text(), {any_number()}, any_number());
     if (number(3) == 0) event.fields[0] = {};
     if (number(2) == 0) {
@@ -78,6 +153,11 @@ class Inputs : public ::testing::Test {
       const auto* other = std::get_if<core::Call>(&b);
       return other && *call == *other;
     }
+    if (const auto* letter = std::get_if<LetterFrom>(&a)) {
+      const auto* other = std::get_if<LetterFrom>(&b);
+      return other && letter->from == other->from && letter->number == other->number &&
+             equal(letter->told, other->told);
+    }
     const auto& receipt = std::get<ReceiptFor>(a);
     const auto* other = std::get_if<ReceiptFor>(&b);
     return other && receipt.customer == other->customer &&
@@ -86,6 +166,31 @@ class Inputs : public ::testing::Test {
            receipt.receipt.failure == other->receipt.failure &&
            receipt.receipt.unknown == other->receipt.unknown &&
            receipt.receipt.by == other->receipt.by;
+  }
+
+  static bool equal(const std::vector<Along>& a, const std::vector<Along>& b) {
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const Along& x, const Along& y) {
+      return x.stamp == y.stamp &&
+             std::visit([&](const auto& other) { return equal(x.given, Input(other)); }, y.given);
+    });
+  }
+  static bool equal(const Told& a, const Told& b) {
+    if (a.index() != b.index()) return false;
+    if (const auto* message = std::get_if<core::Message>(&a))
+      return message->to == std::get<core::Message>(b).to;
+    if (const auto* meeting = std::get_if<Meeting>(&a)) return *meeting == std::get<Meeting>(b);
+    if (const auto* verdict = std::get_if<Verdict>(&a)) return *verdict == std::get<Verdict>(b);
+    if (const auto* arrived = std::get_if<Arrived>(&a)) return *arrived == std::get<Arrived>(b);
+    if (const auto* refused = std::get_if<Refused>(&a)) return *refused == std::get<Refused>(b);
+    if (const auto* arrival = std::get_if<Arrival>(&a)) {
+      const auto& other = std::get<Arrival>(b);
+      return arrival->stays == other.stays && arrival->goes == other.goes &&
+             arrival->at == other.at && arrival->state == other.state &&
+             arrival->places == other.places && equal(arrival->inputs, other.inputs);
+    }
+    const auto& passed = std::get<Passed>(a);
+    const auto& other = std::get<Passed>(b);
+    return passed.to == other.to && passed.hops == other.hops && equal(passed.inputs, other.inputs);
   }
 
   plan::Plan plan_ = trial_plan();
@@ -110,6 +215,19 @@ TEST_F(Inputs, AreReadAsTheyWereWritten) {
     ASSERT_EQ(customer_in(encode(given)), customer_of(given));
     ASSERT_EQ(customer_in(encode(opening)), "");
   }
+}
+
+TEST_F(Inputs, ThatGoAlongWithACustomerAreHisAlone) {
+  Arrival arrival{"stays", "goes", {1}, "state", {}, {}};
+  const auto reads = [&](Given given) {
+    arrival.inputs = {{{1}, std::move(given)}};
+    return bool(decode_input(plan_, encode(LetterFrom{1, 1, arrival})));
+  };
+  EXPECT_TRUE(reads(any_event()));
+  EXPECT_FALSE(reads(any_call()));
+  EXPECT_FALSE(reads(AttemptFor{"goes", {}}));
+  const Arrival other{"stays", "goes", {1}, "state", {}, {}};
+  EXPECT_FALSE(reads(LetterFrom{1, 1, other}));
 }
 
 TEST_F(Inputs, OfHostileBytesAreRefusedOrAreInputsOfTheSchema) {

@@ -14,6 +14,7 @@ Result<void> Writer::take(store::Position position, const LetterFrom& letter) {
     accounts_.take(letter.from, *loan);
     return {};
   }
+  if (!std::holds_alternative<core::Message>(letter.told)) return {};
   LetterFrom now = letter;
   auto& message = std::get<core::Message>(now.told);
   message.time = stamp_;

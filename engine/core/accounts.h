@@ -189,8 +189,8 @@ class Accounts {
                 const ledger::Cause& cause);
   void move_in(std::uint16_t from, const Charge& charge, ledger::Stage stage, Timestamp now,
                const ledger::Cause& cause);
-  void move_out(std::uint16_t to, const Counted& counted);
-  void move_in(std::uint16_t from, const Counted& counted);
+  void move_out(std::uint16_t to, const Counted& counted, Timestamp now);
+  void move_in(std::uint16_t from, const Counted& counted, Timestamp now);
 
   // --- Accounts
   //

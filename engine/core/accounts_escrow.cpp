@@ -6,6 +6,7 @@
 #include "core/calendar.h"
 #include "core/detail/lent.h"
 #include "core/detail/shelving.h"
+#include "core/periods.h"
 #include "ledger/codes.h"
 
 namespace koi::core {
@@ -507,9 +508,28 @@ std::optional<std::pair<Accounts::Shared, std::int64_t>> Accounts::Shared::of(Ac
     for (std::size_t i = 0; i < budgets.size(); ++i)
       if (budgets[i].costs == id) id = plan::BudgetId::of(i);
   }
-  if (budgets[id.index()].amount == plan::unlimited) return std::nullopt;
+  const plan::Budget& budget = budgets[id.index()];
+  if (budget.amount == plan::unlimited) return std::nullopt;
+  if (budget.per.kind == plan::Per::Kind::Rolling) {
+    const auto counting = pots_at(budget.per, now, *all.plan_.policy.zone);
+    if (std::find(counting.begin(), counting.end(), charge.pot.begin) == counting.end())
+      return std::nullopt;
+  }
   const Timestamp when = charge.pot.begin == Timestamp::ever() ? now : charge.pot.begin;
   return std::pair(all.shared_budget(id, when), product(charge.amount, parts));
+}
+
+std::optional<Accounts::Shared> Accounts::Shared::of(Accounts& all, const Counted& counted,
+                                                     Timestamp now) {
+  Timestamp period = counted.at;
+  for (const plan::Limit& each : all.plan_.limits) {
+    if (each.definition != counted.limit && definition_for_shares(each.definition) != counted.limit)
+      continue;
+    if (each.per.kind != plan::Per::Kind::Rolling) continue;
+    if (add(counted.at, each.per.span, *all.plan_.policy.zone) <= now) return std::nullopt;
+    period = Timestamp::ever();
+  }
+  return all.shared_of(books::key_of_count(counted.limit, counted.value) + bytes_of(period));
 }
 
 // Between this group and another.
@@ -542,16 +562,15 @@ void Accounts::move_in(std::uint16_t from, const Charge& charge, ledger::Stage s
     move(lent->first, lent->second, from, sharing_->own);
 }
 
-void Accounts::move_out(std::uint16_t to, const Counted& what) {
+void Accounts::move_out(std::uint16_t to, const Counted& what, Timestamp now) {
   if (what.value == 0) return;
   release(counted(what.limit, what.value), what);
   if (!sharing_) return;
-  if (const auto account =
-          shared_of(books::key_of_count(what.limit, what.value) + bytes_of(what.at)))
+  if (const auto account = Shared::of(*this, what, now))
     move(*account, what.amount, sharing_->own, to);
 }
 
-void Accounts::move_in(std::uint16_t from, const Counted& what) {
+void Accounts::move_in(std::uint16_t from, const Counted& what, Timestamp now) {
   if (what.value == 0) return;
   auto& all = counted(what.limit, what.value);
   const auto place = std::lower_bound(
@@ -561,8 +580,7 @@ void Accounts::move_in(std::uint16_t from, const Counted& what) {
   else
     all.insert(place, what);
   if (!sharing_) return;
-  if (const auto account =
-          shared_of(books::key_of_count(what.limit, what.value) + bytes_of(what.at)))
+  if (const auto account = Shared::of(*this, what, now))
     move(*account, what.amount, from, sharing_->own);
 }
 

@@ -204,6 +204,13 @@ List<Consent> consents_of(const State& a, const State& b) {
 
 }  // namespace
 
+void pass_over_merge(State& state, const State& other) {
+  state.same.push_back(other.id);
+  for (const std::string& each : other.same) state.same.push_back(each);
+  unite(state.identifiers, other.identifiers);
+  state.consents = consents_of(state, other);
+}
+
 void Turn::join_profile(State& other) {
   const auto is_kept_for_ranks = [&](AttributeId id) {
     return std::any_of(plan_.tiers.begin(), plan_.tiers.end(),

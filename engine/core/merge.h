@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "core/accounts.h"
 #include "core/decide.h"
 
 namespace koi::core {
@@ -49,5 +50,21 @@ State take_out(const plan::Plan& plan, State& state, const std::string& stays);
 // From `at` on it is as if there had always been `state` alone. Effects are appended as by decide.
 void merge(const plan::Plan& plan, State& state, State other, Timestamp at,
            std::vector<Effect>& effects, Waking* waking = nullptr, Accounts* accounts = nullptr);
+// Where that must not be tried again: he counts as the same person, and what either has refused is
+// refused; all else of `other` is lost.
+void pass_over_merge(State& state, const State& other);
+
+// --- Of different groups
+//
+// What he holds of what customers share goes with him: the accounts of the one group know it no
+// more, those of the other one from then on. The same `at` on either side.
+
+// Behind take_out(), between two turns: `gone` goes to `stays`, of group `to`. Codes of his lead
+// there, and are given back; nobody looks at his friends here any more.
+std::vector<CodePlace> leave_group(const plan::Plan& plan, const State& gone, Accounts& accounts,
+                                   std::uint16_t to, const std::string& stays, Timestamp at);
+// Before merge(), in its turn: `came` comes from group `from`, with the codes that were given back.
+void enter_group(const plan::Plan& plan, const State& came, Accounts& accounts, std::uint16_t from,
+                 const std::vector<CodePlace>& codes, const std::string& stays, Timestamp at);
 
 }  // namespace koi::core

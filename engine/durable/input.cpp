@@ -550,7 +550,11 @@ std::string_view customer_of(const Given& given) {
             return each.customer;
         },
         given);
-  return std::visit(CustomerOfLetter{}, letter->told);
+  return customer_of(*letter);
+}
+
+std::string_view customer_of(const LetterFrom& letter) {
+  return std::visit(CustomerOfLetter{}, letter.told);
 }
 
 Given given_of(Input input) {

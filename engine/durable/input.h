@@ -30,7 +30,7 @@ namespace koi::durable {
 
 // Raised whenever the core would decide otherwise over the same inputs. A tail of the journal under
 // another number is refused.
-constexpr std::uint32_t semantics = 3;
+constexpr std::uint32_t semantics = 4;
 
 // The first row of a batch: a tick of the clock, and how all behind it is to be read.
 struct Opening {
@@ -142,6 +142,7 @@ struct Along {
 };
 // Empty for a call of whoever holds its code, and for what is no customer's.
 std::string_view customer_of(const Given& given);
+std::string_view customer_of(const LetterFrom& letter);
 
 // Older at this stamp than any id that is remembered, so that it could not be told from a
 // duplicate: it is recorded and applied to nothing. A refusal is a refusal however late it comes.

@@ -1,5 +1,6 @@
 // Writer, of customers who turn out to be one person (core/merge.h): an event says so by what it
-// has met. They become one before the event is decided, where both are of this group.
+// has met. They become one before the event is decided. Where there is one group; moving.cpp has
+// what becomes of it where there are several.
 #include <algorithm>
 #include <utility>
 
@@ -38,13 +39,6 @@ Result<core::State*> Writer::bring(std::string& customer) {
   }
 }
 
-// The same for a name alone.
-Result<void> Writer::find_who_stays(std::string& customer) {
-  KOI_LET(const core::State* const state, bring(customer));
-  if (state != nullptr) customers_.unchanged();
-  return {};
-}
-
 // Brings those of this group together whom the event shows to be one person; then it is decided.
 Result<core::Standing> Writer::take_met(store::Position position, Event event) {
   while (!event.met.empty()) {
@@ -64,8 +58,7 @@ Result<core::Standing> Writer::take_met(store::Position position, Event event) {
     }
     const bool is_he = others == mine;
     core::Bond bond = core::Bond::TwoPeople;
-    if (!is_he && !accounts_.is_shared())
-      bond = core::bond_of(face, core::face_of(plan_, *state), event.met.front().link);
+    if (!is_he) bond = core::bond_of(face, core::face_of(plan_, *state), event.met.front().link);
     const Timestamp at = std::max({std::min(event.time, stamp_), clock, state->clock});
     customers_.unchanged();
     Met met = take_first(event);

@@ -35,7 +35,7 @@ void Rows::committed() {
 void Rows::failed() { changed_.merge(frozen_), frozen_.clear(); }
 
 Result<bool> has_open(const store::Store& store, store::Group group) {
-  for (const std::string_view prefix : {">l", "?i"}) {
+  for (const std::string_view prefix : {">l", "?f", "?i", "@"}) {
     KOI_LET(const auto found, store.shared_behind(group, prefix, 1));
     if (!found.empty() && found.front().key.starts_with(prefix)) return true;
   }

@@ -9,18 +9,22 @@ namespace koi::durable {
 
 namespace {
 
-enum class Of : char { Input = 'i', Asked = 'a', Last = 'n' };
+enum class Of : char { Asked = 'a', First = 'f', Input = 'i', Meeting = 'm', Last = 'n' };
 
 std::string key_of(Of what, std::string_view rest = {}) {
   return std::string{waiting_mark, static_cast<char>(what)}.append(rest);
 }
 
-// Big endian, so that keys are in the order of the numbers.
-std::string key_of_input(std::uint64_t number) {
+// Big endian, and those below zero under a mark of their own, so that keys are in the order of the
+// numbers.
+std::string key_of_input(std::int64_t number) {
+  const auto plain = static_cast<std::uint64_t>(number);
   std::string bytes;
-  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(number >> shift));
-  return key_of(Of::Input, bytes);
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(plain >> shift));
+  return key_of(number < 0 ? Of::First : Of::Input, bytes);
 }
+
+std::string key_of_meeting(std::string_view customer) { return key_of(Of::Meeting, customer); }
 
 std::string key_of_asked(std::string_view customer) { return key_of(Of::Asked, customer); }
 
@@ -96,24 +100,36 @@ Result<bool> Waiting::learn(std::string_view key, std::string_view bytes, const 
     case Of::Asked:  // stands before the inputs
       if (rest.empty() || !read(in, waiters_[std::string(rest)].lacks)) return damaged();
       return true;
+    case Of::First:
     case Of::Input: {
       if (rest.size() != 8) return damaged();
-      std::uint64_t number = 0;
-      for (const char each : rest) number = number << 8 | static_cast<std::uint8_t>(each);
+      std::uint64_t plain = 0;
+      for (const char each : rest) plain = plain << 8 | static_cast<std::uint8_t>(each);
+      const auto number = static_cast<std::int64_t>(plain);
+      if ((number < 0) != (static_cast<Of>(key[1]) == Of::First)) return damaged();
       KOI_LET(Waited what, decode(bytes, plan, rules));
       Waiter& waiter = waiters_[what.customer];
       stamps_.emplace(what.stamp, number);
       ++inputs_;
       bytes_ += bytes.size();
       last_ = std::max(last_, number);
+      first_ = std::min(first_, number);
       const std::string customer = what.customer;
       waiter.refusals += is_refusal(what);
       waiter.inputs.push_back({number, bytes.size(), std::move(what)});
       if (waiter.inputs.size() == 1) index(customer, waiter);
       return true;
     }
+    case Of::Meeting: {
+      Asked asked;
+      asked.number = in.unsigned_();
+      asked.is_resting = in.boolean();
+      if (rest.empty() || !in.ok() || !in.at_end()) return damaged();
+      waiters_[std::string(rest)].asked = asked;
+      return true;
+    }
     case Of::Last:
-      last_ = in.unsigned_();
+      last_ = static_cast<std::int64_t>(in.unsigned_());
       if (!rest.empty() || !in.ok() || !in.at_end()) return damaged();
       return true;
   }
@@ -140,11 +156,7 @@ void Waiting::for_each_caller(const std::function<void(Caller&)>& each) {
       if (input.what.caller.request) each(input.what.caller);
 }
 
-void Waiting::add(Waited what, std::uint64_t rules) {
-  const std::uint64_t number = ++last_;
-  ByteWriter last;
-  last.unsigned_(last_);
-  rows_.put(key_of(Of::Last), last.take());
+Waiting::Waiter& Waiting::keep(Waited what, std::uint64_t rules, std::int64_t number) {
   std::string bytes = encode(what, rules);
   const std::size_t size = bytes.size();
   rows_.put(key_of_input(number), std::move(bytes));
@@ -153,7 +165,40 @@ void Waiting::add(Waited what, std::uint64_t rules) {
   bytes_ += size;
   Waiter& waiter = waiters_[what.customer];
   waiter.refusals += is_refusal(what);
-  waiter.inputs.push_back({number, size, std::move(what)});
+  Numbered made{number, size, std::move(what)};
+  if (number < 0)
+    waiter.inputs.push_front(std::move(made));
+  else
+    waiter.inputs.push_back(std::move(made));
+  return waiter;
+}
+
+void Waiting::add(Waited what, std::uint64_t rules) {
+  ByteWriter last;
+  last.unsigned_(static_cast<std::uint64_t>(++last_));
+  rows_.put(key_of(Of::Last), last.take());
+  keep(std::move(what), rules, last_);
+}
+
+void Waiting::put_first(Waited what, std::uint64_t rules) {
+  if (waits(what.customer)) {
+    asks(what.customer, {});
+    asks_about(what.customer, {});
+  }
+  keep(std::move(what), rules, --first_);
+}
+
+void Waiting::change(std::string_view customer, std::uint64_t rules,
+                     const std::function<bool(Waited&)>& change) {
+  const auto place = waiters_.find(customer);
+  if (place == waiters_.end()) return;
+  for (Numbered& each : place->second.inputs) {
+    if (!change(each.what)) continue;
+    std::string bytes = encode(each.what, rules);
+    bytes_ += bytes.size() - each.bytes;
+    each.bytes = bytes.size();
+    rows_.put(key_of_input(each.number), std::move(bytes));
+  }
 }
 
 // --- What was asked for -------------------------------------------------------------------------
@@ -185,12 +230,29 @@ void Waiting::asks(std::string_view customer, std::vector<core::Lack> lacks) {
     rows_.put(key_of_asked(customer), encode(waiter.lacks));
 }
 
+void Waiting::asks_about(std::string_view customer, const std::optional<Asked>& asked) {
+  const auto place = waiters_.find(customer);
+  KOI_ASSERT(place != waiters_.end());
+  if (place->second.asked && !asked) rows_.erase(key_of_meeting(customer));
+  place->second.asked = asked;
+  if (!asked) return;
+  ByteWriter row;
+  row.unsigned_(asked->number);
+  row.boolean(asked->is_resting);
+  rows_.put(key_of_meeting(customer), row.take());
+}
+
+std::optional<Waiting::Asked> Waiting::asked_about(std::string_view customer) const {
+  const auto place = waiters_.find(customer);
+  return place == waiters_.end() ? std::nullopt : place->second.asked;
+}
+
 std::vector<std::string> Waiting::answered(const std::string& account, std::uint64_t up_to,
                                            bool is_short) {
   std::vector<std::string> ready;
   const auto place = by_account_.find(account);
   if (place == by_account_.end()) return ready;
-  const std::map<std::uint64_t, std::string> those = place->second;
+  const std::map<std::int64_t, std::string> those = place->second;
   for (const auto& [number, customer] : those) {
     std::vector<core::Lack> lacks = waiters_.find(customer)->second.lacks;
     const auto lack = std::find_if(lacks.begin(), lacks.end(), [&](const core::Lack& each) {
@@ -228,6 +290,7 @@ std::vector<const Event*> Waiting::refusals(std::string_view customer) const {
 
 Waited Waiting::take(std::string_view customer) {
   asks(customer, {});
+  asks_about(customer, {});
   const auto place = waiters_.find(customer);
   Numbered first = std::move(place->second.inputs.front());
   place->second.inputs.pop_front();
@@ -238,7 +301,7 @@ Waited Waiting::take(std::string_view customer) {
   place->second.refusals -= is_refusal(first.what);
   if (place->second.inputs.empty()) waiters_.erase(place);
   if (waiters_.empty()) {
-    last_ = 0;
+    last_ = first_ = 0;
     rows_.erase(key_of(Of::Last));
   }
   return std::move(first.what);

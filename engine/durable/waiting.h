@@ -1,7 +1,7 @@
 // Waiting: inputs of customers whose turn needs more of a shared account than their group has been
-// lent. Such a turn is undone, and its input waits, with all later ones of the same customer in the
-// order in which they came, until the account's home has answered. Part of what is decided. One
-// thread's own.
+// lent, or another group to say who they are (moving.cpp). Such a turn is undone, and its input
+// waits, with all later ones of the same customer in the order in which they came, until the
+// account's home has answered, or that group. Part of what is decided. One thread's own.
 #pragma once
 
 #include <cstdint>
@@ -32,6 +32,7 @@ struct Caller {
   std::shared_ptr<Request> request;                   // none: nobody
   std::uint32_t number = 0;                           // among the request's inputs
   store::Position position = 0;                       // of the call in the journal
+  std::string customer{};                             // whose turn it is, once that is known
   bool is_kept = false;                               // it is answered later than its batch
   core::Standing standing = core::Standing::Applied;  // once it is decided
 };
@@ -69,8 +70,22 @@ class Waiting {
 
   // Behind all others. `rules` name those that decide it.
   void add(Waited what, std::uint64_t rules);
+  // Before all others of that customer: what the first one of them has asked is forgotten.
+  void put_first(Waited what, std::uint64_t rules);
+  // Changes the customer's inputs, in order, where `change` says that it has.
+  void change(std::string_view customer, std::uint64_t rules,
+              const std::function<bool(Waited&)>& change);
   // What the customer's first input needs, and has asked for.
   void asks(std::string_view customer, std::vector<core::Lack> lacks);
+  // His first input, an event, has asked about somebody whom it has met, under that number. While
+  // it rests he takes no part in the meeting: it is to be asked again when he is told.
+  struct Asked {
+    std::uint64_t number = 0;
+    bool is_resting = false;
+  };
+  void asks_about(std::string_view customer, const std::optional<Asked>& asked);
+  // Nothing where it has not, or he does not wait.
+  std::optional<Asked> asked_about(std::string_view customer) const;
   // An ask of the group was answered, in full or short. Gives the customers who wait for nothing
   // more, in the order in which their first inputs came.
   std::vector<std::string> answered(const std::string& account, std::uint64_t up_to, bool is_short);
@@ -86,24 +101,27 @@ class Waiting {
 
  private:
   struct Numbered {
-    std::uint64_t number = 0;
+    std::int64_t number = 0;  // below zero: it was put before the others
     std::size_t bytes = 0;
     Waited what;
   };
   struct Waiter {
     std::deque<Numbered> inputs;
     std::vector<core::Lack> lacks;
+    std::optional<Asked> asked;
     std::size_t refusals = 0;
   };
   void index(const std::string& customer, const Waiter& waiter);
   void unindex(const Waiter& waiter);
+  Waiter& keep(Waited what, std::uint64_t rules, std::int64_t number);
 
   Rows& rows_;
   std::map<std::string, Waiter, std::less<>> waiters_;
   // By account, those who wait for it: the numbers of their first inputs, and who they are.
-  std::map<std::string, std::map<std::uint64_t, std::string>, std::less<>> by_account_;
-  std::set<std::pair<Timestamp, std::uint64_t>> stamps_;
-  std::uint64_t last_ = 0;  // number given; 0 again when nothing waits any more
+  std::map<std::string, std::map<std::int64_t, std::string>, std::less<>> by_account_;
+  std::set<std::pair<Timestamp, std::int64_t>> stamps_;
+  std::int64_t last_ = 0;   // number given; 0 again when nothing waits any more
+  std::int64_t first_ = 0;  // the least number that anything has had meanwhile, or 0
   std::size_t inputs_ = 0;
   std::uint64_t bytes_ = 0;
 };

@@ -78,7 +78,8 @@ Writer::Writer(const plan::Plan& plan, const match::Index& index, const store::S
       accounts_(plan),
       deeds_(deeds),
       letters_(group, groups, rows_),
-      waiting_(rows_) {
+      waiting_(rows_),
+      meetings_(rows_) {
   if (!gives_) return;
   accounts_.keep_on(shelf_, accounts_budget_ / 4 / bytes_of_thing);
   if (groups.count > 1 && plan.has_competition()) accounts_.share(group, groups.count);
@@ -89,7 +90,9 @@ Result<void> Writer::learn(std::uint64_t rules) {
   const auto learn_row = [&](std::string_view key, std::string_view bytes) -> Result<void> {
     KOI_LET(const bool is_letters, letters_.learn(key, bytes));
     if (is_letters) return {};
-    const auto learnt = waiting_.learn(key, bytes, plan_, rules);
+    KOI_LET(const bool is_waiting, waiting_.learn(key, bytes, plan_, rules));
+    if (is_waiting) return {};
+    const auto learnt = meetings_.learn(key, bytes, plan_, rules);
     return learnt ? Result<void>() : learnt.error();
   };
   KOI_TRY(rows_.learn(store_, group_, learn_row));
@@ -222,11 +225,7 @@ Result<void> Writer::pass_over(const Given& given) {
   } else if (const auto* attempt = std::get_if<AttemptFor>(&given)) {
     deeds_.attempted(group_, attempt->key);  // it may have been made all the same
   } else if (const auto* letter = std::get_if<LetterFrom>(&given)) {
-    // Those behind it come on; and what was lent is taken all the same, or nobody ever had it
-    // again.
-    const auto* const loan = std::get_if<core::Loan>(&letter->told);
-    if (letters_.takes(letter->from, letter->number) && loan && gives_)
-      accounts_.take(letter->from, *loan);
+    return pass_over(*letter);
   }
   return {};
 }
@@ -308,7 +307,7 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
   }
   const auto* event = std::get_if<Event>(&given);
   if (event && is_beyond_ids(*event, stamp_, plan_.policy)) return core::Standing::TooLate;
-  if (event && !event->met.empty()) return take_met(position, *event);
+  if (event && !event->met.empty() && groups_.count == 1) return take_met(position, *event);
   KOI_LET(const core::Standing standing,
           take_turn({partition, customer_of(given), position, stamp_, &given}));
   if (const auto* came = std::get_if<ReceiptFor>(&given)) {
@@ -339,9 +338,12 @@ Result<core::Standing> Writer::take_call(store::Position position, const Given& 
     return core::Standing::Applied;
   }
   std::string customer = *whom;
-  KOI_TRY(find_who_stays(customer));
-  KOI_LET(const core::Standing standing,
-          take_turn({partition_of(customer), customer, position, stamp_, &given}));
+  KOI_LET(const core::State* const state, bring(customer));
+  if (state != nullptr) customers_.unchanged();
+  if (caller_) caller_->customer = customer;
+  const Turn turn{partition_of(customer), customer, position, stamp_, &given};
+  if (state == nullptr) return pass_on(turn, customer);
+  KOI_LET(const core::Standing standing, take_turn(turn));
   tell_callers(core::key_of(plan_, customer, call.id), standing);
   return standing;
 }
@@ -381,6 +383,9 @@ Result<core::Standing> Writer::take_turn(const Turn& turn) {
     KOI_TRY(wait(turn, {}));
     return core::Standing::Applied;
   }
+  if (const auto* event = turn.given ? std::get_if<Event>(turn.given) : nullptr;
+      event && !event->met.empty() && groups_.count > 1)
+    return take_met(turn);
   KOI_LET(const core::Standing standing, try_turn(turn, {}, lacks));
   if (!lacks.empty()) KOI_TRY(wait(turn, std::move(lacks)));
   return standing;
@@ -398,16 +403,13 @@ std::span<const CodePlace> places_of(const Given* given) {
 // what.
 Result<core::Standing> Writer::try_turn(const Turn& turn, std::span<const core::Lack> answered,
                                         std::vector<core::Lack>& lacks) {
+  if (const auto* letter = turn.given ? std::get_if<LetterFrom>(turn.given) : nullptr)
+    if (const auto* arrival = std::get_if<Arrival>(&letter->told))
+      return try_merge(turn, letter->from, *arrival, answered, lacks);
   KOI_LET(core::State * state, customers_.of(turn.partition, turn.customer));
   if (core::gone_to(*state) != nullptr) {
     customers_.unchanged();
-    std::string customer(turn.customer);
-    KOI_TRY(find_who_stays(customer));
-    Turn his = turn;
-    his.customer = customer;
-    his.partition = partition_of(customer);
-    KOI_ASSERT(groups_.group_of(his.partition) == group_);
-    return try_turn(his, answered, lacks);
+    return follow(turn);
   }
   std::optional<core::State> before;
   if (accounts_.is_shared()) {
@@ -490,7 +492,9 @@ Result<void> Writer::deliver_messages(store::Position position) {
 }
 
 // What was decided for him and must not reach him any more, wherever it has come to.
-void Writer::withdraw(const core::State& state) {
+void Writer::withdraw(const core::State& state) { withdraw_here(state); }
+
+void Writer::withdraw_here(const core::State& state) {
   for (Deed& deed : decided_) {
     if (!core::is_called(state, deed.customer) || deed.effect.action != core::Action::Send)
       continue;
@@ -500,7 +504,7 @@ void Writer::withdraw(const core::State& state) {
   deeds_.refused(group_, state);
 }
 
-void Writer::hand_on(core::State& state, store::Position position, Partition partition) {
+void Writer::hand_on(const core::State& state, store::Position position, Partition partition) {
   for (core::Effect& effect : effects_)
     decided_.push_back({position, partition, state.id, std::move(effect), true});
   effects_.clear();

@@ -5,10 +5,12 @@
 //
 // Where several groups serve customers who share something, what one's turn tells a customer of
 // another group goes there as a letter, and a turn that needs more of an account than the group has
-// been lent is undone and waits (decision 0023).
+// been lent is undone and waits (decision 0023). So does an event that has met a customer of
+// another group, until it is said whether the two are one person (decision 0024).
 #pragma once
 
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,6 +26,7 @@
 #include "durable/deeds.h"
 #include "durable/input.h"
 #include "durable/letters.h"
+#include "durable/meetings.h"
 #include "durable/rows.h"
 #include "durable/shelf.h"
 #include "durable/waiting.h"
@@ -186,7 +189,8 @@ class Writer {
                                   std::vector<core::Lack>& lacks);
   core::Standing decide(core::State& state, const Turn& turn);
   void withdraw(const core::State& state);
-  void hand_on(core::State& state, store::Position position, Partition partition);
+  void withdraw_here(const core::State& state);
+  void hand_on(const core::State& state, store::Position position, Partition partition);
   core::Accounts* accounts() { return gives_ ? &accounts_ : nullptr; }
   Result<void> deliver_messages(store::Position position);
   void look_ahead(std::size_t at) const;
@@ -202,16 +206,42 @@ class Writer {
   void tell_callers(Hash128 at_hand, core::Standing standing = core::Standing::Applied);
   void answer(const Caller& caller, std::shared_ptr<const core::Answer> answer,
               core::Standing standing = core::Standing::Applied);
+  void fail(const Caller& caller, const Error& error);
   void finish_callers();
 
   // Of customers who are one person (merging.cpp).
   Result<core::State*> bring(std::string& customer);
-  Result<void> find_who_stays(std::string& customer);
   Result<core::Standing> take_met(store::Position position, Event event);
   Result<core::State> take_out(store::Position position, const std::string& goes,
                                const std::string& stays, Timestamp at);
   Result<void> merge(store::Position position, const std::string& stays, core::State gone,
                      Timestamp at);
+
+  // The same where there are several groups (moving.cpp).
+  enum class Part : std::uint8_t { Free, Asks, Busy };  // that a customer takes in a meeting
+  Part part_of(const std::string& customer) const;
+  Result<core::Standing> follow(const Turn& turn);
+  Result<core::Standing> pass_on(const Turn& turn, const std::string& to);
+  Result<core::Standing> take_met(const Turn& turn);
+  Result<bool> meet(const std::string& customer);
+  void strike(const std::string& customer, bool is_his);
+  Result<void> answer(Meeting meeting);
+  Result<void> say(const Meeting& to, Verdict::Kind kind, const std::string& stays = {});
+  Result<void> tell(const Verdict& verdict);
+  Result<void> depart(const std::string& goes, const std::string& stays, Timestamp at);
+  Result<void> pass_on_meetings(const std::string& goes, const std::string& stays);
+  Result<void> accept(store::Group from, Arrival arrival);
+  Result<core::Standing> try_merge(const Turn& turn, store::Group from, const Arrival& arrival,
+                                   std::span<const core::Lack> answered,
+                                   std::vector<core::Lack>& lacks);
+  Result<void> pass_over(const std::string& stays, store::Group from, const Arrival& arrival);
+  Result<void> pass_over(const LetterFrom& letter);
+  const Meeting* awaited_by(const std::string& customer);
+  Result<void> hold_off_earlier(const std::string& customer, const core::Face& face);
+  Result<void> serve(const std::string& customer);
+  Result<void> take(const Arrived& arrived);
+  Result<void> take(store::Position position, const Passed& passed);
+  Result<void> take(const Refused& refused);
 
   const plan::Plan& plan_;
   core::Waking waking_;
@@ -242,10 +272,17 @@ class Writer {
   Rows rows_;
   Letters letters_;
   Waiting waiting_;
-  std::uint64_t rules_ = 0;       // that decide the batch at hand
-  std::optional<Caller> caller_;  // of the call at hand, until he is answered or kept
+  Meetings meetings_;
+  std::deque<std::string> ready_;  // who wait and may go on, before anybody else has his turn
+  std::uint64_t hops_ = 0;         // of what was passed on and is at hand
+  std::uint64_t rules_ = 0;        // that decide the batch at hand
+  std::optional<Caller> caller_;   // of the call at hand, until he is answered or kept
   std::map<Hash128, std::vector<Caller>> callers_;  // kept: what they asked was decided …
-  std::vector<std::shared_ptr<Request>> finished_;  // … and of those that were kept, is answered
+  struct Finished {
+    std::shared_ptr<Request> request;
+    std::optional<Error> error;
+  };
+  std::vector<Finished> finished_;  // … and of those that were kept, is answered
 };
 
 }  // namespace koi::durable

@@ -9,20 +9,28 @@
 namespace koi::durable {
 
 Result<void> Writer::take(store::Position position, const LetterFrom& letter) {
-  if (!letters_.takes(letter.from, letter.number) || !gives_) return {};
+  if (!letters_.takes(letter.from, letter.number)) return {};
+  if (const std::string_view to = customer_of(letter);
+      !to.empty() && groups_.group_of(partition_of(to)) != group_)
+    return Error{"corrupt", "the journal of group " + std::to_string(group_) +
+                                " has a letter to a customer of another one at position " +
+                                std::to_string(position)};
   if (const auto* loan = std::get_if<core::Loan>(&letter.told)) {
-    accounts_.take(letter.from, *loan);
+    if (accounts_.is_shared()) accounts_.take(letter.from, *loan);
     return {};
   }
-  if (!std::holds_alternative<core::Message>(letter.told)) return {};
+  if (const auto* meeting = std::get_if<Meeting>(&letter.told)) return answer(*meeting);
+  if (const auto* verdict = std::get_if<Verdict>(&letter.told)) return tell(*verdict);
+  if (const auto* arrival = std::get_if<Arrival>(&letter.told))
+    return accept(letter.from, *arrival);
+  if (const auto* arrived = std::get_if<Arrived>(&letter.told)) return take(*arrived);
+  if (const auto* passed = std::get_if<Passed>(&letter.told)) return take(position, *passed);
+  if (const auto* refused = std::get_if<Refused>(&letter.told)) return take(*refused);
+  if (!gives_) return {};
   LetterFrom now = letter;
   auto& message = std::get<core::Message>(now.told);
   message.time = stamp_;
   const Partition partition = partition_of(message.to);
-  if (groups_.group_of(partition) != group_)
-    return Error{"corrupt", "the journal of group " + std::to_string(group_) +
-                                " has a message to a customer of another one at position " +
-                                std::to_string(position)};
   const Given given(std::move(now));
   const auto taken = take_turn({partition, customer_of(given), position, stamp_, &given});
   return taken ? Result<void>() : taken.error();
@@ -42,7 +50,7 @@ Result<void> Writer::wait(const Turn& turn, std::vector<core::Lack> lacks) {
   waiting_.add(std::move(what), rules_);
   if (is_first) {
     customers_.hold(turn.partition, turn.customer);
-    accounts_.ask(lacks);
+    if (!lacks.empty()) accounts_.ask(lacks);
     waiting_.asks(turn.customer, std::move(lacks));
   }
   return heed_refusals(turn.partition, turn.customer);
@@ -68,17 +76,22 @@ Result<void> Writer::heed_refusals(Partition partition, std::string_view custome
 // Whatever an input has led to between groups: what is to be told leaves, and those who have been
 // answered have their turns, before anybody else has his.
 Result<void> Writer::go_on() {
-  if (!accounts_.is_shared()) return {};
+  if (groups_.count == 1) return {};
   for (;;) {
+    while (!ready_.empty()) {
+      const std::string customer = std::move(ready_.front());
+      ready_.pop_front();
+      if (waiting_.waits(customer)) KOI_TRY(try_again(customer));
+    }
     if (accounts_.fault()) return *accounts_.fault();
     for (auto& [to, loan] : accounts_.take_loans()) letters_.write(to, rules_, std::move(loan));
     const auto answered = accounts_.take_answered();
-    if (answered.empty()) break;
     for (const auto& [account, up_to, is_short] : answered)
-      for (const std::string& customer : waiting_.answered(account, up_to, is_short))
-        KOI_TRY(try_again(customer));
+      for (std::string& customer : waiting_.answered(account, up_to, is_short))
+        ready_.push_back(std::move(customer));
+    if (ready_.empty()) break;
   }
-  tell_callers({});
+  if (accounts_.is_shared()) tell_callers({});
   return {};
 }
 
@@ -102,12 +115,23 @@ Writer::Turn Writer::turn_of(const Waited& what) const {
 Result<void> Writer::try_again(const std::string& customer) {
   const Partition partition = waiting_.first(customer).partition;
   for (std::uint64_t nth = 0; waiting_.waits(customer); ++nth) {
+    if (waiting_.asked_about(customer) || awaited_by(customer)) return {};
+    const std::vector<core::Lack>& open = waiting_.lacks(customer);
+    if (std::any_of(open.begin(), open.end(),
+                    [](const core::Lack& each) { return !each.answered; }))
+      return {};  // what it has asked for is not answered yet
     const Waited& what = waiting_.first(customer);
     const store::SetAside name = tried_again(position_, what, nth);
     const Watched watched(watch_, group_, name, store::SetAside{position_, 0});
     if (is_set_aside(name)) {
       KOI_TRY(pass_over(what));
       waiting_.take(customer);
+      continue;
+    }
+    if (const auto* event = what.given ? std::get_if<Event>(&*what.given) : nullptr;
+        event && !event->met.empty()) {
+      KOI_LET(const bool goes_on, meet(customer));
+      if (!goes_on) return {};
       continue;
     }
     std::vector<core::Lack> asked = waiting_.lacks(customer), lacks;
@@ -126,12 +150,16 @@ Result<void> Writer::try_again(const std::string& customer) {
       tell_callers(core::key_of(plan_, customer, call->id), standing);
     KOI_TRY(heed_refusals(partition, customer));
   }
-  return customers_.let_go(partition, customer);
+  KOI_TRY(customers_.let_go(partition, customer));
+  return serve(customer);
 }
 
 Result<void> Writer::pass_over(const Waited& what) {
   if (what.caller.request) answer(what.caller, nullptr);
   if (what.given) {
+    if (const auto* letter = std::get_if<LetterFrom>(&*what.given))
+      if (const auto* arrival = std::get_if<Arrival>(&letter->told))
+        return pass_over(what.customer, letter->from, *arrival);
     // What a receipt says of its delivery was said when it came.
     if (std::holds_alternative<ReceiptFor>(*what.given)) return {};
     return pass_over(*what.given);
@@ -154,7 +182,15 @@ Caller Writer::kept(Caller caller) {
 void Writer::answer(const Caller& caller, std::shared_ptr<const core::Answer> answer,
                     core::Standing standing) {
   caller.request->answer(caller.number, {standing, caller.position, std::move(answer)});
-  if (caller.is_kept) finished_.push_back(caller.request);
+  if (caller.is_kept) finished_.push_back({caller.request, {}});
+}
+
+// Nothing came of what he has asked, and he is told why.
+void Writer::fail(const Caller& caller, const Error& error) {
+  if (caller.is_kept)
+    finished_.push_back({caller.request, error});
+  else
+    caller.request->finish(0, &error);  // with those beside it in its batch
 }
 
 // Hands out what calls were answered. The caller at hand, if there is one, has asked under that
@@ -176,11 +212,12 @@ void Writer::tell_callers(Hash128 at_hand, core::Standing standing) {
 
 // Those who were kept, behind the batch in which they were answered.
 void Writer::finish_callers() {
-  for (const auto& request : std::exchange(finished_, {})) request->finish(1);
+  for (const auto& [request, error] : std::exchange(finished_, {}))
+    request->finish(1, error ? &*error : nullptr);
 }
 
 void Writer::give_up(const Error& error) {
-  for (const auto& request : std::exchange(finished_, {})) request->finish(1, &error);
+  for (const auto& each : std::exchange(finished_, {})) each.request->finish(1, &error);
   for (const auto& [key, callers] : std::exchange(callers_, {}))
     for (const Caller& each : callers) each.request->finish(1, &error);
   waiting_.for_each_caller(

@@ -52,9 +52,11 @@ struct Accounts::Shared : Terms {
   static PoolCode take_first(Accounts& all, std::string_view pool);
   static void note_lack(std::vector<Lack>& lacks, const std::string& name, Timestamp at,
                         std::int64_t want);
-  // What a customer takes along of an account; nothing where it has no end.
+  // What a customer takes along of an account; nothing where it has no end, or where what he takes
+  // along counts against it no more.
   static std::optional<std::pair<Shared, std::int64_t>> of(Accounts& all, const Charge& charge,
                                                            Timestamp now);
+  static std::optional<Shared> of(Accounts& all, const Counted& counted, Timestamp now);
 };
 
 }  // namespace koi::core

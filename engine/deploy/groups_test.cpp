@@ -9,14 +9,13 @@
 #include <random>
 
 #include "core/books.h"
+#include "deploy/detail/fair.h"
 #include "deploy/detail/trial.h"
 #include "durable/input.h"
 #include "store/memory.h"
 
 namespace koi::deploy {
 namespace {
-
-constexpr std::uint64_t rules = 77;
 
 std::string with_packets(const std::string& packet, const std::string& gives) {
   return R"(policy { time zone "Asia/Shanghai"  currency CNY }
@@ -26,42 +25,6 @@ channel wechat { reach by openid }
 points stars { budget 500_000 }
 )" + packet +
          "\ncampaign gives { class service  enter always  when grab " + gives + " }\n";
-}
-
-// Who brings friends, shares packets and draws prizes does so with people of other groups.
-std::string fair() {
-  return R"(policy { time zone "Asia/Shanghai"  currency CNY  lateness 1 hour
-  limit ¥80.00 per customer per month }
-customer { identify by openid  device: text?
-  on register set device = register.device }
-event register { openid: text?  device: text?  invited_by: code? }
-event order { amount: money }
-event refund {}
-event grab {}
-event play {}
-channel wechat { reach by openid }
-points stars { expire 20 days  worth ¥0.01  budget 900 }
-coupon rain { off ¥5.00 on orders from ¥10.00  codes generated "RAIN-##########"  valid 2 days
-  budget 6 issued per day  limit 2 per customer per day }
-red_packet hello { amount random ¥1.00 to ¥8.88 average ¥2.00  budget ¥30.00 per day, ¥60.00
-  limit 1 per customer, 1 per device  claim within 24 hours  pay via wechat  wishes "hello" }
-red_packet lucky { total ¥9.00 split among 4 by luck at least ¥0.30  budget ¥60.00 per day
-  limit 2 per customer per day  claim within 5 hours  pay via wechat }
-red_packet thanks { amount ¥2.00  pay via wechat }
-prize_draw wheel { prize "tea" weight 3 stock 2  prize 7 stars weight 2 stock 5
-  prize hello weight 1  prize "nothing" weight 4  budget 40 draws }
-referral friends { bind last touch within 10 days  qualify when order within 5 days
-  reward inviter give thanks  reward invitee give 5 stars  at 2 friends give 20 stars to inviter
-  reward inviter of inviter give 2 stars  limit 5 per customer per day, 9 per device  budget ¥40.00
-  refuse self, same device, cycle  claw back when refund within 3 days }
-campaign welcome { class service  enter once  when register
-  give hello  give 10 stars  wait 30 hours  give 3 stars to inviter }
-campaign share { class service  enter always  budget ¥150.00  when order where amount >= ¥50.00
-  give lucky }
-campaign rains { class service  enter always  when grab  give rain else { give 1 stars } }
-campaign plays { class service  enter always  when play
-  take 4 stars { give wheel } else { give 1 stars or what is left } }
-)";
 }
 
 // What leaves: payments, and everything by its key, whatever life has decided it.
@@ -268,7 +231,7 @@ class Town {
   Timestamp now() const { return now_; }
   const store::Groups groups_;
   Handed handed;
-  std::uint64_t rules_now = rules;
+  std::uint64_t rules_now = fair_rules;
 
   Result<std::unique_ptr<durable::Writers>> open() {
     durable::Settings settings;
@@ -465,16 +428,16 @@ TEST(Groups, OtherRulesAreRefusedWhileLettersAreOnTheirWayAndServeWhenTheyHaveAr
   for (store::Group group = 0; group < town.groups_.count; ++group)
     ASSERT_TRUE(town.writers().checkpoint(group));
   town.close();
-  town.rules_now = rules + 1;
+  town.rules_now = fair_rules + 1;
   auto refused = town.open();
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "rules");
-  town.rules_now = rules;
+  town.rules_now = fair_rules;
   town.kill();
   town.come_to_rest();
   ASSERT_TRUE(town.writers().finish());
   town.close();
-  town.rules_now = rules + 1;
+  town.rules_now = fair_rules + 1;
   EXPECT_TRUE(town.open());
 }
 
@@ -649,7 +612,7 @@ TEST(Groups, ACleanStopLeavesNoTailAndNothingOpen) {
   std::atomic<int> answered = 0;
   {
     auto writers = *durable::Writers::open(
-        {plan, rules, journal, store, groups, deeds, [now] { return now; }}, {});
+        {plan, fair_rules, journal, store, groups, deeds, [now] { return now; }}, {});
     writers->start({});
     for (int number = 0; number < 130; ++number) {
       std::vector<durable::Given> given;

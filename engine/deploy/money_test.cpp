@@ -3,6 +3,7 @@
 #include <random>
 
 #include "core/books.h"
+#include "deploy/detail/fair.h"
 #include "deploy/detail/trial.h"
 #include "durable/input.h"
 #include "store/memory.h"
@@ -10,44 +11,11 @@
 namespace koi::deploy {
 namespace {
 
-// Friends bring friends, packets are shared, codes run out, devices are shared, and a budget is
-// never enough.
-std::string fair(const std::string& more = {}) {
-  return R"(policy { time zone "Asia/Shanghai"  currency CNY  lateness 1 hour
-  limit ¥80.00 per customer per month }
-customer { identify by openid  device: text?
-  on register set device = register.device }
-event register { openid: text?  device: text?  invited_by: code? }
-event order { amount: money }
-event refund {}
-event grab {}
-event play {}
-channel wechat { reach by openid }
-points stars { expire 20 days  worth ¥0.01  budget 900 }
-coupon rain { off ¥5.00 on orders from ¥10.00  codes generated "RAIN-##########"  valid 2 days
-  budget 6 issued per day  limit 2 per customer per day }
-coupon pooled { off ¥3.00  codes from pool "codes.csv" low at 5  budget ¥9.00 per 2 days  valid 1 day }
-red_packet hello { amount random ¥1.00 to ¥8.88 average ¥2.00  budget ¥30.00 per day, ¥60.00
-  limit 1 per customer, 1 per device  claim within 24 hours  pay via wechat  wishes "hello" }
-red_packet lucky { total ¥9.00 split among 4 by luck at least ¥0.30  budget ¥60.00 per day
-  limit 2 per customer per day  claim within 5 hours  pay via wechat }
-red_packet thanks { amount ¥2.00  pay via wechat }
-prize_draw wheel { prize "tea" weight 3 stock 2  prize 7 stars weight 2 stock 5
-  prize hello weight 1  prize "nothing" weight 4  budget 40 draws }
-referral friends { bind last touch within 10 days  qualify when order within 5 days
-  reward inviter give thanks  reward invitee give 5 stars  at 2 friends give 20 stars to inviter
-  reward inviter of inviter give 2 stars  reward inviter of inviter give 1 stars at register
-  at 2 friends give 3 stars to invitee  limit 5 per customer per day, 9 per device  budget ¥40.00
-  refuse self, same device, cycle  claw back when refund within 3 days }
-campaign welcome { class service  enter once  when register
-  give hello  give 10 stars  wait 30 hours  give 3 stars to inviter }
-campaign share { class service  enter always  budget ¥150.00  when order where amount >= ¥50.00
-  give lucky }
-campaign rains { class service  enter always  when grab
-  give rain else { give pooled } }
-campaign plays { class service  enter always  when play
-  take 4 stars { give wheel } else { give 1 stars or what is left } }
-)" + more;
+// Who comes too late for a coupon of the day is given a code of a pool.
+std::string fair_with_pool() {
+  return fair("give pooled", R"(coupon pooled { off ¥3.00  codes from pool "codes.csv" low at 5
+  budget ¥9.00 per 2 days  valid 1 day }
+)");
 }
 
 // What an outer world sees: effects by their keys, and payments without a receipt.
@@ -151,8 +119,6 @@ class Replay {
   Again again_;
 };
 
-constexpr std::uint64_t rules = 77;
-
 // A server by hand, over a journal and a store in memory.
 class Fair {
  public:
@@ -208,7 +174,7 @@ class Fair {
     return std::uniform_int_distribution<std::size_t>(0, end - 1)(chance_);
   }
 
-  Again again() const { return Replay(plan_, rules).run(journal_); }
+  Again again() const { return Replay(plan_, fair_rules).run(journal_); }
   Bytes customers() const {
     Bytes all;
     for (std::size_t partition = 0; partition < partition_count; ++partition) {
@@ -232,7 +198,7 @@ class Fair {
     settings.budget = budget_;
     settings.timers_at_once = 3;
     auto opened = durable::Writers::open(
-        {plan_, rules, journal_, store_, store::Groups{1}, payments_, [this] { return now_; }},
+        {plan_, fair_rules, journal_, store_, store::Groups{1}, payments_, [this] { return now_; }},
         settings);
     ASSERT_TRUE(opened) << opened.error().what;
     writers_ = *std::move(opened);
@@ -267,7 +233,7 @@ class Fair {
     return told;
   }
 
-  const plan::Plan plan_ = plan_of(trial_bundle(fair()));
+  const plan::Plan plan_ = plan_of(trial_bundle(fair_with_pool()));
   std::mt19937 chance_;
   std::uint64_t budget_;
   store::MemoryJournal journal_{store::Groups{1}, 1};
@@ -366,7 +332,7 @@ campaign greets { class service  enter always  when register give 1 stars }
 }
 
 TEST(Money, WhatTheStoreHasOfTheAccountsIsNotBelievedWhereItIsDamaged) {
-  const plan::Plan plan = plan_of(trial_bundle(fair()));
+  const plan::Plan plan = plan_of(trial_bundle(fair_with_pool()));
   class Damaged final : public core::Shelf {
    public:
     Result<std::string> read(std::string_view key) const override {

@@ -238,6 +238,9 @@ class Town {
     settings.budget = budget_;
     settings.timers_at_once = 3;
     settings.longest_batch = 7;
+    // One after the other: what is handed on is written down without a lock, and a seed is one
+    // story.
+    settings.recovers_at_once = false;
     durable::World world{
         plan_, rules_now, journal_, store_, groups_, handed, [this] { return now_; }};
     world.carry = [this](const durable::Letter&) { return lost_ == 0 || below(lost_) != 0; };

@@ -36,11 +36,12 @@ class Handed final : public durable::Deeds {
     core::Reason reason{};
     std::int64_t money = 0;
     std::string code;
+    Timestamp time{};
   };
   void take(store::Group, std::vector<durable::Deed> deeds) override {
     for (const durable::Deed& deed : deeds) {
       const core::Effect& effect = deed.effect;
-      One one{deed.customer, effect.action, effect.of, effect.reason, 0, {}};
+      One one{deed.customer, effect.action, effect.of, effect.reason, 0, {}, effect.time};
       if (effect.gift) {
         one.code = effect.gift->code;
         if (effect.gift->amount.kind() == Kind::Money) one.money = effect.gift->amount.raw();
@@ -100,9 +101,17 @@ class Town {
       ASSERT_TRUE(writers_->submit(std::move(given), {}));
     }
   }
-  // As the door does: what codes in it lead to is found first.
-  void submit(Told told) {
+  // As the door does: what codes in it lead to is found first, and whose its identifiers are.
+  void submit(Told told, const std::vector<std::string>& openids = {}) {
     Event event = event_of(plan_, told);
+    for (const std::string& each : openids) {
+      const Identifier openid{IdentifierId::of(0), each};
+      const std::string& owner = owners_.try_emplace(each, told.customer).first->second;
+      if (owner == told.customer)
+        event.identifiers.push_back(openid);
+      else
+        event.met.push_back({openid, owner, openid.kind});
+    }
     std::vector<std::string> codes;
     for (const auto& [name, value] : told.fields)
       if (name == "code" || name == "invited_by") codes.emplace_back(value.as_text());
@@ -216,6 +225,32 @@ class Town {
     }
     return outs;
   }
+  // Nothing is on its way with anybody.
+  void expect_all_have_come() const {
+    std::map<ledger::Pot, std::int64_t> transit;
+    for (store::Group group = 0; group < groups_.count; ++group) {
+      const auto shared = *memory_.shared_behind(group, "", SIZE_MAX);
+      for (const store::Shared& each : shared) {
+        const auto entry = core::books::read(each.key, each.bytes);
+        if (const auto* balance = std::get_if<core::books::Balance>(&*entry))
+          transit[balance->pot] += balance->balances[ledger::Stage::Transit];
+      }
+    }
+    for (const auto& [pot, amount] : transit) EXPECT_EQ(amount, 0);
+  }
+  // Who he is by now, as the last checkpoints have it.
+  std::string whoever(std::string customer) const {
+    const core::Codec codec(plan_);
+    for (int led = 0; led < 100; ++led) {
+      const auto bytes = *memory_.load(partition_of(customer), customer);
+      if (!bytes) return customer;
+      const core::State state = *codec.decode(*bytes);
+      if (core::gone_to(state) == nullptr) return customer;
+      customer = *core::gone_to(state);
+    }
+    ADD_FAILURE() << customer << " leads to himself";
+    return customer;
+  }
   void expect_no_budget_is_passed() const {
     for (const auto& [pot, out] : outs())
       for (const plan::Budget& budget : plan_.budgets)
@@ -259,6 +294,7 @@ class Town {
   std::mt19937 chance_;
   std::uint64_t budget_;
   std::size_t lost_ = 0;
+  std::map<std::string, std::string> owners_;  // of openids: who had them first
   store::MemoryJournal journal_{groups_, 1};
   store::MemoryStore memory_{groups_};
   FailingStore store_{memory_};
@@ -341,11 +377,15 @@ TEST(Groups, TheLastCentIsGivenWhereWhatIsLeftWillDo) {
   }
 }
 
-// One batch of what some of thirty customers do, and of what became of payments.
-void live_a_while(Town& town, int& number) {
+// One batch of what some of thirty customers do, and of what became of payments. Where they meet,
+// some of them are known by an openid alone, and others come with it.
+void live_a_while(Town& town, int& number, bool they_meet = false) {
   town.pass(seconds(
       static_cast<std::int64_t>(town.below(3) == 0 ? town.below(20'000) : town.below(600))));
-  const auto somebody = [&] { return "c" + std::to_string(town.below(30)); };
+  const auto somebody = [&] {
+    const bool is_named = !they_meet || town.below(2) == 0;
+    return (is_named ? "c" : "openid:") + std::to_string(town.below(they_meet ? 15 : 30));
+  };
   for (std::size_t left = town.below(5); left > 0; --left) {
     Told told{"register", "e" + std::to_string(++number), somebody(), town.now(), {}};
     switch (town.below(7)) {
@@ -373,7 +413,10 @@ void live_a_while(Town& town, int& number) {
         told.fields = {{"code", Value::text(code)}};
       }
     }
-    town.submit(std::move(told));
+    std::vector<std::string> openids;
+    if (told.customer.starts_with("openid:")) openids.push_back(told.customer.substr(7));
+    if (they_meet && town.below(5) == 0) openids.push_back(std::to_string(town.below(15)));
+    town.submit(std::move(told), openids);
   }
   std::vector<durable::Given> receipts;
   for (auto each = town.handed.open.begin(); each != town.handed.open.end();) {
@@ -413,6 +456,146 @@ TEST(Groups, RandomLivesOfFriendsInSeveralGroupsPassNoBudgetAndAreWhatEachJourna
         letters += town.writers().writer(from).letters().last(to);
   }
   EXPECT_GT(letters, 50u * seeds);
+}
+
+TEST(Groups, RandomLivesOfFriendsWhoTurnOutToBeOnePersonPassNoBudgetAndAreWhatEachJournalSays) {
+  const char* many = std::getenv("KOI_CRASHES");
+  const std::uint32_t seeds = many ? static_cast<std::uint32_t>(std::atoi(many)) / 5 : 12;
+  std::uint64_t merged = 0;
+  for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
+    SCOPED_TRACE(seed);
+    Town town(fair(), static_cast<std::uint16_t>(2 + seed % 3), seed,
+              seed % 2 == 0 ? 160u << 10 : 8u << 20);
+    town.lose_one_in(seed % 3 == 0 ? 4 : 0);
+    int number = 0;
+    for (int turn = 0; turn < 60; ++turn) {
+      live_a_while(town, number, true);
+      for (std::size_t left = town.below(25); left > 0; --left) town.go_on(true);
+    }
+    town.come_to_rest();
+    town.expect_at_rest();
+    town.expect_as_replayed();
+    town.expect_no_budget_is_passed();
+    town.expect_all_have_come();
+    EXPECT_GT(town.handed.count(core::Action::Give), 20u);
+    // A code is known where whoever has it is, and nowhere else.
+    for (const auto& [key, one] : town.handed.all)
+      if (!one.code.empty())
+        town.writers().find_places({one.code}, [&](Result<std::vector<CodePlace>> found) {
+          ASSERT_TRUE(found);
+          EXPECT_LE(found->size(), 1u) << one.code;
+          for (const CodePlace& each : *found)
+            EXPECT_EQ(each.customer, town.whoever(one.customer)) << one.code;
+        });
+    merged += town.handed.count(core::Action::Merge);
+  }
+  EXPECT_GT(merged, 3u * seeds);
+}
+
+// What has been decided for each person, whoever he was then and in whatever order.
+using Lot =
+    std::multiset<std::tuple<std::string, core::Action, core::Action, core::Reason, std::int64_t>>;
+Lot lot_of(const Town& town) {
+  Lot lot;
+  for (const auto& [key, one] : town.handed.all)
+    lot.emplace(town.whoever(one.customer), one.action, one.of, one.reason, one.money);
+  return lot;
+}
+
+TEST(Groups, LivesOfFriendsWhoTurnOutToBeOnePersonAreThoseOfOneGroupWhereEverythingComesToRest) {
+  std::uint64_t merged = 0;
+  for (std::uint32_t seed = 1; seed <= 9; ++seed) {
+    SCOPED_TRACE(seed);
+    Town one(fair(), 1, seed), many(fair(), static_cast<std::uint16_t>(2 + seed % 3), seed + 100);
+    const auto both = [&](auto what) { what(one), what(many); };
+    const auto rest = [&](Town& town) {
+      town.come_to_rest();
+      for (store::Group group = 0; group < town.groups_.count; ++group)
+        ASSERT_TRUE(town.writers().checkpoint(group));
+    };
+    // Up to then one timer after the other, so that nobody's comes before another's by chance.
+    const auto wait = [&](Duration time) {
+      const Timestamp until = one.now() + time;
+      for (Timestamp next = one.now(); next < until;) {
+        next = until;
+        both([&](Town& town) {
+          for (store::Group group = 0; group < town.groups_.count; ++group)
+            next = std::min(next, *town.writers().writer(group).next_due() + microseconds(1));
+        });
+        next = std::max(next, one.now() + microseconds(1));
+        both([&](Town& town) { town.pass(next - town.now()), rest(town); });
+      }
+    };
+    // Codes are numbered otherwise where groups have numbers of their own.
+    const auto codes_of = [](const Town& town) {
+      std::map<std::tuple<std::string, core::Action, Timestamp>, std::string> codes;
+      for (const auto& [key, each] : town.handed.all)
+        if (!each.code.empty() && each.action == core::Action::Give)
+          codes.emplace(std::tuple(town.whoever(each.customer), each.action, each.time), each.code);
+      return codes;
+    };
+    const auto somebody = [&] {
+      return (one.below(2) == 0 ? "c" : "openid:") + std::to_string(one.below(10));
+    };
+    for (int number = 0; number < 90; ++number) {
+      wait(seconds(
+          static_cast<std::int64_t>(one.below(4) == 0 ? one.below(20'000) : one.below(600))));
+      Told told{"register", "e" + std::to_string(number), somebody(), one.now(), {}};
+      Told same = told;
+      switch (one.below(7)) {
+        case 0:
+        case 1:
+          told.fields = {{"device", Value::text("d" + std::to_string(one.below(8)))},
+                         {"invited_by", Value::text(core::invite_code(
+                                            one.plan(), plan::ReferralId::of(0), somebody()))}};
+          break;
+        case 2:
+          told.type = "order";
+          told.fields = {{"amount", Value::money(static_cast<std::int64_t>(one.below(12'000)))}};
+          break;
+        case 3: told.type = one.below(3) == 0 ? "refund" : "play"; break;
+        case 4: told.type = "grab"; break;
+        default: {
+          const auto codes = codes_of(one), others = codes_of(many);
+          if (codes.empty()) break;
+          const auto place =
+              std::next(codes.begin(), static_cast<std::ptrdiff_t>(one.below(codes.size())));
+          const auto other = others.find(place->first);
+          ASSERT_NE(other, others.end());
+          told.type = place->second.starts_with("RAIN") ? "redeemed" : "claimed";
+          told.fields = {{"code", Value::text(place->second)}};
+          same.fields = {{"code", Value::text(other->second)}};
+        }
+      }
+      if (same.fields.empty()) same.fields = told.fields;
+      same.type = told.type;
+      std::vector<std::string> openids;
+      if (told.customer.starts_with("openid:")) openids.push_back(told.customer.substr(7));
+      if (one.below(4) == 0) openids.push_back(std::to_string(one.below(10)));
+      one.submit(std::move(told), openids);
+      many.submit(same, openids);
+      many.lose_one_in(seed % 2 == 0 ? 4 : 0);
+      for (std::size_t left = many.below(15); left > 0; --left) many.go_on(true);
+      rest(many);
+      many.submit(std::move(same), openids);  // it may have been killed before it was durable
+      both(rest);
+      // Every payment is made.
+      both([&](Town& town) {
+        std::vector<durable::Given> receipts;
+        for (const auto& [key, customer] : std::exchange(town.handed.open, {}))
+          receipts.emplace_back(durable::ReceiptFor{customer, {key, town.now(), Failure::None}});
+        town.submit(std::move(receipts));
+        rest(town);
+      });
+      ASSERT_EQ(lot_of(many), lot_of(one)) << "after input " << number;
+      ASSERT_EQ(many.outs(), one.outs()) << "after input " << number;
+    }
+    many.expect_at_rest();
+    many.expect_as_replayed();
+    many.expect_all_have_come();
+    merged += one.handed.count(core::Action::Merge);
+  }
+  EXPECT_GT(merged, 30u);
 }
 
 TEST(Groups, OtherRulesAreRefusedWhileLettersAreOnTheirWayAndServeWhenTheyHaveArrived) {

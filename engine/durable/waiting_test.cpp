@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "durable/detail/trial.h"
+#include "durable/meetings.h"
 
 namespace koi::durable {
 namespace {
@@ -111,6 +112,77 @@ TEST(Waiting, AStartFindsItAsTheCheckpointHasItToTheByte) {
   for (const store::Shared& each : frozen(rows)) one[each.key] = each.bytes;
   for (const store::Shared& each : frozen(others)) other[each.key] = each.bytes;
   for (const auto& [key, bytes] : other) EXPECT_EQ(one[key], bytes) << key;
+}
+
+TEST(Waiting, WhatIsPutFirstStandsThereAfterAStartTooAndWhatWasAskedIsForgotten) {
+  const plan::Plan plan = trial_plan();
+  Rows rows;
+  Waiting waiting(rows);
+  for (int i = 0; i < 2; ++i) waiting.add(waited(plan, "a", i), rules);
+  waiting.asks("a", {lack("x", 1)});
+  waiting.put_first(waited(plan, "a", 2), rules);
+  EXPECT_TRUE(waiting.answered("x", 1, false).empty());
+  waiting.asks_about("a", Waiting::Asked{7, true});
+  waiting.put_first(waited(plan, "a", 3), rules);
+  EXPECT_FALSE(waiting.asked_about("a"));
+  waiting.asks_about("a", Waiting::Asked{8, true});
+  waiting.change("a", rules, [](Waited& each) {
+    Event& event = std::get<Event>(*each.given);
+    event.time = Timestamp{6};
+    return event.id == "e0";
+  });
+  Rows others;
+  Waiting learnt(others);
+  for (const store::Shared& each : frozen(rows))
+    ASSERT_TRUE(learnt.learn(each.key, each.bytes, plan, rules));
+  ASSERT_TRUE(learnt.learnt());
+  EXPECT_EQ(learnt.bytes(), waiting.bytes());
+  ASSERT_TRUE(learnt.asked_about("a"));
+  EXPECT_EQ(learnt.asked_about("a")->number, 8u);
+  EXPECT_TRUE(learnt.asked_about("a")->is_resting);
+  learnt.put_first(waited(plan, "a", 4), rules);
+  for (const char* id : {"e4", "e3", "e2"}) EXPECT_EQ(id_of(learnt.take("a")), id);
+  EXPECT_EQ(std::get<Event>(*learnt.first("a").given).time, Timestamp{6});
+  EXPECT_EQ(id_of(learnt.take("a")), "e0");
+  EXPECT_EQ(id_of(learnt.take("a")), "e1");
+  EXPECT_TRUE(learnt.empty());
+}
+
+TEST(Meetings, ThatAreKeptAreGivenInTheirOrderAndAfterAStartToo) {
+  const plan::Plan plan = trial_plan();
+  Rows rows;
+  Meetings meetings(rows);
+  for (std::uint64_t number = 1; number <= 4; ++number) {
+    Meeting meeting;
+    meeting.other = number == 3 ? "b" : "a";
+    meeting.mine = meeting.face.id = "m" + std::to_string(number);
+    meeting.link = IdentifierId::of(0);
+    meeting.number = number;
+    const std::string about = meeting.other;
+    meetings.keep(about, {std::move(meeting), number == 2}, rules);
+  }
+  const std::vector<store::Shared> kept = frozen(rows);
+  Rows others;
+  Meetings learnt(others);
+  for (const store::Shared& each : kept) {
+    const auto known = learnt.learn(each.key, each.bytes, plan, rules);
+    ASSERT_TRUE(known && *known);
+    const auto refused = learnt.learn(each.key, each.bytes, plan, rules + 1);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, "rules");
+    for (std::size_t size = 0; size < each.bytes.size(); ++size)
+      EXPECT_FALSE(learnt.learn(each.key, each.bytes.substr(0, size), plan, rules));
+  }
+  for (Meetings* each : {&meetings, &learnt}) {
+    std::vector<std::string> who;
+    for (const Meetings::Kept& one : each->take("a"))
+      who.push_back(one.meeting.mine + (one.is_held ? " held" : ""));
+    EXPECT_THAT(who, testing::ElementsAre("m1", "m2 held", "m4"));
+    EXPECT_TRUE(each->take("a").empty());
+    EXPECT_EQ(each->take("b").size(), 1u);
+    EXPECT_TRUE(each->empty());
+  }
+  for (const store::Shared& each : frozen(rows)) EXPECT_TRUE(each.bytes.empty());
 }
 
 TEST(Waiting, OtherRulesAndDamagedRowsAreRefused) {

@@ -68,8 +68,8 @@ Result<bool> Letters::learn(std::string_view key, std::string_view bytes) {
       Letter letter{own_, group, number_in(key.substr(4)), in.fixed64(), {}};
       letter.told = in.rest();
       auto& open = to_[group].open;
-      if (!in.ok() || letter.number == 0 ||
-          (!open.empty() && open.back().number + 1 != letter.number))
+      // Of a replay that keeps no others there are gaps between them.
+      if (!in.ok() || letter.number == 0 || (!open.empty() && open.back().number >= letter.number))
         return damaged();
       open.push_back(std::move(letter));
       return true;
@@ -86,7 +86,9 @@ void Letters::write(store::Group to, std::uint64_t rules, const Told& told) {
   KOI_ASSERT(to != own_);
   To& there = to_[to];
   rows_.put(key_of(Of::Sent, to), bytes_of(++there.last));
-  if (!keeps_) return;
+  const bool is_kept =
+      keeps_ == Keeps::All || (keeps_ == Keeps::Arrivals && std::holds_alternative<Arrival>(told));
+  if (!is_kept) return;
   ByteWriter out;
   durable::write(out, told);
   Letter letter{own_, to, there.last, rules, out.take()};

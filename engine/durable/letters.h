@@ -37,8 +37,10 @@ class Letters {
 
   // A row of the last checkpoint, where it is one of these; false: it is another's.
   Result<bool> learn(std::string_view key, std::string_view bytes);
-  // For replays whose letters have arrived long ago: they are counted, and not kept.
-  void keep_none() { keeps_ = false; }
+  // For replays whose letters have arrived long ago: they are counted, and not kept; but those by
+  // which customers go to another group, where that group's replay wants them.
+  void keep_none() { keeps_ = Keeps::None; }
+  void keep_arrivals() { keeps_ = Keeps::Arrivals; }
 
   void write(store::Group to, std::uint64_t rules, const Told& told);
   // Those written since the last call.
@@ -62,7 +64,8 @@ class Letters {
   };
   store::Group own_;
   Rows& rows_;
-  bool keeps_ = true;
+  enum class Keeps : std::uint8_t { All, Arrivals, None };
+  Keeps keeps_ = Keeps::All;
   std::vector<To> to_;
   std::vector<std::uint64_t> from_;
   std::vector<Letter> new_;

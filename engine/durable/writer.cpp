@@ -451,7 +451,8 @@ Result<core::Answer> Writer::validate(const core::Call& call) {
   if (!whom) return answer;
   std::string customer = *whom;
   KOI_LET(const core::State* state, bring(customer));
-  if (state == nullptr) return answer;
+  if (state == nullptr)
+    return Error{"moved", "whoever has that code has turned out to be a customer of another group"};
   answer = core::validate(plan_, *state, accounts_, call);
   customers_.unchanged();
   if (accounts_.fault()) return *accounts_.fault();
@@ -461,6 +462,7 @@ Result<core::Answer> Writer::validate(const core::Call& call) {
 Result<std::vector<CodePlace>> Writer::find_places(std::span<const std::string> codes) {
   std::vector<CodePlace> found;
   if (!gives_) return found;
+  accounts_.know({});  // what others have told of it is not known here
   for (const std::string& code : codes) {
     const core::Accounts::Place* const place = accounts_.find(code);
     if (accounts_.fault()) return *accounts_.fault();
@@ -491,8 +493,24 @@ Result<void> Writer::deliver_messages(store::Position position) {
   return {};
 }
 
-// What was decided for him and must not reach him any more, wherever it has come to.
-void Writer::withdraw(const core::State& state) { withdraw_here(state); }
+// What was decided for him and must not reach him any more, wherever it has come to. Groups that he
+// was a customer of before are told, so that replays of their journals withdraw it too.
+void Writer::withdraw(const core::State& state) {
+  withdraw_here(state);
+  if (groups_.count == 1 || state.same.empty()) return;
+  std::vector<bool> is_told(groups_.count, false);
+  is_told[group_] = true;
+  for (const std::string& each : state.same) {
+    const store::Group to = groups_.group_of(partition_of(each));
+    if (is_told[to]) continue;
+    is_told[to] = true;
+    letters_.write(to, rules_,
+                   Refused{each,
+                           state.id,
+                           {state.same.begin(), state.same.end()},
+                           {state.consents.begin(), state.consents.end()}});
+  }
+}
 
 void Writer::withdraw_here(const core::State& state) {
   for (Deed& deed : decided_) {

@@ -125,7 +125,8 @@ class Writer {
   // What redeeming that coupon would be answered now.
   Result<core::Answer> validate(const core::Call& call);
 
-  // Where these codes lead, each of them said once, as far as it is to customers of this group.
+  // Where these codes lead, each of them said once, as far as this group knows: to customers of it,
+  // or of another where theirs have turned out to be those.
   Result<std::vector<CodePlace>> find_places(std::span<const std::string> codes);
 
   // The last position stepped, and the stamp of its batch.

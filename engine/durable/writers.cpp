@@ -3,7 +3,11 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <map>
+#include <set>
 #include <utility>
+
+#include "core/merge.h"
 
 namespace koi::durable {
 
@@ -755,6 +759,38 @@ void Writers::look(std::string customer, Show show) {
   });
 }
 
+namespace {
+Error on_his_way() {
+  return {"moved",
+          "two customers have turned out to be one person, and one of them is on his way to the "
+          "other; ask again a little later"};
+}
+}  // namespace
+
+void Writers::find_customer(std::string customer, std::function<void(Result<std::string>)> then) {
+  std::string asked = customer;
+  find_customer(std::move(customer), std::move(asked), std::move(then));
+}
+
+// `asked` is the one whom it began with.
+void Writers::find_customer(std::string customer, std::string asked,
+                            std::function<void(Result<std::string>)> then) {
+  Group& group = *groups_[world_.groups.group_of(partition_of(customer))];
+  look_at(group, [this, customer = std::move(customer), asked = std::move(asked),
+                  then = std::move(then)](Result<Writer*> writer) mutable {
+    if (!writer) return then(writer.error());
+    Customers& customers = (*writer)->customers();
+    const auto state = customers.of(partition_of(customer), customer);
+    if (!state) return then(state.error());
+    std::optional<std::string> other;  // who he has turned out to be
+    if (const std::string* const id = core::gone_to(**state)) other = *id;
+    const bool is_here = core::is_called(**state, asked);
+    customers.unchanged();
+    if (other) return find_customer(*std::move(other), std::move(asked), std::move(then));
+    then(is_here ? Result<std::string>(std::move(customer)) : on_his_way());
+  });
+}
+
 void Writers::validate(core::Call call, Tell tell) {
   Group& group = *groups_[world_.groups.group_of(partition_of(call.customer))];
   look_at(group, [call = std::move(call), tell = std::move(tell)](Result<Writer*> writer) {
@@ -776,8 +812,31 @@ namespace {
 struct Search {
   std::mutex mutex;
   std::size_t left = 0;
-  Result<std::vector<CodePlace>> found{std::vector<CodePlace>()};
+  std::optional<Error> error;
+  std::map<std::string, CodePlace> found;  // by code
+  std::set<std::string> on_their_way;      // codes whose customers were another group's
   std::function<void(Result<std::vector<CodePlace>>)> then;
+
+  // What the group knows of its own customers counts; who has left it for another one's is known
+  // there too, once he has come.
+  void add(std::vector<CodePlace> places, store::Groups groups, store::Group by) {
+    for (CodePlace& each : places) {
+      if (groups.group_of(partition_of(each.customer)) != by)
+        on_their_way.insert(each.code);
+      else
+        found.emplace(each.code, std::move(each));
+    }
+  }
+  Result<std::vector<CodePlace>> places() {
+    if (error) return *error;
+    std::vector<CodePlace> all;
+    for (auto& [code, place] : found) {
+      on_their_way.erase(code);
+      all.push_back(std::move(place));
+    }
+    if (!on_their_way.empty()) return on_his_way();
+    return all;
+  }
 };
 }  // namespace
 
@@ -788,18 +847,19 @@ void Writers::find_places(std::vector<std::string> codes,
   search->then = std::move(then);
   const auto wanted = std::make_shared<const std::vector<std::string>>(std::move(codes));
   for (const auto& group : groups_)
-    look_at(*group, [search, wanted](Result<Writer*> writer) {
-      auto found =
-          writer ? (*writer)->find_places(*wanted) : Result<std::vector<CodePlace>>(writer.error());
-      std::unique_lock lock(search->mutex);
-      if (!found)
-        search->found = found.error();
-      else if (search->found)
-        std::move(found->begin(), found->end(), std::back_inserter(*search->found));
-      if (--search->left > 0) return;
-      lock.unlock();
-      search->then(std::move(search->found));
-    });
+    look_at(*group,
+            [search, wanted, groups = world_.groups, by = group->number](Result<Writer*> writer) {
+              auto found = writer ? (*writer)->find_places(*wanted)
+                                  : Result<std::vector<CodePlace>>(writer.error());
+              std::unique_lock lock(search->mutex);
+              if (!found)
+                search->error = found.error();
+              else
+                search->add(*std::move(found), groups, by);
+              if (--search->left > 0) return;
+              lock.unlock();
+              search->then(search->places());
+            });
 }
 
 void Writers::look_at(Group& group, Look look) {

@@ -75,6 +75,10 @@ class Writers {
   // threads: at once); null where there is none. What is shown is valid for the call. Thread-safe.
   using Show = std::function<void(Result<const core::State*>)>;
   void look(std::string customer, Show show);
+  // Who the customer is by now: himself, or whom he has turned out to be, in whatever group; on
+  // some group's thread (without threads: at once). Error "moved" while he is on his way there:
+  // what is known of him comes with him in a moment. Thread-safe.
+  void find_customer(std::string customer, std::function<void(Result<std::string>)> then);
   // What redeeming that coupon would be answered, as of now; the same way.
   using Tell = std::function<void(Result<core::Answer>)>;
   void validate(core::Call call, Tell tell);
@@ -83,9 +87,10 @@ class Writers {
   void look_at_shared(store::Group group, ShowShared show);
   store::Groups groups() const { return world_.groups; }
 
-  // Where codes lead, each of them said once: those that lead somewhere. Every group is asked,
-  // between two of its batches; the last one tells, on its thread (without threads: at once).
-  // Thread-safe.
+  // Where codes lead, each of them said once, by code: those that lead somewhere. Every group is
+  // asked, between two of its batches; the last one tells, on its thread (without threads: at
+  // once). Error "moved" while one of them leads to somebody who is on his way to another group
+  // (find_customer), which does not know the code yet. Thread-safe.
   void find_places(std::vector<std::string> codes,
                    std::function<void(Result<std::vector<CodePlace>>)> then);
 
@@ -267,6 +272,8 @@ class Writers {
   void note_undecided(Group& group);
   bool is_all_arrived() const;
   Result<void> check_letters();
+  void find_customer(std::string customer, std::string asked,
+                     std::function<void(Result<std::string>)> then);
   void look_at(Group& group, Look look);
   void end_looks(Group& group);
   void settle(Group& group, Outcome outcome);

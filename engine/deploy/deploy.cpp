@@ -195,7 +195,8 @@ Result<void> Deploying::begin(Hash128 bundle, const Said& said, const Ways& ways
   tail_inputs_ = 0;
   if (!is_first && site_.groups.count > 1) {
     KOI_LET(const plan::Plan* plan, plans_.of(live()));
-    if (plan->has_competition()) KOI_TRY(finish_between_groups());
+    if (plan->has_competition() || !plan->schema.identifiers.empty())
+      KOI_TRY(finish_between_groups());
   }
   epochs_.resize(site_.groups.count);
   journal_epochs_.resize(site_.groups.count);

@@ -73,4 +73,16 @@ void fill(const plan::Plan& extended, core::Call& call) {
   for (core::Call::Facts& facts : call.facts) fill(extended.schema[facts.type], facts.fields);
 }
 
+void fill(const plan::Plan& extended, durable::Given& given) {
+  const auto fill_all = [&](std::vector<durable::Along>& inputs) {
+    for (durable::Along& each : inputs) fill(extended, each.given);
+  };
+  if (auto* event = std::get_if<Event>(&given)) fill(extended, *event);
+  if (auto* call = std::get_if<core::Call>(&given)) fill(extended, *call);
+  auto* letter = std::get_if<durable::LetterFrom>(&given);
+  if (letter == nullptr) return;
+  if (auto* arrival = std::get_if<durable::Arrival>(&letter->told)) fill_all(arrival->inputs);
+  if (auto* passed = std::get_if<durable::Passed>(&letter->told)) fill_all(passed->inputs);
+}
+
 }  // namespace koi::deploy

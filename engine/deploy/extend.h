@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/call.h"
+#include "durable/input.h"
 #include "model/event.h"
 #include "plan/plan.h"
 
@@ -31,5 +32,7 @@ plan::Plan extend(const plan::Plan& rules, std::span<const plan::Plan* const> la
 // Gives an event, as its own rules read it, the fields that extend() has put to them.
 void fill(const plan::Plan& extended, Event& event);
 void fill(const plan::Plan& extended, core::Call& call);
+// And what else has some of them in it.
+void fill(const plan::Plan& extended, durable::Given& given);
 
 }  // namespace koi::deploy

@@ -1,11 +1,14 @@
 #include "deploy/rebuild.h"
 
+#include <deque>
 #include <filesystem>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "core/codec.h"
+#include "deploy/arrivals.h"
 #include "deploy/bundles.h"
 #include "deploy/extend.h"
 #include "deploy/files.h"
@@ -39,68 +42,131 @@ Error damaged(store::Group group, store::Position position, std::string_view how
                          " at position " + std::to_string(position)};
 }
 
+// What the replays of one turn have in common.
+struct Replayed {
+  const store::Journal& journal;
+  store::Store& store;
+  store::Groups groups;
+  const plan::Plan& rules;
+  const plan::Plan& extended;
+  const match::Index& index;
+  std::uint64_t rules_number = 0;
+  std::uint64_t budget = 0;  // of each group
+  const std::function<void(std::uint64_t)>& rows_read;
+  Arrivals arrivals;
+};
+
 // One group's part of one turn.
 class Replay {
  public:
-  Replay(const store::Journal& journal, store::Store& store, store::Groups groups,
-         store::Group group, store::Epoch epoch, const plan::Plan& rules,
-         const plan::Plan& extended, const match::Index& index, std::uint64_t rules_number,
-         std::uint64_t budget)
-      : journal_(journal),
-        store_(store),
+  Replay(Replayed& turn, store::Group group, store::Epoch epoch, store::Position last)
+      : turn_(turn),
+        journal_(turn.journal),
+        store_(turn.store),
         group_(group),
         epoch_(epoch),
-        rules_(rules),
-        extended_(extended),
-        rules_number_(rules_number),
-        writer_(extended, index, store, groups, group, budget, nobody_) {}
+        last_(last),
+        writer_(turn.extended, turn.index, turn.store, turn.groups, group, turn.budget, nobody_) {}
 
-  // From behind the store's position up to `last`.
-  Result<void> run(store::Position last, const std::function<void(std::uint64_t)>& rows_read) {
-    KOI_TRY(writer_.learn(rules_number_));
-    writer_.letters().keep_none();
+  // As the store has it.
+  Result<void> learn() {
+    KOI_TRY(writer_.learn(turn_.rules_number));
+    writer_.letters().keep_arrivals();
     KOI_LET(auto set_aside, journal_.set_aside(group_));
     writer_.leave_out(std::move(set_aside));
-    KOI_LET(store::Position at, store_.position(group_));
+    KOI_LET(at_, store_.position(group_));
     KOI_LET(const std::string bytes, store_.kept(group_));
     if (!bytes.empty()) {
       KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
-      writer_.begin_behind(at, kept.stamp);
+      writer_.begin_behind(at_, kept.stamp);
     }
-    if (at >= last) return {};
-    while (at < last) {
-      KOI_LET(const auto rows,
-              journal_.read(group_, at + 1, std::min<store::Position>(rows_at_once, last - at)));
-      if (rows.empty()) return damaged(group_, at, "ends before its time");
-      for (const store::Read& read : rows) {
-        KOI_TRY(take(read));
-        at = read.position;
+    for (store::Group from = 0; from < turn_.groups.count; ++from)
+      turn_.arrivals.stored(from, group_, writer_.letters().taken(from));
+    return {};
+  }
+  // Behind that, of all groups: hands out what it wrote and others have not stored yet.
+  void offer() {
+    for (store::Group to = 0; to < turn_.groups.count; ++to) {
+      const auto& open = writer_.letters().open(to);
+      turn_.arrivals.put({open.begin(), open.end()});
+    }
+  }
+
+  // From behind the store's position up to `last`, or until somebody is wanted who has not come
+  // yet: then it is called again.
+  Result<std::optional<Arrivals::Wanted>> go_on() {
+    while (at_ < last_) {
+      if (next_ == rows_.size()) {
+        KOI_LET(rows_, journal_.read(group_, at_ + 1,
+                                     std::min<store::Position>(rows_at_once, last_ - at_)));
+        next_ = 0;
+        if (rows_.empty()) return damaged(group_, at_, "ends before its time");
       }
-      rows_read(rows.size());
+      while (next_ < rows_.size()) {
+        KOI_LET(auto wanted, take(rows_[next_]));
+        if (wanted) return wanted;
+        at_ = rows_[next_++].position;
+        has_gone_on_ = true;
+      }
+      turn_.rows_read(rows_.size());
     }
-    KOI_TRY(close());
-    return write_back();
+    if (std::exchange(has_gone_on_, false)) {
+      KOI_TRY(close());
+      KOI_TRY(write_back());
+    }
+    return std::optional<Arrivals::Wanted>();
+  }
+
+  store::Group group() const { return group_; }
+  store::Position at() const { return at_; }
+  store::Position last() const { return last_; }
+  // To what the journal has by now, where it is of rules that are live; else it has an end.
+  Result<void> extend(bool is_live) {
+    const store::Position before = last_;
+    if (is_live) {
+      KOI_LET(last_, journal_.last(group_));
+    }
+    if (last_ > before) return {};
+    return damaged(group_, last_, "lacks a customer who has come to another group");
   }
 
  private:
-  Result<void> take(const store::Read& read) {
+  Result<std::optional<Arrivals::Wanted>> take(const store::Read& read) {
     if (const auto opening = durable::decode_opening(read.row.bytes)) {
       KOI_TRY(close());
-      if (opening->rules != rules_number_)
+      if (opening->rules != turn_.rules_number)
         return damaged(group_, read.position, "names other rules than deployment.json");
       is_open_ = true;
-      return writer_.open(read.position, *opening);
+      KOI_TRY(writer_.open(read.position, *opening));
+      turn_.arrivals.put(writer_.letters().take_new());
+      return std::optional<Arrivals::Wanted>();
     }
     if (!is_open_) return damaged(group_, read.position, "does not begin a batch");
-    KOI_LET(durable::Input input, durable::decode_input(rules_, read.row.bytes));
+    KOI_LET(durable::Input input, durable::decode_input(turn_.rules, read.row.bytes));
     if (std::holds_alternative<durable::Opening>(input))
       return damaged(group_, read.position, "has an opening that cannot be read");
     durable::Given given = durable::given_of(std::move(input));
-    if (auto* event = std::get_if<Event>(&given)) fill(extended_, *event);
-    if (auto* call = std::get_if<core::Call>(&given)) fill(extended_, *call);
+    fill(turn_.extended, given);
+    if (auto* letter = std::get_if<durable::LetterFrom>(&given)) {
+      KOI_LET(auto wanted, bring(*letter));
+      if (wanted) return wanted;
+    }
     const auto applied = writer_.apply(read.position, read.row.partition, given);
     if (!applied) return applied.error();
-    return {};
+    turn_.arrivals.put(writer_.letters().take_new());
+    return std::optional<Arrivals::Wanted>();
+  }
+
+  // Whoever comes does so as his replay has made him.
+  Result<std::optional<Arrivals::Wanted>> bring(durable::LetterFrom& letter) {
+    const bool comes = std::holds_alternative<durable::Arrival>(letter.told) &&
+                       letter.number == writer_.letters().taken(letter.from) + 1;
+    if (!comes) return std::optional<Arrivals::Wanted>();
+    const Arrivals::Wanted wanted{letter.from, letter.number};
+    const auto arrived = turn_.arrivals.take(group_, wanted);
+    if (!arrived) return std::optional(wanted);
+    KOI_LET(letter, durable::read(*arrived, turn_.extended));
+    return std::optional<Arrivals::Wanted>();
   }
 
   Result<void> close() {
@@ -111,6 +177,8 @@ class Replay {
   }
 
   Result<void> write_back() {
+    for (store::Group to = 0; to < turn_.groups.count; ++to)
+      if (to != group_) writer_.letters().arrived(to, turn_.arrivals.stored(group_, to));
     durable::Frozen frozen = durable::freeze(writer_, group_, epoch_, nobody_);
     const durable::Take take = [&](std::span<const durable::Changed> which,
                                    std::vector<store::Saved>& into) {
@@ -119,35 +187,96 @@ class Replay {
     };
     KOI_TRY(durable::write(frozen, journal_, store_, take));
     writer_.committed();
+    for (store::Group from = 0; from < turn_.groups.count; ++from)
+      turn_.arrivals.stored(from, group_, writer_.letters().taken(from));
     return {};
   }
 
+  Replayed& turn_;
   const store::Journal& journal_;
   store::Store& store_;
   store::Group group_;
   store::Epoch epoch_;
-  const plan::Plan& rules_;
-  const plan::Plan& extended_;
-  std::uint64_t rules_number_;
+  store::Position at_ = 0, last_;
   Nobody nobody_;
   durable::Writer writer_;
-  bool is_open_ = false;
+  std::vector<store::Read> rows_;
+  std::size_t next_ = 0;  // among the rows
+  bool is_open_ = false, has_gone_on_ = false;
 };
+
+Error nobody_comes(store::Group group, const Arrivals::Wanted& wanted) {
+  return {"corrupt", "the journal of group " + std::to_string(group) +
+                         " has a customer who never left group " + std::to_string(wanted.from)};
+}
+
+// Each on a thread of its own.
+Result<void> replay_at_once(std::deque<Replay>& replays, Arrivals& arrivals, store::Groups groups,
+                            bool is_live) {
+  const auto run = [&](Replay& replay) -> Result<void> {
+    for (;;) {
+      KOI_LET(const auto wanted, replay.go_on());
+      if (wanted) {
+        if (arrivals.wait_for(replay.group(), *wanted)) continue;
+        return arrivals.is_broken_off() ? Result<void>()
+                                        : Result<void>(nobody_comes(replay.group(), *wanted));
+      }
+      if (!arrivals.rest(replay.group())) return {};
+      KOI_TRY(replay.extend(is_live));
+    }
+  };
+  return for_each_group(groups, true, [&](store::Group group) {
+    auto done = run(replays[group]);
+    if (!done) arrivals.break_off();
+    return done;
+  });
+}
+
+// One after the other, each as far as it comes.
+Result<void> replay_in_turn(std::deque<Replay>& replays, bool is_live) {
+  for (;;) {
+    bool has_moved = false;
+    std::optional<std::pair<store::Group, Arrivals::Wanted>> waits;
+    for (Replay& replay : replays) {
+      const store::Position before = replay.at();
+      KOI_LET(const auto wanted, replay.go_on());
+      has_moved = has_moved || replay.at() > before;
+      if (wanted) waits = {replay.group(), *wanted};
+    }
+    if (!waits) return {};
+    if (has_moved) continue;
+    Replay& from = replays[waits->second.from];
+    if (from.at() < from.last()) return nobody_comes(waits->first, waits->second);
+    KOI_TRY(from.extend(is_live));
+  }
+}
 
 // What stands in the folder: whom it is for.
 std::string note_of(std::uint64_t turn, Hash128 later) {
   return "koi build 2\nturn " + std::to_string(turn) + "\nbundle " + to_hex(later) + "\n";
 }
 
-// The groups that have not come to those positions.
-Result<std::vector<store::Group>> behind(const store::Store& store,
-                                         const std::vector<store::Position>& ends) {
-  std::vector<store::Group> groups;
+// Has any group not come to its position?
+Result<bool> is_any_behind(const store::Store& store, const std::vector<store::Position>& ends) {
   for (std::size_t group = 0; group < ends.size(); ++group) {
     KOI_LET(const store::Position position, store.position(static_cast<store::Group>(group)));
-    if (position < ends[group]) groups.push_back(static_cast<store::Group>(group));
+    if (position < ends[group]) return true;
   }
-  return groups;
+  return false;
+}
+
+// One turn, of all groups: who has come to his end may have what another one lacks.
+Result<void> replay(Replayed& turn, const std::vector<store::Epoch>& epochs,
+                    const std::vector<store::Position>& ends, bool at_once, bool is_live) {
+  std::deque<Replay> replays;
+  for (store::Group group = 0; group < turn.groups.count; ++group) {
+    replays.emplace_back(turn, group, epochs[group], ends[group]);
+    KOI_TRY(replays.back().learn());
+  }
+  for (Replay& each : replays) each.offer();
+  if (at_once && replays.size() > 1)
+    return replay_at_once(replays, turn.arrivals, turn.groups, is_live);
+  return replay_in_turn(replays, is_live);
 }
 
 // The groups whose customers were not carried over to that turn, which begins at these positions.
@@ -233,14 +362,21 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
   for (std::size_t i = 0; i < history.turns.size(); ++i) {
     const bool is_last = i + 1 == history.turns.size();
     const std::vector<store::Position>& ends = is_last ? last : history.turns[i + 1].positions;
-    KOI_LET(const std::vector<store::Group> to_replay, behind(*states, ends));
-    const match::Index index = to_replay.empty() ? match::Index() : match::Index::build(extended);
-    const auto replay_one = [&](store::Group group) {
-      Replay replay(history.journal, *states, groups, group, epochs[group], *all[i], extended,
-                    index, rules_of(name_of(history.turns[i])), budget / groups.count);
-      return replay.run(ends[group], rows_read);
-    };
-    KOI_TRY(for_each_group(to_replay, history.at_once, replay_one));
+    KOI_LET(const bool is_behind, is_any_behind(*states, ends));
+    if (is_behind) {
+      const match::Index index = match::Index::build(extended);
+      Replayed replayed{history.journal,
+                        *states,
+                        groups,
+                        *all[i],
+                        extended,
+                        index,
+                        rules_of(name_of(history.turns[i])),
+                        budget / groups.count,
+                        rows_read,
+                        Arrivals(groups)};
+      KOI_TRY(replay(replayed, epochs, ends, history.at_once, is_last));
+    }
     if (is_last) break;
     plan::Plan next = extend(*all[i + 1], all);
     const Carry carry(extended, next, history.turns[i + 1].ways);

@@ -250,6 +250,8 @@ struct Told {
   std::string type, id, customer;
   Timestamp time;
   std::map<std::string, Value> fields;
+  std::vector<Identifier> identifiers{};
+  std::vector<Met> met{};
 };
 
 inline Event event_of(const plan::Plan& plan, const Told& told) {
@@ -259,6 +261,8 @@ inline Event event_of(const plan::Plan& plan, const Told& told) {
   event.id = told.id;
   event.customer = told.customer;
   event.time = told.time;
+  event.identifiers = told.identifiers;
+  event.met = told.met;
   for (const Field& field : plan.schema[event.type].fields) {
     const auto found = told.fields.find(field.symbol.name);
     event.fields.push_back(found == told.fields.end() ? field.fallback : found->second);

@@ -38,6 +38,8 @@ class Auditing {
       : plan_(plan), had_others_(had_others), groups_(groups), lent_(plan, groups, had_others) {}
 
   Result<void> group(const store::Journal& journal, const store::Store& store, store::Group number);
+  // Behind all groups: a payment may be another group's than its customer, who has come from there.
+  Result<void> customers(const store::Store& store, store::Group number);
   Audit finish();
 
  private:
@@ -49,7 +51,8 @@ class Auditing {
   Result<void> books(const store::Store& store, store::Group number);
   void post(const core::books::Posted& posted, std::string_view bytes);
   Result<void> payments(const store::Store& store, store::Group number);
-  Result<void> customers(const store::Store& store, store::Group number);
+  void find_payments_left();
+  bool is_of_one_moment() const { return groups_.count == 1 || audit_.tail == 0; }
   void holdings(const core::Holdings& mine, const std::string& customer);
   void holds(const core::Grant& grant, const std::string& customer);
   void compare_with_customers();
@@ -71,12 +74,14 @@ class Auditing {
   std::map<Pot, Balances> kept_;  // of all groups together
   std::map<Pot, Held> held_;
   Lent lent_;
+  bool is_moving_ = false;                         // a customer may be between two groups
+  std::map<Hash128, std::int64_t> open_payments_;  // of packets, not of shares
+  std::vector<std::string> unpaid_;                // what is reserved, and not among those
   // Of the group at hand.
   ledger::Ledger again_;
   std::map<Pot, Balances> balances_;
   std::uint64_t next_posting_ = 0;
   core::books::Postings postings_said_, postings_;
-  std::map<Hash128, std::int64_t> open_payments_;  // of packets, not of shares
 };
 
 void Auditing::find(std::string what) {
@@ -150,7 +155,6 @@ Result<void> Auditing::books(const store::Store& store, store::Group number) {
 // --- Payments under way -------------------------------------------------------------------------
 
 Result<void> Auditing::payments(const store::Store& store, store::Group number) {
-  open_payments_.clear();
   KOI_LET(const std::string bytes, store.kept(number));
   if (bytes.empty()) return {};
   KOI_LET(const durable::Kept kept, durable::decode_kept(bytes));
@@ -187,7 +191,7 @@ void Auditing::holds(const core::Grant& grant, const std::string& customer) {
       if (has_set_aside_)
         audit_.notes.push_back(std::move(what) + ": its receipt may have been set aside");
       else
-        find(std::move(what));
+        unpaid_.push_back(std::move(what));
       return;
     }
     if (payment->second != grant.amount)
@@ -240,9 +244,15 @@ Result<void> Auditing::customers(const store::Store& store, store::Group number)
       after = piece.back().customer;
     }
   }
+  return {};
+}
+
+// Whoever is on his way has left his payments, and a receipt may be on its way behind him.
+void Auditing::find_payments_left() {
+  if (!is_of_one_moment() || is_moving_) return;
+  for (std::string& each : unpaid_) find(std::move(each));
   for (const auto& [key, paid] : open_payments_)
     find("the payment " + to_hex(key) + " is under way, and nothing is reserved for it");
-  return {};
 }
 
 Result<void> Auditing::group(const store::Journal& journal, const store::Store& store,
@@ -253,8 +263,7 @@ Result<void> Auditing::group(const store::Journal& journal, const store::Store& 
   KOI_LET(const auto set_aside, journal.set_aside(number));
   has_set_aside_ = has_set_aside_ || !set_aside.empty();
   KOI_TRY(books(store, number));
-  KOI_TRY(payments(store, number));
-  return customers(store, number);
+  return payments(store, number);
 }
 
 // --- All together -------------------------------------------------------------------------------
@@ -339,14 +348,15 @@ std::int64_t Auditing::counting(const plan::Budget& budget, Timestamp begin) con
 
 // Groups whose checkpoints are of different moments say nothing about one another.
 void Auditing::compare_groups() {
-  if (groups_.count > 1 && audit_.tail > 0) {
+  if (!is_of_one_moment()) {
     audit_.notes.push_back(
-        "what the groups have lent one another is not looked at: it is known where nothing is "
-        "behind the last checkpoint");
+        "what the groups have lent one another, and which payments are whose, is not looked at: it "
+        "is known where nothing is behind the last checkpoint");
     return;
   }
   compare_with_budgets();
   Lent::Findings lent = lent_.finish();
+  is_moving_ = lent.is_moving;
   for (const auto& [pot, balances] : kept_)
     if (const std::int64_t transit = balances[Stage::Transit]; transit != 0 && !lent.is_moving)
       find(name_of(pot) + " has " + amount(budget_of(pot), transit) +
@@ -380,6 +390,7 @@ void Auditing::compare_with_budgets() {
 Audit Auditing::finish() {
   compare_with_customers();
   compare_groups();
+  find_payments_left();
   audit_.currency_decimals = plan_.schema.currency_decimals;
   std::map<std::uint64_t, Balances> sums;
   for (const auto& [pot, balances] : kept_)
@@ -421,6 +432,8 @@ Result<Audit> audit(const plan::Plan& plan, const store::Journal& journal,
   Auditing auditing(plan, groups, had_others);
   for (store::Group group = 0; group < groups.count; ++group)
     KOI_TRY(auditing.group(journal, store, group));
+  for (store::Group group = 0; group < groups.count; ++group)
+    KOI_TRY(auditing.customers(store, group));
   return auditing.finish();
 }
 

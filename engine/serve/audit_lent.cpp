@@ -47,6 +47,8 @@ Result<void> Lent::learn(store::Group group, std::string_view key, std::string_v
     Account& account = accounts_[row.account];
     account.of[group] = std::exchange(row.escrow, {});
     account.row = std::move(row);
+  } else if (key.starts_with(durable::waiting_mark)) {
+    findings_.is_moving = true;  // whoever has come may be among what waits
   }
   return {};
 }
@@ -63,8 +65,10 @@ Result<void> Lent::read_letters() {
         if (letter.number <= letters_[to].taken(letter.from)) continue;
         KOI_LET(const durable::LetterFrom came, durable::read(letter, plan_));
         const Loan* const loan = std::get_if<Loan>(&came.told);
-        // A customer who moves takes of his slices along.
-        findings_.is_moving = findings_.is_moving || (loan && loan->kind == Loan::Kind::Moved);
+        // A customer who moves takes of his slices along, and what comes for him follows him.
+        findings_.is_moving = findings_.is_moving || (loan && loan->kind == Loan::Kind::Moved) ||
+                              std::holds_alternative<durable::Arrival>(came.told) ||
+                              std::holds_alternative<durable::Passed>(came.told);
         if (!loan) continue;
         Account& account = accounts_[loan->account];
         if (account.row.account.empty()) {

@@ -34,7 +34,7 @@ class Lent {
   // `notes` are of what former rules may have left so.
   struct Findings {
     std::vector<std::string> wrong, notes;
-    bool is_moving = false;  // a customer is on his way from one group to another
+    bool is_moving = false;  // a customer may be on his way from one group to another
   };
   Findings finish();
 

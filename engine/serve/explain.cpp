@@ -127,6 +127,7 @@ class Explaining final : public durable::Deeds {
   Result<void> live(const deploy::Turn& turn, const plan::Plan& rules, store::Position last);
   Result<void> take_row(const store::Read& read, const plan::Plan& rules);
   std::optional<durable::Given> wanted(durable::Input input) const;
+  Result<void> extend(const plan::Plan& rules, durable::Given& given) const;
   Result<void> write_back();
   Result<void> carry_all(const plan::Plan& next, const deploy::Turn& turn, std::uint64_t number);
   Result<void> wait_until_asked();
@@ -136,6 +137,7 @@ class Explaining final : public durable::Deeds {
   void after(const Event& event, std::size_t lines_before);
   void decided(const core::Effect& effect);
   void append_counted(std::string& out, const core::Effect& refusal) const;
+  void append_history(std::string& out, const core::Effect& merge) const;
   std::string told();
   std::string time(Timestamp at) const { return to_string(at, *plan_.policy.zone); }
   const plan::Campaign* campaign() const;
@@ -202,12 +204,22 @@ void Explaining::decided(const core::Effect& effect) {
     line.resize(line.find_last_of('}'));
     if (effect.action == core::Action::Refuse && effect.reason == core::Reason::Cap)
       append_counted(line, effect);
+    if (effect.action == core::Action::Merge) append_history(line, effect);
     done_ += (lines_++ == 0 ? "" : ",") + line + "}";
   }
   if (effect.action == core::Action::Send)
     sent_.push_back({effect.key, effect.time, from->campaign_class, from->symbol.name,
                      plan_.contents[effect.content.index()].name,
                      plan_.channels[effect.channel.index()].symbol.name});
+}
+
+// Of whoever has come from another group: until then what was decided for him is told under his id.
+void Explaining::append_history(std::string& out, const core::Effect& merge) const {
+  const std::string other(merge.value.as_text());
+  if (groups_.group_of(partition_of(other)) == group()) return;
+  out += R"(,"history":)";
+  append_json_string(out, "koi explain " + other + " --at " + to_string(merge.time, utc()) +
+                              ", or before, tells what was decided for him until then");
 }
 
 // The messages that each cap counted which was full.
@@ -332,11 +344,25 @@ std::optional<durable::Given> Explaining::wanted(durable::Input input) const {
     return std::move(*receipt);
   }
   if (!everybody_) return {};
-  if (auto* letter = std::get_if<durable::LetterFrom>(&input)) return std::move(*letter);
+  if (auto* letter = std::get_if<durable::LetterFrom>(&input)) {
+    durable::Given given(std::move(*letter));
+    deploy::fill(plan_, given);
+    return given;
+  }
   auto* call = std::get_if<core::Call>(&input);
   if (!call) return {};
   deploy::fill(plan_, *call);
   return std::move(*call);
+}
+
+// Whoever came from another group did so under the rules of then, which lack metrics of later.
+Result<void> Explaining::extend(const plan::Plan& rules, durable::Given& given) const {
+  auto* const letter = std::get_if<durable::LetterFrom>(&given);
+  auto* const arrival = letter ? std::get_if<durable::Arrival>(&letter->told) : nullptr;
+  if (arrival == nullptr) return {};
+  KOI_LET(const core::State state, core::decode(rules, arrival->state));
+  arrival->state = core::encode(plan_, state);
+  return {};
 }
 
 Result<void> Explaining::write_back() {
@@ -384,8 +410,9 @@ Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rul
     return writer_->open(read.position, *opening);
   }
   KOI_LET(durable::Input input, durable::decode_input(rules, read.row.bytes));
-  const auto given = wanted(std::move(input));
+  auto given = wanted(std::move(input));
   if (!given) return {};
+  KOI_TRY(extend(rules, *given));
   const auto* event = std::get_if<Event>(&*given);
   if (durable::customer_of(*given) != question_.customer) {
     const auto applied = writer_->apply(read.position, read.row.partition, *given);
@@ -543,6 +570,22 @@ std::string Explaining::told() {
   return out + "]}\n";
 }
 
+namespace {
+
+// Do groups tell one another by it that somebody is, or may be, one person with him?
+bool is_of_merge(const durable::LetterFrom& letter, const std::string& customer) {
+  if (const auto* meeting = std::get_if<durable::Meeting>(&letter.told))
+    return meeting->mine == customer || meeting->other == customer;
+  if (const auto* verdict = std::get_if<durable::Verdict>(&letter.told))
+    return verdict->mine == customer || verdict->other == customer;
+  if (const auto* arrival = std::get_if<durable::Arrival>(&letter.told))
+    return arrival->stays == customer || arrival->goes == customer;
+  const auto* passed = std::get_if<durable::Passed>(&letter.told);
+  return passed != nullptr && passed->to == customer;
+}
+
+}  // namespace
+
 // Has he been shown to be one person with somebody, or may have been? Whoever that was met others
 // in his turn, so that all of them are decided again.
 Result<bool> Explaining::has_met_others(const deploy::Deployment& deployment,
@@ -566,6 +609,9 @@ Result<bool> Explaining::has_met_others(const deploy::Deployment& deployment,
         at = read.position;
         if (durable::decode_opening(read.row.bytes)) continue;
         KOI_LET(const durable::Input input, durable::decode_input(*all[i], read.row.bytes));
+        if (const auto* letter = std::get_if<durable::LetterFrom>(&input);
+            letter != nullptr && is_of_merge(*letter, question_.customer))
+          return true;
         const auto* event = std::get_if<Event>(&input);
         if (event == nullptr) continue;
         for (const Met& met : event->met)
@@ -613,8 +659,8 @@ Result<void> Explaining::decide_again() {
     KOI_TRY(live(turn, *all[i], is_last ? end : deployment->turns[i + 1].positions[group()]));
   }
   if (const std::string* const other = core::gone_to(state_))
-    return Error{"merged",
-                 "he has turned out to be the same person as " + *other + "; ask about that one"};
+    return Error{"merged", "he has turned out to be the same person as " + *other +
+                               "; ask about that one, or say an instant before that"};
   if (state_.created == Timestamp::never())
     return Error{"customer", "nobody by that id was known at that instant"};
   if (found_) return {};
@@ -640,8 +686,11 @@ Result<void> Explaining::wait_until_asked() {
 Result<Question> Explaining::find() {
   KOI_TRY(decide_again());
   if (found_) return *std::move(found_);
-  return Error{"message",
-               "nothing with that key was decided about this customer up to that instant"};
+  std::string what = "nothing with that key was decided about this customer up to that instant";
+  for (std::size_t i = 0; i < state_.same.size(); ++i)
+    what += (i == 0 ? "; he was known before as " : ", ") + state_.same[i];
+  if (!state_.same.empty()) what += ": ask under that id as well";
+  return Error{"message", std::move(what)};
 }
 
 Result<std::string> Explaining::run() {

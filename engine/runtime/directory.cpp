@@ -129,8 +129,7 @@ void Directory::find_customer(Incoming& incoming) {
       if (surest && each.kind >= surest) continue;
       const std::string_view known = links_.find(key_of(each.kind, each.text));
       if (known.empty()) continue;
-      const bool may_meet = partition_of(known) % groups_ == partition_of(subject_key_) % groups_;
-      if (each.kind >= subject.kind && may_meet) continue;
+      if (each.kind >= subject.kind) continue;
       event.customer.assign(known);
       surest = each.kind;
     }

@@ -61,15 +61,13 @@ class MemoryLinks final : public Links {
 
 class Directory {
  public:
-  // Customers of different ones of so many groups (store/groups.h) are not merged.
-  Directory(const Schema& schema, Links& links, unsigned groups = 1)
-      : schema_(schema), links_(links), groups_(groups) {}
+  Directory(const Schema& schema, Links& links) : schema_(schema), links_(links) {}
 
   // Puts the customer's id into the event.
   //   A subject that is a customer id stands for itself.
   //   A known identifier stands for its customer. An unknown one is linked to the customer of the
-  //   surest known identifier that the event carries, where it is itself less sure than that or the
-  //   two could not be merged, else to a new customer with the id `kind:value`.
+  //   surest known identifier that the event carries, where it is itself less sure than that, else
+  //   to a new customer with the id `kind:value`.
   // New identifiers are linked. One that is another customer's already is put into Event::met: the
   // two may be one person (core/merge.h). Where they cannot be it is a conflict, and dropped.
   void resolve(Incoming& incoming);
@@ -78,6 +76,8 @@ class Directory {
   // does that to an event that was resolved before. They must lead to the one who stays in any
   // case.
   void merged(const std::string& gone, const std::string& stays) { gone_[gone] = stays; }
+  // Does not lead from him any more: what is said of him is led by whoever decides.
+  void forget(const std::string& gone) { gone_.erase(gone); }
   void renew(Event& event) const;
   std::string_view stays(std::string_view customer) const;
   // These two are two people, for all that such an event can say; from here on it is a conflict.
@@ -93,7 +93,6 @@ class Directory {
 
   const Schema& schema_;
   Links& links_;
-  const unsigned groups_;
   std::string key_, subject_key_;
   std::map<std::string, std::string, std::less<>> gone_;
   std::set<std::tuple<std::string, std::string, IdentifierId>, std::less<>> apart_;

@@ -309,34 +309,50 @@ void Api::take_codes(const net::Asked& asked, net::Reply reply) {
     place->send(failed(taken.error()));
 }
 
-// On whatever thread; answered when it is durable and decided.
-void Api::ask(core::Call call, const std::shared_ptr<net::Reply>& place) {
-  engine_->places().find(std::move(call), [this, place](Result<core::Call> found) {
+// On whatever thread; answered when it is durable and decided. Whoever has turned out to be another
+// meanwhile is asked for again where he is now.
+void Api::ask(core::Call call, const std::shared_ptr<net::Reply>& place, int tries) {
+  engine_->places().find(call, [this, call, place, tries](Result<core::Call> found) {
     if (!found) return place->send(failed(found.error()));
-    decide(*std::move(found), place);
+    decide(*found, [this, call, found = *found, place, tries](Result<core::Answer> answer) {
+      if (answer) return place->send(till_answer(shown_->plan, found, *answer));
+      if (answer.error().code == "moved") return ask_again(call, place, tries);
+      place->send(failed(answer.error()));
+    });
   });
 }
 
-void Api::decide(core::Call call, const std::shared_ptr<net::Reply>& place) {
-  const plan::Plan& plan = shown_->plan;
+void Api::ask_again(core::Call call, const std::shared_ptr<net::Reply>& place, int tries) {
+  constexpr int most_tries = 5;
+  if (tries == most_tries)
+    return place->send(failed({"busy",
+                               "this customer is being merged with another one; ask again "
+                               "a little later, under the same key"}));
+  if (call.customer.empty()) return ask(std::move(call), place, tries + 1);
+  std::string whom = call.customer;
+  engine_->places().find_customer(std::move(whom), [this, call = std::move(call), place,
+                                                    tries](Result<std::string> customer) mutable {
+    if (!customer) return place->send(failed(customer.error()));
+    call.customer = *std::move(customer);
+    ask(std::move(call), place, tries + 1);
+  });
+}
+
+void Api::decide(core::Call call, const Told& told) {
   durable::Writers& writers = engine_->writers();
-  if (call.kind == core::Call::Kind::Validate)
-    return writers.validate(call, [&plan, call, place](Result<core::Answer> answer) {
-      place->send(answer ? till_answer(plan, call, *answer) : failed(answer.error()));
-    });
+  if (call.kind == core::Call::Kind::Validate) return writers.validate(std::move(call), told);
   if (call.customer.empty() && writers.groups().count > 1) {  // in no group
     core::Answer nobody;
     nobody.reason = core::Reason::UnknownCode;
-    return place->send(till_answer(plan, call, nobody));
+    return told(nobody);
   }
-  const auto done = [&plan, call, place](const Result<std::vector<durable::Answer>>& answers) {
-    if (!answers) return place->send(failed(answers.error()));
+  const auto done = [told](const Result<std::vector<durable::Answer>>& answers) {
+    if (!answers) return told(answers.error());
     const auto& answer = answers->front().call;
-    place->send(answer ? till_answer(plan, call, *answer)
-                       : failed({"set_aside", "this could not be decided; tell your operator"}));
+    if (answer) return told(*answer);
+    told(Error{"set_aside", "this could not be decided; tell your operator"});
   };
-  if (const auto taken = writers.submit({std::move(call)}, done); !taken)
-    place->send(failed(taken.error()));
+  if (const auto taken = writers.submit({std::move(call)}, done); !taken) told(taken.error());
 }
 
 // Friends of one level, or of two.

@@ -61,8 +61,10 @@ class Api {
   static durable::Writers::Show shown_as(std::shared_ptr<net::Reply> place, View view);
   void ask_till(net::Asked asked, net::Reply reply);
   void take_codes(const net::Asked& asked, net::Reply reply);
-  void ask(core::Call call, const std::shared_ptr<net::Reply>& place);
-  void decide(core::Call call, const std::shared_ptr<net::Reply>& place);
+  void ask(core::Call call, const std::shared_ptr<net::Reply>& place, int tries = 1);
+  using Told = std::function<void(Result<core::Answer>)>;
+  void decide(core::Call call, const Told& told);
+  void ask_again(core::Call call, const std::shared_ptr<net::Reply>& place, int tries);
   void campaigns(net::Reply reply);
   void metrics(net::Reply reply);
   void reviews(const std::string& query, net::Reply reply);

@@ -15,6 +15,7 @@ namespace {
 constexpr std::uint8_t frozen_version = 6;  // 1 had no payouts and no sent messages, 3 nothing that
                                             // is to be taken, 4 gave and answered nothing, 5 had no
                                             // templates, and knew of no other ways
+constexpr std::size_t most_merged = 10'000;
 constexpr std::size_t most_untold =
     200'000;  // lines of a group, while the timeline cannot be written
 
@@ -328,6 +329,8 @@ void Deliveries::take(store::Group number, std::vector<durable::Deed> deeds) {
       // That two customers are one is no campaign's doing.
       if (deed.effect.action != core::Action::Merge)
         figures_of(group, deed.effect).count(deed.effect);
+      else if (groups_.count > 1)
+        note_merged(deed);
       if (goes_out(deed.effect)) begin(group, deed, sends);
       group.line.clear();
       group.lines.append(group.line, deed.customer, deed.effect);
@@ -358,8 +361,24 @@ void Deliveries::attempted(store::Group number, Hash128 key) {
   if (found != group.open.end()) found->second.attempted = true;
 }
 
-void Deliveries::refused(store::Group number, const core::State& customer) {
-  Group& group = *of_group_[number];
+void Deliveries::note_merged(const durable::Deed& deed) {
+  const std::lock_guard lock(merged_mutex_);
+  if (merged_.size() >= most_merged) merged_.pop_front();
+  merged_.push_back({std::string(deed.effect.value.as_text()), deed.customer});
+}
+
+std::vector<Deliveries::Merged> Deliveries::take_merged() {
+  const std::lock_guard lock(merged_mutex_);
+  std::vector<Merged> all(std::move_iterator(merged_.begin()), std::move_iterator(merged_.end()));
+  merged_.clear();
+  return all;
+}
+
+void Deliveries::refused(store::Group, const core::State& customer) {
+  for (const auto& group : of_group_) refused(*group, customer);
+}
+
+void Deliveries::refused(Group& group, const core::State& customer) const {
   const std::lock_guard lock(group.mutex);
   for (auto& [key, open] : group.open) {
     const Delivery& delivery = open.send.delivery;

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -53,6 +54,7 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   void take(store::Group group, std::vector<durable::Deed> deeds) override;
   void settled(store::Group group, const durable::ReceiptFor& receipt) override;
   void attempted(store::Group group, Hash128 key) override;
+  // Whatever any group has open for him: at once, whoever has decided it.
   void refused(store::Group group, const core::State& customer) override;
   std::string freeze(store::Group group) override;
   Result<void> thaw(store::Group group, std::string_view frozen) override;
@@ -81,6 +83,12 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   Result<void> save(store::Sent& sent);
   // A message that save() has not written yet.
   std::optional<store::SentMessage> unsaved(store::SentName name) const;
+  // Customers who have turned out to be others since the last call, in order; where several groups
+  // serve. Of those of long ago the oldest are left out.
+  struct Merged {
+    std::string gone, stays;
+  };
+  std::vector<Merged> take_merged();
   // Lines that the timeline will never have, because it could not be written for too long.
   std::uint64_t lost_lines() const { return lost_lines_; }
 
@@ -102,6 +110,8 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
     runtime::EffectLines lines;
     std::string line;
   };
+  void note_merged(const durable::Deed& deed);
+  void refused(Group& group, const core::State& customer) const;
   void begin(Group& group, const durable::Deed& deed, std::vector<runtime::Send>& sends);
   std::string source_of(const core::Effect& effect) const;
   runtime::CampaignFigures& figures_of(Group& group, const core::Effect& effect) const;
@@ -122,6 +132,8 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   Submit submit_;
   std::atomic<std::size_t> open_ = 0;
   std::atomic<std::uint64_t> lost_lines_ = 0;
+  std::mutex merged_mutex_;
+  std::deque<Merged> merged_;
 };
 
 }  // namespace koi::serve

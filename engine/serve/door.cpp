@@ -4,9 +4,13 @@
 #include <memory>
 #include <utility>
 
+#include "serve/refusals.h"
+
 namespace koi::serve {
 
 namespace {
+
+constexpr std::size_t most_led = 100'000;
 
 constexpr std::array<std::string_view, 5> names{"accepted", "duplicate", "too_late", "unknown_type",
                                                 "rejected"};
@@ -67,6 +71,7 @@ Came came_of(core::Standing standing) {
 struct Request {
   std::vector<LineResult> results;
   std::vector<std::size_t> numbers;  // of the inputs among the events
+  std::vector<Event> refusals;       // that must have come before it is answered
 };
 
 void count(Door::Figures& figures, const std::vector<LineResult>& results) {
@@ -115,14 +120,29 @@ std::vector<std::string_view> events_of(std::string_view body, bool is_lines) {
   return events;
 }
 
-Door::Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers, Places& places)
+Door::Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers, Places& places,
+           Deliveries& deliveries)
     : plan_(plan),
       links_(links),
       writers_(writers),
       places_(places),
+      deliveries_(deliveries),
+      moves_(writers.groups().count > 1 && !plan.schema.identifiers.empty()),
       decoder_(plan),
-      directory_(plan.schema, links, writers.groups().count),
+      directory_(plan.schema, links),
       figures_(std::make_shared<Figures>()) {}
+
+// What comes for whoever was merged a while ago is led by the writers, at the price of a letter.
+void Door::learn_merged() {
+  for (const auto& [gone, stays] : deliveries_.take_merged()) {
+    if (led_.size() >= most_led) {
+      directory_.forget(led_.front());
+      led_.pop_front();
+    }
+    directory_.merged(gone, stays);
+    led_.push_back(gone);
+  }
+}
 
 void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
   const auto events = events_of(body, is_lines);
@@ -130,8 +150,9 @@ void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
     return answer(Error{"too_many", "one request carries at most " + std::to_string(most_events) +
                                         " events, this one has " + std::to_string(events.size()) +
                                         "; send them in several"});
+  if (moves_) learn_merged();
   const auto request = std::make_shared<Request>();
-  auto& [results, numbers] = *request;
+  auto& [results, numbers, refusals] = *request;
   results.resize(events.size());
   std::vector<durable::Given> inputs;
   inputs.reserve(events.size());
@@ -151,6 +172,7 @@ void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
           break;
         }
         directory_.resolve(incoming_);
+        if (moves_ && is_refusal(incoming_.event)) refusals.push_back(incoming_.event);
         inputs.emplace_back(std::move(incoming_.event));
         incoming_.event = Event();
         numbers.push_back(i);
@@ -165,14 +187,21 @@ void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
   figures_->conflicts = directory_.conflicts();
   // Nothing is journalled under a customer whom a crash could forget again.
   if (auto linked = links_.commit(); !linked) return answer(std::move(linked).error());
-  const auto done = [request, figures = figures_,
-                     answer](Result<std::vector<durable::Answer>> answers) {
+  const auto tell = [request, figures = figures_, answer](const Result<bool>& all_came) {
+    if (!all_came) {
+      if (all_came.error().code == "busy") ++figures->busy;
+      return answer(all_came.error());
+    }
+    count(*figures, request->results);
+    answer(std::move(request->results));
+  };
+  const auto done = [&places = places_, request, answer,
+                     tell](Result<std::vector<durable::Answer>> answers) {
     if (!answers) return answer(std::move(answers).error());
-    auto& [of_lines, of_inputs] = *request;
-    for (std::size_t i = 0; i < of_inputs.size(); ++i)
-      of_lines[of_inputs[i]].came = came_of((*answers)[i].standing);
-    count(*figures, of_lines);
-    answer(std::move(of_lines));
+    for (std::size_t i = 0; i < request->numbers.size(); ++i)
+      request->results[request->numbers[i]].came = came_of((*answers)[i].standing);
+    if (request->refusals.empty()) return tell(true);
+    places.wait_for(std::move(request->refusals), tell);
   };
   places_.find(std::move(inputs), [&writers = writers_, figures = figures_, done,
                                    answer](Result<std::vector<durable::Given>> found) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include "runtime/decode.h"
 #include "runtime/directory.h"
 #include "serve/announcements.h"
+#include "serve/deliveries.h"
 #include "serve/links.h"
 #include "serve/places.h"
 
@@ -43,8 +45,9 @@ constexpr std::size_t most_events = 10'000;  // of one request
 // One thread's own.
 class Door {
  public:
-  // All must outlive it.
-  Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers, Places& places);
+  // All must outlive it. `deliveries` tells it who has turned out to be another.
+  Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers, Places& places,
+       Deliveries& deliveries);
 
   // Who takes events to everyone; without, there are none. It must outlive the door.
   void announce_with(Announcements& announcements) { announcements_ = &announcements; }
@@ -66,14 +69,19 @@ class Door {
   const Figures& figures() const { return *figures_; }
 
  private:
+  void learn_merged();
+
   const plan::Plan& plan_;
   StoredLinks& links_;
   durable::Writers& writers_;
   Places& places_;
+  Deliveries& deliveries_;
+  const bool moves_;  // customers of one group may turn out to be those of another
   Announcements* announcements_ = nullptr;
   runtime::Decoder decoder_;
   runtime::Directory directory_;
   runtime::Incoming incoming_;
+  std::deque<std::string> led_;       // whom the directory leads on, the first one first
   std::shared_ptr<Figures> figures_;  // answers outlive the door
 };
 

@@ -3,6 +3,8 @@
 #include <asio/post.hpp>
 #include <utility>
 
+#include "serve/refusals.h"
+
 namespace koi::serve {
 
 Engine::Engine(Ground ground, Settings settings)
@@ -20,7 +22,8 @@ Result<std::unique_ptr<Engine>> Engine::open(Ground ground, Settings settings) {
                [&clock = given.clock] { return clock.now(); }, given.watch, given.carry},
               made->settings_.writers));
   made->places_ = std::make_unique<Places>(given.plan, *made->writers_);
-  made->door_ = std::make_unique<Door>(given.plan, made->links_, *made->writers_, *made->places_);
+  made->door_ = std::make_unique<Door>(given.plan, made->links_, *made->writers_, *made->places_,
+                                       made->deliveries_);
   if (!given.announcements.empty()) {
     KOI_LET(made->announcements_,
             Announcements::open(
@@ -87,6 +90,7 @@ Result<void> Engine::begin_sending() {
         },
         durable::Lane::Inner);
   });
+  KOI_TRY(heed_letters(*writers_, ground_.plan, deliveries_));
   KOI_TRY(outbox_->recover());
   deliveries_.hand_over_to([executor = ground_.executor,
                             weak = std::weak_ptr(outbox_)](std::vector<runtime::Send> sends) {
@@ -103,6 +107,7 @@ Result<void> Engine::begin_sending() {
 
 void Engine::start(std::function<void(const Error&)> trouble) {
   writers_->start(std::move(trouble));
+  places_->start();
   if (announcements_) announcements_->start();
   if (ranks_) ranks_->start();
 }

@@ -5,10 +5,16 @@
 #include <utility>
 
 #include "core/accounts.h"
+#include "serve/refusals.h"
 
 namespace koi::serve {
 
 namespace {
+
+// Somebody on his way comes with the next commits of two groups, or when what his merge needs was
+// lent.
+constexpr auto until_next_try = std::chrono::milliseconds(5);
+constexpr int most_tries = 100;
 
 // Of the incentive events, claimed among them (model/schema.h).
 constexpr std::size_t code_of_claimed = 2;
@@ -48,7 +54,7 @@ std::vector<CodePlace> of_codes(std::vector<std::string> codes,
 
 }  // namespace
 
-Places::Places(const plan::Plan& plan, durable::Writers& writers) : writers_(writers) {
+Places::Places(const plan::Plan& plan, durable::Writers& writers) : plan_(plan), writers_(writers) {
   if (writers.groups().count == 1) return;
   fields_.resize(plan.schema.events.size());
   if (!plan.referrals.empty())
@@ -69,22 +75,54 @@ void Places::add_codes(const Event& event, std::vector<std::string>& into) const
   }
 }
 
-void Places::ask(std::vector<std::string> codes, Asked then) {
-  make_unique(codes);
+// Asks, and asks again while somebody is on his way.
+template <class Found, class Ask>
+void Places::ask_until_there(Ask ask, std::function<void(Result<Found>)> then) {
   {
     const std::lock_guard lock(pending_->mutex);
     ++pending_->count;
   }
-  writers_.find_places(std::move(codes), [pending = pending_, then = std::move(then)](
-                                             Result<std::vector<CodePlace>> places) {
-    if (places)
-      std::sort(places->begin(), places->end(),
-                [](const CodePlace& a, const CodePlace& b) { return a.code < b.code; });
-    then(std::move(places));
+  try_to_ask<Found>(std::move(ask), std::move(then), 1);
+}
+
+template <class Found, class Ask>
+void Places::try_to_ask(Ask ask, std::function<void(Result<Found>)> then, int tries) {
+  ask([this, pending = pending_, ask, then = std::move(then), tries](Result<Found> found) mutable {
+    const bool is_on_the_way = !found && found.error().code == "moved";
+    if (is_on_the_way && waits_ && tries < most_tries)
+      return later_.after(until_next_try, [this, ask, then = std::move(then), tries] {
+        try_to_ask<Found>(ask, then, tries + 1);
+      });
+    then(is_on_the_way ? Result<Found>(Error{"busy", found.error().what}) : std::move(found));
     const std::lock_guard lock(pending->mutex);
     --pending->count;
     pending->changed.notify_all();
   });
+}
+
+void Places::ask(std::vector<std::string> codes, Asked then) {
+  make_unique(codes);
+  ask_until_there<std::vector<CodePlace>>(
+      [this, codes = std::move(codes)](Asked found) {
+        writers_.find_places(codes, std::move(found));
+      },
+      std::move(then));
+}
+
+void Places::find_customer(std::string customer, std::function<void(Result<std::string>)> then) {
+  ask_until_there<std::string>(
+      [this, customer = std::move(customer)](std::function<void(Result<std::string>)> found) {
+        writers_.find_customer(customer, std::move(found));
+      },
+      std::move(then));
+}
+
+void Places::wait_for(std::vector<Event> refusals, std::function<void(Result<bool>)> then) {
+  ask_until_there<bool>(
+      [this, refusals = std::move(refusals)](std::function<void(Result<bool>)> found) {
+        ask_whether_come(writers_, plan_, refusals, std::move(found));
+      },
+      std::move(then));
 }
 
 void Places::find(std::vector<durable::Given> inputs, Found found) {
@@ -136,6 +174,8 @@ Result<Event> Places::found(Event event) {
 }
 
 void Places::settle() {
+  waits_ = false;
+  later_.hurry();
   std::unique_lock lock(pending_->mutex);
   pending_->changed.wait(lock, [&] { return pending_->count == 0; });
 }

@@ -141,6 +141,46 @@ TEST_F(DeliveriesTest, StayOpenUntilTheirReceiptIsAnInput) {
   EXPECT_EQ(delivery.not_after, noon + hours(2));
 }
 
+// Somebody of the other group than that customer.
+std::string other_than(const std::string& customer) {
+  for (int i = 0;; ++i)
+    if (std::string id = "c" + std::to_string(i); group_of(id) != group_of(customer)) return id;
+}
+
+TEST_F(DeliveriesTest, WhatARefusalWithdrawsItWithdrawsUnderEveryIdAndInEveryGroup) {
+  const std::string visitor = other_than(ann_), bob = visitor + " and another";
+  deliveries_.take(group_, deeds(sent(1, ann_, 0), sent(2, ann_, 1)));
+  deliveries_.take(group_of(visitor), deeds(sent(3, visitor, 0)));
+  deliveries_.take(group_of(bob), deeds(sent(4, bob, 0)));
+  core::State ann = core::new_customer(plan_, ann_);
+  ann.same.push_back(visitor);
+  ann.consents.push_back({plan::CampaignClass::Marketing, plan::ChannelId::of(0), false, noon});
+  deliveries_.refused(group_, ann);
+  EXPECT_FALSE(deliveries_.is_wanted({7, 1}));
+  EXPECT_TRUE(deliveries_.is_wanted({7, 2})) << "on another channel";
+  EXPECT_FALSE(deliveries_.is_wanted({7, 3})) << "of the other group";
+  EXPECT_TRUE(deliveries_.is_wanted({7, 4})) << "somebody else's";
+  Deliveries again(plan_, groups);
+  ASSERT_TRUE(again.thaw(group_of(visitor), deliveries_.freeze(group_of(visitor))));
+  EXPECT_FALSE(again.is_wanted({7, 3}));
+}
+
+TEST_F(DeliveriesTest, TellWhoHasTurnedOutToBeAnother) {
+  const std::string visitor = other_than(ann_);
+  durable::Deed merge;
+  merge.partition = partition_of(ann_);
+  merge.customer = ann_;
+  merge.effect.time = noon;
+  merge.effect.action = core::Action::Merge;
+  merge.effect.value = Value::text(visitor);
+  deliveries_.take(group_, deeds(std::move(merge)));
+  const auto merged = deliveries_.take_merged();
+  ASSERT_EQ(merged.size(), 1u);
+  EXPECT_EQ(merged[0].gone + " is " + merged[0].stays, visitor + " is ann");
+  EXPECT_TRUE(deliveries_.take_merged().empty());
+  EXPECT_TRUE(deliveries_.figures().empty() || deliveries_.figures().at("thanks").sent == 0u);
+}
+
 TEST_F(DeliveriesTest, GoToTeamsAndWebhooksUntilTheirReceipt) {
   plan_.teams = {{"care", ""}};
   plan_.webhooks = {{"crm", ""}};

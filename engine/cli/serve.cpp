@@ -130,7 +130,7 @@ std::function<int()> add_serve(CLI::App& app) {
   app.add_option(
          "--groups", options->groups,
          "Of partitions, in a new data folder; else one for each core, and one in all where "
-         "customers compete for what the rules give, or the rules have identifiers")
+         "customers compete for what the rules give")
       ->check(CLI::Range(1, 1024));
   add_language(app, options->language);
   return [options] { return serve(*options); };

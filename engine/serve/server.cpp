@@ -628,9 +628,8 @@ Result<void> serve(std::vector<deploy::Bundle::File> program,
   std::uint16_t groups = options.groups;
   if (groups == 0 && !bundle.files.empty()) {
     KOI_LET(const plan::Plan plan, deploy::compile(bundle));
-    // Customers of different groups are not merged (durable/merging.cpp); and whoever competes in
-    // one group is served in one order, without a word between groups.
-    if (plan.has_competition() || !plan.schema.identifiers.empty()) groups = 1;
+    // Whoever competes in one group is served in one order, without a word between groups.
+    if (plan.has_competition()) groups = 1;
   }
   KOI_LET(const std::unique_ptr<Data> data, Data::open(options.data, groups));
   KOI_LET(const deploy::Deployment deployment,

@@ -1,6 +1,7 @@
-"""A visitor logs in: from then on he and the customer are one, over a kill and a clean stop, under either id.
+"""Visitors log in: from then on each and the customer are one, over a kill and a clean stop, under either id, whichever groups
+serve the two.
 
-merge_test.py KOI
+merge_test.py KOI GROUPS
 """
 
 import pathlib
@@ -11,61 +12,94 @@ import urllib.parse
 
 from server import Server
 
-KOI = sys.argv[1]
+KOI, GROUPS = sys.argv[1], int(sys.argv[2])
 RULES = pathlib.Path(__file__).parents[3] / "rules-examples" / "from-visitor-to-customer"
+PEOPLE = 1 if GROUPS == 1 else 20  # so many that pairs of any two groups are among them
 
 
-def event(number, kind, subject, **data):
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 60 + number)) + "Z"
-    return {"id": f"e{number}", "type": kind, "time": stamp, "subject": subject, "data": data}
+class Person:
+    """A visitor on a device, a customer of the shop's own id, and his phone."""
+
+    def __init__(self, number):
+        self.number = number
+        self.device, self.name = f"d{number}", f"c{number}"
+        self.phone, self.other_phone = str(13800138000 + number), str(13900139000 + number)
+
+    def event(self, number, kind, subject, **data):
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - 60 + number)) + "Z"
+        return {"id": f"e{self.number}-{number}", "type": kind, "time": stamp, "subject": subject, "data": data}
+
+    def ids(self):
+        return self.name, f"device:{self.device}", f"phone:{self.phone}"
 
 
 def main():
+    people = [Person(number) for number in range(17, 17 + PEOPLE)]
     with tempfile.TemporaryDirectory() as folder:
-        server = Server(KOI, folder, rules=RULES).start()
+        server = Server(KOI, folder, rules=RULES, arguments=("--groups", GROUPS)).start()
 
-        def send(*events, **came):
+        def send(events_of, **came):
+            """What each does, all in one request."""
+            events = [event for person in people for event in events_of(person)]
             status, answer = server.send(*events)
             assert status == 200, answer
-            assert all(answer[what] == count for what, count in came.items()), answer
+            assert all(answer[what] == count * PEOPLE for what, count in came.items()), answer
 
         def shown(who):
             status, customer = server.customer(urllib.parse.quote(who))
             assert status == 200, (who, customer)
             return customer
 
-        send(event(1, "add_to_cart", "device:d1", sku="A"), accepted=1)
-        send(event(2, "add_to_cart", "c17", sku="B"), accepted=1)
-        assert shown("c17")["metrics"]["carts"] == 1
-        send(event(3, "login", "c17", phone="13800138000", device="d1"), accepted=1)
+        def carts(who, count):
+            server.until(lambda: shown(who)["metrics"]["carts"] == count)
 
-        def check_one():
-            for who in ("c17", "device:d1", "phone:13800138000"):
+        def is_one(person, count):
+            """Does each of his ids show the same, with so many carts?"""
+            for who in person.ids():
                 one = shown(who)
-                assert one["id"] == "device:d1" and one["same"] == ["c17"], one
-                assert {each["kind"] for each in one["identifiers"]} == {"phone", "device"}, one
-            return one["metrics"]["carts"]
+                kinds = {each["kind"] for each in one["identifiers"]}
+                if one["id"] != f"device:{person.device}" or one.get("same") != [person.name]:
+                    return False
+                if kinds != {"phone", "device"} or one["metrics"]["carts"] != count:
+                    return False
+            return True
 
-        assert check_one() == 2
-        send(event(2, "add_to_cart", "c17", sku="B"), duplicates=1)  # whoever it was
+        def check_one(count):
+            for person in people:
+                server.until(lambda person=person: is_one(person, count))
+
+        send(lambda he: [he.event(1, "add_to_cart", f"device:{he.device}", sku="A")], accepted=1)
+        send(lambda he: [he.event(2, "add_to_cart", he.name, sku="B")], accepted=1)
+        for person in people:
+            carts(person.name, 1)
+        send(lambda he: [he.event(3, "login", he.name, phone=he.phone, device=he.device)], accepted=1)
+        check_one(2)
+        send(lambda he: [he.event(2, "add_to_cart", he.name, sku="B")], duplicates=1)  # whoever it was
         server.kill()
         server.start()
-        assert check_one() == 2
-        send(event(4, "add_to_cart", "c17", sku="C"), event(5, "add_to_cart", "phone:13800138000", sku="D", device="d1"), accepted=2)
-        assert check_one() == 4
+        check_one(2)
+        send(lambda he: [he.event(4, "add_to_cart", he.name, sku="C"),
+                         he.event(5, "add_to_cart", f"phone:{he.phone}", sku="D", device=he.device)], accepted=2)
+        check_one(4)
         # Another phone on the same device is another person.
-        send(event(6, "login", "phone:13900139000", phone="13900139000", device="d1"), accepted=1)
-        send(event(7, "add_to_cart", "phone:13900139000", sku="E", device="d1"), accepted=1)
-        assert shown("phone:13900139000")["metrics"]["carts"] == 1
-        assert check_one() == 4
+        send(lambda he: [he.event(6, "login", f"phone:{he.other_phone}", phone=he.other_phone, device=he.device)], accepted=1)
+        send(lambda he: [he.event(7, "add_to_cart", f"phone:{he.other_phone}", sku="E", device=he.device)], accepted=1)
+        for person in people:
+            carts(f"phone:{person.other_phone}", 1)
+        check_one(4)
+        # What he refuses under the id that he has no more, he has refused.
+        send(lambda he: [he.event(8, "unsubscribed", he.name)], accepted=1)
+        for person in people:
+            server.until(lambda person=person: any(not each["granted"] for each in shown(person.name)["consents"]))
         assert server.stop()[0] == 0
         server.start()
-        assert check_one() == 4
+        check_one(4)
         asked = "&campaign=cart_of_a_visitor&at=" + time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        status, told = server.ask("GET", "/v1/explain?customer=device:d1" + asked)
-        assert status == 200 and told["customer"] == "device:d1", (status, told)
-        status, told = server.ask("GET", "/v1/explain?customer=c17" + asked)
-        assert status == 404 and "device:d1" in str(told), (status, told)
+        for person in people[:4]:
+            status, told = server.ask("GET", f"/v1/explain?customer=device:{person.device}" + asked)
+            assert status == 200 and told["customer"] == f"device:{person.device}", (status, told)
+            status, told = server.ask("GET", f"/v1/explain?customer={person.name}" + asked)
+            assert status == 404 and f"device:{person.device}" in str(told), (status, told)
         server.stop()
     print("two customers are one")
 

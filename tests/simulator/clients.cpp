@@ -30,10 +30,11 @@ Timestamp time_by_its_own_clock(Chance& chance, Timestamp now) {
 
 }  // namespace
 
-Clients::Clients(Chance chance, Record& record, bool changes_ids, Invite invite)
+Clients::Clients(Chance chance, Record& record, bool changes_ids, bool meets, Invite invite)
     : chance_(chance),
       record_(record),
       changes_ids_(changes_ids),
+      meets_(meets),
       invite_(std::move(invite)),
       people_(chance_.between(1, 8)) {}
 
@@ -97,7 +98,10 @@ std::string Clients::data(std::string& type) {
       std::string data = "\"city\":\"Hangzhou\"";
       if (chance_.one_in(2)) data += ",\"name\":\"n" + std::to_string(chance_.below(5)) + "\"";
       // Now and then somebody else's.
-      if (chance_.one_in(2)) data += ",\"phone\":" + json(phone(chance_.below(people_)));
+      if (chance_.one_in(2)) {
+        const std::string said = json(phone(chance_.below(people_)));
+        if (meets_) data += ",\"phone\":" + said;
+      }
       return data;
     }
     case 2:

@@ -27,10 +27,11 @@ struct Told {
 
 class Clients {
  public:
-  // With `changes_ids` an event gets another id with each sending: `e1#2`. Who wants money knows
-  // how to be brought by a customer (`invite` gives his code), and uses what codes he hears of.
+  // With `changes_ids` an event gets another id with each sending: `e1#2`. With `meets` customers
+  // turn out to be others. Who wants money knows how to be brought by a customer (`invite` gives
+  // his code), and uses what codes he hears of.
   using Invite = std::function<std::string(const std::string& customer)>;
-  Clients(Chance chance, Record& record, bool changes_ids, Invite invite);
+  Clients(Chance chance, Record& record, bool changes_ids, bool meets, Invite invite);
   // What somebody was sent.
   void read(const std::string& body);
 
@@ -58,7 +59,7 @@ class Clients {
 
   Chance chance_;
   Record& record_;
-  bool changes_ids_;
+  bool changes_ids_, meets_;
   Invite invite_;  // empty: nothing is given
   std::vector<std::string> codes_;
   std::uint64_t people_;

@@ -24,9 +24,10 @@ enum class Control : std::uint8_t {
   AccountsUnwritten,         // … or not at all
   PoolsUnwritten,            // … or without the codes of pools
   // of checkpoints, between groups
-  LettersUnwritten,  // letters on their way are not kept
-  LettersUnmarked,   // which letters were taken is kept as it was a checkpoint before
-  LoansUnwritten,    // what is lent is not kept
+  LettersUnwritten,   // letters on their way are not kept
+  LettersUnmarked,    // which letters were taken is kept as it was a checkpoint before
+  LoansUnwritten,     // what is lent is not kept
+  MeetingsUnwritten,  // who waits to hear whether he is another is not kept, nor who was asked
   // of the core
   BudgetsUnchecked,  // what is left of a budget is not asked for
   // of calls
@@ -59,7 +60,7 @@ struct NamedControl {
   Control control;
   std::string_view name;
 };
-inline constexpr std::array<NamedControl, 31> controls{{
+inline constexpr std::array<NamedControl, 32> controls{{
     {Control::None, "none"},
     {Control::AnswersBeforeTheSync, "answers_before_the_sync"},
     {Control::AnswersBeforeTheWrite, "answers_before_the_write"},
@@ -75,6 +76,7 @@ inline constexpr std::array<NamedControl, 31> controls{{
     {Control::LettersUnwritten, "letters_unwritten"},
     {Control::LettersUnmarked, "letters_unmarked"},
     {Control::LoansUnwritten, "loans_unwritten"},
+    {Control::MeetingsUnwritten, "meetings_unwritten"},
     {Control::BudgetsUnchecked, "budgets_unchecked"},
     {Control::CallsUnwritten, "calls_unwritten"},
     {Control::CallsRenamed, "calls_renamed"},
@@ -102,6 +104,7 @@ inline bool is_of_money(Control control) {
     case Control::LettersUnwritten:
     case Control::LettersUnmarked:
     case Control::LoansUnwritten:
+    case Control::MeetingsUnwritten:
     case Control::BudgetsUnchecked:
     case Control::CallsUnwritten:
     case Control::CallsRenamed:
@@ -113,7 +116,7 @@ inline bool is_of_money(Control control) {
 // … and of those, only where several groups serve those who compete.
 inline bool is_of_groups(Control control) {
   return control == Control::LettersUnwritten || control == Control::LettersUnmarked ||
-         control == Control::LoansUnwritten;
+         control == Control::LoansUnwritten || control == Control::MeetingsUnwritten;
 }
 
 inline std::optional<Control> control_of(std::string_view name) {

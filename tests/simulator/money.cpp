@@ -222,10 +222,9 @@ void check_orders(const Replay& replay, Record& record) {
 
 // Whoever has turned out to be another has what that one has, and has spent what he spent.
 void check_points(const Replay& replay, Record& record) {
-  std::map<std::string, std::string> stays;
-  for (const Joined& each : replay.joined) stays[each.goes] = each.stays;
   const auto who = [&](std::string customer) {
-    for (auto on = stays.find(customer); on != stays.end(); on = stays.find(customer))
+    for (auto on = replay.gone.find(customer); on != replay.gone.end();
+         on = replay.gone.find(customer))
       customer = on->second;
     return customer;
   };
@@ -237,7 +236,7 @@ void check_points(const Replay& replay, Record& record) {
     if (!is_done(each)) continue;
     const bool is_spent = each.call.kind == Call::Kind::Spend;
     if (!is_spent && each.call.kind != Call::Kind::Unspend) continue;
-    std::int64_t& of_order = orders[{each.call.customer, each.call.order}];
+    std::int64_t& of_order = orders[{who(each.call.customer), each.call.order}];
     if (each.answer->other < 0 || (is_spent && each.answer->amount != each.call.amount) ||
         (!is_spent && each.answer->amount > of_order))
       record.breach("the points of " + each.call.order + " are not those that were asked for");

@@ -28,11 +28,24 @@ bool tells_level(const plan::Plan& plan, const Event& event) {
   return !plan.tiers.empty() && plan.tiers[0].ranked == event.type;
 }
 
+std::string Notes::whoever(std::string customer) const {
+  for (auto other = into_.gone.find(customer); other != into_.gone.end();
+       other = into_.gone.find(customer))
+    customer = other->second;
+  return customer;
+}
+
+void Notes::joined(Joined joined) {
+  into_.gone[joined.goes] = joined.stays;
+  into_.joined.push_back(std::move(joined));
+}
+
+// Whoever has turned out to be another is led to that one by the door, sooner or later.
 void Notes::owners(const plan::Plan& plan, const Event& event) {
   for (const Identifier& each : event.identifiers) {
     const std::string key = plan.schema.identifiers[each.kind.index()] + ":" + each.text;
     const auto [owner, is_new] = into_.owners.emplace(key, event.customer);
-    if (!is_new && owner->second != event.customer)
+    if (!is_new && whoever(owner->second) != whoever(event.customer))
       record_.breach("an identifier belongs to " + owner->second + " and to " + event.customer);
   }
 }

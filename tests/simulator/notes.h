@@ -28,6 +28,7 @@ class Notes {
   Notes(Replay& into, Record& record) : into_(into), record_(record) {}
 
   void owners(const plan::Plan& plan, const Event& event);
+  void joined(Joined joined);
   void standing(const plan::Plan& plan, const Event& event, core::Standing standing);
   void consent(const Place& at, const Event& event, core::Standing standing);
   // What tiers rank by (programs/figures.koi), and the levels that customers are told.
@@ -39,6 +40,7 @@ class Notes {
 
  private:
   void gift(const plan::Plan& plan, const core::Gift& gift, const std::string& customer);
+  std::string whoever(std::string customer) const;
 
   Replay& into_;
   Record& record_;

@@ -308,7 +308,7 @@ class Replaying {
   }
 
   void merge(const std::string& stays, const std::string& goes, Timestamp at) {
-    into_.joined.push_back({group_, position_, goes, stays});
+    notes_.joined({group_, position_, goes, stays});
     keep_for_ranks(customer(goes), stamp_, true);
     decide(goes, core::Tick{at, false});
     keep_for_ranks(customer(stays), stamp_, true);

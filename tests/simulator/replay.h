@@ -103,6 +103,7 @@ struct Replay {
   std::map<std::string, std::int64_t> points;                            // given, by customer
   std::vector<Bought> bought;                                            // group by group, in order
   std::vector<Joined> joined;                                            // the same
+  std::map<std::string, std::string> gone;                               // of them: to whom
   std::vector<Ranked> ranked;                                            // the same
   std::set<std::string> not_told;  // of whom something of that is set aside
   std::vector<std::vector<std::pair<store::Position, Timestamp>>> openings;  // by group: the stamps

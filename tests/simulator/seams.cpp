@@ -110,6 +110,11 @@ Result<void> StoreSeam::checkpoint(const store::Checkpoint& what, const store::P
       other.shared = shared;
       break;
     }
+    case Control::MeetingsUnwritten:
+      for (const store::Shared& each : what.shared)
+        if (!each.key.starts_with("@") && !each.key.starts_with("?m")) shared.push_back(each);
+      other.shared = shared;
+      break;
     case Control::LettersUnmarked:
       for (const store::Shared& each : what.shared) {
         shared.push_back(each);

@@ -82,7 +82,9 @@ class Simulation {
         disk_(chance_.split()),
         mount_(folder_, disk_),
         clock_(scene_.begin),
-        clients_(chance_.split(), record_, run.control == Control::IdsChanged, invite()),
+        // Customers of different groups are decided again where all rules stay (together.h).
+        clients_(chance_.split(), record_, run.control == Control::IdsChanged,
+                 scene_.groups.count == 1 || letters_.has_value(), invite()),
         providers_(chance_.split(), scene_.plan, clock_, record_,
                    run.control == Control::PaidUnderAnotherKey) {
     if (about_money_)
@@ -463,16 +465,27 @@ class Simulation {
     ask(tills_->choose(clock_.now(), held));
   }
 
-  // Where its codes lead is found beforehand; false where nobody has them.
-  bool find(core::Call& call) {
-    std::vector<std::string> codes = call.together;
-    if (!call.code.empty()) codes.push_back(call.code);
-    life_->engine->writers().find_places(codes, [&](const Result<std::vector<CodePlace>>& found) {
-      if (found) call.places = *found;
+  // Where its codes lead, and who its customer is by now, is found beforehand. Error "busy" where
+  // somebody is on his way between groups; "nobody" where nobody has them.
+  Result<void> find(core::Call& call) {
+    serve::Places& places = life_->engine->places();
+    Result<void> done;
+    if (!call.customer.empty())
+      places.find_customer(call.customer, [&](Result<std::string> found) {
+        if (found)
+          call.customer = *std::move(found);
+        else
+          done = found.error();
+      });
+    KOI_TRY(std::move(done));
+    places.find(call, [&](Result<core::Call> found) {
+      if (found)
+        call = *std::move(found);
+      else
+        done = found.error();
     });
-    for (const CodePlace& each : call.places)
-      if (call.customer.empty() && each.code == call.code) call.customer = each.customer;
-    return !call.customer.empty();
+    KOI_TRY(std::move(done));
+    return call.customer.empty() ? Error{"nobody", "nobody has that code"} : Result<void>();
   }
 
   // As the API does it.
@@ -495,10 +508,12 @@ class Simulation {
         if (!customer) return record_.say("not asked: " + customer.error().code);
         call.customer = *std::move(customer);
       }
-      if (call.kind == core::Call::Kind::Validate && letters_ && !find(call)) return;
+      const Result<void> found = letters_ ? find(call) : Result<void>();
+      if (!found && (found.error().code != "nobody" || call.kind == core::Call::Kind::Validate))
+        return record_.say("not asked: " + found.error().code);
+      if (!found) return tills_->refused(which);
       if (call.kind == core::Call::Kind::Validate)
         return writers.validate(call, [](const Result<core::Answer>&) {});
-      if (letters_ && !find(call)) return tills_->refused(which);
       calls.emplace_back(std::move(call));
     }
     Life* const life = life_.get();

@@ -99,6 +99,9 @@ class Together final : public durable::Deeds {
     for (durable::Deed& deed : deeds) {
       customers_.insert(deed.customer);
       note_refusal(deed);
+      if (deed.effect.action == core::Action::Merge)
+        notes_.joined(
+            {group, deed.position, std::string(deed.effect.value.as_text()), deed.customer});
       std::vector<core::Effect> one;
       one.push_back(std::move(deed.effect));
       notes_.effects({&plan_, group, deed.position}, deed.customer, one);
@@ -178,8 +181,11 @@ class Together final : public durable::Deeds {
     if (call->kind == core::Call::Kind::Stock) into_.pooled.push_back({call->together, {}, {}});
     return std::make_shared<durable::Request>(
         1, [this, number](const Result<std::vector<durable::Answer>>& answers) {
-          if (!answers) return;
           Called& called = into_.calls[number];
+          if (!answers) {  // its customer has gone: it is asked again where he is
+            called.is_first = false;
+            return;
+          }
           called.is_first = answers->front().standing != core::Standing::Duplicate;
           if (answers->front().call) called.answer = *answers->front().call;
         });

@@ -6,6 +6,7 @@
 #include "core/codec.h"
 #include "deploy/detail/shoppers.h"
 #include "deploy/detail/trial.h"
+#include "deploy/link.h"
 #include "deploy/rebuild.h"
 
 namespace koi::deploy {

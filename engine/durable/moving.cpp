@@ -56,6 +56,15 @@ bool keep_in_time(Given& given, Timestamp before, Timestamp now, Duration latene
   return true;
 }
 
+// His codes are known in the group where he is from now on: where they were they are no more.
+void tell_arrived(Letters& letters, store::Group from, std::uint64_t rules,
+                  const Arrival& arrival) {
+  if (arrival.places.empty()) return;
+  Arrived arrived{arrival.goes, {}};
+  for (const CodePlace& each : arrival.places) arrived.codes.push_back(each.code);
+  letters.write(from, rules, std::move(arrived));
+}
+
 }  // namespace
 
 Writer::Part Writer::part_of(const std::string& customer) const {
@@ -416,11 +425,6 @@ Result<void> Writer::accept(store::Group from, Arrival arrival) {
         {each.stamp, partition, stays, std::move(each.given), Timestamp::never(), Caller{}},
         rules_);
   }
-  if (from != group_ && !arrival.places.empty()) {
-    Arrived arrived{arrival.goes, {}};
-    for (const CodePlace& each : arrival.places) arrived.codes.push_back(each.code);
-    letters_.write(from, rules_, std::move(arrived));
-  }
   waiting_.put_first({stamp_, partition, stays, LetterFrom{from, 0, std::move(arrival)},
                       Timestamp::never(), Caller{}},
                      rules_);
@@ -461,6 +465,7 @@ Result<core::Standing> Writer::try_merge(const Turn& turn, store::Group from,
     return core::Standing::Applied;
   }
   if (before) accounts_.end_turn();
+  if (from != group_) tell_arrived(letters_, from, rules_, arrival);
   // Receipts of what he has decided must come here.
   const std::size_t first = decided_.size();
   hand_on(*state, turn.position, turn.partition);
@@ -498,6 +503,7 @@ Result<void> Writer::pass_over(const std::string& stays, store::Group from,
   if (gives_ && from != group_)
     core::enter_group(plan_, came, accounts_, from, arrival.places, stays, arrival.at);
   accounts_.end_turn();
+  if (from != group_) tell_arrived(letters_, from, rules_, arrival);
   KOI_LET(core::State * state, customers_.of(partition_of(stays), stays));
   core::pass_over_merge(*state, came);
   withdraw(*state);

@@ -14,8 +14,6 @@ using ledger::Stage;
 
 namespace {
 
-std::uint64_t hash_of_customer(std::string_view id) { return hash64(id, 0x667269656e64); }
-
 template <class Items, class Item>
 bool has(const Items& items, const Item& item) {
   return std::find(items.begin(), items.end(), item) != items.end();

@@ -16,8 +16,6 @@ constexpr std::size_t ancestors_at_most = 16;
 // So many messages in a row, each caused by the one before, are enough for anything.
 constexpr std::uint8_t hops_at_most = 16;
 
-std::uint64_t hash_of_customer(std::string_view id) { return hash64(id, 0x667269656e64); }
-
 template <class List, class Item>
 bool has(const List& list, const Item& item) {
   return std::find(list.begin(), list.end(), item) != list.end();

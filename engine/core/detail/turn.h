@@ -34,6 +34,15 @@ struct Happening {
   bool by_engine = false;  // follows from a decision; `any event` does not mean it
 };
 
+// A customer whom another remembers without his id.
+inline std::uint64_t hash_of_customer(std::string_view id) { return hash64(id, 0x667269656e64); }
+
+// Is it a packet that friends share?
+inline bool is_group_packet(const plan::Plan& plan, plan::IncentiveId id) {
+  const auto* packet = std::get_if<plan::RedPacket>(&plan.incentives[id.index()].what);
+  return packet && packet->how == plan::RedPacket::How::Group;
+}
+
 class Turn {
  public:
   Turn(const plan::Plan& plan, State& state, std::vector<Effect>& effects, Waking* waking,
@@ -204,7 +213,6 @@ class Turn {
           {campaign, what, static_cast<std::uint16_t>(place), static_cast<std::uint16_t>(part)});
   }
 
-  // incentives.cpp: what is given
   // Something to be given, by whom and why.
   struct Offer {
     plan::CampaignId campaign;
@@ -214,6 +222,8 @@ class Turn {
     std::int64_t points = 0;
     bool what_is_left = false;
   };
+
+  // room.cpp: may it be given
   std::int64_t money_of(const plan::Incentive& incentive, std::int64_t amount) const;
   std::int64_t weight_of(const plan::Incentive& incentive, bool is_money,
                          std::int64_t amount) const;
@@ -245,6 +255,8 @@ class Turn {
   std::optional<std::size_t> drawn(const Offer& offer) const;
   Reason lacks_codes(const plan::Coupon& coupon, plan::IncentiveId id) const;
   Reason ask_grant(const Offer& offer, Planned& planned);
+
+  // incentives.cpp: what is given
   Holdings& holdings();
   Effect& gift_effect(Action action, const Offer& offer);
   void refuse_gift(Action of, const Offer& offer, Reason reason);
@@ -258,6 +270,12 @@ class Turn {
   std::string code_for(const plan::Incentive& incentive, const plan::Coupon& coupon,
                        const Offer& offer);
   void hand_out(const Offer& offer, std::size_t prize);
+  Offer offer_of(const plan::Give& give, const Journey& journey, std::size_t occurrence) const;
+  bool do_give(const plan::Give& give, Journey& journey);
+  void do_claw_back(const plan::ClawBack& back, const Journey& journey);
+  bool do_take(const plan::Take& take, Journey& journey);
+
+  // grants.cpp: what becomes of it
   void settle_grant(Grant& grant);
   Purse& purse_of(plan::IncentiveId points);
   void note_moved(Purse& purse, Moved::What what, std::int64_t amount) const;
@@ -265,17 +283,15 @@ class Turn {
   bool may_go_back(const Grant& grant) const;
   bool may_be_clawed_back(const Grant& grant) const;
   void grants_changed(Hash128 cause);
-  Offer offer_of(const plan::Give& give, const Journey& journey, std::size_t occurrence) const;
-  bool do_give(const plan::Give& give, Journey& journey);
-  void do_claw_back(const plan::ClawBack& back, const Journey& journey);
-  bool do_take(const plan::Take& take, Journey& journey);
   bool take_payout(const Receipt& receipt);
   void note_claim(const Happening& what);
+  void use_up(Grant& grant, std::optional<std::int64_t> off);
   std::int64_t charge_rest(Grant& grant) const;
   void lapse_grants();
+
+  // shares.cpp: what friends take of a packet
   bool claim_share(const Event& event);
   Reason ask_for_share(const Accounts::Place& place, std::string_view code, const Offer& offer);
-  void use_up(Grant& grant, std::optional<std::int64_t> off);
   void take_claim(const Message& message);
   void take_claimed(const Message& message);
   bool take_share_payout(const Receipt& receipt);

@@ -1,0 +1,259 @@
+// What becomes of a grant: it reaches him, is claimed, redeemed or clawed back, or lapses, and is
+// forgotten when nobody can ask about it any more.
+#include <algorithm>
+#include <utility>
+
+#include "core/detail/turn.h"
+
+namespace koi::core {
+
+using ledger::Stage;
+
+namespace {
+
+bool is_done(const Grant& grant) {
+  return grant.stage != Stage::Reserved && grant.stage != Stage::Given;
+}
+
+}  // namespace
+
+// It has reached him.
+void Turn::settle_grant(Grant& grant) {
+  const plan::Incentive& incentive = plan_.incentives[grant.incentive.index()];
+  move(grant, Stage::Reserved, Stage::Given);
+  grant.stage = Stage::Given;
+  grant.counted.clear();
+  const Zone& clock = *plan_.policy.zone;
+  const auto is_his = [&] {
+    move(grant, Stage::Given, Stage::Claimed);
+    grant.stage = Stage::Claimed;
+  };
+  if (const auto* packet = std::get_if<plan::RedPacket>(&incentive.what)) {
+    if (packet->claim_within)
+      grant.until = add(now_, *packet->claim_within, clock);
+    else if (packet->how != plan::RedPacket::How::Group)
+      is_his();
+  } else if (const auto* coupon = std::get_if<plan::Coupon>(&incentive.what)) {
+    grant.until = coupon->valid_until;
+    if (coupon->valid_for)
+      grant.until = std::min(grant.until, add(now_, *coupon->valid_for, clock));
+  } else if (const auto* points = std::get_if<plan::Points>(&incentive.what)) {
+    Purse& purse = purse_of(grant.incentive);
+    if (ledger::earn(purse.lots, lot_of(grant, *points)))
+      note_moved(purse, Moved::What::Earned, grant.amount);
+    else
+      grant.amount = 0;  // more than anybody can hold: they are lost, and the ledger says so
+  } else {
+    is_his();
+  }
+  tell(EngineEvent::Given, grant, grant.amount);
+}
+
+Purse& Turn::purse_of(plan::IncentiveId points) {
+  auto& purses = holdings().purses;
+  auto place = std::lower_bound(purses.begin(), purses.end(), points,
+                                [](const Purse& a, plan::IncentiveId b) { return a.points < b; });
+  if (place == purses.end() || place->points != points)
+    place = purses.insert(place, Purse{points, {}});
+  return *place;
+}
+
+// What points that were given then are in his purse.
+ledger::Lot Turn::lot_of(const Grant& grant, const plan::Points& points) const {
+  const Zone& clock = *plan_.policy.zone;
+  ledger::Lot lot;
+  lot.amount = grant.amount;
+  if (points.expire) lot.lapses = add(grant.at, *points.expire, clock);
+  if (points.pending) lot.usable = add(grant.at, *points.pending, clock);
+  return lot;
+}
+
+void Turn::note_moved(Purse& purse, Moved::What what, std::int64_t amount) const {
+  if (amount <= 0) return;
+  if (purse.history.size() >= most_moved) purse.history.erase(purse.history.begin());
+  purse.history.push_back({what, now_, amount});
+}
+
+// Points that a step of the journey that gave them may still take back.
+bool Turn::may_go_back(const Grant& grant) const {
+  if (grant.campaign.is_none() || grant.stage != Stage::Given) return false;
+  const auto& steps = campaign(grant.campaign).steps;
+  const bool is_asked = std::any_of(steps.begin(), steps.end(), [&](const plan::Step& each) {
+    const auto* back = std::get_if<plan::ClawBack>(&each);
+    return back && back->incentive == grant.incentive;
+  });
+  return is_asked &&
+         std::any_of(state_.journeys.begin(), state_.journeys.end(), [&](const Journey& each) {
+           return each.id == grant.entry && each.phase == Journey::Phase::Active;
+         });
+}
+
+// A reward at some event may have come before the friend qualified, which is what the time to claw
+// back counts from.
+bool Turn::may_be_clawed_back(const Grant& grant) const {
+  if (grant.referral.is_none() || grant.stage == Stage::ClawedBack || grant.stage == Stage::Lapsed)
+    return false;
+  const plan::Referral& rules = referral(grant.referral);
+  if (!rules.claws_back) return false;
+  const bool may_come_first =
+      std::any_of(rules.rewards.begin(), rules.rewards.end(),
+                  [](const plan::Referral::Reward& each) { return !each.at.is_none(); });
+  if (!rules.claw_within || (may_come_first && !rules.qualify_within)) return true;
+  const Zone& clock = *plan_.policy.zone;
+  const Timestamp qualified =
+      may_come_first ? add(grant.at, *rules.qualify_within, clock) : grant.at;
+  return add(qualified, *rules.claw_within, clock) >= now_;
+}
+
+// Watches that read what he has are brought up to date; what is over and not the last of its kind
+// is forgotten.
+void Turn::grants_changed(Hash128 cause) {
+  auto& grants = holdings().grants;
+  std::vector<bool> is_last(plan_.incentives.size(), true);  // as seen from the end
+  std::vector<bool> drops(grants.size());
+  for (std::size_t i = grants.size(); i-- > 0;) {
+    const Grant& each = grants[i];
+    const bool is_points =
+        std::holds_alternative<plan::Points>(plan_.incentives[each.incentive.index()].what);
+    // Who comes for a share of what is shared out is told so until the packet's end, and a share
+    // that could not be paid comes back to it.
+    const bool is_asked_for = each.stage == Stage::Claimed && !each.shares.empty() &&
+                              each.until != Timestamp::never() && each.until > now_;
+    // Whoever has redeemed it may roll it back, and who comes with the code again is told.
+    const bool may_come_again = is_done(each) && !each.code.empty() &&
+                                each.done != Timestamp::ever() &&
+                                each.done + plan_.policy.id_horizon > now_;
+    drops[i] = !is_last[each.incentive.index()] && !is_asked_for && each.unpaid.empty() &&
+               !may_be_clawed_back(each) && !may_come_again && !may_go_back(each) &&
+               (is_done(each) || is_points);
+    is_last[each.incentive.index()] = false;
+    if (drops[i] && !each.code.empty()) accounts_->forget(each.code);
+  }
+  if (std::find(drops.begin(), drops.end(), true) != drops.end())
+    erase_if(grants, [&](const Grant& each) {
+      return drops[static_cast<std::size_t>(&each - grants.begin())];
+    });
+  if (waking_) note_source(waking_->index.sources().grants());
+  if (!plan_.watches_of_grants.empty()) update_watches(plan_.watches_of_grants, {nullptr, cause});
+}
+
+// The receipt of something that was paid out; false where it is nobody's.
+bool Turn::take_payout(const Receipt& receipt) {
+  if (state_.holdings.empty()) return false;
+  auto& grants = holdings().grants;
+  const auto place = std::find_if(grants.begin(), grants.end(), [&](const Grant& each) {
+    return each.key == receipt.key && each.stage == Stage::Reserved;
+  });
+  if (place == grants.end()) return false;
+  if (receipt.failure == Failure::None) {
+    settle_grant(*place);
+    if (is_revoked(*place)) claw_back(receipt.key);
+  } else {
+    move(*place, Stage::Reserved, Stage::Returned);
+    release_limits(place->counted);
+    tell(EngineEvent::RewardFailed, *place, place->amount);
+    grants.erase(place);
+  }
+  grants_changed(receipt.key);
+  return true;
+}
+
+// From outside: he has taken what was waiting for him, or used it at a till.
+void Turn::note_claim(const Happening& what) {
+  if (!accounts_ || state_.holdings.empty() || what.by_engine) return;
+  const bool redeemed = what.type == type_of(EngineEvent::Redeemed);
+  if (!redeemed && what.type != type_of(EngineEvent::Claimed)) return;
+  const std::string_view incentive = what.fields[0].as_text(), code = what.fields[2].as_text();
+  auto& grants = holdings().grants;
+  Grant* found = nullptr;
+  for (Grant& each : grants) {
+    const plan::Incentive& of = plan_.incentives[each.incentive.index()];
+    const bool fits_kind = redeemed ? std::holds_alternative<plan::Coupon>(of.what)
+                                    : std::holds_alternative<plan::RedPacket>(of.what) &&
+                                          !is_group_packet(plan_, each.incentive);
+    const bool named = code.empty() ? !incentive.empty() && (of.symbol.name == incentive ||
+                                                             of.symbol.alias == incentive)
+                                    : each.code == code;
+    if (fits_kind && named && each.stage == Stage::Given && last_of(each) >= now_) found = &each;
+  }
+  if (!found) return;
+  std::optional<std::int64_t> off;
+  if (redeemed && !what.fields[1].is_missing()) off = what.fields[1].raw();
+  use_up(*found, off);
+  grants_changed(found->key);
+}
+
+// Of a coupon the rest that was not taken off is there again.
+void Turn::use_up(Grant& grant, std::optional<std::int64_t> off) {
+  for (Charge& charge : grant.charges) {
+    if (!off || !charge.is_money) continue;
+    const std::int64_t used = std::clamp<std::int64_t>(*off, 0, charge.amount);
+    if (used == charge.amount) continue;
+    accounts_->post({now_, charge.pot, Stage::Given, Stage::Returned, charge.amount - used,
+                     cause_of(grant.key)});
+    charge.amount = used;
+  }
+  move(grant, Stage::Given, Stage::Claimed);
+  grant.stage = Stage::Claimed;
+  grant.locked_until = Timestamp::ever();
+  grant.done = now_;
+}
+
+// What nobody has taken of a packet is all that it is charged for from here on.
+std::int64_t Turn::charge_rest(Grant& grant) const {
+  std::int64_t rest = 0;
+  for (std::size_t i = grant.taken; i < grant.shares.size(); ++i) rest += grant.shares[i];
+  for (Charge& charge : grant.charges)
+    charge.amount = charge.is_money ? rest : (grant.taken == 0 ? charge.amount : 0);
+  return rest;
+}
+
+// What was not claimed, redeemed or spent in time goes back to where it came from.
+void Turn::lapse_grants() {
+  if (state_.holdings.empty()) return;
+  Holdings& mine = holdings();
+  bool changed = false;
+  Hash128 cause{};
+  for (Grant& grant : mine.grants) {
+    if (grant.stage != Stage::Given || last_of(grant) > now_) continue;
+    std::int64_t rest = grant.amount;
+    const bool is_issued =
+        std::holds_alternative<plan::Coupon>(plan_.incentives[grant.incentive.index()].what);
+    if (!grant.shares.empty()) rest = charge_rest(grant);
+    move(grant, Stage::Given, Stage::Lapsed);
+    // A code that was issued was issued; its money is there again.
+    if (is_issued)
+      for (Charge& charge : grant.charges)
+        if (!charge.is_money) charge.amount = 0;
+    move(grant, Stage::Lapsed, Stage::Returned);
+    grant.stage = Stage::Lapsed;
+    grant.locked_until = Timestamp::ever();
+    grant.done = now_;
+    tell(EngineEvent::Lapsed, grant, rest);
+    cause = grant.key;
+    changed = true;
+  }
+  for (Purse& purse : mine.purses) {
+    if (ledger::ripen(purse.lots, now_)) {
+      cause = input_.known;
+      changed = true;
+    }
+    const std::int64_t gone = ledger::lapse(purse.lots, now_);
+    if (gone == 0) continue;
+    note_moved(purse, Moved::What::Lapsed, gone);
+    const plan::Incentive& points = plan_.incentives[purse.points.index()];
+    cause = HashInput()
+                .text("lapse")
+                .text(state_.id)
+                .number(points.definition)
+                .number(static_cast<std::uint64_t>(now_.us))
+                .hash128(plan_.seed);
+    accounts_->post({now_, accounts_->pot(points.budgets[0], now_), Stage::Given, Stage::Lapsed,
+                     gone, cause_of(cause)});
+    echo(EngineEvent::Lapsed, {Value::text(points.symbol.name), {}, {}, {}}, cause);
+    changed = true;
+  }
+  if (changed) grants_changed(cause);
+}
+
+}  // namespace koi::core

@@ -1,6 +1,7 @@
 // Deeds: what a group has decided, handed on when it may leave. The outbox stands behind it.
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 
 #include "base/result.h"
 #include "core/effect.h"
+#include "core/escrow.h"
 #include "core/state.h"
 #include "durable/input.h"
 #include "store/groups.h"
@@ -21,6 +23,22 @@ struct Deed {
   std::string customer;
   core::Effect effect;
   bool wanted = true;  // a send: false where a later input of its batch has refused such messages
+  // Of an input that had to wait between groups: its number (Pause) and since when; 0: it had not.
+  std::int64_t waited = 0;
+  Timestamp waited_since = Timestamp::ever();
+};
+
+// An input of a customer, or his timers, that waits between groups (waiting.h). All of it is valid
+// during the call alone.
+struct Pause {
+  std::string_view customer;
+  std::int64_t number = 0;             // its own among all that wait at the same time
+  store::Position position = 0;        // where in the journal this was found …
+  Timestamp stamp;                     // … and the stamp of the batch there
+  Timestamp since;                     // the stamp of the batch that brought it
+  const Given* given = nullptr;        // none: his timers up to …
+  Timestamp due = Timestamp::never();  // … here
+  std::span<const core::Lack> lacks;   // what for; empty: others of his wait before it
 };
 
 // Called for a group by whoever steps it, one call at a time; different groups at the same time.
@@ -42,6 +60,12 @@ class Deeds {
   // withdrawn at once. Of the deeds that take() is still to give, the refused ones of this group
   // say so themselves; a group that may have others is told by a letter, and says it again.
   virtual void refused(store::Group /*group*/, const core::State& /*customer*/) {}
+
+  // At once, not with the batch: it waits from here on, or it has been tried again and waits for
+  // something more; and it is decided at last, by the deeds with that number, if there are any.
+  // Told again in a recovery. Who tells nobody why need not care.
+  virtual void waits(store::Group /*group*/, const Pause& /*pause*/) {}
+  virtual void goes_on(store::Group /*group*/, const Pause& /*pause*/) {}
 
   // What must be known of all deeds taken so far when a recovery begins behind them (those still
   // open): a checkpoint keeps it, and thaw() gets it back before anything is taken again. Bounded

@@ -360,6 +360,7 @@ Result<void> Writer::depart(const std::string& goes, const std::string& stays, T
   if (waiting_.waits(goes)) {
     while (waiting_.waits(goes)) {
       Waited each = waiting_.take(goes);
+      deeds_.goes_on(group_, pause_of(turn_of(each), {}));
       if (each.caller.request) fail(each.caller, moved());
       // His timers are those of the one who stays.
       if (!each.given || std::holds_alternative<core::Call>(*each.given)) continue;

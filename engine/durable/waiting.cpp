@@ -108,6 +108,7 @@ Result<bool> Waiting::learn(std::string_view key, std::string_view bytes, const 
       const auto number = static_cast<std::int64_t>(plain);
       if ((number < 0) != (static_cast<Of>(key[1]) == Of::First)) return damaged();
       KOI_LET(Waited what, decode(bytes, plan, rules));
+      what.number = number;
       Waiter& waiter = waiters_[what.customer];
       stamps_.emplace(what.stamp, number);
       ++inputs_;
@@ -116,7 +117,7 @@ Result<bool> Waiting::learn(std::string_view key, std::string_view bytes, const 
       first_ = std::min(first_, number);
       const std::string customer = what.customer;
       waiter.refusals += is_refusal(what);
-      waiter.inputs.push_back({number, bytes.size(), std::move(what)});
+      waiter.inputs.push_back({bytes.size(), std::move(what)});
       if (waiter.inputs.size() == 1) index(customer, waiter);
       return true;
     }
@@ -152,11 +153,12 @@ void Waiting::for_each_customer(const std::function<void(const Waited& first)>& 
 
 void Waiting::for_each_caller(const std::function<void(Caller&)>& each) {
   for (auto& [customer, waiter] : waiters_)
-    for (Numbered& input : waiter.inputs)
+    for (Kept& input : waiter.inputs)
       if (input.what.caller.request) each(input.what.caller);
 }
 
 Waiting::Waiter& Waiting::keep(Waited what, std::uint64_t rules, std::int64_t number) {
+  what.number = number;
   std::string bytes = encode(what, rules);
   const std::size_t size = bytes.size();
   rows_.put(key_of_input(number), std::move(bytes));
@@ -165,7 +167,7 @@ Waiting::Waiter& Waiting::keep(Waited what, std::uint64_t rules, std::int64_t nu
   bytes_ += size;
   Waiter& waiter = waiters_[what.customer];
   waiter.refusals += is_refusal(what);
-  Numbered made{number, size, std::move(what)};
+  Kept made{size, std::move(what)};
   if (number < 0)
     waiter.inputs.push_front(std::move(made));
   else
@@ -173,11 +175,12 @@ Waiting::Waiter& Waiting::keep(Waited what, std::uint64_t rules, std::int64_t nu
   return waiter;
 }
 
-void Waiting::add(Waited what, std::uint64_t rules) {
+std::int64_t Waiting::add(Waited what, std::uint64_t rules) {
   ByteWriter last;
   last.unsigned_(static_cast<std::uint64_t>(++last_));
   rows_.put(key_of(Of::Last), last.take());
   keep(std::move(what), rules, last_);
+  return last_;
 }
 
 void Waiting::put_first(Waited what, std::uint64_t rules) {
@@ -192,12 +195,12 @@ void Waiting::change(std::string_view customer, std::uint64_t rules,
                      const std::function<bool(Waited&)>& change) {
   const auto place = waiters_.find(customer);
   if (place == waiters_.end()) return;
-  for (Numbered& each : place->second.inputs) {
+  for (Kept& each : place->second.inputs) {
     if (!change(each.what)) continue;
     std::string bytes = encode(each.what, rules);
     bytes_ += bytes.size() - each.bytes;
     each.bytes = bytes.size();
-    rows_.put(key_of_input(each.number), std::move(bytes));
+    rows_.put(key_of_input(each.what.number), std::move(bytes));
   }
 }
 
@@ -205,14 +208,15 @@ void Waiting::change(std::string_view customer, std::uint64_t rules,
 
 void Waiting::index(const std::string& customer, const Waiter& waiter) {
   for (const core::Lack& each : waiter.lacks)
-    if (!each.answered) by_account_[each.account].emplace(waiter.inputs.front().number, customer);
+    if (!each.answered)
+      by_account_[each.account].emplace(waiter.inputs.front().what.number, customer);
 }
 
 void Waiting::unindex(const Waiter& waiter) {
   for (const core::Lack& each : waiter.lacks) {
     const auto place = by_account_.find(each.account);
     if (place == by_account_.end()) continue;
-    place->second.erase(waiter.inputs.front().number);
+    place->second.erase(waiter.inputs.front().what.number);
     if (place->second.empty()) by_account_.erase(place);
   }
 }
@@ -283,7 +287,7 @@ std::vector<const Event*> Waiting::refusals(std::string_view customer) const {
   std::vector<const Event*> found;
   const auto place = waiters_.find(customer);
   if (place == waiters_.end() || place->second.refusals == 0) return found;
-  for (const Numbered& input : place->second.inputs)
+  for (const Kept& input : place->second.inputs)
     if (is_refusal(input.what)) found.push_back(&std::get<Event>(*input.what.given));
   return found;
 }
@@ -292,10 +296,10 @@ Waited Waiting::take(std::string_view customer) {
   asks(customer, {});
   asks_about(customer, {});
   const auto place = waiters_.find(customer);
-  Numbered first = std::move(place->second.inputs.front());
+  Kept first = std::move(place->second.inputs.front());
   place->second.inputs.pop_front();
-  rows_.erase(key_of_input(first.number));
-  stamps_.erase({first.what.stamp, first.number});
+  rows_.erase(key_of_input(first.what.number));
+  stamps_.erase({first.what.stamp, first.what.number});
   --inputs_;
   bytes_ -= first.bytes;
   place->second.refusals -= is_refusal(first.what);

@@ -44,6 +44,8 @@ struct Waited {
   std::optional<Given> given;          // none: his timers up to …
   Timestamp due = Timestamp::never();  // … here
   Caller caller{};
+  // Its own among all that wait at the same time; below zero: it was put before the others.
+  std::int64_t number = 0;
 };
 
 class Waiting {
@@ -68,8 +70,8 @@ class Waiting {
   void for_each_customer(const std::function<void(const Waited& first)>& each) const;
   void for_each_caller(const std::function<void(Caller&)>& each);
 
-  // Behind all others. `rules` name those that decide it.
-  void add(Waited what, std::uint64_t rules);
+  // Behind all others, and its number. `rules` name those that decide it.
+  std::int64_t add(Waited what, std::uint64_t rules);
   // Before all others of that customer: what the first one of them has asked is forgotten.
   void put_first(Waited what, std::uint64_t rules);
   // Changes the customer's inputs, in order, where `change` says that it has.
@@ -100,13 +102,12 @@ class Waiting {
   Waited take(std::string_view customer);
 
  private:
-  struct Numbered {
-    std::int64_t number = 0;  // below zero: it was put before the others
+  struct Kept {
     std::size_t bytes = 0;
     Waited what;
   };
   struct Waiter {
-    std::deque<Numbered> inputs;
+    std::deque<Kept> inputs;
     std::vector<core::Lack> lacks;
     std::optional<Asked> asked;
     std::size_t refusals = 0;

@@ -427,7 +427,7 @@ Result<core::Standing> Writer::try_turn(const Turn& turn, std::span<const core::
     return core::Standing::Applied;
   }
   if (before) accounts_.end_turn();
-  hand_on(*state, turn.position, turn.partition);
+  hand_on(*state, turn.position, turn.partition, turn.waited != 0 ? &turn : nullptr);
   const auto* event = turn.given ? std::get_if<Event>(turn.given) : nullptr;
   // Behind what was due before it and has been decided just now.
   if (event && event->type == type_of(EngineEvent::Unsubscribed)) withdraw(*state);
@@ -522,9 +522,14 @@ void Writer::withdraw_here(const core::State& state) {
   deeds_.refused(group_, state);
 }
 
-void Writer::hand_on(const core::State& state, store::Position position, Partition partition) {
-  for (core::Effect& effect : effects_)
+void Writer::hand_on(const core::State& state, store::Position position, Partition partition,
+                     const Turn* waited) {
+  for (core::Effect& effect : effects_) {
     decided_.push_back({position, partition, state.id, std::move(effect), true});
+    if (!waited) continue;
+    decided_.back().waited = waited->waited;
+    decided_.back().waited_since = waited->stamp;
+  }
   effects_.clear();
 }
 

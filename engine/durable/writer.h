@@ -174,6 +174,7 @@ class Writer {
     Timestamp stamp;                     // of the batch that brought it
     const Given* given = nullptr;        // none: his timers up to …
     Timestamp due = Timestamp::never();  // … here
+    std::int64_t waited = 0;             // the number under which it waited; 0: it is new
   };
 
   Result<void> fire_timers(const Opening& opening);
@@ -191,7 +192,8 @@ class Writer {
   core::Standing decide(core::State& state, const Turn& turn);
   void withdraw(const core::State& state);
   void withdraw_here(const core::State& state);
-  void hand_on(const core::State& state, store::Position position, Partition partition);
+  void hand_on(const core::State& state, store::Position position, Partition partition,
+               const Turn* waited = nullptr);
   core::Accounts* accounts() { return gives_ ? &accounts_ : nullptr; }
   Result<void> deliver_messages(store::Position position);
   void look_ahead(std::size_t at) const;
@@ -203,6 +205,7 @@ class Writer {
   Result<void> try_again(const std::string& customer);
   Result<void> pass_over(const Waited& what);
   Turn turn_of(const Waited& what) const;
+  Pause pause_of(const Turn& turn, std::span<const core::Lack> lacks) const;
   static Caller kept(Caller caller);
   void tell_callers(Hash128 at_hand, core::Standing standing = core::Standing::Applied);
   void answer(const Caller& caller, std::shared_ptr<const core::Answer> answer,

@@ -47,12 +47,14 @@ Result<void> Writer::wait(const Turn& turn, std::vector<core::Lack> lacks) {
       what.caller = kept(*std::exchange(caller_, std::nullopt));
     }
   }
-  waiting_.add(std::move(what), rules_);
+  Turn waits = turn;
+  waits.waited = waiting_.add(std::move(what), rules_);
   if (is_first) {
     customers_.hold(turn.partition, turn.customer);
     if (!lacks.empty()) accounts_.ask(lacks);
-    waiting_.asks(turn.customer, std::move(lacks));
+    waiting_.asks(turn.customer, lacks);
   }
+  deeds_.waits(group_, pause_of(waits, lacks));
   return heed_refusals(turn.partition, turn.customer);
 }
 
@@ -108,7 +110,11 @@ store::SetAside tried_again(store::Position position, const Waited& what, std::u
 
 Writer::Turn Writer::turn_of(const Waited& what) const {
   return {what.partition, what.customer, position_, what.stamp, what.given ? &*what.given : nullptr,
-          what.due};
+          what.due,       what.number};
+}
+
+Pause Writer::pause_of(const Turn& turn, std::span<const core::Lack> lacks) const {
+  return {turn.customer, turn.waited, position_, stamp_, turn.stamp, turn.given, turn.due, lacks};
 }
 
 // All that he waits with, in order, as far as the group has what it needs.
@@ -124,6 +130,7 @@ Result<void> Writer::try_again(const std::string& customer) {
     const store::SetAside name = tried_again(position_, what, nth);
     const Watched watched(watch_, group_, name, store::SetAside{position_, 0});
     if (is_set_aside(name)) {
+      deeds_.goes_on(group_, pause_of(turn_of(what), {}));
       KOI_TRY(pass_over(what));
       waiting_.take(customer);
       continue;
@@ -141,10 +148,12 @@ Result<void> Writer::try_again(const std::string& customer) {
     if (!lacks.empty()) {
       caller_.reset();
       accounts_.ask(lacks);
+      deeds_.waits(group_, pause_of(turn, lacks));
       std::move(lacks.begin(), lacks.end(), std::back_inserter(asked));
       waiting_.asks(customer, std::move(asked));
       return {};
     }
+    deeds_.goes_on(group_, pause_of(turn, {}));
     const Waited decided = waiting_.take(customer);
     if (const auto* call = decided.given ? std::get_if<core::Call>(&*decided.given) : nullptr)
       tell_callers(core::key_of(plan_, customer, call->id), standing);

@@ -5,6 +5,7 @@
 
 #include "base/decimal.h"
 #include "core/books.h"
+#include "serve/account_name.h"
 
 namespace koi::serve {
 
@@ -82,25 +83,8 @@ Result<void> Lent::read_letters() {
   return {};
 }
 
-std::string Lent::name_of(const EscrowRow& row) const {
-  switch (row.kind) {
-    case EscrowRow::Kind::Budget: {
-      const plan::Budget* budget = budget_of(plan_, row.definition);
-      std::string name = budget ? "`" + budget->name + "`" : "a budget of former rules";
-      if (row.begin != Timestamp::ever())
-        name += " from " + to_string(row.begin, *plan_.policy.zone);
-      return name;
-    }
-    case EscrowRow::Kind::Limit: return "a limit for " + to_hex({row.value, 0}).substr(0, 16);
-    case EscrowRow::Kind::Prize: return "the prize `" + row.prize + "` of `" + row.name + "`";
-    case EscrowRow::Kind::Numbers: return "the codes of `" + row.name + "`";
-    case EscrowRow::Kind::Pool: return "the pool `" + row.name + "`";
-  }
-  KOI_ASSERT(false);
-}
-
 void Lent::find(const Account& account, const std::string& what, bool may_be_of_others) {
-  std::string said = name_of(account.row) + " " + what;
+  std::string said = account_name(plan_, account.row) + " " + what;
   if (may_be_of_others && had_others_)
     findings_.notes.push_back(said + ": former rules may have lent more");
   else

@@ -53,7 +53,6 @@ class Lent {
   void check_codes(const Account& account);
   std::int64_t amount_of(const core::EscrowRow& row) const;
   std::optional<std::int64_t> taken_of(const core::EscrowRow& row, store::Group group) const;
-  std::string name_of(const core::EscrowRow& row) const;
   void find(const Account& account, const std::string& what, bool may_be_of_others = false);
 
   const plan::Plan& plan_;

@@ -7,6 +7,7 @@
 #include "core/gate.h"
 #include "core/merge.h"
 #include "model/codec.h"
+#include "serve/account_name.h"
 
 namespace koi::serve {
 
@@ -187,6 +188,29 @@ std::string line_of(const runtime::Send& send, const Receipt& receipt, const Zon
   return out + "}";
 }
 
+// An input waits for what its customer's group has not been lent of some account.
+std::string line_of(const plan::Plan& plan, const durable::Pause& pause) {
+  std::string out = R"({"time":)";
+  append_json_string(out, to_string(pause.stamp, *plan.policy.zone));
+  out += R"(,"customer":)";
+  append_json_string(out, pause.customer);
+  out += R"(,"action":"wait")";
+  const auto* event = pause.given ? std::get_if<Event>(pause.given) : nullptr;
+  if (event) {
+    out += R"(,"event":)";
+    append_json_string(out, event->id);
+  }
+  return out + R"(,"for":)" + names_of_lacks(plan, pause) + "}";
+}
+
+// Of something that was decided later than it came.
+void append_waited(std::string& line, Timestamp since, const Zone& zone) {
+  line.back() = ',';
+  line += R"("waited_since":)";
+  append_json_string(line, to_string(since, zone));
+  line += '}';
+}
+
 }  // namespace
 
 Deliveries::Deliveries(const plan::Plan& plan, store::Groups groups, bool keeps_sent)
@@ -335,6 +359,7 @@ void Deliveries::take(store::Group number, std::vector<durable::Deed> deeds) {
       group.line.clear();
       group.lines.append(group.line, deed.customer, deed.effect);
       group.line.pop_back();  // its line feed
+      if (deed.waited != 0) append_waited(group.line, deed.waited_since, *plan_.policy.zone);
       note(group, {deed.partition, std::move(deed.customer), deed.effect.time, deed.effect.key,
                    group.line});
     }
@@ -352,6 +377,21 @@ void Deliveries::settled(store::Group number, const durable::ReceiptFor& came) {
                line_of(found->second.send, came.receipt, *plan_.policy.zone)});
   group.open.erase(found);
   --open_;
+}
+
+// What waits behind others of the same customer has nothing of its own to tell.
+void Deliveries::waits(store::Group number, const durable::Pause& pause) {
+  if (pause.lacks.empty()) return;
+  Group& group = *of_group_[number];
+  const std::lock_guard lock(group.mutex);
+  note(group, {partition_of(pause.customer), std::string(pause.customer), pause.stamp,
+               HashInput()
+                   .text("wait")
+                   .text(pause.customer)
+                   .number(pause.position)
+                   .number(pause.number)
+                   .hash128(),
+               line_of(plan_, pause)});
 }
 
 void Deliveries::attempted(store::Group number, Hash128 key) {

@@ -56,6 +56,7 @@ class Deliveries final : public durable::Deeds, public runtime::OpenDeliveries {
   void attempted(store::Group group, Hash128 key) override;
   // Whatever any group has open for him: at once, whoever has decided it.
   void refused(store::Group group, const core::State& customer) override;
+  void waits(store::Group group, const durable::Pause& pause) override;
   std::string freeze(store::Group group) override;
   Result<void> thaw(store::Group group, std::string_view frozen) override;
 

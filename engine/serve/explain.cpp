@@ -23,6 +23,7 @@
 #include "model/partition.h"
 #include "plan/listing.h"
 #include "runtime/effects.h"
+#include "serve/account_name.h"
 #include "store/memory.h"
 
 namespace koi::serve {
@@ -36,7 +37,7 @@ constexpr std::uint64_t budget = std::uint64_t{16} << 20;
 // Where everybody is decided again: what does not fit into memory, in the data directory.
 constexpr const char* folder_of_all = "explaining";
 constexpr std::uint64_t percent_held = 40;  // of that, until it is written back
-constexpr std::size_t attempts_told = 50;
+constexpr std::size_t attempts_told = 50, waits_told = 50;
 constexpr int deepest = 20;  // of conditions within conditions
 
 // --- Conditions ---------------------------------------------------------------------------------
@@ -93,7 +94,20 @@ void append_condition(std::string& out, const core::Facts& facts, plan::NodeId i
 struct Attempt {
   Timestamp time;
   std::string event_id;
-  std::string json;  // without the braces
+  std::string json;  // without the braces, and without what follows
+  bool decided = false;
+  std::int64_t waited = 0;  // the number under which the event waits
+};
+
+// An input of his that waited between groups, or does yet.
+struct Wait {
+  std::int64_t number = 0;
+  std::string event;                  // its id; empty: it is none
+  std::string json;                   // without the braces, and without what follows
+  std::vector<std::string> accounts;  // lists of accounts: one for each time that it was tried
+  store::Position decided = 0;        // 0: it waits yet
+  Timestamp stamp;                    // of the batch there
+  std::vector<Hash128> done;          // the keys of what it came to
 };
 
 class Explaining final : public durable::Deeds {
@@ -113,9 +127,15 @@ class Explaining final : public durable::Deeds {
 
   // durable::Deeds
   void take(store::Group, std::vector<durable::Deed> deeds) override {
-    for (durable::Deed& deed : deeds)
-      if (deed.customer == question_.customer) decided(deed.effect);
+    for (const durable::Deed& deed : deeds) {
+      if (deed.customer != question_.customer) continue;
+      const std::size_t lines = lines_;
+      decided(deed.effect, deed.waited > 0 ? &deed.waited_since : nullptr);
+      if (deed.waited > 0) note_waited(deed, lines_ > lines);
+    }
   }
+  void waits(store::Group, const durable::Pause& pause) override;
+  void goes_on(store::Group, const durable::Pause& pause) override;
   std::string freeze(store::Group) override { return {}; }
   Result<void> thaw(store::Group, std::string_view) override { return {}; }
 
@@ -134,8 +154,11 @@ class Explaining final : public durable::Deeds {
   Result<void> read_state();
   store::Group group() const { return groups_.group_of(partition_of(question_.customer)); }
   void before(const Event& event, const core::State& state);
-  void after(const Event& event, std::size_t lines_before);
-  void decided(const core::Effect& effect);
+  void after(const Event& event, std::size_t lines_before, std::int64_t waited);
+  void decided(const core::Effect& effect, const Timestamp* waited_since = nullptr);
+  void note_waited(const durable::Deed& deed, bool is_told);
+  Wait* wait_of(std::int64_t number);
+  void append_waits(std::string& out) const;
   void append_counted(std::string& out, const core::Effect& refusal) const;
   void append_history(std::string& out, const core::Effect& merge) const;
   std::string told();
@@ -170,6 +193,7 @@ class Explaining final : public durable::Deeds {
   std::optional<Question> found_;  // where the message was decided
   std::string done_;               // effects of the campaign as JSON, commas between
   std::size_t lines_ = 0;
+  std::int64_t at_hand_ = 0;  // the number under which the event at hand waits; 0: it does not
   struct Sent {
     Hash128 key;
     Timestamp at;
@@ -179,6 +203,7 @@ class Explaining final : public durable::Deeds {
   std::vector<Sent> sent_;      // of all campaigns, but for what failed: that counts for no cap
   const Zone* zone_ = nullptr;  // the customer's
   std::vector<Attempt> attempts_;
+  std::vector<Wait> waits_;
   std::vector<std::string> reasons_;  // of the event at hand, by trigger
   std::string rules_;
 };
@@ -191,7 +216,7 @@ const plan::Campaign* Explaining::campaign() const {
   return nullptr;
 }
 
-void Explaining::decided(const core::Effect& effect) {
+void Explaining::decided(const core::Effect& effect, const Timestamp* waited_since) {
   if (found_) return;
   // A reward of a referral is of no campaign.
   const plan::Campaign* from =
@@ -205,6 +230,7 @@ void Explaining::decided(const core::Effect& effect) {
     if (effect.action == core::Action::Refuse && effect.reason == core::Reason::Cap)
       append_counted(line, effect);
     if (effect.action == core::Action::Merge) append_history(line, effect);
+    if (waited_since) line += R"(,"waited_since":")" + time(*waited_since) + '"';
     done_ += (lines_++ == 0 ? "" : ",") + line + "}";
   }
   if (effect.action == core::Action::Send)
@@ -257,6 +283,84 @@ void Explaining::append_counted(std::string& out, const core::Effect& refusal) c
   out += ']';
 }
 
+// --- Waiting between groups ---------------------------------------------------------------------
+
+// The last one under that number: numbers begin again when nobody waits.
+Wait* Explaining::wait_of(std::int64_t number) {
+  const auto found = std::find_if(waits_.rbegin(), waits_.rend(),
+                                  [&](const Wait& each) { return each.number == number; });
+  return found == waits_.rend() ? nullptr : &*found;
+}
+
+void Explaining::waits(store::Group, const durable::Pause& pause) {
+  if (pause.customer != question_.customer || found_) return;
+  Wait* wait = wait_of(pause.number);
+  if (!wait || wait->decided > 0) {  // else it was tried again
+    Wait began;
+    began.number = pause.number;
+    if (const auto* event = pause.given ? std::get_if<Event>(pause.given) : nullptr) {
+      began.json = R"("event":)";
+      append_json_string(began.json, event->id);
+      began.event = event->id;
+      at_hand_ = pause.number;
+    } else if (const auto* came =
+                   pause.given ? std::get_if<durable::ReceiptFor>(pause.given) : nullptr) {
+      began.json = R"("receipt":")" + to_hex(came->receipt.key) + '"';
+    } else if (const auto* call = pause.given ? std::get_if<core::Call>(pause.given) : nullptr) {
+      began.json = R"("call":)";
+      append_json_string(began.json, call->id);
+    } else {
+      began.json = pause.given ? R"("message":true)" : R"("timers":")" + time(pause.due) + '"';
+    }
+    began.json += R"(,"came":{"position":)" + std::to_string(pause.position) + R"(,"time":")" +
+                  time(pause.since) + R"("})";
+    waits_.push_back(std::move(began));
+    if (waits_.size() > waits_told) waits_.erase(waits_.begin());
+    wait = &waits_.back();
+  }
+  if (!pause.lacks.empty()) wait->accounts.push_back(names_of_lacks(plan_, pause));
+}
+
+void Explaining::goes_on(store::Group, const durable::Pause& pause) {
+  if (pause.customer != question_.customer || found_) return;
+  Wait* const wait = wait_of(pause.number);
+  if (!wait) return;
+  wait->decided = pause.position;
+  wait->stamp = pause.stamp;
+}
+
+// What it came to. An event that could have let him in has an attempt too.
+void Explaining::note_waited(const durable::Deed& deed, bool is_told) {
+  Wait* const wait = wait_of(deed.waited);
+  if (!wait || wait->decided != deed.position) return;
+  wait->done.push_back(deed.effect.key);
+  for (Attempt& each : attempts_)
+    if (each.waited == deed.waited && each.event_id == wait->event)
+      each.decided = each.decided || is_told;
+}
+
+void Explaining::append_waits(std::string& out) const {
+  out += R"(,"waits":[)";
+  for (const Wait& each : waits_) {
+    out += out.back() == '[' ? "{" : ",{";
+    out += each.json + R"(,"for":[)";
+    for (const std::string& list : each.accounts)
+      out += (out.back() == '[' ? "" : ",") + list.substr(1, list.size() - 2);
+    out += ']';
+    if (each.decided > 0) {
+      out += R"(,"decided":{"position":)" + std::to_string(each.decided) + R"(,"time":")" +
+             time(each.stamp) + R"("},"done":[)";
+      for (const Hash128 key : each.done) {
+        out += out.back() == '[' ? "\"" : ",\"";
+        out += to_hex(key) + '"';
+      }
+      out += ']';
+    }
+    out += '}';
+  }
+  out += ']';
+}
+
 // --- Deciding again -----------------------------------------------------------------------------
 
 // Why he could not come in, as far as it stands before the event, and the state in which it is
@@ -298,7 +402,7 @@ void Explaining::before(const Event& event, const core::State& state) {
   }
 }
 
-void Explaining::after(const Event& event, std::size_t lines_before) {
+void Explaining::after(const Event& event, std::size_t lines_before, std::int64_t waited) {
   const core::State& state = asked_;
   const plan::Campaign* into = campaign();
   if (!into) return;
@@ -322,7 +426,8 @@ void Explaining::after(const Event& event, std::size_t lines_before) {
       attempt.json += R"(,"for":)";
       append_condition(attempt.json, entering, into->audience, event.type);
     }
-    attempt.json += std::string(R"(,"decided":)") + (lines_ > lines_before ? "true" : "false");
+    attempt.decided = lines_ > lines_before;
+    attempt.waited = waited;
     attempts_.push_back(std::move(attempt));
     if (attempts_.size() > attempts_told) attempts_.erase(attempts_.begin());
   }
@@ -424,13 +529,14 @@ Result<void> Explaining::take_row(const store::Read& read, const plan::Plan& rul
   if (event) before(*event, *known);
   writer_->customers().unchanged();
   const std::size_t lines = lines_;
+  at_hand_ = 0;
   KOI_TRY(writer_->apply(read.position, read.row.partition, *given));
   if (const auto* came = std::get_if<durable::ReceiptFor>(&*given);
       came && came->receipt.failure != Failure::None)
     std::erase_if(sent_, [&](const Sent& sent) { return sent.key == came->receipt.key; });
   if (!event) return {};
   writer_->close();  // what this input decided
-  after(*event, lines);
+  after(*event, lines, at_hand_);
   is_over_ = found_.has_value();  // what came behind it has no part in it
   return {};
 }
@@ -535,9 +641,11 @@ std::string Explaining::told() {
     out += std::exchange(is_first, false) ? "{" : ",{";
     out += R"("time":")" + time(attempt.time) + R"(","event":)";
     append_json_string(out, attempt.event_id);
-    out += "," + attempt.json + "}";
+    out += "," + attempt.json + R"(,"decided":)" + (attempt.decided ? "true" : "false") + "}";
   }
-  out += R"(],"triggers":[)";
+  out += "]";
+  if (!waits_.empty()) append_waits(out);
+  out += R"(,"triggers":[)";
   const plan::Campaign* into = campaign();
   const core::Facts facts{plan_, state_, std::max(question_.at, state_.clock)};
   is_first = true;

@@ -130,6 +130,48 @@ TEST(ExplainedOfAll, IsTheSameWithNextToNoMemoryAndLeavesNothingBehind) {
     EXPECT_NE(entry.path().filename(), "explaining");
 }
 
+// Two groups give of one budget, and one of them has to be lent of it first.
+TEST(ExplainedOfGroups, WhatWaitedSaysWhatForAndWhereItWasDecided) {
+  deploy::Shop place{.groups = {2}};
+  const deploy::Bundle giving = deploy::trial_bundle(
+      "policy { time zone \"Asia/Shanghai\"  currency CNY }\nevent come {}\n"
+      "points stars { budget 1_000 }\n"
+      "campaign giving { class service  enter always  when come  give 3 stars }\n");
+  std::vector<std::string> people;
+  {
+    deploy::Life life(place, giving);
+    for (int i = 0; i < 8; ++i) {
+      const std::string who = people.emplace_back("c" + std::to_string(i));
+      life.take({{"come", "e" + who, who, place.now, {}}});
+      place.now = place.now + minutes(1);
+    }
+    life.stop();
+  }
+  std::size_t waited = 0;
+  for (const std::string& who : people) {
+    const auto told =
+        explain(place.directory, place.journal, place.groups, {who, "giving", place.now, {}});
+    ASSERT_TRUE(told) << told.error().what;
+    EXPECT_THAT(*told, HasSubstr(R"("action":"give","name":"stars")"));
+    EXPECT_THAT(*told, HasSubstr(R"("decided":true})"));  // the attempt, though it had to wait
+    if (told->find(R"("waits")") == std::string::npos) {
+      EXPECT_THAT(*told, Not(HasSubstr("waited_since")));
+      continue;
+    }
+    ++waited;
+    const std::size_t at = told->find(R"("key":")", told->find(R"("action":"give")"));
+    const std::string key = told->substr(at + 7, 32);
+    EXPECT_THAT(*told, testing::ContainsRegex("\"waits\":\\[\\{\"event\":\"e" + who +
+                                              "\",\"came\":\\{\"position\":[0-9]+,\"time\":"));
+    EXPECT_THAT(*told, HasSubstr(R"("for":["`stars`"],"decided":{"position":)"));
+    EXPECT_THAT(told->substr(told->find(R"("waits")")), HasSubstr('"' + key + '"'));
+    EXPECT_THAT(*told, HasSubstr(R"("waited_since":"2026-03-02T08:)"));
+  }
+  // The first of the group that has to ask, and whoever comes when what was lent is used up.
+  EXPECT_GE(waited, 1u);
+  EXPECT_LT(waited, people.size());
+}
+
 TEST_F(Explained, SaysThatHistoryWasErasedAndNothingElse) {
   const store::Group group = trial_groups.group_of(partition_of("ann"));
   const auto epoch = *place_.journal.take(group);

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "base/scratch.h"
+#include "core/books.h"
 #include "serve/customer_view.h"
 #include "serve/deliveries.h"
 #include "serve/door.h"
@@ -13,6 +14,7 @@
 namespace koi::serve {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -396,6 +398,38 @@ TEST_F(DeliveriesTest, TellTheTimelineOnceWhateverItIsFrozenBetween) {
   EXPECT_THAT(lines[0], HasSubstr(R"("action":"failed","name":"hello","channel":"app")"));
   EXPECT_THAT(lines[0], HasSubstr(R"("reason":"quota")"));
   EXPECT_THAT(lines[1], HasSubstr(R"("action":"send")"));
+}
+
+TEST_F(DeliveriesTest, TellTheTimelineWhatAnInputWaitsForAndSinceWhenItHad) {
+  const Scratch scratch;
+  const auto timeline = *store::Timeline::open(*store::Directory::open(scratch.path()));
+  Event event;
+  event.id = "e1";
+  const durable::Given given(event);
+  const core::Lack lack{.account = core::books::key_of_stocked("codes.csv"), .want = 1};
+  durable::Pause pause{.customer = ann_,
+                       .number = 1,
+                       .position = 12,
+                       .stamp = noon,
+                       .since = noon,
+                       .given = &given,
+                       .lacks = std::span(&lack, 1)};
+  deliveries_.waits(group_, pause);
+  deliveries_.waits(group_, pause);  // once more, by a recovery
+  pause.lacks = {};
+  pause.number = 2;
+  deliveries_.waits(group_, pause);  // behind it
+  auto decided = deeds(sent(1, ann_, 0));
+  decided.front().waited = 1;
+  decided.front().waited_since = noon;
+  deliveries_.take(group_, std::move(decided));
+  ASSERT_TRUE(deliveries_.tell(*timeline));
+  const auto lines = *timeline->of(ann_, 10);
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_THAT(lines, testing::Contains(AllOf(HasSubstr(R"("action":"wait","event":"e1")"),
+                                             HasSubstr(R"("for":["the pool `codes.csv`"]})"))));
+  EXPECT_THAT(lines, testing::Contains(AllOf(HasSubstr(R"("action":"send")"),
+                                             HasSubstr(R"(,"waited_since":"2026-)"))));
 }
 
 // --- What is shown ------------------------------------------------------------------------------

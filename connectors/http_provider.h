@@ -2,6 +2,9 @@
 // its answers look like is given; when to give which is scripted (channel/provider.h).
 #pragma once
 
+#include <gtest/gtest.h>
+
+#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,6 +16,13 @@
 #include "net/server.h"
 
 namespace koi::connectors {
+
+// A file with that text, for a setting that names one: its path.
+inline std::string file_with(const std::string& name, const std::string& text) {
+  const std::string path = testing::TempDir() + "koi_" + name;
+  std::ofstream(path) << text;
+  return path;
+}
 
 class HttpProvider : public channel::Provider {
  public:

@@ -6,7 +6,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -28,12 +27,6 @@ using testing::HasSubstr;
 constexpr const char* id = "testId";
 constexpr const char* secret = "t3stSecret";
 constexpr const char* callback_token = "c4llback-token";
-
-std::string file_with(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + "koi_" + name;
-  std::ofstream(path) << text;
-  return path;
-}
 
 // The service: it takes what is signed as its documentation says, under a nonce that is new. How it
 // comes to the signature is its own way: from the request as it came, field by field.

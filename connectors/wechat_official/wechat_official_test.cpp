@@ -4,7 +4,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -28,12 +27,6 @@ using Json = nlohmann::json;
 constexpr const char* secret = "appsecret-of-the-test";
 constexpr const char* push_token = "pushtoken-of-the-test";
 constexpr const char* push_key = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
-
-std::string file_with(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + "koi_" + name;
-  std::ofstream(path) << text;
-  return path;
-}
 
 // The platform: it lends one token at a time, takes what comes under it, and answers errors with
 // status 200.

@@ -9,7 +9,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/io_context.hpp>
 #include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "channel/connector.h"
@@ -38,12 +37,6 @@ std::string own_key_pem() {
   return std::string(vectors::key_head) + std::string(vectors::key_body) +
          std::string(vectors::key_foot);
 }
-std::string file_with(const std::string& name, const std::string& text) {
-  const std::string path = testing::TempDir() + "koi_" + name;
-  std::ofstream(path) << text;
-  return path;
-}
-
 // --- Signatures, against what others published --------------------------------------------------
 
 // The platform's documentation (chapter 4_3), WxJava's SignUtilsTest, and wechatpy's test_pay.py.

@@ -2,6 +2,7 @@
 // that waits for a mark meets what it is meant to meet, on a fast machine and on a slow one.
 #pragma once
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -11,14 +12,27 @@
 #include <chrono>
 #include <cmath>
 #include <csignal>
+#include <filesystem>
 #include <random>
+#include <set>
 #include <string>
 #include <string_view>
 #include <thread>
 
 #include "base/assert.h"
+#include "base/hash.h"
 
 namespace koi {
+
+// What it has written to that file: keys, one behind the other, and maybe half of one.
+inline std::set<Hash128> keys_in(const std::filesystem::path& path) {
+  std::set<Hash128> keys;
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  Hash128 key;
+  while (::read(file, &key, sizeof key) == sizeof key) keys.insert(key);
+  ::close(file);
+  return keys;
+}
 
 class Victim {
  public:

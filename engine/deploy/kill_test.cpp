@@ -76,15 +76,6 @@ class KeyFile final : public durable::Deeds {
   int file_;
 };
 
-std::set<Hash128> keys_in(const fs::path& path) {
-  std::set<Hash128> keys;
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  Hash128 key;
-  while (::read(file, &key, sizeof key) == sizeof key) keys.insert(key);
-  ::close(file);
-  return keys;
-}
-
 // What the child tells: a deploy begins, its states are on their way, it is done or one that was
 // broken off is, and orders are taken.
 constexpr char begins = 's', is_under_way = 'w', is_done = 'd', is_mended = 'b', takes_orders = 'o';

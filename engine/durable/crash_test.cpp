@@ -52,15 +52,6 @@ class KeyFile final : public Deeds {
   int file_;
 };
 
-std::set<Hash128> keys_in(const fs::path& path) {
-  std::set<Hash128> keys;
-  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  Hash128 key;
-  while (::read(file, &key, sizeof key) == sizeof key) keys.insert(key);
-  ::close(file);
-  return keys;
-}
-
 // One life of the process, from opening the directory on.
 struct Life {
   explicit Life(const fs::path& path)

@@ -1,7 +1,6 @@
 #include "store/sqlite_journal.h"
 
 #include <sqlite3.h>
-#include <zstd.h>
 
 #include <algorithm>
 #include <condition_variable>
@@ -12,40 +11,47 @@
 #include <utility>
 
 #include "model/codec.h"
+#include "store/detail/batches.h"
 #include "store/detail/database.h"
 
 namespace koi::store {
 
 namespace {
 
+using detail::Batch;
 using detail::bind_bytes;
 using detail::blob;
 using detail::guarded;
 
-// A row's key is (group, position of its last input): batches of a group stand together, in order.
-// `dropped` are logically gone; the physical rows go when a whole batch is. `base_*`: the end of
-// the last batch that went, on which the chain of the rest hangs.
-constexpr detail::Format format{.application = 0x4b6f694a,  // "KoiJ"
-                                .version = 1,
-                                .tables = R"sql(
-  CREATE TABLE journal(id BLOB NOT NULL, groups INTEGER NOT NULL);
-  CREATE TABLE part(grp INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, dropped INTEGER NOT NULL,
-                    base_last INTEGER NOT NULL, base_chain BLOB NOT NULL);
-  CREATE TABLE batch(key INTEGER PRIMARY KEY, count INTEGER NOT NULL, epoch INTEGER NOT NULL,
-                     chain BLOB NOT NULL, bytes BLOB NOT NULL);
-)sql",
-                                .synchronous = "normal"};  // each commit is synced by itself
-
-// Skip records. Files of before have no such table; a Koi of before that opens one with it does not
-// read it, and crashes once more.
-constexpr const char* skip_table = R"sql(
+// `written` has a row for each commit, in their order: so it grows at its end alone, and no page of
+// it is touched again. `ends` is the last position of every group as of that commit, `parts` says
+// whose batches it holds and how they hang together, `bytes` has them one behind the other.
+// `batch` is what it was in files of version 1: a row for each batch, by (group, position of its
+// last input). They are read as long as they are there; nothing is added.
+// `dropped` are logically gone; the physical rows go when all of a commit is. `base_*`: the end of
+// the last batch that went, on which the chain of the rest hangs. `set_aside` are skip records, by
+// the key that batches had.
+constexpr const char* tables = R"sql(
+  CREATE TABLE IF NOT EXISTS journal(id BLOB NOT NULL, groups INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS part(grp INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,
+                                  dropped INTEGER NOT NULL, base_last INTEGER NOT NULL,
+                                  base_chain BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS written(number INTEGER PRIMARY KEY, ends BLOB NOT NULL,
+                                     parts BLOB NOT NULL, bytes BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS batch(key INTEGER PRIMARY KEY, count INTEGER NOT NULL,
+                                   epoch INTEGER NOT NULL, chain BLOB NOT NULL,
+                                   bytes BLOB NOT NULL);
   CREATE TABLE IF NOT EXISTS set_aside(key INTEGER NOT NULL, customer INTEGER NOT NULL,
                                        PRIMARY KEY(key, customer)) WITHOUT ROWID
 )sql";
+constexpr detail::Format format{.application = 0x4b6f694a,  // "KoiJ"
+                                .version = 2,
+                                .tables = tables,
+                                .synchronous = "normal",  // each commit is synced by itself
+                                .upgrade = tables};
 
 constexpr int position_bits = 48;
 constexpr Position last_position = (Position{1} << position_bits) - 1;
-constexpr std::size_t longest_batch = 256u << 20;  // of a group, before it is compressed
 // When the log of the file has this many pages it is copied, and when the copying is this close
 // behind, the committing thread does the rest itself, so that the log begins anew.
 constexpr int pages_to_copy = 2000, pages_to_finish = 200;
@@ -61,23 +67,11 @@ std::string bytes_of(Hash128 hash) {
 }
 Hash128 hash_of(std::string_view bytes) { return ByteReader(bytes).hash(); }
 
-struct Batch {
-  Position first = 0, last = 0;
-  Epoch epoch = 0;
-  Hash128 chain;
-  std::string bytes;  // as in the file
-};
-
-Hash128 chained(Hash128 before, Group group, const Batch& batch) {
-  ByteWriter header;
-  header.hash(before);
-  header.unsigned_(group);
-  header.unsigned_(batch.first);
-  header.unsigned_(batch.last);
-  header.unsigned_(batch.epoch);
-  const Hash128 content = hash128(batch.bytes);
-  header.hash(content);
-  return hash128(header.bytes());
+// The group's among the ends of a commit; 0 where they are damaged.
+Position end_of(std::string_view ends, Group group) {
+  ByteReader in(ends);
+  for (Group each = 0; each < group; ++each) in.unsigned_();
+  return in.unsigned_();
 }
 
 Error fenced(Group group) {
@@ -85,58 +79,143 @@ Error fenced(Group group) {
                         "; this one must stop writing to it"};
 }
 
-// Packs rows and compresses them. Keeps its room; not for two threads at once.
-class Packer {
- public:
-  Packer() : context_(ZSTD_createCCtx()) { KOI_ASSERT(context_ != nullptr); }
-  ~Packer() { ZSTD_freeCCtx(context_); }
-  Packer(const Packer&) = delete;
+// The end of a group's history, or of the part of it that was looked at.
+struct Tail {
+  Position last = 0;
+  Hash128 chain;
+};
 
-  // Empty where the rows are more than a batch may hold.
-  std::string pack(std::span<const Row> rows) {
-    ByteWriter packed;
-    for (const Row& row : rows) {
-      packed.unsigned_(row.partition);
-      packed.text(row.bytes);
-      if (packed.bytes().size() > longest_batch) return {};
+// Reads what the journal's file holds of its groups, by any connection; one thread at a time.
+class Reader {
+ public:
+  Reader(SQLite::Database& db, const std::filesystem::path& file)
+      : db_(db),
+        file_(file),
+        ends_(db, "SELECT number, ends FROM written WHERE number>=? ORDER BY number LIMIT 1"),
+        written_(db,
+                 "SELECT number, ends, parts, bytes FROM written WHERE number>=? ORDER BY number"),
+        base_(db, "SELECT base_last, base_chain FROM part WHERE grp=?") {}
+
+  // The last end that the group has in the rows of version 1; 0 where there are none.
+  Position old_end(Group group) {
+    SQLite::Statement row(db_, "SELECT max(key) FROM batch WHERE key>? AND key<=?");
+    row.bind(1, key_of(group, 0));
+    row.bind(2, key_of(group, last_position));
+    row.executeStep();
+    return static_cast<std::uint64_t>(row.getColumn(0).getInt64()) & last_position;
+  }
+
+  Tail base(Group group) {
+    const detail::Use use(base_);
+    base_.bind(1, group);
+    base_.executeStep();
+    return {static_cast<Position>(base_.getColumn(0).getInt64()),
+            hash_of(blob(base_.getColumn(1)))};
+  }
+
+  // The number of the last commit; 0 before the first.
+  std::int64_t last_number() {
+    return db_.execAndGet("SELECT max(number) FROM written").getInt64();
+  }
+
+  // The last position of the group in the file.
+  Position last(Group group) {
+    const Position before = std::max(base(group).last, old_end(group));
+    const detail::Use use(ends_);
+    ends_.bind(1, last_number());
+    if (!ends_.executeStep()) return before;
+    return std::max(before, end_of(blob(ends_.getColumn(1)), group));
+  }
+
+  // The first commit in which the group gets as far as that position; nothing where it does not.
+  std::optional<std::int64_t> reaching(Group group, Position position) {
+    // Every commit has the ends of all groups, so those of one never fall.
+    std::int64_t low = db_.execAndGet("SELECT min(number) FROM written").getInt64();
+    std::int64_t high = last_number() + 1;
+    const std::int64_t beyond = high;
+    while (low < high) {
+      const std::int64_t middle = low + (high - low) / 2;
+      const detail::Use use(ends_);
+      ends_.bind(1, middle);
+      if (!ends_.executeStep()) return std::nullopt;
+      if (end_of(blob(ends_.getColumn(1)), group) >= position)
+        high = middle;
+      else
+        low = ends_.getColumn(0).getInt64() + 1;
     }
-    ByteWriter head;
-    head.fixed64(packed.bytes().size());
-    std::string bytes = head.take();
-    const std::size_t at = bytes.size();
-    bytes.resize(at + ZSTD_compressBound(packed.bytes().size()));
-    const std::size_t size = ZSTD_compressCCtx(context_, bytes.data() + at, bytes.size() - at,
-                                               packed.bytes().data(), packed.bytes().size(), 1);
-    KOI_ASSERT(ZSTD_isError(size) == 0);
-    bytes.resize(at + size);
-    return bytes;
+    return low < beyond ? std::optional(low) : std::nullopt;
+  }
+
+  // The batch in which that position stands, without its bytes; nothing where it is not there.
+  std::optional<Batch> holding(Group group, Position position) {
+    std::optional<Batch> found;
+    if (position <= old_end(group))
+      each_old(group, position, [&](const Batch& batch) { return found = batch, false; });
+    else if (const auto number = reaching(group, position))
+      each(group, *number, position - 1,
+           [&](std::int64_t, const std::optional<Batch>& batch) { return found = batch, false; });
+    if (found && (position < found->first() || position > found->last)) return std::nullopt;
+    if (found) found->bytes = {};
+    return found;
+  }
+
+  // The group's history up to that position; nothing where no batch ends there.
+  std::optional<Tail> tail(Group group, Position position) {
+    const Tail begin = base(group);
+    if (position == begin.last) return begin;
+    if (position < begin.last || position > last_position) return std::nullopt;
+    const auto batch = holding(group, position);
+    if (!batch || batch->last != position) return std::nullopt;
+    return Tail{batch->last, batch->chain};
+  }
+
+  // Calls `with` for each batch of the group from the one with that position on, until it gives
+  // false: those of version 1 …
+  template <class With>
+  void each_old(Group group, Position from, With with) {
+    SQLite::Statement rows(db_,
+                           "SELECT key, count, epoch, chain, bytes FROM batch WHERE key>=? AND "
+                           "key<=? ORDER BY key");
+    rows.bind(1, key_of(group, from));
+    rows.bind(2, key_of(group, last_position));
+    while (rows.executeStep()) {
+      const Batch batch{group,
+                        static_cast<std::uint64_t>(rows.getColumn(0).getInt64()) & last_position,
+                        static_cast<std::uint64_t>(rows.getColumn(1).getInt64()),
+                        static_cast<Epoch>(rows.getColumn(2).getInt64()),
+                        hash_of(blob(rows.getColumn(3))),
+                        blob(rows.getColumn(4))};
+      if (!with(batch)) return;
+    }
+  }
+  // … and those of the commits from `number` on in which the group gets further than `before`, with
+  // their commit's number. Nothing instead of a batch where it should be one and is damaged.
+  template <class With>
+  void each(Group group, std::int64_t number, Position before, With with) {
+    const detail::Use use(written_);
+    written_.bind(1, number);
+    while (written_.executeStep()) {
+      const Position end = end_of(blob(written_.getColumn(1)), group);
+      if (end == before) continue;
+      before = end;
+      if (!with(written_.getColumn(0).getInt64(),
+                detail::part_of(blob(written_.getColumn(2)), blob(written_.getColumn(3)), group,
+                                end)))
+        return;
+    }
+  }
+
+  Error damaged(Group group, Position from) const {
+    return {"corrupt", file_.string() + " is damaged: the inputs of group " +
+                           std::to_string(group) + " from position " + std::to_string(from) +
+                           " on are not what was written; restore it from a backup"};
   }
 
  private:
-  ZSTD_CCtx* context_;
+  SQLite::Database& db_;
+  const std::filesystem::path& file_;
+  SQLite::Statement ends_, written_, base_;
 };
-
-// The packed rows of a batch, or nothing where the bytes are not what Packer made.
-std::optional<std::vector<Row>> unpack(std::string_view bytes, std::size_t count) {
-  const std::string_view head = bytes.substr(0, 8);
-  const std::string_view compressed = bytes.substr(head.size());
-  const std::uint64_t size = ByteReader(head).fixed64();
-  if (head.size() < 8 || size > longest_batch) return std::nullopt;
-  std::string packed(size, '\0');
-  const std::size_t got =
-      ZSTD_decompress(packed.data(), packed.size(), compressed.data(), compressed.size());
-  if (ZSTD_isError(got) != 0 || got != size) return std::nullopt;
-  ByteReader in(packed);
-  std::vector<Row> rows;
-  rows.reserve(std::min(count, packed.size()));
-  while (in.ok() && !in.at_end()) {
-    const std::uint64_t partition = in.unsigned_();
-    if (partition >= partition_count) return std::nullopt;
-    rows.push_back({static_cast<Partition>(partition), std::string(in.text())});
-  }
-  if (!in.ok() || rows.size() != count) return std::nullopt;
-  return rows;
-}
 
 }  // namespace
 
@@ -151,10 +230,14 @@ class SqliteJournal::Impl {
         writer_(std::move(writer)),
         reader_(std::move(reader)),
         copier_(std::move(copier)),
-        insert_(*writer_, "INSERT INTO batch(key, count, epoch, chain, bytes) VALUES(?,?,?,?,?)"),
+        as_written_(*writer_, file_),
+        as_read_(*reader_, file_),
+        insert_(*writer_, "INSERT INTO written(number, ends, parts, bytes) VALUES(?,?,?,?)"),
         epoch_(*writer_, "SELECT epoch FROM part WHERE grp=?"),
         begin_(*writer_, "BEGIN IMMEDIATE"),
         commit_(*writer_, "COMMIT"),
+        begin_reading_(*reader_, "BEGIN"),
+        end_reading_(*reader_, "COMMIT"),
         log_(*writer_) {
     const auto found = [&] {
       SQLite::Statement row(*writer_, "SELECT id, groups FROM journal");
@@ -164,7 +247,8 @@ class SqliteJournal::Impl {
     id_ = found.first;
     groups_.count = static_cast<std::uint16_t>(found.second);
     tails_.resize(groups_.count);
-    for (Group group = 0; group < groups_.count; ++group) tails_[group] = tail_of(*writer_, group);
+    epochs_.resize(groups_.count);
+    reads_.resize(groups_.count);
     sqlite3_wal_hook(
         writer_->getHandle(),
         [](void* self, sqlite3*, const char*, int pages) {
@@ -172,10 +256,21 @@ class SqliteJournal::Impl {
           return SQLITE_OK;
         },
         this);
+  }
+
+  // Before anything else.
+  Result<void> begin() {
+    {
+      detail::Transaction transaction(*writer_);
+      KOI_TRY(learn());
+      transaction.commit();
+    }
     copying_ = std::thread([this] { copy(); });
+    return {};
   }
 
   ~Impl() {
+    if (!copying_.joinable()) return;
     {
       const std::lock_guard lock(copy_mutex_);
       stop_ = true;
@@ -191,14 +286,15 @@ class SqliteJournal::Impl {
     KOI_ASSERT(group < groups_.count);
     return guarded(file_, [&]() -> Result<Epoch> {
       detail::Transaction transaction(*writer_);
+      KOI_TRY(learn());  // another process may have gone on with it
       SQLite::Statement raise(*writer_, "UPDATE part SET epoch=epoch+1 WHERE grp=?");
       raise.bind(1, group);
       raise.exec();
       const Epoch epoch = epoch_of(group);
       transaction.commit();
+      epochs_[group] = epoch;
       // With what a kill has left unsynced in the log, and is taken for written from here on.
       sync_log();
-      tails_[group] = tail_of(*writer_, group);  // another process may have gone on with it
       return epoch;
     });
   }
@@ -210,27 +306,24 @@ class SqliteJournal::Impl {
   }
 
   Result<std::vector<Position>> write(std::span<const Appended> batches) {
-    std::vector<std::string> packed;
-    packed.reserve(batches.size());
     const std::lock_guard lock(write_mutex_);
     if (const auto broken = why_broken()) return *broken;
+    bytes_.clear();
+    ends_in_bytes_.clear();
     for (const Appended& batch : batches) {
       KOI_ASSERT(batch.group < groups_.count);
       for (const Row& row : batch.rows) KOI_ASSERT(groups_.group_of(row.partition) == batch.group);
-      packed.push_back(packer_.pack(batch.rows));
-      if (packed.back().empty())
-        return Error{"too_large", "a batch of more than " + std::to_string(longest_batch >> 20) +
+      if (!batch.rows.empty() && !packer_.pack(batch.rows, bytes_))
+        return Error{"too_large", "a batch of more than " +
+                                      std::to_string(detail::Packer::longest_batch >> 20) +
                                       " MiB cannot be journalled"};
+      ends_in_bytes_.push_back(bytes_.size());
     }
     KOI_TRY(directory_.room_left());
-    std::vector<Tail> tails;
-    auto written = guarded(file_, [&] { return insert(batches, std::move(packed), tails); });
+    auto written = guarded(file_, [&] { return insert(batches); });
     if (!written) return std::move(written).error();
     std::vector<Position> last;
-    for (std::size_t i = 0; i < batches.size(); ++i) {
-      tails_[batches[i].group] = tails[i];
-      last.push_back(tails[i].last);
-    }
+    for (const Appended& batch : batches) last.push_back(tails_[batch.group].last);
     note_pages();
     return last;
   }
@@ -262,11 +355,8 @@ class SqliteJournal::Impl {
     const std::lock_guard lock(read_mutex_);
     KOI_ASSERT(group < groups_.count);
     return guarded(file_, [&]() -> Result<Hash128> {
-      const Tail base = base_of(*reader_, group);
-      if (position == base.last) return base.chain;
-      SQLite::Statement row(*reader_, "SELECT chain FROM batch WHERE key=?");
-      row.bind(1, key_of(group, position));
-      if (position <= last_position && row.executeStep()) return hash_of(blob(row.getColumn(0)));
+      const Reading reading(*this);
+      if (const auto tail = as_read_.tail(group, position)) return tail->chain;
       return Error{"gap", "no batch of group " + std::to_string(group) +
                               " is known to end at position " + std::to_string(position) + " of " +
                               file_.string()};
@@ -312,26 +402,30 @@ class SqliteJournal::Impl {
     return guarded(file_, [&]() -> Result<void> {
       detail::Transaction transaction(*writer_);
       if (epoch != epoch_of(group)) return fenced(group);
-      // The last batch that goes whole, on which the chain of the rest will hang.
-      SQLite::Statement whole(
-          *writer_, "SELECT key, chain FROM batch WHERE key>? AND key<? ORDER BY key DESC LIMIT 1");
-      whole.bind(1, key_of(group, 0));
-      whole.bind(2, key_of(group, std::min(before, last_position)));
-      if (whole.executeStep()) {
-        const std::int64_t key = whole.getColumn(0).getInt64();
+      const Position dropped = std::min(before == 0 ? 0 : before - 1, tails_[group].last);
+      // The end of the last batch that goes whole, on which the chain of the rest will hang.
+      Position whole = dropped;
+      if (dropped < tails_[group].last) {
+        const auto cut = as_written_.holding(group, dropped + 1);
+        if (!cut) return as_written_.damaged(group, dropped + 1);
+        whole = cut->before();
+      }
+      if (whole > as_written_.base(group).last) {
+        const auto tail = as_written_.tail(group, whole);
+        if (!tail) return as_written_.damaged(group, whole);
         SQLite::Statement base(*writer_, "UPDATE part SET base_last=?, base_chain=? WHERE grp=?");
-        base.bind(1, key & static_cast<std::int64_t>(last_position));
-        const std::string chain(blob(whole.getColumn(1)));
+        base.bind(1, static_cast<std::int64_t>(whole));
+        const std::string chain = bytes_of(tail->chain);
         bind_bytes(base, 2, chain);
         base.bind(3, group);
         base.exec();
         SQLite::Statement forget(*writer_, "DELETE FROM batch WHERE key>? AND key<=?");
         forget.bind(1, key_of(group, 0));
-        forget.bind(2, key);
+        forget.bind(2, key_of(group, whole));
         forget.exec();
+        forget_commits();
       }
       SQLite::Statement mark(*writer_, "UPDATE part SET dropped=max(dropped, ?) WHERE grp=?");
-      const Position dropped = std::min(before == 0 ? 0 : before - 1, tails_[group].last);
       mark.bind(1, static_cast<std::int64_t>(dropped));
       mark.bind(2, group);
       mark.exec();
@@ -346,35 +440,55 @@ class SqliteJournal::Impl {
   }
 
  private:
-  struct Tail {
-    Position last = 0;
-    Hash128 chain;
+  // While it lives, all that is read is of one moment.
+  class Reading {
+   public:
+    explicit Reading(const Impl& of) : of_(of) {
+      const detail::Use use(of_.begin_reading_);
+      of_.begin_reading_.exec();
+    }
+    ~Reading() { of_.end_reading_.tryExecuteStep(), of_.end_reading_.tryReset(); }
+    Reading(const Reading&) = delete;
+
+   private:
+    const Impl& of_;
   };
 
   Epoch epoch_of(Group group) {
+    const detail::Use use(epoch_);
     epoch_.bind(1, group);
     epoch_.executeStep();
-    const Epoch epoch = static_cast<Epoch>(epoch_.getColumn(0).getInt64());
-    epoch_.reset();
-    return epoch;
+    return static_cast<Epoch>(epoch_.getColumn(0).getInt64());
   }
 
-  static Tail base_of(SQLite::Database& db, Group group) {
-    SQLite::Statement base(db, "SELECT base_last, base_chain FROM part WHERE grp=?");
-    base.bind(1, group);
-    base.executeStep();
-    return {static_cast<Position>(base.getColumn(0).getInt64()), hash_of(blob(base.getColumn(1)))};
+  // Within a transaction: what the file says of the groups, unless that is known.
+  Result<void> learn() {
+    unsigned version = 0;
+    const int code =
+        sqlite3_file_control(writer_->getHandle(), "main", SQLITE_FCNTL_DATA_VERSION, &version);
+    if (code != SQLITE_OK) throw SQLite::Exception(writer_->getHandle(), code);
+    if (version == version_) return {};  // nobody else has written to it since
+    for (Group group = 0; group < groups_.count; ++group) {
+      epochs_[group] = epoch_of(group);
+      const Position last = as_written_.last(group);
+      const auto tail = as_written_.tail(group, last);
+      if (!tail) return as_written_.damaged(group, last);
+      tails_[group] = *tail;
+    }
+    number_ = as_written_.last_number();
+    version_ = version;
+    return {};
   }
 
-  // The end of the group's last batch before `before`.
-  static Tail tail_of(SQLite::Database& db, Group group, Position before = last_position) {
-    SQLite::Statement row(
-        db, "SELECT key, chain FROM batch WHERE key>? AND key<? ORDER BY key DESC LIMIT 1");
-    row.bind(1, key_of(group, 0));
-    row.bind(2, key_of(group, before));
-    if (!row.executeStep()) return base_of(db, group);
-    const auto key = static_cast<std::uint64_t>(row.getColumn(0).getInt64());
-    return {key & last_position, hash_of(blob(row.getColumn(1)))};
+  // The commits go of which no batch is needed any more.
+  void forget_commits() {
+    std::int64_t needed = number_ + 1;
+    for (Group group = 0; group < groups_.count; ++group)
+      if (const auto first = as_written_.reaching(group, as_written_.base(group).last + 1))
+        needed = std::min(needed, *first);
+    SQLite::Statement forget(*writer_, "DELETE FROM written WHERE number<?");
+    forget.bind(1, needed);
+    forget.exec();
   }
 
   // Whoever's sync of the log fails, what others have written to it may be lost with it.
@@ -403,32 +517,38 @@ class SqliteJournal::Impl {
     return *broken_;
   }
 
-  Result<void> insert(std::span<const Appended> batches, std::vector<std::string> packed,
-                      std::vector<Tail>& tails) {
+  Result<void> insert(std::span<const Appended> batches) {
     finish_copying();
     detail::Prepared transaction(*writer_, begin_, commit_);
+    KOI_TRY(learn());
+    std::vector<Tail> tails = tails_;
+    ByteWriter parts, ends;
+    std::size_t begin = 0;
     for (std::size_t i = 0; i < batches.size(); ++i) {
       const Appended& each = batches[i];
-      if (each.epoch != epoch_of(each.group)) return fenced(each.group);
-      const Tail& tail = tails_[each.group];
-      tails.push_back(tail);
-      if (each.rows.empty()) continue;
-      const Batch batch{
-          tail.last + 1, tail.last + each.rows.size(), each.epoch, {}, std::move(packed[i])};
-      tails.back() = {batch.last, chained(tail.chain, each.group, batch)};
-      const std::string chain = bytes_of(tails.back().chain);
-      insert_.bind(1, key_of(each.group, batch.last));
-      insert_.bind(2, static_cast<std::int64_t>(each.rows.size()));
-      insert_.bind(3, static_cast<std::int64_t>(each.epoch));
-      bind_bytes(insert_, 4, chain);
-      bind_bytes(insert_, 5, batch.bytes);
-      try {
-        insert_.exec();
-      } catch (...) {
-        insert_.tryReset();
-        throw;
-      }
-      insert_.reset();
+      if (each.epoch != epochs_[each.group]) return fenced(each.group);
+      Tail& tail = tails[each.group];
+      const std::size_t size = ends_in_bytes_[i] - std::exchange(begin, ends_in_bytes_[i]);
+      if (size == 0) continue;
+      Batch batch{each.group,
+                  tail.last + each.rows.size(),
+                  each.rows.size(),
+                  each.epoch,
+                  {},
+                  std::string_view(bytes_).substr(begin - size, size)};
+      batch.chain = detail::chained(tail.chain, batch);
+      detail::write_part(parts, batch);
+      tail = {batch.last, batch.chain};
+    }
+    if (parts.bytes().empty()) return {};
+    for (const Tail& tail : tails) ends.unsigned_(tail.last);
+    {
+      const detail::Use use(insert_);
+      insert_.bind(1, number_ + 1);
+      bind_bytes(insert_, 2, ends.bytes());
+      bind_bytes(insert_, 3, parts.bytes());
+      bind_bytes(insert_, 4, bytes_);
+      insert_.exec();
     }
     try {
       transaction.commit();
@@ -436,10 +556,13 @@ class SqliteJournal::Impl {
     } catch (const SQLite::Exception& fault) {
       return unknown(detail::error_of(fault, file_));
     }
+    ++number_;
+    tails_ = std::move(tails);
     return {};
   }
 
   Result<std::vector<Read>> read_from(Group group, Position from, std::size_t limit) const {
+    const Reading reading(*this);
     SQLite::Statement part(*reader_, "SELECT dropped FROM part WHERE grp=?");
     part.bind(1, group);
     part.executeStep();
@@ -448,35 +571,50 @@ class SqliteJournal::Impl {
       return Error{"gap", "group " + std::to_string(group) + " keeps no rows before " +
                               std::to_string(dropped + 1)};
     std::vector<Read> found;
-    if (from > last_position) return found;
-    Tail before = tail_of(*reader_, group, from);
-    SQLite::Statement rows(*reader_,
-                           "SELECT key, count, epoch, chain, bytes FROM batch WHERE key>=? AND "
-                           "key<=? ORDER BY key");
-    rows.bind(1, key_of(group, from));
-    rows.bind(2, key_of(group, last_position));
-    while (found.size() < limit && rows.executeStep()) {
-      const auto key = static_cast<std::uint64_t>(rows.getColumn(0).getInt64());
-      const auto count = static_cast<std::uint64_t>(rows.getColumn(1).getInt64());
-      Batch batch{before.last + 1, key & last_position,
-                  static_cast<Epoch>(rows.getColumn(2).getInt64()),
-                  hash_of(blob(rows.getColumn(3))), std::string(blob(rows.getColumn(4)))};
-      const bool follows = before.last + count == batch.last;
-      if (!follows || chained(before.chain, group, batch) != batch.chain)
-        return damaged(group, batch.first);
-      auto unpacked = unpack(batch.bytes, count);
-      if (!unpacked) return damaged(group, batch.first);
-      for (std::size_t i = 0; i < unpacked->size() && found.size() < limit; ++i)
-        if (batch.first + i >= from) found.push_back({batch.first + i, std::move((*unpacked)[i])});
-      before = {batch.last, batch.chain};
+    if (from > last_position || limit == 0) return found;
+    const Position old_end = as_read_.old_end(group);
+    std::optional<std::int64_t> number;  // of the first commit to be read
+    std::optional<Tail> before;
+    if (const Next& next = reads_[group]; next.number > 0 && next.from == from) {
+      number = next.number;
+      before = next.before;
+    } else {
+      if (from > as_read_.last(group)) return found;
+      const auto first = as_read_.holding(group, from);
+      if (first) before = as_read_.tail(group, first->before());
+      if (!before) return as_read_.damaged(group, from);
+      number = as_read_.reaching(group, std::max(from, old_end + 1));
     }
-    return found;
-  }
 
-  Error damaged(Group group, Position from) const {
-    return {"corrupt", file_.string() + " is damaged: the inputs of group " +
-                           std::to_string(group) + " from position " + std::to_string(from) +
-                           " on are not what was written; restore it from a backup"};
+    // Where this goes on: the commit of the last batch that was not taken to its end.
+    Next next;
+    std::optional<Error> fault;
+    const auto take = [&](const std::optional<Batch>& batch) {
+      const bool follows = batch && before->last == batch->before() &&
+                           detail::chained(before->chain, *batch) == batch->chain;
+      auto rows = follows ? detail::unpack(batch->bytes, batch->count) : std::nullopt;
+      if (!rows) {
+        fault = as_read_.damaged(group, before->last + 1);
+        return false;
+      }
+      for (std::size_t i = 0; i < rows->size() && found.size() < limit; ++i)
+        if (batch->first() + i >= from)
+          found.push_back({batch->first() + i, std::move((*rows)[i])});
+      if (found.size() >= limit) return false;
+      before = {batch->last, batch->chain};
+      return true;
+    };
+    if (before->last < old_end) as_read_.each_old(group, from, take);
+    if (number && !fault && found.size() < limit)
+      as_read_.each(group, *number, before->last,
+                    [&](std::int64_t at, const std::optional<Batch>& batch) {
+                      const bool goes_on = take(batch);
+                      if (!goes_on && !fault) next = {found.back().position + 1, at, *before};
+                      return goes_on;
+                    });
+    if (fault) return *fault;
+    reads_[group] = next;
+    return found;
   }
 
   // --- The copying of the file's log, beside the commits
@@ -529,13 +667,32 @@ class SqliteJournal::Impl {
   std::filesystem::path file_;
   detail::Descriptors files_;  // before the connections: it must outlive them
   std::unique_ptr<SQLite::Database> writer_, reader_, copier_;
+  Reader as_written_;
+  mutable Reader as_read_;
   SQLite::Statement insert_, epoch_, begin_, commit_;
+  mutable SQLite::Statement begin_reading_, end_reading_;
   detail::Log log_;
   std::string id_;
   Groups groups_;
   mutable std::mutex write_mutex_, read_mutex_;
-  Packer packer_;
+
+  // Whoever writes, under write_mutex_.
+  detail::Packer packer_;
+  std::string bytes_;                       // of the batches of a commit
+  std::vector<std::size_t> ends_in_bytes_;  // of each of them
+  std::optional<unsigned> version_;         // of the file, for which these are known
   std::vector<Tail> tails_;
+  std::vector<Epoch> epochs_;
+  std::int64_t number_ = 0;  // of the last commit
+
+  // Where the last reading of a group ended, in the middle of a commit: most are gone on with.
+  struct Next {
+    Position from = 0;
+    std::int64_t number = 0;  // 0: nobody has read so far
+    Tail before;
+  };
+  mutable std::vector<Next> reads_;  // under read_mutex_
+
   mutable std::mutex broken_mutex_;
   std::optional<Error> broken_;
   int pages_ = 0;  // in the log of the file, as SQLite said after the last commit
@@ -557,7 +714,6 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& dire
   KOI_LET(auto reader, detail::open_reader(file, 2 << 10));
   KOI_LET(auto copier, detail::open_reader(file, 256));
   return guarded(file, [&]() -> Opened {
-    writer->exec(skip_table);
     if (!SQLite::Statement(*writer, "SELECT 1 FROM journal").executeStep()) {
       detail::Transaction made(*writer);
       std::random_device chance;
@@ -580,8 +736,10 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& dire
       log.find();
       log.sync();
     }
-    return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::make_unique<Impl>(
-        directory, file, std::move(writer), std::move(reader), std::move(copier))));
+    auto impl = std::make_unique<Impl>(directory, file, std::move(writer), std::move(reader),
+                                       std::move(copier));
+    KOI_TRY(impl->begin());
+    return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::move(impl)));
   });
 }
 

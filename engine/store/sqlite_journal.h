@@ -1,6 +1,7 @@
-// The journal in one SQLite file for all groups of a process. A row of its table is one group's
-// batch: packed, compressed, and chained to the batch before by a checksum, so that what is
-// missing, changed or of another journal is noticed when it is read.
+// The journal in one SQLite file for all groups of a process. A row of its table is a commit, with
+// a batch for each group that has something in it: packed, compressed, and chained to the group's
+// batch before by a checksum, so that what is missing, changed or of another journal is noticed
+// when it is read. A commit has the end of every group: of a thousand of them that is two KiB.
 #pragma once
 
 #include <memory>

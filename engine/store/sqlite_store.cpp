@@ -17,6 +17,7 @@ namespace {
 using detail::bind_bytes;
 using detail::blob;
 using detail::guarded;
+using detail::Use;
 
 // `twin` has the customers whose place in `customer` another one holds: next to none ever, but a
 // hash promises nothing.
@@ -68,17 +69,6 @@ void bind_due(SQLite::Statement& statement, int index, Timestamp due) {
 Timestamp due_of(const SQLite::Column& column) {
   return column.isNull() ? Timestamp::never() : Timestamp{column.getInt64()};
 }
-
-// Resets a statement however its use ends, so that no read transaction stays open.
-class Use {
- public:
-  explicit Use(SQLite::Statement& statement) : statement_(statement) {}
-  ~Use() { statement_.tryReset(); }
-  Use(const Use&) = delete;
-
- private:
-  SQLite::Statement& statement_;
-};
 
 }  // namespace
 

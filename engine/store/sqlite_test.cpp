@@ -1,8 +1,10 @@
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -101,6 +103,155 @@ TEST(SqliteJournal, ItsLogBeginsAnewWhileCommitsGoOn) {
   EXPECT_LT(fs::file_size(scratch.path() / "journal.db-wal"), written / 2);
 }
 
+// What a Koi of before has written: two groups, two rows of which are in one commit.
+constexpr const char* version_one = R"sql(
+  PRAGMA application_id=1265592650;
+  PRAGMA user_version=1;
+  CREATE TABLE journal(id BLOB NOT NULL, groups INTEGER NOT NULL);
+  CREATE TABLE part(grp INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, dropped INTEGER NOT NULL,
+                    base_last INTEGER NOT NULL, base_chain BLOB NOT NULL);
+  CREATE TABLE batch(key INTEGER PRIMARY KEY, count INTEGER NOT NULL, epoch INTEGER NOT NULL,
+                     chain BLOB NOT NULL, bytes BLOB NOT NULL);
+  INSERT INTO journal VALUES(X'57DD505521AB46C0822556E7C5ECE6BE',2);
+  INSERT INTO part VALUES(0,1,0,0,X'7A004FBA490658EA5939046C2CE2F7AF'),
+                         (1,1,0,0,X'B5D028445F0E153D2DA5CE05D6AF0B6D');
+  INSERT INTO batch VALUES
+    (2,2,1,X'CF6AD4B14EA26C189CD8558BC7541810',
+     X'080000000000000028B52FFD20084100000002613002026131'),
+    (3,1,1,X'9F3E30380A636836968D16FD5FAE8641',
+     X'040000000000000028B52FFD200421000004026132'),
+    (5,2,1,X'1982ADA4AFD69BA09B7B350D52396803',
+     X'080000000000000028B52FFD20084100000002613302026134'),
+    (281474976710657,1,1,X'FBE93CE231FECE276489089A0CE9F96A',
+     X'040000000000000028B52FFD200421000001026230'),
+    (281474976710660,3,1,X'78287AD0FD62683D79F0CB2871E20929',
+     X'0C0000000000000028B52FFD200C610000030262310102623201026233');
+)sql";
+
+TEST(SqliteJournal, ReadsAFileOfVersionOneAndGoesOnWithIt) {
+  const Scratch scratch;
+  sql(scratch.path() / "journal.db", version_one);
+  const auto directory = *Directory::open(scratch.path());
+  const auto journal = *SqliteJournal::open(directory, Groups{2});
+  EXPECT_EQ(*journal->last(0), 5u);
+  EXPECT_EQ(*journal->last(1), 4u);
+  EXPECT_EQ(to_hex(*journal->chain(0, 0)), "ea580649ba4f007aaff7e22c6c043959");
+  EXPECT_EQ(to_hex(*journal->chain(0, 3)), "3668630a38303e9f4186ae5ffd168d96");
+  EXPECT_EQ(to_hex(*journal->chain(0, 5)), "a09bd6afa4ad8219036839520d357b9b");
+  EXPECT_EQ(to_hex(*journal->chain(1, 4)), "3d6862fdd07a28782909e27128cbf079");
+
+  const Epoch epoch = *journal->take(0);
+  EXPECT_EQ(epoch, 2u);
+  EXPECT_EQ(append(*journal, 0, epoch, {{4, "a5"}, {0, "a6"}}), 7u);
+  EXPECT_EQ(append(*journal, 0, epoch, {{2, "a7"}}), 8u);
+  ASSERT_TRUE(journal->set_aside(0, epoch, {6, 0}));
+  EXPECT_EQ(*journal->set_aside(0), (std::vector<SetAside>{{6, 0}}));
+  std::vector<Read> all;
+  for (Position i = 0; i < 8; ++i) {
+    const Partition partitions[] = {0, 2, 4, 0, 2, 4, 0, 2};
+    all.push_back({i + 1, {partitions[i], "a" + std::to_string(i)}});
+  }
+  for (std::size_t from = 0; from <= 8; ++from)
+    for (std::size_t limit = 1; from + limit <= 8; ++limit)
+      EXPECT_EQ(*journal->read(0, from + 1, limit),
+                std::vector<Read>(all.begin() + static_cast<std::ptrdiff_t>(from),
+                                  all.begin() + static_cast<std::ptrdiff_t>(from + limit)))
+          << from << " " << limit;
+  EXPECT_EQ(journal->read(1, 1, 100)->size(), 4u);
+  EXPECT_EQ(journal->read(1, 3, 100)->front().row.bytes, "b2");
+
+  // Within the old rows, and behind them.
+  ASSERT_TRUE(journal->drop(0, epoch, 5));
+  EXPECT_EQ(to_hex(*journal->chain(0, 3)), "3668630a38303e9f4186ae5ffd168d96");
+  EXPECT_EQ(journal->chain(0, 2).error().code, "gap");
+  EXPECT_EQ(journal->read(0, 5, 100)->size(), 4u);
+  ASSERT_TRUE(journal->drop(0, epoch, 8));
+  EXPECT_EQ(*journal->read(0, 8, 100), std::vector<Read>{all[7]});
+  EXPECT_EQ(journal->read(1, 1, 100)->size(), 4u);
+}
+
+TEST(SqliteJournal, FindsEachGroupAmongCommitsOfSomeOfThem) {
+  const Scratch scratch;
+  constexpr Group groups = 3;
+  std::array<std::vector<Read>, groups> written;
+  std::array<std::vector<std::pair<Position, Hash128>>, groups> names;
+  std::uint64_t dice = 0;
+  const auto below = [&](std::uint64_t n) { return hash64("dice", ++dice) % n; };
+  const auto directory = *Directory::open(scratch.path());
+  std::array<Epoch, groups> epochs{};
+  auto journal = *SqliteJournal::open(directory, Groups{groups});
+  const auto take_all = [&] {
+    for (Group group = 0; group < groups; ++group) epochs[group] = *journal->take(group);
+  };
+  take_all();
+  for (int commit = 0; commit < 300; ++commit) {
+    std::vector<std::vector<Row>> rows(groups);
+    std::vector<Appended> batches;
+    for (Group group = 0; group < groups; ++group) {
+      // One of them comes once in a while; a batch may be empty.
+      if (below(group == 2 ? 50 : 2) != 0) continue;
+      for (std::uint64_t i = below(5); i > 0; --i) {
+        rows[group].push_back({group, std::string(below(3000), 'x') + std::to_string(commit)});
+        written[group].push_back({written[group].size() + 1, rows[group].back()});
+      }
+      batches.push_back({group, epochs[group], rows[group]});
+    }
+    const auto last = *journal->append(batches);
+    for (std::size_t i = 0; i < batches.size(); ++i) {
+      const Group group = batches[i].group;
+      EXPECT_EQ(last[i], written[group].size());
+      names[group].emplace_back(last[i], *journal->chain(group, last[i]));
+    }
+    if (commit % 100 != 99) continue;
+    journal.reset();
+    journal = *SqliteJournal::open(directory, Groups{groups});
+    take_all();
+  }
+  const auto is_as_written = [&](Group group, Position dropped) {
+    for (int i = 0; i < 100; ++i) {
+      Position from = dropped + 1 + below(written[group].size() - dropped + 2);
+      const std::size_t limit = 1 + below(40);
+      // Read on from there a few times, as who goes through a journal does.
+      for (int piece = 0; piece < 3; ++piece) {
+        const std::size_t begin = std::min<std::size_t>(from - 1, written[group].size());
+        const std::size_t end = std::min(begin + limit, written[group].size());
+        ASSERT_EQ(*journal->read(group, from, limit),
+                  std::vector<Read>(written[group].begin() + static_cast<std::ptrdiff_t>(begin),
+                                    written[group].begin() + static_cast<std::ptrdiff_t>(end)));
+        from += limit;
+      }
+    }
+    for (const auto& [position, name] : names[group]) {
+      if (position <= dropped) continue;
+      EXPECT_EQ(*journal->chain(group, position), name);
+    }
+  };
+  for (Group group = 0; group < groups; ++group) is_as_written(group, 0);
+
+  const auto commits = [&] {
+    SQLite::Database db((scratch.path() / "journal.db").string());
+    return db.execAndGet("SELECT count(*) FROM written").getInt();
+  };
+  const int before = commits();
+  for (Group group = 0; group < groups; ++group) {
+    ASSERT_TRUE(journal->drop(group, epochs[group], written[group].size() / 2));
+    for (Group each = 0; each < groups; ++each)
+      is_as_written(each, each > group ? 0 : written[each].size() / 2 - 1);
+  }
+  EXPECT_LT(commits(), before * 3 / 4);
+  for (Group group = 0; group < groups; ++group)
+    ASSERT_TRUE(journal->drop(group, epochs[group], written[group].size() + 1));
+  EXPECT_EQ(commits(), 0);
+  journal.reset();
+  journal = *SqliteJournal::open(directory, Groups{groups});
+  take_all();
+  for (Group group = 0; group < groups; ++group) {
+    EXPECT_EQ(*journal->last(group), written[group].size());
+    EXPECT_EQ(append(*journal, group, epochs[group], {{group, "more"}}), written[group].size() + 1);
+    EXPECT_EQ(journal->read(group, written[group].size() + 1, 10)->size(), 1u);
+  }
+}
+
 class DamagedJournal : public ::testing::Test {
  protected:
   void damage(const std::string& text) {
@@ -119,8 +270,8 @@ class DamagedJournal : public ::testing::Test {
     const auto read = journal_->read(1, from, 1000);
     return read ? "" : read.error().code;
   }
-  // Group 1's batches end at 3, 6, …, 30.
-  static std::string key(int last) { return std::to_string((std::int64_t{1} << 48) + last); }
+  // Group 1's batches end at 3, 6, …, 30, each in a commit of its own.
+  static std::string commit_of(int last) { return std::to_string(last / 3); }
 
   Scratch scratch_;
   std::optional<Directory> directory_;
@@ -132,26 +283,38 @@ TEST_F(DamagedJournal, IsReadWhereNothingWasDamaged) {
   EXPECT_EQ(fault_from(1), "");
 }
 TEST_F(DamagedJournal, NoticesAChangedByte) {
-  damage("UPDATE batch SET bytes=substr(bytes,1,20)||x'00'||substr(bytes,22) WHERE key=" + key(12));
+  damage("UPDATE written SET bytes=substr(bytes,1,20)||x'00'||substr(bytes,22) WHERE number=" +
+         commit_of(12));
   EXPECT_EQ(fault_from(1), "corrupt");
   EXPECT_EQ(fault_from(10), "corrupt");
   EXPECT_EQ(fault_from(13), "");
 }
 TEST_F(DamagedJournal, NoticesAMissingBatch) {
-  damage("DELETE FROM batch WHERE key=" + key(12));
+  damage("DELETE FROM written WHERE number=" + commit_of(12));
   EXPECT_EQ(fault_from(1), "corrupt");
+  EXPECT_EQ(fault_from(11), "corrupt");
+  EXPECT_EQ(fault_from(13), "corrupt");
 }
 TEST_F(DamagedJournal, NoticesABatchInAnothersPlace) {
-  damage("UPDATE batch SET bytes=(SELECT bytes FROM batch WHERE key=" + key(9) +
-         ") WHERE key=" + key(12));
+  damage("UPDATE written SET (parts, bytes)=(SELECT parts, bytes FROM written WHERE number=" +
+         commit_of(9) + ") WHERE number=" + commit_of(12));
   EXPECT_EQ(fault_from(1), "corrupt");
 }
-TEST_F(DamagedJournal, NoticesABatchOfAnotherGroupOrEpoch) {
-  damage("UPDATE batch SET epoch=epoch+1 WHERE key=" + key(12));
+TEST_F(DamagedJournal, NoticesABatchOfAnotherEpoch) {
+  // The group, the count and the epoch stand before the chain, a byte each.
+  damage("UPDATE written SET parts=substr(parts,1,2)||x'07'||substr(parts,4) WHERE number=" +
+         commit_of(12));
+  EXPECT_EQ(fault_from(1), "corrupt");
+  EXPECT_EQ(fault_from(13), "");
+}
+TEST_F(DamagedJournal, NoticesABatchOfAnotherGroup) {
+  damage("UPDATE written SET parts=x'00'||substr(parts,2) WHERE number=" + commit_of(12));
   EXPECT_EQ(fault_from(1), "corrupt");
 }
 TEST_F(DamagedJournal, NamesTheFileAndTheRemedy) {
-  damage("UPDATE batch SET chain=zeroblob(16) WHERE key=" + key(6));
+  damage(
+      "UPDATE written SET parts=substr(parts,1,3)||zeroblob(16)||substr(parts,20) WHERE number=" +
+      commit_of(6));
   const Error fault = journal_->read(1, 1, 1000).error();
   EXPECT_THAT(fault.what, HasSubstr("journal.db"));
   EXPECT_THAT(fault.what, HasSubstr("restore it"));
@@ -169,7 +332,7 @@ TEST(SqliteFiles, OfANewerVersionAreRefused) {
   const auto directory = *Directory::open(scratch.path());
   ASSERT_TRUE(SqliteJournal::open(directory, Groups{1}));
   ASSERT_TRUE(SqliteStore::open(directory, Groups{1}));
-  sql(scratch.path() / "journal.db", "PRAGMA user_version=2");
+  sql(scratch.path() / "journal.db", "PRAGMA user_version=3");
   sql(scratch.path() / "state-0.db", "PRAGMA user_version=2");
   const Error journal = SqliteJournal::open(directory, Groups{1}).error();
   EXPECT_EQ(journal.code, "newer");

@@ -461,13 +461,20 @@ class SqliteJournal::Impl {
     return static_cast<Epoch>(epoch_.getColumn(0).getInt64());
   }
 
-  // Within a transaction: what the file says of the groups, unless that is known.
-  Result<void> learn() {
+  // Differs from what it was where anybody has written to the file since, this connection too; of
+  // others it is known within a transaction.
+  unsigned version_of_file() {
     unsigned version = 0;
     const int code =
         sqlite3_file_control(writer_->getHandle(), "main", SQLITE_FCNTL_DATA_VERSION, &version);
     if (code != SQLITE_OK) throw SQLite::Exception(writer_->getHandle(), code);
-    if (version == version_) return {};  // nobody else has written to it since
+    return version;
+  }
+
+  // Within a transaction: what the file says of the groups, unless that is known.
+  Result<void> learn() {
+    const unsigned version = version_of_file();
+    if (version == version_) return {};
     for (Group group = 0; group < groups_.count; ++group) {
       epochs_[group] = epoch_of(group);
       const Position last = as_written_.last(group);
@@ -552,6 +559,7 @@ class SqliteJournal::Impl {
     }
     try {
       transaction.commit();
+      version_ = version_of_file();
       log_.find();
     } catch (const SQLite::Exception& fault) {
       return unknown(detail::error_of(fault, file_));

@@ -130,8 +130,8 @@ class Explaining final : public durable::Deeds {
     for (const durable::Deed& deed : deeds) {
       if (deed.customer != question_.customer) continue;
       const std::size_t lines = lines_;
-      decided(deed.effect, deed.waited > 0 ? &deed.waited_since : nullptr);
-      if (deed.waited > 0) note_waited(deed, lines_ > lines);
+      decided(deed.effect, deed.waited != 0 ? &deed.waited_since : nullptr);
+      if (deed.waited != 0) note_waited(deed, lines_ > lines);
     }
   }
   void waits(store::Group, const durable::Pause& pause) override;

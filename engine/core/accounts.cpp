@@ -468,7 +468,9 @@ Result<books::ReferralFigures> Accounts::figures(plan::ReferralId referral) cons
 
 void Accounts::lead(const std::string& code, const Place& to) {
   const std::string key = books::key_of_lead(code);
-  auto* node = places_.find(key);
+  // A turn that is undone leaves what was there before it.
+  auto* node = sharing_ ? place(code) : nullptr;
+  if (!node) node = places_.find(key);
   if (!node) node = &places_.keep(key, {});
   note_change(places_, *node);
   node->second.value = to;

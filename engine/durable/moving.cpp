@@ -56,15 +56,6 @@ bool keep_in_time(Given& given, Timestamp before, Timestamp now, Duration latene
   return true;
 }
 
-// His codes are known in the group where he is from now on: where they were they are no more.
-void tell_arrived(Letters& letters, store::Group from, std::uint64_t rules,
-                  const Arrival& arrival) {
-  if (arrival.places.empty()) return;
-  Arrived arrived{arrival.goes, {}};
-  for (const CodePlace& each : arrival.places) arrived.codes.push_back(each.code);
-  letters.write(from, rules, std::move(arrived));
-}
-
 }  // namespace
 
 Writer::Part Writer::part_of(const std::string& customer) const {
@@ -466,7 +457,6 @@ Result<core::Standing> Writer::try_merge(const Turn& turn, store::Group from,
     return core::Standing::Applied;
   }
   if (before) accounts_.end_turn();
-  if (from != group_) tell_arrived(letters_, from, rules_, arrival);
   // Receipts of what he has decided must come here.
   const std::size_t first = decided_.size();
   hand_on(*state, turn.position, turn.partition);
@@ -479,8 +469,17 @@ Result<core::Standing> Writer::try_merge(const Turn& turn, store::Group from,
                                        [](const core::Consent& each) { return !each.granted; });
   if (has_refused) withdraw(*state);  // what either has refused, under either id
   customers_.changed();
+  say_arrived(from, arrival);
   KOI_TRY(deliver_messages(turn.position));
   return core::Standing::Applied;
+}
+
+// From here on this group knows where his codes lead.
+void Writer::say_arrived(store::Group from, const Arrival& arrival) {
+  if (from == group_ || arrival.places.empty()) return;
+  Arrived arrived{arrival.goes, {}};
+  for (const CodePlace& each : arrival.places) arrived.codes.push_back(each.code);
+  letters_.write(from, rules_, std::move(arrived));
 }
 
 Result<void> Writer::take(const Arrived& arrived) {
@@ -504,7 +503,7 @@ Result<void> Writer::pass_over(const std::string& stays, store::Group from,
   if (gives_ && from != group_)
     core::enter_group(plan_, came, accounts_, from, arrival.places, stays, arrival.at);
   accounts_.end_turn();
-  if (from != group_) tell_arrived(letters_, from, rules_, arrival);
+  say_arrived(from, arrival);
   KOI_LET(core::State * state, customers_.of(partition_of(stays), stays));
   core::pass_over_merge(*state, came);
   withdraw(*state);

@@ -238,6 +238,7 @@ class Writer {
   Result<core::Standing> try_merge(const Turn& turn, store::Group from, const Arrival& arrival,
                                    std::span<const core::Lack> answered,
                                    std::vector<core::Lack>& lacks);
+  void say_arrived(store::Group from, const Arrival& arrival);
   Result<void> pass_over(const std::string& stays, store::Group from, const Arrival& arrival);
   Result<void> pass_over(const LetterFrom& letter);
   const Meeting* awaited_by(const std::string& customer);

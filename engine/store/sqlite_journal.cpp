@@ -259,13 +259,13 @@ class SqliteJournal::Impl {
   }
 
   // Before anything else.
-  Result<void> begin() {
+  Result<void> begin(Copying copying) {
     {
       detail::Transaction transaction(*writer_);
       KOI_TRY(learn());
       transaction.commit();
     }
-    copying_ = std::thread([this] { copy(); });
+    if (copying == Copying::Beside) copying_ = std::thread([this] { copy_on(); });
     return {};
   }
 
@@ -276,7 +276,7 @@ class SqliteJournal::Impl {
       stop_ = true;
     }
     copy_wanted_.notify_one();
-    copying_.join();
+    if (copying_.joinable()) copying_.join();
   }
 
   Groups groups() const { return groups_; }
@@ -625,11 +625,14 @@ class SqliteJournal::Impl {
     return found;
   }
 
-  // --- The copying of the file's log, beside the commits
-  // ------------------------------------------
+  // --- The copying of the file's log
 
   void note_pages() {
     if (pages_ < pages_to_copy) return;
+    if (!copying_.joinable()) {
+      nearly_ = copy();
+      return;
+    }
     {
       const std::lock_guard lock(copy_mutex_);
       if (wanted_ || nearly_) return;
@@ -648,27 +651,33 @@ class SqliteJournal::Impl {
     detail::copy_log(*writer_);
   }
 
-  void copy() {
+  void copy_on() {
     for (;;) {
       {
         std::unique_lock lock(copy_mutex_);
         copy_wanted_.wait(lock, [&] { return wanted_ || stop_; });
         if (stop_) return;
       }
-      bool nearly = false;
-      // A copy that fails is tried again with the next one; the log only grows meanwhile.
-      const auto copied = guarded(file_, [&]() -> Result<void> {
-        const detail::Pushing pushing(files_);
-        for (int round = 0; round < 20 && !nearly; ++round) {
-          const detail::Copied now = detail::copy_log(*copier_);
-          nearly = now.pages - now.copied <= pages_to_finish;
-        }
-        return {};
-      });
+      const bool nearly = copy();
       const std::lock_guard lock(copy_mutex_);
       wanted_ = false;
-      nearly_ = copied && nearly;
+      nearly_ = nearly;
     }
+  }
+
+  // Is little left? A copy that fails is tried again with the next one; the log only grows
+  // meanwhile.
+  bool copy() {
+    bool nearly = false;
+    const auto copied = guarded(file_, [&]() -> Result<void> {
+      const detail::Pushing pushing(files_);
+      for (int round = 0; round < 20 && !nearly; ++round) {
+        const detail::Copied now = detail::copy_log(*copier_);
+        nearly = now.pages - now.copied <= pages_to_finish;
+      }
+      return {};
+    });
+    return copied && nearly;
   }
 
   const Directory& directory_;
@@ -715,7 +724,7 @@ SqliteJournal::SqliteJournal(std::unique_ptr<Impl> impl) : impl_(std::move(impl)
 SqliteJournal::~SqliteJournal() = default;
 
 Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& directory,
-                                                           Groups groups) {
+                                                           Groups groups, Copying copying) {
   using Opened = Result<std::unique_ptr<SqliteJournal>>;
   const auto file = directory.path() / "journal.db";
   KOI_LET(auto writer, detail::open(file, format));
@@ -746,7 +755,7 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& dire
     }
     auto impl = std::make_unique<Impl>(directory, file, std::move(writer), std::move(reader),
                                        std::move(copier));
-    KOI_TRY(impl->begin());
+    KOI_TRY(impl->begin(copying));
     return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::move(impl)));
   });
 }

@@ -4,6 +4,7 @@
 // when it is read. A commit has the end of every group: of a thousand of them that is two KiB.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 
 #include "store/directory.h"
@@ -11,12 +12,17 @@
 
 namespace koi::store {
 
+// Who copies the file's log into the file, when it has grown long: a thread beside the commits,
+// which hold up nobody then; or the thread that writes, for those who want all of it on one thread.
+enum class Copying : std::uint8_t { Beside, ByWriter };
+
 class SqliteJournal final : public Journal {
  public:
   // Opens the directory's journal, or makes one with that many groups; the number stays as it was
   // when it was made. Errors: "newer", "foreign", "corrupt", "unwritable", "full", "disk".
   // The directory must outlive the journal.
-  static Result<std::unique_ptr<SqliteJournal>> open(const Directory& directory, Groups groups);
+  static Result<std::unique_ptr<SqliteJournal>> open(const Directory& directory, Groups groups,
+                                                     Copying copying = Copying::Beside);
   ~SqliteJournal() override;
 
   Groups groups() const;

@@ -250,5 +250,36 @@ TEST(Journal, KeepsWhatWasSyncedThroughAPowerCutAndMayLoseWhatWasWrittenBehindIt
   EXPECT_GT(lost, 0);  // or this proves nothing
 }
 
+// The disk is made for one thread, and the same acts are to come in the same order each time.
+TEST(Journal, CopiesItsLogOnTheThreadThatWritesWhereItIsToldSo) {
+  const Scratch scratch;
+  std::uint64_t acts[2] = {0, 0};
+  for (std::uint64_t& all : acts) {
+    Disk disk(Chance(1));
+    const Mount mount(scratch.path(), disk);
+    {
+      const auto directory = *store::Directory::open(scratch.path(), {.reserve = 0});
+      const auto journal = *store::SqliteJournal::open(directory, {1}, store::Copying::ByWriter);
+      const store::Epoch epoch = *journal->take(0);
+      std::string bytes(8u << 10, '\0');  // that cannot be compressed
+      Chance chance(2);
+      std::size_t longest = 0;
+      for (int batch = 0; batch < 3000; ++batch) {
+        for (char& each : bytes) each = static_cast<char>(chance.next());
+        const std::vector<store::Row> rows{{0, bytes}};
+        const store::Appended appended{0, epoch, rows};
+        ASSERT_TRUE(journal->append(std::span(&appended, 1)));
+        if (batch % 100 == 0) longest = std::max(longest, disk.bytes("journal.db-wal").size());
+      }
+      EXPECT_LT(longest, 12u << 20);
+      EXPECT_EQ(*journal->last(0), 3000u);
+      all = disk.acts();
+      disk.die();
+    }
+    disk.restart(Death::Kill);
+  }
+  EXPECT_EQ(acts[0], acts[1]);
+}
+
 }  // namespace
 }  // namespace koi::simulator

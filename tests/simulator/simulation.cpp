@@ -267,7 +267,8 @@ class Simulation {
                                              }}));
     life_ = std::make_unique<Life>(std::move(directory));
     Life& life = *life_;
-    KOI_LET(life.journal, store::SqliteJournal::open(life.directory, scene_.groups));
+    KOI_LET(life.journal,
+            store::SqliteJournal::open(life.directory, scene_.groups, store::Copying::ByWriter));
     KOI_LET(life.states, store::SqliteStore::open(life.directory, life.journal->groups()));
     KOI_LET(life.identifiers, store::Identifiers::open(life.directory));
     KOI_LET(life.timeline, store::Timeline::open(life.directory));

@@ -59,7 +59,7 @@ struct Joined {
 };
 
 // A call, with what it is answered: nothing where it is set aside, or on its way when it comes
-// again.
+// again. Between groups it may be set aside when it is tried again.
 struct Called {
   store::Group group = 0;
   store::Position position = 0;
@@ -67,6 +67,7 @@ struct Called {
   core::Call call;
   bool is_first = false;  // no call before it had its id
   std::optional<core::Answer> answer;
+  bool is_set_aside = false;  // between groups: and whoever asked is told so
 };
 
 // Codes that were uploaded to the pool, or the one that was given of it, and to whom.

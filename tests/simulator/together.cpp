@@ -1,12 +1,15 @@
 #include "together.h"
 
 #include <algorithm>
+#include <functional>
 #include <memory>
 #include <set>
+#include <span>
 #include <utility>
 
 #include "core/accounts.h"
 #include "core/escrow.h"
+#include "durable/crash_watch.h"
 #include "durable/rows.h"
 #include "durable/writer.h"
 #include "match/index.h"
@@ -18,6 +21,42 @@ namespace koi::simulator {
 namespace {
 
 constexpr std::uint64_t all_memory = std::uint64_t{1} << 40;
+
+// Looks at a group behind each of its turns.
+class Looking final : public durable::CrashWatch {
+ public:
+  Looking(std::span<Mark> marks, std::function<void(store::Group)> look)
+      : CrashWatch(marks), look_(std::move(look)) {}
+  void stepping(store::Group group, store::SetAside what) override {
+    CrashWatch::stepping(group, what);
+    look_(group);
+  }
+  void rests(store::Group group) override {
+    CrashWatch::rests(group);
+    look_(group);
+  }
+
+ private:
+  std::function<void(store::Group)> look_;
+};
+
+// What one group's customers have had of an account, at each stamp: the most, and the last.
+struct Had {
+  std::int64_t most = 0, last = 0;
+};
+using HadAt = std::map<Timestamp, Had>;
+
+// The most at any moment of these.
+std::int64_t most_between(const HadAt& had, Timestamp since, Timestamp now) {
+  auto from = had.upper_bound(since);
+  std::int64_t most = 0;
+  if (from != had.begin()) {
+    const auto before = std::prev(from);
+    most = before->first == since ? before->second.most : before->second.last;
+  }
+  for (; from != had.end() && from->first <= now; ++from) most = std::max(most, from->second.most);
+  return most;
+}
 
 // A refusal for a budget, and since when whoever is refused has been there.
 struct Refused {
@@ -48,13 +87,16 @@ class Together final : public durable::Deeds {
         into_(into),
         notes_(into, record),
         index_(match::Index::build(plan_)),
-        store_(groups) {
+        store_(groups),
+        marks_(groups.count),
+        looking_(marks_, [this](store::Group group) { note_had(group); }) {
     for (store::Group group = 0; group < groups.count; ++group) {
       Side& side = sides_.emplace_back();
       side.group = group;
       side.writer = std::make_unique<durable::Writer>(plan_, index_, store_, groups, group,
                                                       all_memory, *this);
       side.writer->letters().keep_none();
+      side.writer->watch(&looking_);
       auto rows = journal.read(group, 1, SIZE_MAX / 2);
       auto aside = journal.set_aside(group);
       if (!rows || !aside) {
@@ -133,6 +175,7 @@ class Together final : public durable::Deeds {
       record_.breach("the clock of group " + std::to_string(side.group) + "'s journal goes back");
     openings.emplace_back(first.position, opening->stamp);
     stamp_ = opening->stamp;
+    first_ = first.position;
     durable::Batch batch{first.position, *opening, {{}}};
     for (; side.done < side.rows.size(); ++side.done) {
       const store::Read& read = side.rows[side.done];
@@ -187,8 +230,18 @@ class Together final : public durable::Deeds {
             return;
           }
           called.is_first = answers->front().standing != core::Standing::Duplicate;
-          if (answers->front().call) called.answer = *answers->front().call;
+          if (answers->front().call)
+            called.answer = *answers->front().call;
+          else
+            called.is_set_aside = sets_aside(called.group);
         });
+  }
+
+  // Is something of the batch at hand set aside, or what was tried again in it?
+  bool sets_aside(store::Group group) const {
+    const auto& aside = into_.set_aside[group];
+    const auto first = std::lower_bound(aside.begin(), aside.end(), store::SetAside{first_, 0});
+    return first != aside.end() && first->position <= sides_[group].writer->position();
   }
 
   // --- Moments
@@ -210,35 +263,46 @@ class Together final : public durable::Deeds {
     refused_.push_back(std::move(refused));
   }
 
+  void note_had(store::Group group) {
+    for (const auto& [pot, balances] : sides_[group].writer->shared().ledger().pots()) {
+      auto& of = had_[pot];
+      of.resize(sides_.size());
+      const std::int64_t out = balances.out();
+      HadAt& had = of[group];
+      if (!had.empty() && had.rbegin()->second.last == out) continue;
+      Had& now = had.try_emplace(stamp_, Had{had.empty() ? 0 : had.rbegin()->second.last, 0})
+                     .first->second;
+      now.most = std::max(now.most, out);
+      now.last = out;
+    }
+  }
+
   // What stands by now in all groups together.
   void look(Timestamp now) {
     std::map<ledger::Pot, std::int64_t> out;
     for (const Side& side : sides_)
       for (const auto& [pot, balances] : side.writer->shared().ledger().pots())
         out[pot] += balances.out();
-    for (const auto& [pot, amount] : out) {
-      out_[pot][now] = amount;
+    for (const auto& [pot, amount] : out)
       for (const plan::Budget& budget : plan_.budgets)
         if (budget.definition == pot.of && amount > budget.amount)
           record_.breach("over all groups beyond the budget `" + budget.name + "` at " +
                          koi::to_string(now, utc()) + ": " + std::to_string(amount));
-    }
     for (const Refused& each : std::exchange(refused_, {})) check(each, now);
   }
 
-  // Less than could be wanted was left of one of the budgets at some moment since he came.
+  // Less than could be wanted was left of one of the budgets since he came: of what every group had
+  // taken at some moment since. Nobody can see all of them at one moment.
   void check(const Refused& refused, Timestamp now) {
     for (const plan::BudgetId id : refused.budgets) {
       const plan::Budget& budget = plan_.budgets[id.index()];
       const std::int64_t want = most_wanted(refused.incentive->what, budget.is_money);
       const Timestamp begin = core::begin_of(budget.per, refused.since, *plan_.policy.zone);
-      const auto of = out_.find({budget.definition, begin});
-      if (of == out_.end()) continue;
-      const auto& moments = of->second;
-      auto from = moments.upper_bound(refused.since);
-      if (from != moments.begin()) --from;
-      for (; from != moments.end() && from->first <= now; ++from)
-        if (budget.amount - from->second < want) return;
+      const auto of = had_.find({budget.definition, begin});
+      if (of == had_.end()) continue;
+      std::int64_t most = 0;
+      for (const HadAt& had : of->second) most += most_between(had, refused.since, now);
+      if (budget.amount - most < want) return;
     }
     record_.breach(refused.customer + " was refused `" + refused.incentive->symbol.name + "` at " +
                    koi::to_string(now, utc()) + ", and enough of every budget was left");
@@ -252,10 +316,13 @@ class Together final : public durable::Deeds {
   match::Index index_;
   store::MemoryStore store_;
   std::vector<Side> sides_;
-  Timestamp stamp_;
+  Timestamp stamp_;            // of the batch at hand,
+  store::Position first_ = 0;  // and where it begins
   std::set<std::string> customers_;
-  std::vector<Refused> refused_;                                  // since the last moment
-  std::map<ledger::Pot, std::map<Timestamp, std::int64_t>> out_;  // at each moment
+  std::vector<Refused> refused_;                   // since the last moment
+  std::map<ledger::Pot, std::vector<HadAt>> had_;  // by group
+  std::vector<durable::CrashWatch::Mark> marks_;
+  Looking looking_;
 };
 
 }  // namespace
@@ -305,12 +372,9 @@ void check_nobody_waits(const Replay& replay, Record& record) {
   for (const auto& shared : replay.shared)
     for (const auto& [key, bytes] : shared)
       if (key.front() == durable::waiting_mark) return record.breach("somebody waits still");
-  for (const Called& each : replay.calls) {
-    const auto& aside = replay.set_aside[each.group];
-    if (!each.answer && each.is_first &&
-        !std::binary_search(aside.begin(), aside.end(), store::SetAside{each.position, 0}))
+  for (const Called& each : replay.calls)
+    if (!each.answer && each.is_first && !each.is_set_aside)
       record.breach("the call " + each.call.id + " is not answered");
-  }
 }
 
 }  // namespace koi::simulator

@@ -11,7 +11,8 @@ namespace koi::simulator {
 
 // Breaches are those of replay(), and of what must hold at each moment (all that has one stamp is a
 // moment): over all groups together nobody has taken more of a budget than there is; whoever is
-// refused for a budget wanted more than was there at some moment since he came.
+// refused for a budget wanted more than was there since he came. Groups are not seen at one moment,
+// so what was there is counted by the most that each had taken at any turn of its since.
 Replay replay_together(const Rules& rules, const store::Journal& journal, store::Groups groups,
                        Record& record);
 

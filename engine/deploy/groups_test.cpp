@@ -778,6 +778,69 @@ TEST(Groups, ACallIsAnsweredWhenTheGiverInAnotherGroupHasSaid) {
   EXPECT_EQ(answer, first);
 }
 
+// Seed 1490 of the simulator's worlds over groups: it was on its way for ever.
+TEST(Groups, ACallIsAnsweredWhereTheGiverCannotDecideIt) {
+  Town town(fair(), 2, 1);
+  std::string code, giver;
+  for (int i = 0; code.empty(); ++i) {
+    town.submit({"order",
+                 "o" + std::to_string(i),
+                 "c" + std::to_string(i),
+                 town.now(),
+                 {{"amount", Value::money(90'00)}}});
+    town.come_to_rest();
+    for (const auto& [key, one] : town.handed.all)
+      if (one.action == core::Action::Give && !one.code.empty())
+        code = one.code, giver = one.customer;
+  }
+  const store::Group givers = town.groups_.group_of(partition_of(giver));
+  core::Call claim;
+  claim.kind = core::Call::Kind::Claim;
+  claim.id = "till 7, receipt 12";
+  claim.code = code;
+  for (int i = 0; claim.customer.empty(); ++i)
+    if (const std::string id = "f" + std::to_string(i);
+        town.groups_.group_of(partition_of(id)) != givers)
+      claim.customer = id;
+  town.writers().find_places({code}, [&](Result<std::vector<CodePlace>> found) {
+    ASSERT_TRUE(found);
+    claim.places = *std::move(found);
+  });
+  std::optional<core::Answer> answer;
+  const auto ask = [&] {
+    std::vector<durable::Given> given;
+    given.emplace_back(claim);
+    ASSERT_TRUE(
+        town.writers().submit(std::move(given), [&](Result<std::vector<durable::Answer>> answers) {
+          if (answers && answers->front().call) answer = *answers->front().call;
+        }));
+  };
+  const store::Position before = *town.journal().last(givers);
+  ask();
+  for (int tries = 0; *town.journal().last(givers) == before; ++tries) {
+    ASSERT_LT(tries, 10);
+    ASSERT_TRUE(town.writers().commit());
+    ASSERT_TRUE(town.writers().step(static_cast<store::Group>(1 - givers)));
+  }
+  // The letter is the last of its batch, and crashes the process; nobody was told anything.
+  const store::Position letter = *town.journal().last(givers);
+  town.close();
+  ASSERT_TRUE(town.journal().set_aside(givers, *town.journal().take(givers), {letter, 0}));
+  town.kill();
+  ask();
+  town.come_to_rest();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->reason, core::Reason::Failed);
+  town.expect_at_rest();
+  // Under another key he may try once more.
+  answer.reset();
+  claim.id = "till 7, receipt 13";
+  ask();
+  town.come_to_rest();
+  ASSERT_TRUE(answer);
+  EXPECT_EQ(answer->reason, core::Reason::None);
+}
+
 TEST(Groups, ACleanStopLeavesNoTailAndNothingOpen) {
   const plan::Plan plan = plan_of(trial_bundle(packet_of_ones()));
   constexpr store::Groups groups{3};

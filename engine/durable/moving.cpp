@@ -19,6 +19,7 @@
 #include "core/codec.h"
 #include "core/gate.h"
 #include "core/merge.h"
+#include "core/unread.h"
 #include "durable/writer.h"
 
 namespace koi::durable {
@@ -511,9 +512,31 @@ Result<void> Writer::pass_over(const std::string& stays, store::Group from,
   return {};
 }
 
+// Whoever waits for an answer is told that nothing comes of it.
+Result<void> Writer::pass_over(const core::Message& message) {
+  if (!gives_) return {};
+  std::string customer = message.to;
+  KOI_LET(core::State * state, bring(customer));
+  if (state == nullptr) {
+    core::Message on = message;
+    on.to = customer;
+    letters_.write(groups_.group_of(partition_of(customer)), rules_, std::move(on));
+    return {};
+  }
+  for (core::Message& each : core::leave_unread(*state, message)) accounts_.send(std::move(each));
+  customers_.changed();
+  if (const auto place = callers_.find(message.key); place != callers_.end()) {
+    for (const Caller& each : place->second) answer(each, nullptr, each.standing);
+    callers_.erase(place);
+  }
+  return deliver_messages(position_);
+}
+
 // Those behind it come on; and nobody waits for it, or has lost what it brings.
 Result<void> Writer::pass_over(const LetterFrom& letter) {
-  if (!letters_.takes(letter.from, letter.number)) return {};
+  const bool is_taken = letter.number == 0;  // and has waited
+  if (!is_taken && !letters_.takes(letter.from, letter.number)) return {};
+  if (const auto* message = std::get_if<core::Message>(&letter.told)) return pass_over(*message);
   if (const auto* loan = std::get_if<core::Loan>(&letter.told)) {
     if (accounts_.is_shared()) accounts_.take(letter.from, *loan);
     return {};

@@ -241,6 +241,7 @@ class Writer {
   void say_arrived(store::Group from, const Arrival& arrival);
   Result<void> pass_over(const std::string& stays, store::Group from, const Arrival& arrival);
   Result<void> pass_over(const LetterFrom& letter);
+  Result<void> pass_over(const core::Message& message);
   const Meeting* awaited_by(const std::string& customer);
   Result<void> hold_off_earlier(const std::string& customer, const core::Face& face);
   Result<void> serve(const std::string& customer);

@@ -28,6 +28,7 @@ Result<void> Writer::take(store::Position position, const LetterFrom& letter) {
   if (const auto* refused = std::get_if<Refused>(&letter.told)) return take(*refused);
   if (!gives_) return {};
   LetterFrom now = letter;
+  now.number = 0;  // it is taken, also where it waits
   auto& message = std::get<core::Message>(now.told);
   message.time = stamp_;
   const Partition partition = partition_of(message.to);

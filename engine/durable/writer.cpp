@@ -321,13 +321,13 @@ Result<core::Standing> Writer::take(store::Position position, Partition partitio
 // Of whoever holds the code: who that is, is found here.
 Result<core::Standing> Writer::take_call(store::Position position, const Given& given) {
   const auto& call = std::get<core::Call>(given);
+  if (accounts_.is_shared()) accounts_.know(call.places);
   if (call.kind == core::Call::Kind::Stock && gives_) {  // nobody's turn
     accounts_.answer(Hash128{}, core::stock(accounts_, call));
     if (accounts_.fault()) return *accounts_.fault();
     tell_callers({});
     return core::Standing::Applied;
   }
-  if (accounts_.is_shared()) accounts_.know(call.places);
   const std::string* const whom = gives_ ? core::whom(accounts_, call) : nullptr;
   if (accounts_.fault()) return *accounts_.fault();
   if (!whom) {

@@ -305,8 +305,12 @@ void Api::take_codes(const net::Asked& asked, net::Reply reply) {
       [place, upload = *std::move(upload)](const Result<std::vector<durable::Answer>>& answers) {
         place->send(answers ? upload_answer(upload, *answers) : failed(answers.error()));
       };
-  if (const auto taken = engine_->writers().submit(std::move(calls), done); !taken)
-    place->send(failed(taken.error()));
+  engine_->places().find(
+      std::move(calls), [this, place, done](Result<std::vector<durable::Given>> found) {
+        if (!found) return place->send(failed(found.error()));
+        if (const auto taken = engine_->writers().submit(*std::move(found), done); !taken)
+          place->send(failed(taken.error()));
+      });
 }
 
 // On whatever thread; answered when it is durable and decided. Whoever has turned out to be another

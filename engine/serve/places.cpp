@@ -18,6 +18,8 @@ constexpr int most_tries = 100;
 
 // Of the incentive events, claimed among them (model/schema.h).
 constexpr std::size_t code_of_claimed = 2;
+// Those who decide are asked for so many at a time: an upload may bring hundreds of thousands.
+constexpr std::size_t codes_at_once = 1000;
 
 bool has_group_packets(const plan::Plan& plan) {
   return std::any_of(plan.incentives.begin(), plan.incentives.end(), [](const auto& incentive) {
@@ -27,9 +29,8 @@ bool has_group_packets(const plan::Plan& plan) {
 }
 
 void add_codes(const core::Call& call, std::vector<std::string>& into) {
-  using Kind = core::Call::Kind;
-  if (call.kind == Kind::Stock) return;  // its codes lead nowhere yet
-  if (!call.code.empty()) into.push_back(call.code);
+  // Codes that are uploaded may have been made by another group.
+  if (!call.code.empty() && call.kind != core::Call::Kind::Stock) into.push_back(call.code);
   into.insert(into.end(), call.together.begin(), call.together.end());
 }
 
@@ -51,6 +52,30 @@ std::vector<CodePlace> of_codes(std::vector<std::string> codes,
   }
   return places;
 }
+
+// Looks codes up in portions, and gives what was found, by code.
+struct Search {
+  using Found = std::function<void(Result<std::vector<CodePlace>>)>;
+  durable::Writers& writers;
+  std::vector<std::string> codes;
+  Found then;
+  std::size_t asked = 0;  // for so many of the codes
+  std::vector<CodePlace> found{};
+
+  static void go_on(const std::shared_ptr<Search>& search) {
+    const auto begin = search->codes.begin() + static_cast<std::ptrdiff_t>(search->asked);
+    search->asked = std::min(search->asked + codes_at_once, search->codes.size());
+    const auto end = search->codes.begin() + static_cast<std::ptrdiff_t>(search->asked);
+    search->writers.find_places({begin, end}, [search](Result<std::vector<CodePlace>> places) {
+      if (!places) return search->then(places.error());
+      std::move(places->begin(), places->end(), std::back_inserter(search->found));
+      if (search->asked < search->codes.size()) return go_on(search);
+      std::sort(search->found.begin(), search->found.end(),
+                [](const CodePlace& a, const CodePlace& b) { return a.code < b.code; });
+      search->then(std::move(search->found));
+    });
+  }
+};
 
 }  // namespace
 
@@ -104,7 +129,7 @@ void Places::ask(std::vector<std::string> codes, Asked then) {
   make_unique(codes);
   ask_until_there<std::vector<CodePlace>>(
       [this, codes = std::move(codes)](Asked found) {
-        writers_.find_places(codes, std::move(found));
+        Search::go_on(std::make_shared<Search>(Search{writers_, codes, std::move(found)}));
       },
       std::move(then));
 }
@@ -128,8 +153,10 @@ void Places::wait_for(std::vector<Event> refusals, std::function<void(Result<boo
 void Places::find(std::vector<durable::Given> inputs, Found found) {
   std::vector<std::string> codes;
   if (!fields_.empty())
-    for (const durable::Given& input : inputs)
+    for (const durable::Given& input : inputs) {
       if (const auto* event = std::get_if<Event>(&input)) add_codes(*event, codes);
+      if (const auto* call = std::get_if<core::Call>(&input)) serve::add_codes(*call, codes);
+    }
   if (codes.empty()) return found(std::move(inputs));
   // A function must be copyable; the inputs are not to be copied.
   const auto kept = std::make_shared<std::vector<durable::Given>>(std::move(inputs));
@@ -139,10 +166,11 @@ void Places::find(std::vector<durable::Given> inputs, Found found) {
         std::vector<std::string> own;
         for (durable::Given& input : *kept) {
           auto* const event = std::get_if<Event>(&input);
-          if (!event) continue;
+          auto* const call = std::get_if<core::Call>(&input);
           own.clear();
-          add_codes(*event, own);
-          if (!own.empty()) event->places = of_codes(own, *places);
+          if (event) add_codes(*event, own);
+          if (call) serve::add_codes(*call, own);
+          if (!own.empty()) (event ? event->places : call->places) = of_codes(own, *places);
         }
         found(std::move(*kept));
       });

@@ -43,6 +43,7 @@ class PlacesTest : public ::testing::Test {
       event come {}
       red_packet party { total ¥20.00 split among 10 equally  claim within 7 days }
       coupon ten { off ¥10.00  codes generated "T-####" }
+      coupon spring { off ¥5.00  codes from pool "spring" }
       referral friends { qualify when register }
       campaign sharing { class service  enter always  when share give party }
       campaign giving { class service  enter always  when come give ten }
@@ -64,6 +65,7 @@ class PlacesTest : public ::testing::Test {
     bo_ = one_of(groups, static_cast<store::Group>(groups.count - 1));
     happens("share", ann_);
     happens("come", ann_);
+    happens("come", bo_);
   }
 
   Event event(const char* type, const std::string& customer) const {
@@ -86,7 +88,10 @@ class PlacesTest : public ::testing::Test {
   void happens(const char* type, const std::string& customer) {
     std::vector<durable::Given> inputs;
     inputs.emplace_back(event(type, customer));
-    ASSERT_TRUE(writers_->submit(std::move(inputs), {}));
+    happens(std::move(inputs), {});
+  }
+  void happens(std::vector<durable::Given> inputs, durable::Done done) {
+    ASSERT_TRUE(writers_->submit(std::move(inputs), std::move(done)));
     for (bool is_busy = true; is_busy;) {
       is_busy = *writers_->commit();
       for (store::Group group = 0; group < groups_.count; ++group)
@@ -94,9 +99,10 @@ class PlacesTest : public ::testing::Test {
     }
   }
 
-  std::string code_of(const char* incentive) {
+  std::string code_of(const char* incentive) { return code_of(incentive, ann_); }
+  std::string code_of(const char* incentive, const std::string& customer) {
     std::string code;
-    writers_->look(ann_, [&](Result<const core::State*> state) {
+    writers_->look(customer, [&](Result<const core::State*> state) {
       ASSERT_TRUE(state && *state && !(*state)->holdings.empty());
       for (const core::Grant& each : (*state)->holdings[0].grants)
         if (plan_.incentives[each.incentive.index()].symbol.name == incentive) code = each.code;
@@ -173,6 +179,34 @@ TEST_F(PlacesTest, ACallByCodeIsTheHoldersAndOneByNobodysCodeNobodys) {
   EXPECT_EQ(made.places.size(), 1u);
   call.code = "T-NONE";
   EXPECT_EQ(found(call).customer, "");
+}
+
+// The pools are at home in the first group.
+TEST_F(PlacesTest, ACodeThatAnotherGroupHasMadeIsNotTakenIntoAPool) {
+  open({2});
+  const std::string made = code_of("ten", bo_);
+  const auto upload = [](std::vector<std::string> codes) {
+    core::Call call;
+    call.kind = core::Call::Kind::Stock;
+    call.id = "codes";
+    call.code = "spring";
+    call.together = std::move(codes);
+    return call;
+  };
+  // More than are asked for at a time.
+  std::vector<std::string> codes;
+  for (int number = 0; number < 1500; ++number) codes.push_back("X-" + std::to_string(number));
+  codes.push_back(made);
+  auto given = found({upload({"first"}), upload(codes)});
+  ASSERT_EQ(given.size(), 2u);
+  EXPECT_THAT(std::get<core::Call>(given[0]).places, IsEmpty());
+  EXPECT_THAT(std::get<core::Call>(given[1]).places, ElementsAre(CodePlace{made, bo_, "ten", ""}));
+  std::vector<std::int64_t> taken;
+  happens(std::move(given), [&](Result<std::vector<durable::Answer>> answers) {
+    ASSERT_TRUE(answers);
+    for (const durable::Answer& each : *answers) taken.push_back(each.call->amount);
+  });
+  EXPECT_THAT(taken, ElementsAre(1, 1500));
 }
 
 TEST_F(PlacesTest, InputsComeBackInTheirOrderAndWithoutCodesAsTheyWere) {

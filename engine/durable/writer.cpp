@@ -86,6 +86,7 @@ Writer::Writer(const plan::Plan& plan, const match::Index& index, const store::S
 }
 
 Result<void> Writer::learn(std::uint64_t rules) {
+  if (accounts_.fault()) return *accounts_.fault();  // they have read the store already
   KOI_TRY(customers_.learn());
   const auto learn_row = [&](std::string_view key, std::string_view bytes) -> Result<void> {
     KOI_LET(const bool is_letters, letters_.learn(key, bytes));

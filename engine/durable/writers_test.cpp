@@ -347,6 +347,7 @@ class DyingStore final : public store::Store {
   }
   Result<std::string> kept(store::Group group) const override { return inside_.kept(group); }
   Result<std::string> shared(store::Group group, std::string_view key) const override {
+    if (is_unreadable) return Error{"disk", "it cannot be read"};
     return inside_.shared(group, key);
   }
   Result<std::vector<store::Shared>> shared_behind(store::Group group, std::string_view after,
@@ -365,10 +366,30 @@ class DyingStore final : public store::Store {
     return inside_.scan(partition, after, limit);
   }
 
+  bool is_unreadable = false;  // what its customers share
+
  private:
   store::Store& inside_;
   Death& death_;
 };
+
+// Seed 582 of the simulator's worlds over groups: it opened, and the first step failed.
+TEST(Writers, DoNotOpenWhereWhatCustomersShareCannotBeRead) {
+  Deployment deployment;
+  deployment.plan.budgets.emplace_back();  // something is shared
+  Death never;
+  DyingStore store(deployment.store, never);
+  const auto open = [&] {
+    return Writers::open({deployment.plan, rules, deployment.journal, store, groups,
+                          deployment.outside, [&] { return deployment.now; }},
+                         tight());
+  };
+  ASSERT_TRUE(open());
+  store.is_unreadable = true;
+  const auto opened = open();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, "disk");
+}
 
 // A source that sends again what was not acknowledged, against a process that dies once. Gives
 // whether it died at all.

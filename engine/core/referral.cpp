@@ -178,17 +178,43 @@ void Turn::join(plan::ReferralId id, const std::string& inviter, std::string cod
   bindings.insert(place, std::move(fresh));
 }
 
+// All above the inviter are asked in turn, each by whoever he has brought: a ring may close further
+// up than an invitee remembers, where somebody there was brought later, or in another group at this
+// very moment. Such a Join says in `known_as` whom he asks, to whom it comes back when nobody above
+// is he himself, and in `amount` how many were asked.
+void Turn::ask_above(Message join, const std::string& inviter, const Binding* own) {
+  const bool goes_on = own && join.amount < static_cast<std::int64_t>(ancestors_at_most);
+  join.to = goes_on ? own->inviter : inviter;
+  join.known_as = inviter;
+  ++join.amount;
+  accounts_->send(std::move(join));
+}
+
 void Turn::take_join(const Message& message) {
   const plan::Referral& rules = referral(message.referral);
+  const Binding* own = binding_of(holdings(), message.referral);
+  const bool has_asked_above = !message.known_as.empty() && is_called(state_, message.known_as);
+  if (!message.known_as.empty() && !has_asked_above) {
+    if (!is_called(state_, message.from)) return ask_above(message, message.known_as, own);
+    Message refused =
+        message_to(message.from, Message::Kind::Joined, message.referral, message.key);
+    refused.from = message.known_as;
+    refused.code = message.code;
+    refused.reason = Reason::Cycle;
+    return accounts_->send(std::move(refused));
+  }
   Message answer = message_to(message.from, Message::Kind::Joined, message.referral, message.key);
   answer.code = message.code;
-  const Binding* own = binding_of(holdings(), message.referral);
   const std::uint64_t who = hash_of_customer(message.from);
+  const bool knows_above = own && own->is_settled;  // else they are marks of events
   if (is_same(message.referral, message.hashes)) answer.reason = Reason::Same;
   for (const plan::NodeId condition : rules.refuses_whom)
     if (core::holds(facts(), condition)) answer.reason = Reason::NotEligible;
-  if (rules.refuses_cycle && own && (own->inviter == message.from || has(own->ancestors, who)))
+  if (rules.refuses_cycle && own &&
+      (own->inviter == message.from || (knows_above && has(own->ancestors, who))))
     answer.reason = Reason::Cycle;
+  if (answer.reason == Reason::None && rules.refuses_cycle && own && !has_asked_above)
+    return ask_above(message, state_.id, own);
   if (answer.reason == Reason::None && !friend_of(holdings(), message.referral, message.from)) {
     Friend made;
     made.referral = message.referral;
@@ -214,7 +240,7 @@ void Turn::take_join(const Message& message) {
   }
   if (answer.reason == Reason::None) {
     answer.hashes.push_back(hash_of_customer(state_.id));
-    if (own)
+    if (knows_above)
       for (const std::uint64_t each : own->ancestors)
         if (answer.hashes.size() < ancestors_at_most) answer.hashes.push_back(each);
   }
@@ -250,6 +276,10 @@ void Turn::take_joined(const Message& message) {
   }
   Binding& binding = *before;
   echo(EngineEvent::Joined, {Value::text(message.code)}, message.key);
+  if (binding.clawed_back) {  // while his inviter was asked: who has just taken him learns it now
+    revoke(binding);
+    return grants_changed(message.key);
+  }
   reward_for_event(binding, binding.by);
   for (const plan::Referral::Reward& reward : referral(message.referral).rewards)
     if (reward.at && has(meanwhile, mark_of_event(plan_, reward.at)))
@@ -331,12 +361,18 @@ void Turn::note_for_inviter(const Happening& what) {
         qualify(binding);
     } else if (rules.claws_back && matches({rules.claw_type, rules.claw_where}, what, {}) &&
                is_within(rules.claw_within, binding.qualified)) {
-      binding.clawed_back = true;
-      accounts_->send(message_to(binding.inviter, Message::Kind::ClawBack, id, binding.key));
-      const List<Hash128> rewards = binding.rewards;
-      for (const Hash128 key : rewards) claw_back(key);
+      revoke(binding);
     }
   }
+}
+
+// He does not count any more, for himself and for who brought him.
+void Turn::revoke(Binding& binding) {
+  binding.clawed_back = true;
+  accounts_->send(
+      message_to(binding.inviter, Message::Kind::ClawBack, binding.referral, binding.key));
+  const List<Hash128> rewards = binding.rewards;
+  for (const Hash128 key : rewards) claw_back(key);
 }
 
 // He has done what counts: what he is given for it, and his inviter is told.

@@ -17,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
 
 constexpr const char* rules = R"(
 policy { currency CNY }
@@ -30,6 +31,7 @@ referral friends {
   qualify when purchase where amount >= ¥50.00
   reward inviter give 7 stars
   reward invitee give 3 stars at visit
+  refuse self, cycle
   claw back when refund within 1 day
 }
 )";
@@ -64,9 +66,12 @@ class AskedInviter : public ::testing::Test {
     if (is_new) place->second = core::new_customer(plan_, who);
     std::vector<core::Effect> effects;
     core::decide(plan_, place->second, what, effects, nullptr, &accounts_);
-    for (const core::Effect& effect : effects)
+    for (const core::Effect& effect : effects) {
+      if (effect.action == core::Action::Refuse && effect.reason == core::Reason::Cycle)
+        in_a_ring_.push_back(who);
       if (effect.action == core::Action::Give)
         given_.push_back(who + " " + std::to_string(effect.gift->amount.raw()));
+    }
     for (core::Message& message : accounts_.take_messages())
       on_the_way_.push_back(std::move(message));
   }
@@ -75,7 +80,7 @@ class AskedInviter : public ::testing::Test {
   core::Accounts accounts_{plan_};
   std::map<std::string, core::State> customers_;
   std::deque<core::Message> on_the_way_;
-  std::vector<std::string> given_;
+  std::vector<std::string> given_, in_a_ring_;
   int events_ = 0;
 };
 
@@ -111,6 +116,25 @@ TEST_F(AskedInviter, WhatIsTakenBackMeanwhileIsNotGiven) {
   happens("bo", "refund");
   hand_on();
   EXPECT_THAT(given_, IsEmpty());
+  const core::Holdings& anns = customers_["ann"].holdings.front();
+  ASSERT_EQ(anns.friends.size(), 1u);
+  EXPECT_EQ(anns.friends[0].stage, core::Friend::Stage::ClawedBack);
+  EXPECT_EQ(accounts_.figures(plan::ReferralId::of(0))->of(core::books::Tally::Qualified), 0u);
+  happens("bo", "visit");
+  happens("bo", "purchase", {{"amount", Value::money(6000)}});
+  hand_on();
+  EXPECT_THAT(given_, IsEmpty()) << "and does not count again";
+}
+
+// In one group he has been given what `visit` promises, and loses it again.
+TEST_F(AskedInviter, WhatWasPromisedOnTheWayIsNotGivenToWhoHasTakenItBackMeanwhile) {
+  happens("ann", "visit");
+  registers("bo", "ann");
+  happens("bo", "visit");
+  happens("bo", "purchase", {{"amount", Value::money(6000)}});
+  happens("bo", "refund");
+  hand_on();
+  EXPECT_THAT(given_, IsEmpty());
 }
 
 TEST_F(AskedInviter, WhoCountedForTheOneBeforeMeanwhileStaysHis) {
@@ -122,6 +146,49 @@ TEST_F(AskedInviter, WhoCountedForTheOneBeforeMeanwhileStaysHis) {
   happens("bo", "purchase", {{"amount", Value::money(6000)}});
   hand_on();
   EXPECT_THAT(given_, ElementsAre("ann 7"));
+}
+
+// Whatever order the three came in; here each is known before whoever brought him is brought.
+TEST_F(AskedInviter, ARingIsNoticedThoughWhoClosesItIsNotAmongThoseThatTheInviterRemembers) {
+  for (const char* who : {"ann", "bo", "cy", "di"}) happens(who, "visit");
+  registers("ann", "bo");
+  hand_on();
+  registers("bo", "cy");
+  hand_on();
+  registers("cy", "di");
+  hand_on();
+  EXPECT_THAT(in_a_ring_, IsEmpty());
+  registers("di", "ann");
+  hand_on();
+  EXPECT_THAT(in_a_ring_, ElementsAre("di"));
+  EXPECT_TRUE(customers_["ann"].holdings.front().friends.empty());
+}
+
+TEST_F(AskedInviter, ARingOfThreeWhoAskAtOneMomentIsNobodysFriend) {
+  for (const char* who : {"ann", "bo", "cy"}) happens(who, "visit");
+  registers("ann", "bo");
+  registers("bo", "cy");
+  registers("cy", "ann");
+  hand_on();
+  EXPECT_THAT(in_a_ring_, UnorderedElementsAre("ann", "bo", "cy"));
+  for (const char* who : {"ann", "bo", "cy"})
+    EXPECT_TRUE(customers_[who].holdings.empty() ||
+                customers_[who].holdings.front().friends.empty())
+        << who;
+}
+
+TEST_F(AskedInviter, AllAboveAreAskedAndWhoClosesNoRingIsTaken) {
+  for (const char* who : {"ann", "bo", "cy"}) happens(who, "visit");
+  registers("bo", "ann");
+  hand_on();
+  registers("cy", "bo");
+  hand_on();
+  happens("di", "visit");
+  registers("di", "cy");
+  happens("di", "purchase", {{"amount", Value::money(6000)}});
+  hand_on();
+  EXPECT_THAT(in_a_ring_, IsEmpty());
+  EXPECT_THAT(given_, ElementsAre("cy 7"));
 }
 
 }  // namespace

@@ -320,6 +320,7 @@ class Turn {
   void touch(const Event& event, bool was_there);
   void join(plan::ReferralId id, const std::string& inviter, std::string code, const Event& event,
             bool was_there);
+  void ask_above(Message join, const std::string& inviter, const Binding* own);
   void take_join(const Message& message);
   void take_joined(const Message& message);
   void reward_for_event(Binding& binding, EventTypeId type);
@@ -339,6 +340,7 @@ class Turn {
   bool decline_same(Friend& brought, const std::vector<std::uint64_t>& marks);
   void note_for_inviter(const Happening& what);
   void qualify(Binding& binding);
+  void revoke(Binding& binding);
   void take_qualified(const Message& message);
   void qualify_friend(Friend& brought, Hash128 key, const std::vector<std::uint64_t>& marks);
   void reach_milestones(const Friend& brought, Hash128 key);

@@ -1,0 +1,199 @@
+// While inputs wait for what another group lends: the door is held back, and other rules neither
+// start nor become live.
+#include <gtest/gtest.h>
+
+#include "deploy/ahead.h"
+#include "deploy/detail/trial.h"
+#include "durable/rows.h"
+#include "store/memory.h"
+
+namespace koi::deploy {
+namespace {
+
+std::string packets(const std::string& more = {}) {
+  return R"(policy { time zone "Asia/Shanghai"  currency CNY }
+customer { identify by openid }
+event grab { openid: text? }
+channel wechat { reach by openid }
+red_packet gift { amount ¥1.00  budget ¥100.00  pay via wechat }
+campaign gives { class service  enter always  when grab give gift }
+)" + more;
+}
+
+constexpr store::Groups groups{2};
+constexpr std::size_t effects_of_one = 2;  // he enters, and is given something
+
+// A server whose letters arrive when the test wants.
+class Serving {
+ public:
+  explicit Serving(Shop& shop, std::size_t longest_queue = 20'000)
+      : shop_(shop), handed_(shop.outside), lives_(*live(shop.directory)) {
+    durable::Settings settings;
+    settings.longest_queue = longest_queue;
+    durable::World world{lives_.plan,
+                         lives_.rules,
+                         shop.journal,
+                         shop.live,
+                         groups,
+                         handed_,
+                         [this] { return shop_.now; }};
+    world.carry = [this](const durable::Letter&) { return arrives; };
+    auto opened = durable::Writers::open(std::move(world), settings);
+    KOI_ASSERT(opened);
+    writers = *std::move(opened);
+  }
+  Result<void> grab(int number, durable::Lane lane = durable::Lane::Outer) {
+    const std::string who = "c" + std::to_string(number);
+    const Told told{"grab", "e" + who, who, shop_.now, {{"openid", Value::text("o" + who)}}};
+    std::vector<durable::Given> given;
+    given.emplace_back(event_of(lives_.plan, told));
+    return writers->submit(std::move(given), {}, lane);
+  }
+  // All that can be done.
+  void go_on() {
+    for (bool more = true; more;) {
+      more = *writers->commit();
+      for (store::Group group = 0; group < groups.count; ++group)
+        while (*writers->step(group)) more = true;
+    }
+  }
+  void write_back() {
+    for (store::Group group = 0; group < groups.count; ++group)
+      ASSERT_TRUE(writers->checkpoint(group));
+  }
+  std::size_t undecided() const { return writers->figures().undecided; }
+
+  bool arrives = false;
+  std::unique_ptr<durable::Writers> writers;
+
+ private:
+  Shop& shop_;
+  Outside::Handed handed_;
+  const Live lives_;
+};
+
+// One whose group has to ask for the money: in the other one it is at home.
+int of_who_waits(Shop& shop) {
+  Serving serving(shop);
+  for (int number = 1;; ++number) {
+    EXPECT_TRUE(serving.grab(number));
+    serving.go_on();
+    if (serving.undecided() > 0) return number;
+  }
+}
+
+store::Group group_of(int number) {
+  return groups.group_of(partition_of("c" + std::to_string(number)));
+}
+
+TEST(WaitingGroups, WhileTooMuchWaitsTheDoorOfThatGroupIsBusyAndNothingIsLost) {
+  constexpr std::size_t most = 8;
+  store::Group waits{};
+  {
+    Shop trial{.groups = groups};
+    ASSERT_TRUE(trial.deploy(trial_bundle(packets())));
+    waits = group_of(of_who_waits(trial));
+  }
+  Shop shop{.groups = groups};
+  ASSERT_TRUE(shop.deploy(trial_bundle(packets())));
+  Serving serving(shop, most);
+  std::size_t taken = 0;
+  int number = 0;
+  const auto next_of = [&](store::Group group) {
+    do ++number;
+    while (group_of(number) != group);
+    return number;
+  };
+  while (serving.undecided() < most) {
+    ASSERT_TRUE(serving.grab(next_of(waits)));
+    ++taken;
+    serving.go_on();
+  }
+  EXPECT_EQ(taken, most);
+  const auto refused = serving.grab(next_of(waits));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "busy");
+  // What comes from within is held back by nothing, and the other group's customers are not.
+  EXPECT_TRUE(serving.grab(next_of(waits), durable::Lane::Inner));
+  EXPECT_TRUE(serving.grab(next_of(static_cast<store::Group>(1 - waits))));
+  taken += 2;
+  serving.go_on();
+  EXPECT_EQ(serving.writers->writer(waits).waiting().size(), most + 1);
+  serving.arrives = true;
+  ASSERT_TRUE(serving.writers->resend());
+  serving.go_on();
+  EXPECT_EQ(serving.undecided(), 0u);
+  EXPECT_TRUE(serving.grab(next_of(waits)));
+  serving.go_on();
+  EXPECT_EQ(shop.outside.keys().size(), effects_of_one * (taken + 1));
+}
+
+// Somebody waits, everything is written back, and the process ends.
+void leave_somebody_waiting(Shop& shop) {
+  Serving serving(shop);
+  for (int number = 1; serving.undecided() == 0; ++number) {
+    ASSERT_TRUE(serving.grab(number));
+    serving.go_on();
+  }
+  serving.write_back();
+}
+
+TEST(WaitingGroups, OtherRulesDoNotStartWhereSomebodyWaitsForTheseToDecide) {
+  Shop shop{.groups = groups};
+  ASSERT_TRUE(shop.deploy(trial_bundle(packets())));
+  leave_somebody_waiting(shop);
+  const Live lives = *live(shop.directory);
+  Outside::Handed handed(shop.outside);
+  const auto open = [&](std::uint64_t rules) {
+    return durable::Writers::open(
+        {lives.plan, rules, shop.journal, shop.live, groups, handed, [&shop] { return shop.now; }},
+        {});
+  };
+  const auto refused = open(lives.rules + 1);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, "rules");
+  EXPECT_NE(refused.error().what.find("inputs wait"), std::string::npos) << refused.error().what;
+  // These do, come to the end, and then the others may.
+  auto writers = open(lives.rules);
+  ASSERT_TRUE(writers) << writers.error().what;
+  ASSERT_TRUE((*writers)->finish());
+  writers->reset();
+  EXPECT_TRUE(open(lives.rules + 1));
+}
+
+TEST(WaitingGroups, ADeployDecidesWhatWaitsByTheRulesThatHaveAcceptedIt) {
+  Shop shop{.groups = groups};
+  ASSERT_TRUE(shop.deploy(trial_bundle(packets())));
+  leave_somebody_waiting(shop);
+  const std::size_t given = shop.outside.keys().size();
+  const auto reports = shop.deploy(trial_bundle(packets("metric grabs = count grab\n")));
+  ASSERT_TRUE(reports) << reports.error().what;
+  EXPECT_EQ(shop.outside.keys().size(), given + effects_of_one);
+  for (store::Group group = 0; group < groups.count; ++group)
+    EXPECT_FALSE(*durable::has_open(shop.live, group));
+}
+
+TEST(WaitingGroups, ADeployAheadDoesNotBecomeLiveWhileSomebodyWaits) {
+  Shop shop{.groups = groups};
+  ASSERT_TRUE(shop.deploy(trial_bundle(packets())));
+  store::MemoryStore next(groups);
+  const Site site = shop.site();
+  auto ahead = Ahead::make(site,
+                           {.live = shop.live,
+                            .next = next,
+                            .folder = {},
+                            .write_back = [] { return Result<void>(); },
+                            .gives_up = {},
+                            .lead = 0},
+                           trial_bundle(packets("metric grabs = count grab\n")), {}, {});
+  ASSERT_TRUE(ahead) << ahead.error().what;
+  const Hash128 before = (*read_deployment(shop.directory))->turns.back().bundle;
+  leave_somebody_waiting(shop);
+  const auto live_now = (*ahead)->go_live();
+  ASSERT_FALSE(live_now);
+  EXPECT_EQ(live_now.error().code, "rules");
+  EXPECT_EQ((*read_deployment(shop.directory))->turns.back().bundle, before);
+}
+
+}  // namespace
+}  // namespace koi::deploy

@@ -4,7 +4,6 @@ one, with the reason kept; rules with a text that their channel does not take ar
 By hand: python3 tests/connectors/limits_test.py KOI
 """
 
-import json
 import os
 import pathlib
 import subprocess
@@ -14,7 +13,7 @@ import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/e2e/server"))
-from server import Server  # noqa: E402
+from server import Server, lines_of  # noqa: E402
 
 ahead = 12 - time.gmtime().tm_hour  # where it is noon, so that no day ends meanwhile
 RULES = """
@@ -57,7 +56,7 @@ def main(koi):
 
         def out(name):
             path = folder / name
-            return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+            return lines_of(path)
 
         def customers(name):
             return sorted(each["customer"] for each in out(name))

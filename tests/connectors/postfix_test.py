@@ -166,7 +166,7 @@ def journey(server, postfix, letters):
     # Postfix knows no Bob: what was for him comes by the second channel.
     server.until(lambda: len(list(letters.glob("*.txt"))) == 1, 60)
     assert "Your account is ready." in next(letters.glob("*.txt")).read_text()
-    assert [line["reason"] for line in server.customer("bob")[1]["timeline"] if line["action"] == "failed"] == ["unreachable"]
+    server.until(lambda: [line["reason"] for line in server.customer("bob")[1]["timeline"] if line["action"] == "failed"] == ["unreachable"])
 
     def visit(address, method="GET", body=None):
         connection = server.connection()
@@ -192,6 +192,7 @@ def journey(server, postfix, letters):
 
     # Postfix took Cleo's mail, could not hand it on, and reports that (RFC 3464) to where her message came from.
     server.until(lambda: server.customer("cleo")[1]["metrics"]["bounces"] == 1, 60)
+    server.until(lambda: any((postfix.folder / "mail/bounces/cur").iterdir()))  # read, and put away as read
     [report] = postfix.mails("bounces")
     assert report.get_content_type() == "multipart/report" and "<MAILER-DAEMON@" in report["from"], report["from"]
     log = server.log.read_text()

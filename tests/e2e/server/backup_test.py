@@ -14,7 +14,7 @@ import tempfile
 import threading
 import unittest
 
-from server import Server, order, some_while
+from server import Server, lines_of, order, some_while
 
 KOI = os.path.abspath(sys.argv[1])
 
@@ -51,7 +51,7 @@ class BackupTest(unittest.TestCase):
         return place
 
     def deliveries(self):
-        return [json.loads(line) for line in self.out.read_text().splitlines()] if self.out.exists() else []
+        return lines_of(self.out)
 
     def test_what_was_acknowledged_before_a_backup_is_in_it_and_the_rest_comes_again(self):
         server = self.server()

@@ -7,7 +7,6 @@ crash_test.py KOI [KILLS] [SEED]
 import collections
 import concurrent.futures
 import http.client
-import json
 import random
 import socket
 import sys
@@ -16,7 +15,7 @@ import threading
 import time
 import pathlib
 
-from server import Server, order, some_while
+from server import Server, lines_of, order, some_while
 
 KOI = sys.argv[1]
 KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 50
@@ -104,7 +103,7 @@ def main():
             assert status == 200 and shown["metrics"]["orders"] == count, (customer, count, shown["metrics"])
 
         def deliveries():
-            return [json.loads(line) for line in out.read_text().splitlines()]
+            return lines_of(out)
 
         server.until(lambda: len(deliveries()) >= 2 * orders, within=300)
         status, _ = server.stop(within=300)

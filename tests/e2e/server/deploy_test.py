@@ -17,7 +17,7 @@ import threading
 import time
 import unittest
 
-from server import Server, some_while
+from server import Server, lines_of, some_while
 
 KOI = os.path.abspath(sys.argv[1])
 KILLS = int(sys.argv[2]) if len(sys.argv) > 2 else 50
@@ -75,9 +75,8 @@ class DeployTest(unittest.TestCase):
                 "subject": subject, "data": {"amount": "1.00"}}
 
     def said(self):
-        lines = [json.loads(line) for line in self.out.read_text().splitlines()] if self.out.exists() else []
         words = {}
-        for line in lines:
+        for line in lines_of(self.out):
             words.setdefault(line["customer"], []).append(line["body"])
         return words
 

@@ -20,7 +20,7 @@ import tempfile
 import threading
 import time
 
-from server import Server, some_while
+from server import Server, lines_of, some_while
 
 KOI = sys.argv[1]
 REQUESTS = int(sys.argv[2]) if len(sys.argv) > 2 else 4000
@@ -137,9 +137,7 @@ class Storm:
 
 def delivered(out):
     """The lines of the file, each key once."""
-    if not out.exists():
-        return []
-    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines(keepends=True) if line.endswith("\n")]
+    lines = lines_of(out)
     assert len({line["key"] for line in lines}) == len(lines), "something was paid or sent twice"
     return lines
 

@@ -3,7 +3,6 @@
 ranks_test.py KOI [CUSTOMERS]
 """
 
-import json
 import pathlib
 import random
 import sys
@@ -11,7 +10,7 @@ import tempfile
 import time
 import unittest
 
-from server import Server, some_while
+from server import Server, lines_of, some_while
 
 KOI = sys.argv[1]
 CUSTOMERS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
@@ -110,7 +109,7 @@ class RanksTest(unittest.TestCase):
         self.assertEqual({who: each["fifth"] for who, each in found.items() if "fifth" in each}, fifth)
 
         golds = sorted(who for who in people if value[who] == "gold")
-        delivered = lambda: [json.loads(line) for line in self.out.read_text().splitlines()] if self.out.exists() else []
+        delivered = lambda: lines_of(self.out)
         server.until(lambda: len(delivered()) >= len(golds))
         self.assertEqual(server.stop()[0], 0)
         self.assertEqual(sorted(each["customer"] for each in delivered()), golds)

@@ -91,6 +91,11 @@ class Server:
             time.sleep(0.02)
 
 
+def lines_of(path):
+    """The objects of a file of lines that may be written to at this moment: half a line is none yet."""
+    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]] if path.exists() else []
+
+
 def some_while(chance, shortest=0.0001, longest=0.5):
     """Seconds to wait before a kill: as likely below a millisecond as between 0.1 s and the longest."""
     return math.exp(chance.uniform(math.log(shortest), math.log(longest)))

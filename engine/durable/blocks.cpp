@@ -1,5 +1,8 @@
 #include "durable/blocks.h"
 
+#include <sys/mman.h>
+
+#include <memory>
 #include <new>
 
 #include "base/assert.h"
@@ -27,21 +30,29 @@ void Blocks::Pages::remove(Page* page) {
 
 std::uint64_t Blocks::bytes_for(std::size_t size) {
   constexpr std::size_t of_the_allocator = 16;
-  return size > longest ? size + of_the_allocator : number_of(size) * step;
+  return size > longest ? size + of_the_allocator : size_of(number_of(size));
+}
+
+void Blocks::Free::operator()(char* memory) const {
+  ::munmap(memory, (pages_at_once + 1) * page_bytes);
 }
 
 Blocks::Page* Blocks::empty_page(std::size_t number) {
   if (empty_.empty()) {
-    char* const memory =
-        static_cast<char*>(::operator new(pages_at_once* page_bytes, std::align_val_t(page_bytes)));
-    memory_.emplace_back(memory);
+    // Of the system, and not of the allocator, where it would stand between what comes and goes.
+    void* const memory = ::mmap(nullptr, (pages_at_once + 1) * page_bytes, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    KOI_ASSERT(memory != MAP_FAILED);
+    memory_.emplace_back(static_cast<char*>(memory));
+    char* const first =
+        reinterpret_cast<char*>(page_of(static_cast<char*>(memory) + page_bytes - 1));
     for (std::size_t i = pages_at_once; i > 0; --i)
-      empty_.push_back(reinterpret_cast<Page*>(memory + (i - 1) * page_bytes));
+      empty_.push_back(reinterpret_cast<Page*>(first + (i - 1) * page_bytes));
   }
   Page* const page = std::construct_at(empty_.back());
   empty_.pop_back();
   ++pages_in_use_;
-  page->room = static_cast<std::uint16_t>((page_bytes - first_block) / (number * step));
+  page->room = static_cast<std::uint16_t>(page_room / size_of(number));
   return page;
 }
 
@@ -57,10 +68,10 @@ char* Blocks::take(std::size_t size) {
     block = reinterpret_cast<char*>(page->given_back);
     page->given_back = page->given_back->next;
   } else {
-    block = reinterpret_cast<char*>(page) + first_block + page->ever_used++ * number * step;
+    block = reinterpret_cast<char*>(page) + first_block + page->ever_used++ * size_of(number);
   }
   if (++page->used == page->room) pages.remove(page);
-  in_blocks_ += number * step;
+  in_blocks_ += size_of(number);
   return block;
 }
 
@@ -70,11 +81,12 @@ void Blocks::give(char* block, std::size_t size) {
   Pages& pages = with_room_[number];
   Page* const page = page_of(block);
   page->given_back = std::construct_at(reinterpret_cast<Slot*>(block), Slot{page->given_back});
-  in_blocks_ -= number * step;
+  in_blocks_ -= size_of(number);
   const std::uint16_t before = page->used--;
   if (before == page->room) pages.add_first(page);
   if (page->used == 0) {
     pages.remove(page);
+    if (empty_.size() >= empty_pages_kept) ::madvise(page, page_bytes, MADV_DONTNEED);
     empty_.push_back(page);
     --pages_in_use_;
   } else if (before == page->room / 2 && pages.last != page) {

@@ -63,7 +63,7 @@ TEST(Blocks, KeepWhatIsWrittenIntoThemWhateverComesAndGoes) {
   Holder holder;
   for (int round = 0; round < 40'000; ++round) {
     if (holder.held.empty() || holder.random() % 5 < 3)
-      holder.take(1 + holder.random() % (holder.random() % 50 == 0 ? 5000 : 600));
+      holder.take(1 + holder.random() % (holder.random() % 10 == 0 ? 5000 : 600));
     else
       holder.give(holder.random() % holder.held.size());
     if (round % 4000 == 0) holder.close_gaps();
@@ -82,12 +82,31 @@ TEST(Blocks, OfOneSizeStandSideBySideWithHardlyAGap) {
     EXPECT_GE(holder.held[i].block - holder.held[i - 1].block, 120);
 }
 
+TEST(Blocks, AreAsBigAsWhatIsCountedForThem) {
+  Holder holder;
+  for (std::size_t size = 1; size < 4000; ++size) {
+    holder.take(size);
+    EXPECT_GE(Blocks::bytes_for(size), size);
+    EXPECT_TRUE(Blocks::is_as_big(size, size));
+    if (Blocks::is_as_big(size, size + 1)) {
+      EXPECT_EQ(Blocks::bytes_for(size), Blocks::bytes_for(size + 1));
+    }
+  }
+  EXPECT_TRUE(Blocks::is_as_big(97, 112));
+  EXPECT_TRUE(Blocks::is_as_big(529, 544));
+  EXPECT_FALSE(Blocks::is_as_big(112, 113));
+  EXPECT_FALSE(Blocks::is_as_big(512, 513));
+  EXPECT_FALSE(Blocks::is_as_big(528, 544 + 1));
+  EXPECT_FALSE(Blocks::is_as_big(2032, 2033));
+}
+
 TEST(Blocks, ThatWereGivenBackServeAnySize) {
   Holder holder;
   for (int i = 0; i < 10'000; ++i) holder.take(100);
   while (!holder.held.empty()) holder.give(holder.held.size() - 1);
   EXPECT_EQ(holder.blocks.gaps(), 0u);
   for (int i = 0; i < 2'000; ++i) holder.take(500);
+  for (int i = 0; i < 2'000; ++i) holder.take(1500);
   EXPECT_LT(holder.blocks.gaps(), holder.bytes() / 20);
 }
 

@@ -215,12 +215,16 @@ void write(ByteWriter& out, const Logged& kept, std::size_t columns, Timestamp b
 
 Logged read_logged(ByteReader& in, std::size_t columns, Timestamp base) {
   Logged kept;
-  kept.times.resize(in.count());
+  // With room for the event that it is read for.
+  const std::size_t count = in.count();
+  kept.times.reserve(count + 1);
+  kept.times.resize(count);
   Timestamp near = base;
   for (Timestamp& time : kept.times) near = time = read_time(in, near);
   if (columns > in.rest().size() || kept.times.size() * columns > in.rest().size()) in.fault();
   if (!in.ok()) return {};
-  kept.values.resize(kept.times.size() * columns);
+  kept.values.reserve((count + 1) * columns);
+  kept.values.resize(count * columns);
   for (Value& value : kept.values) value = in.value();
   if (!std::is_sorted(kept.times.begin(), kept.times.end())) in.fault();
   return kept;

@@ -5,6 +5,7 @@
 #include <tuple>
 
 #include "core/calendar.h"
+#include "core/detail/room.h"
 
 namespace koi::core {
 
@@ -314,9 +315,20 @@ void accumulate(const plan::Plan& plan, const plan::Accumulator& what, Accumulat
   KOI_ASSERT(false);
 }
 
+namespace {
+// For one event more, where there are many.
+template <class T>
+void make_room(List<T>& list) {
+  if (list.size() < many || list.size() < list.capacity()) return;
+  list.reserve(items_in_block(list.size() + list.size() / 8, sizeof(T)));
+}
+}  // namespace
+
 void log_event(const plan::Log& what, Logged& kept, Timestamp time, std::span<const Value> fields,
                Timestamp clock, const Zone& zone) {
   if (time <= subtract(clock, what.retention, zone)) return;
+  make_room(kept.times);
+  make_room(kept.values);
   const auto place = std::upper_bound(kept.times.begin(), kept.times.end(), time);
   const auto row = place - kept.times.begin();
   kept.times.insert(place, time);

@@ -109,5 +109,26 @@ TEST(Pools, WhatAHolderHasNoMoreLeadsNowhereAndLeavesTheStore) {
   EXPECT_EQ(in_memory.find("T-1"), nullptr);
 }
 
+TEST(Pools, ATurnThatIsUndoneLeavesACodeWhereItLedBefore) {
+  const plan::Plan plan = plan_with_coupons();
+  Kept kept;
+  {
+    Accounts accounts(plan);
+    accounts.keep_on(kept, 4);
+    accounts.lead("T-1", {"ann", plan::IncentiveId::of(0), {}});
+    kept.put(accounts);
+  }
+  Accounts accounts(plan);
+  accounts.keep_on(kept, 4);
+  accounts.share(0, 2);
+  accounts.begin_turn();
+  accounts.lead("T-1", {"ben", plan::IncentiveId::of(0), {}});
+  accounts.undo_turn();
+  kept.put(accounts);
+  ASSERT_NE(accounts.find("T-1"), nullptr);
+  EXPECT_EQ(accounts.find("T-1")->customer, "ann");
+  EXPECT_EQ(kept.bytes.size(), 1u);
+}
+
 }  // namespace
 }  // namespace koi::core

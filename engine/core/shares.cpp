@@ -199,13 +199,15 @@ void Turn::take_paid(const Message& message) {
         message.amount)
       break;
   }
+  const bool is_over =
+      packet->stage != Stage::Given && (packet->stage != Stage::Claimed || packet->until <= now_);
   // One that nobody was to pay out may be there again too.
   if (claimed == packet->claimants.end()) return;
   const auto waits = std::find(packet->unpaid.begin(), packet->unpaid.end(), *claimed);
   if (waits != packet->unpaid.end())
     packet->unpaid.erase(waits);
-  else if (message.kind == Message::Kind::Paid)
-    return;
+  else if (message.kind == Message::Kind::Paid || (is_over && !state_.same.empty()))
+    return;  // who has come from another group has not brought that part of it (merge_groups.cpp)
   if (message.kind == Message::Kind::NotPaid) {
     put_back_share(*packet, static_cast<std::size_t>(claimed - packet->claimants.begin()),
                    message.key);

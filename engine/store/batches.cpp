@@ -39,6 +39,7 @@ bool Packer::pack(std::span<const Row> rows, std::string& into) {
                                              packed_.data(), packed_.size(), 1);
   KOI_ASSERT(ZSTD_isError(size) == 0);
   into.resize(at + size);
+  if (packed_.capacity() > most_room) packed_ = {};
   return true;
 }
 

@@ -72,10 +72,9 @@ Result<std::unique_ptr<SQLite::Database>> open(const std::filesystem::path& file
     db->exec(std::string("PRAGMA synchronous=") + format.synchronous);
     db->exec("PRAGMA wal_autocheckpoint=0");  // the log is copied where it holds up nobody
     db->exec("PRAGMA journal_size_limit=268435456");
-    if (is_new || version < format.version) {
-      KOI_ASSERT(is_new || format.upgrade != nullptr);
+    if (is_new) {
       Transaction made(*db);
-      db->exec(is_new ? format.tables : format.upgrade);
+      db->exec(format.tables);
       db->exec("PRAGMA application_id=" + std::to_string(format.application));
       db->exec("PRAGMA user_version=" + std::to_string(format.version));
       made.commit();

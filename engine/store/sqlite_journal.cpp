@@ -13,6 +13,7 @@
 #include "model/codec.h"
 #include "store/detail/batches.h"
 #include "store/detail/database.h"
+#include "store/detail/use.h"
 
 namespace koi::store {
 
@@ -23,14 +24,15 @@ using detail::bind_bytes;
 using detail::blob;
 using detail::guarded;
 
-// `written` has a row for each commit, in their order: so it grows at its end alone, and no page of
-// it is touched again. `ends` is the last position of every group as of that commit, `parts` says
-// whose batches it holds and how they hang together, `bytes` has them one behind the other.
-// `batch` is what it was in files of version 1: a row for each batch, by (group, position of its
-// last input). They are read as long as they are there; nothing is added.
-// `dropped` are logically gone; the physical rows go when all of a commit is. `base_*`: the end of
-// the last batch that went, on which the chain of the rest hangs. `set_aside` are skip records, by
-// the key that batches had.
+// `written` has a row for each commit (more for a very long one), in their order: so it grows at
+// its end alone, and no page of it is touched again. `ends` is the last position of every group as
+// of that commit, `parts` says whose batches it holds and how they hang together, `bytes` has them
+// one behind the other. `batch` is what it was in files of version 1: a row for each batch, by
+// (group, position of its last input). They are read as long as they are there; nothing is added.
+// Such a file gets the tables that it lacks when it is opened, and its version when a group is
+// taken: until then a Koi of before can still go on with it. `dropped` are logically gone; the
+// physical rows go when all of a commit is. `base_*`: the end of the last batch that went, on which
+// the chain of the rest hangs. `set_aside` are skip records, by the key that batches had.
 constexpr const char* tables = R"sql(
   CREATE TABLE IF NOT EXISTS journal(id BLOB NOT NULL, groups INTEGER NOT NULL);
   CREATE TABLE IF NOT EXISTS part(grp INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,
@@ -44,11 +46,15 @@ constexpr const char* tables = R"sql(
   CREATE TABLE IF NOT EXISTS set_aside(key INTEGER NOT NULL, customer INTEGER NOT NULL,
                                        PRIMARY KEY(key, customer)) WITHOUT ROWID
 )sql";
+// Of whoever writes and of whoever reads: both go through the file in its order.
+constexpr int cache_kib = 1 << 10;
 constexpr detail::Format format{.application = 0x4b6f694a,  // "KoiJ"
                                 .version = 2,
                                 .tables = tables,
-                                .synchronous = "normal",  // each commit is synced by itself
-                                .upgrade = tables};
+                                .synchronous = "normal"};  // each commit is synced by itself
+
+// A commit of many groups with this much goes on in another row: SQLite's have their limits.
+constexpr std::size_t long_row = 16u << 20;
 
 constexpr int position_bits = 48;
 constexpr Position last_position = (Position{1} << position_bits) - 1;
@@ -223,13 +229,14 @@ class SqliteJournal::Impl {
  public:
   Impl(const Directory& directory, std::filesystem::path file,
        std::unique_ptr<SQLite::Database> writer, std::unique_ptr<SQLite::Database> reader,
-       std::unique_ptr<SQLite::Database> copier)
+       std::unique_ptr<SQLite::Database> copier, Copying copying)
       : directory_(directory),
         file_(std::move(file)),
         files_(file_),
         writer_(std::move(writer)),
         reader_(std::move(reader)),
         copier_(std::move(copier)),
+        is_copied_beside_(copying == Copying::Beside),
         as_written_(*writer_, file_),
         as_read_(*reader_, file_),
         insert_(*writer_, "INSERT INTO written(number, ends, parts, bytes) VALUES(?,?,?,?)"),
@@ -259,18 +266,17 @@ class SqliteJournal::Impl {
   }
 
   // Before anything else.
-  Result<void> begin(Copying copying) {
+  Result<void> begin() {
     {
       detail::Transaction transaction(*writer_);
       KOI_TRY(learn());
       transaction.commit();
     }
-    if (copying == Copying::Beside) copying_ = std::thread([this] { copy_on(); });
+    if (is_copied_beside_) copying_ = std::thread([this] { copy_on(); });
     return {};
   }
 
   ~Impl() {
-    if (!copying_.joinable()) return;
     {
       const std::lock_guard lock(copy_mutex_);
       stop_ = true;
@@ -291,8 +297,11 @@ class SqliteJournal::Impl {
       raise.bind(1, group);
       raise.exec();
       const Epoch epoch = epoch_of(group);
+      if (writer_->execAndGet("PRAGMA user_version").getInt() < format.version)
+        writer_->exec("PRAGMA user_version=" + std::to_string(format.version));
       transaction.commit();
       epochs_[group] = epoch;
+      version_ = version_of_file();
       // With what a kill has left unsynced in the log, and is taken for written from here on.
       sync_log();
       return epoch;
@@ -324,6 +333,7 @@ class SqliteJournal::Impl {
     if (!written) return std::move(written).error();
     std::vector<Position> last;
     for (const Appended& batch : batches) last.push_back(tails_[batch.group].last);
+    if (bytes_.capacity() > detail::Packer::most_room) bytes_ = {};
     note_pages();
     return last;
   }
@@ -529,8 +539,21 @@ class SqliteJournal::Impl {
     detail::Prepared transaction(*writer_, begin_, commit_);
     KOI_TRY(learn());
     std::vector<Tail> tails = tails_;
-    ByteWriter parts, ends;
-    std::size_t begin = 0;
+    std::int64_t number = number_;
+    ByteWriter parts;
+    std::size_t begin = 0, row = 0;  // in `bytes_`, of a batch and of a row
+    const auto put_row = [&] {
+      ByteWriter ends;
+      for (const Tail& tail : tails) ends.unsigned_(tail.last);
+      const detail::Use use(insert_);
+      insert_.bind(1, ++number);
+      bind_bytes(insert_, 2, ends.bytes());
+      bind_bytes(insert_, 3, parts.bytes());
+      bind_bytes(insert_, 4, std::string_view(bytes_).substr(row, begin - row));
+      insert_.exec();
+      parts = {};
+      row = begin;
+    };
     for (std::size_t i = 0; i < batches.size(); ++i) {
       const Appended& each = batches[i];
       if (each.epoch != epochs_[each.group]) return fenced(each.group);
@@ -546,17 +569,10 @@ class SqliteJournal::Impl {
       batch.chain = detail::chained(tail.chain, batch);
       detail::write_part(parts, batch);
       tail = {batch.last, batch.chain};
+      if (begin - row >= long_row) put_row();
     }
-    if (parts.bytes().empty()) return {};
-    for (const Tail& tail : tails) ends.unsigned_(tail.last);
-    {
-      const detail::Use use(insert_);
-      insert_.bind(1, number_ + 1);
-      bind_bytes(insert_, 2, ends.bytes());
-      bind_bytes(insert_, 3, parts.bytes());
-      bind_bytes(insert_, 4, bytes_);
-      insert_.exec();
-    }
+    if (!parts.bytes().empty()) put_row();
+    if (number == number_) return {};
     try {
       transaction.commit();
       version_ = version_of_file();
@@ -564,7 +580,7 @@ class SqliteJournal::Impl {
     } catch (const SQLite::Exception& fault) {
       return unknown(detail::error_of(fault, file_));
     }
-    ++number_;
+    number_ = number;
     tails_ = std::move(tails);
     return {};
   }
@@ -594,7 +610,7 @@ class SqliteJournal::Impl {
       number = as_read_.reaching(group, std::max(from, old_end + 1));
     }
 
-    // Where this goes on: the commit of the last batch that was not taken to its end.
+    // Where this goes on: the commit whose batch was not taken to its end, or the one behind it.
     Next next;
     std::optional<Error> fault;
     const auto take = [&](const std::optional<Batch>& batch) {
@@ -608,16 +624,18 @@ class SqliteJournal::Impl {
       for (std::size_t i = 0; i < rows->size() && found.size() < limit; ++i)
         if (batch->first() + i >= from)
           found.push_back({batch->first() + i, std::move((*rows)[i])});
-      if (found.size() >= limit) return false;
-      before = {batch->last, batch->chain};
-      return true;
+      const bool is_over = found.empty() || found.back().position >= batch->last;
+      if (is_over) before = {batch->last, batch->chain};
+      return found.size() < limit;
     };
     if (before->last < old_end) as_read_.each_old(group, from, take);
     if (number && !fault && found.size() < limit)
       as_read_.each(group, *number, before->last,
                     [&](std::int64_t at, const std::optional<Batch>& batch) {
                       const bool goes_on = take(batch);
-                      if (!goes_on && !fault) next = {found.back().position + 1, at, *before};
+                      if (!goes_on && !fault)
+                        next = {found.back().position + 1,
+                                before->last == batch->last ? at + 1 : at, *before};
                       return goes_on;
                     });
     if (fault) return *fault;
@@ -625,7 +643,8 @@ class SqliteJournal::Impl {
     return found;
   }
 
-  // --- The copying of the file's log
+  // --- The copying of the file's log, beside the commits
+  // ------------------------------------------
 
   void note_pages() {
     if (pages_ < pages_to_copy) return;
@@ -684,6 +703,7 @@ class SqliteJournal::Impl {
   std::filesystem::path file_;
   detail::Descriptors files_;  // before the connections: it must outlive them
   std::unique_ptr<SQLite::Database> writer_, reader_, copier_;
+  bool is_copied_beside_;
   Reader as_written_;
   mutable Reader as_read_;
   SQLite::Statement insert_, epoch_, begin_, commit_;
@@ -728,9 +748,15 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& dire
   using Opened = Result<std::unique_ptr<SqliteJournal>>;
   const auto file = directory.path() / "journal.db";
   KOI_LET(auto writer, detail::open(file, format));
-  KOI_LET(auto reader, detail::open_reader(file, 2 << 10));
+  KOI_LET(auto reader, detail::open_reader(file, cache_kib));
   KOI_LET(auto copier, detail::open_reader(file, 256));
   return guarded(file, [&]() -> Opened {
+    writer->exec("PRAGMA cache_size=-" + std::to_string(cache_kib));
+    {
+      detail::Transaction made(*writer);
+      writer->exec(tables);
+      made.commit();
+    }
     if (!SQLite::Statement(*writer, "SELECT 1 FROM journal").executeStep()) {
       detail::Transaction made(*writer);
       std::random_device chance;
@@ -754,8 +780,8 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& dire
       log.sync();
     }
     auto impl = std::make_unique<Impl>(directory, file, std::move(writer), std::move(reader),
-                                       std::move(copier));
-    KOI_TRY(impl->begin(copying));
+                                       std::move(copier), copying);
+    KOI_TRY(impl->begin());
     return std::unique_ptr<SqliteJournal>(new SqliteJournal(std::move(impl)));
   });
 }

@@ -140,8 +140,14 @@ TEST(SqliteJournal, ReadsAFileOfVersionOneAndGoesOnWithIt) {
   EXPECT_EQ(to_hex(*journal->chain(0, 5)), "a09bd6afa4ad8219036839520d357b9b");
   EXPECT_EQ(to_hex(*journal->chain(1, 4)), "3d6862fdd07a28782909e27128cbf079");
 
+  const auto version = [&] {
+    SQLite::Database db((scratch.path() / "journal.db").string());
+    return db.execAndGet("PRAGMA user_version").getInt();
+  };
+  EXPECT_EQ(version(), 1);
   const Epoch epoch = *journal->take(0);
   EXPECT_EQ(epoch, 2u);
+  EXPECT_EQ(version(), 2);
   EXPECT_EQ(append(*journal, 0, epoch, {{4, "a5"}, {0, "a6"}}), 7u);
   EXPECT_EQ(append(*journal, 0, epoch, {{2, "a7"}}), 8u);
   ASSERT_TRUE(journal->set_aside(0, epoch, {6, 0}));
@@ -249,6 +255,46 @@ TEST(SqliteJournal, FindsEachGroupAmongCommitsOfSomeOfThem) {
     EXPECT_EQ(*journal->last(group), written[group].size());
     EXPECT_EQ(append(*journal, group, epochs[group], {{group, "more"}}), written[group].size() + 1);
     EXPECT_EQ(journal->read(group, written[group].size() + 1, 10)->size(), 1u);
+  }
+}
+
+TEST(SqliteJournal, ReadsOnBehindABatchThatHasGoneMeanwhile) {
+  const Scratch scratch;
+  const auto directory = *Directory::open(scratch.path());
+  const auto journal = *SqliteJournal::open(directory, Groups{1});
+  const Epoch epoch = *journal->take(0);
+  for (int i = 0; i < 9; i += 3) append(*journal, 0, epoch, rows_of(0, i, 3));
+  EXPECT_EQ(journal->read(0, 1, 3)->size(), 3u);
+  ASSERT_TRUE(journal->drop(0, epoch, 4));
+  EXPECT_EQ(journal->read(0, 4, 2)->size(), 2u);
+  ASSERT_TRUE(journal->drop(0, epoch, 6));
+  EXPECT_EQ(journal->read(0, 6, 9)->size(), 4u);
+}
+
+TEST(SqliteJournal, TakesACommitThatIsLongerThanOneRow) {
+  const Scratch scratch;
+  constexpr Group groups = 3;
+  const auto directory = *Directory::open(scratch.path());
+  auto journal = *SqliteJournal::open(directory, Groups{groups});
+  std::vector<std::vector<Row>> rows(groups);
+  std::vector<Appended> batches;
+  for (Group group = 0; group < groups; ++group) {
+    std::string noise(9u << 20, '\0');
+    for (std::size_t at = 0; at + 8 <= noise.size(); at += 8) {
+      const std::uint64_t word = hash64("noise", group + at);
+      std::copy_n(reinterpret_cast<const char*>(&word), 8, noise.data() + at);
+    }
+    rows[group] = {{group, noise}, {group, std::to_string(group)}};
+    batches.push_back({group, *journal->take(group), rows[group]});
+  }
+  EXPECT_EQ(*journal->append(batches), std::vector<Position>(groups, 2));
+  journal.reset();
+  journal = *SqliteJournal::open(directory, Groups{groups});
+  for (Group group = 0; group < groups; ++group) {
+    const auto read = *journal->read(group, 1, 10);
+    ASSERT_EQ(read.size(), 2u);
+    EXPECT_TRUE(read[0].row == rows[group][0] && read[1].row == rows[group][1]);
+    EXPECT_TRUE(journal->chain(group, 2));
   }
 }
 

@@ -36,6 +36,7 @@ Hash128 chained(Hash128 before, const Batch& batch);
 class Packer {
  public:
   static constexpr std::size_t longest_batch = 256u << 20;  // before it is compressed
+  static constexpr std::size_t most_room = 4u << 20;        // that is kept from batch to batch
 
   Packer();
   ~Packer();

@@ -24,8 +24,6 @@ struct Format {
   std::int32_t version;      // raised whenever an older program would misread the file
   const char* tables;        // SQL that makes them, where the file is new
   const char* synchronous;   // "full": a commit is durable; "normal": after the next checkpoint
-  // SQL that makes a file of any older version one of this; null where there was none.
-  const char* upgrade = nullptr;
 };
 
 // SQLite's exception as an error that names the file and the remedy.
@@ -41,9 +39,8 @@ auto guarded(const std::filesystem::path& file, What what) -> decltype(what()) {
   }
 }
 
-// A connection to the file, made and brought to its format where it is new or old. Errors: "newer"
-// where a later version of Koi has written it, "foreign" where it is not Koi's, and those of
-// error_of.
+// A connection to the file, made and brought to its format where it is new. Errors: "newer" where a
+// later version of Koi has written it, "foreign" where it is not Koi's, and those of error_of.
 Result<std::unique_ptr<SQLite::Database>> open(const std::filesystem::path& file,
                                                const Format& format);
 // One more connection to a file that is open already; it only reads.
@@ -64,17 +61,6 @@ class Log {
  private:
   SQLite::Database& db_;
   std::atomic<sqlite3_file*> file_ = nullptr;
-};
-
-// Resets a statement however its use ends, so that no read transaction stays open.
-class Use {
- public:
-  explicit Use(SQLite::Statement& statement) : statement_(statement) {}
-  ~Use() { statement_.tryReset(); }
-  Use(const Use&) = delete;
-
- private:
-  SQLite::Statement& statement_;
 };
 
 // A transaction that is rolled back unless it was committed.

@@ -52,14 +52,19 @@ std::uint64_t bytes_of(const core::State& state) {
   return bytes;
 }
 
-// Of a state that was not encoded yet, until it is.
-constexpr std::size_t usual_size = 128;
-// How many times its bytes a state takes as a value, besides what every one takes.
-constexpr std::size_t usual_growth = 5;
+// What is decided changes a state's bytes by about that.
+constexpr std::size_t usual_change = 128;
+// What a state of so many bytes takes as a value, about, besides what every one takes.
+constexpr std::size_t grown(std::size_t bytes) { return 5 * bytes; }
 
 std::uint64_t aside_bytes(const store::Saved& saved) {
   return saved.bytes.size() + sizeof saved + 4 * block_bytes;
 }
+
+// Of the budget that those may take who are kept as values.
+constexpr std::uint64_t percent_for_values = 45;
+// What coming once adds to somebody's heat.
+constexpr unsigned one_time = 16;
 
 // Steps of the hand that looks for states to let go, for each state that comes in: enough to find
 // some, few enough to hold up nobody.
@@ -103,8 +108,10 @@ void Customers::put(Entry& entry, std::unique_ptr<Value> made) {
 }
 
 void Customers::put(Entry& entry, std::string_view encoded) {
-  drop(entry);
-  entry.held = blocks_.take(encoded.size());
+  if (entry.is_value || !entry.held || !Blocks::is_as_big(encoded.size(), entry.size)) {
+    drop(entry);
+    entry.held = blocks_.take(encoded.size());
+  }
   entry.size = static_cast<std::uint32_t>(encoded.size());
   std::memcpy(entry.held, encoded.data(), encoded.size());
 }
@@ -129,7 +136,7 @@ Customers::Customers(const plan::Plan& plan, const store::Store& store, store::G
       store_(store),
       group_(group),
       budget_(budget),
-      value_budget_(budget / 2),  // of those who are busy, some are very big
+      value_budget_(budget / 100 * percent_for_values),
       index_(1024),
       timers_({.stored =
                    [this](const std::optional<store::Due>& after, std::size_t limit,
@@ -193,7 +200,7 @@ void Customers::prefetch(const Wanted& wanted, int step) const {
     if (step == 4) value->state.seen.prefetch(wanted.id);
     return core::prefetch(value->state, step - 2);
   }
-  if (step == 2) return lines(entry.held, 2);
+  if (step == 2) return lines(entry.held, std::min<std::size_t>(entry.size / cache_line + 1, 6));
 }
 
 void Customers::index(std::uint32_t slot) {
@@ -232,6 +239,8 @@ std::uint32_t Customers::add(std::uint64_t place) {
     free_.pop_back();
   }
   entries_[slot].place = place;
+  heat_.resize(entries_.size());
+  heat_[slot] = 0;
   index(slot);
   return slot;
 }
@@ -271,13 +280,8 @@ Result<std::uint32_t> Customers::keep(std::uint64_t place, std::string_view cust
   if (loaded) {
     put(entry, *loaded);
   } else {
-    entry.size = usual_size;
-    auto value =
-        std::make_unique<Value>(Value{core::new_customer(plan_, std::string(customer)), 0, 0});
-    value->bytes = bytes_of_value(value->state);
-    value_bytes_ += value->bytes;
-    put(entry, std::move(value));
-    as_value_.push_back(slot);
+    codec_.encode(core::new_customer(plan_, std::string(customer)), encoded_);
+    put(entry, encoded_);
   }
   bytes_ += entry.memory_bytes();
   return slot;
@@ -314,20 +318,18 @@ Result<core::State*> Customers::of(Partition partition, std::string_view custome
   KOI_LET(const std::uint32_t slot, bring(partition, place, customer));
   Entry& entry = entries_[slot];
   if (awaits_taking(entry)) keep_aside(slot);
-  // Who comes once goes soon; who comes again while he is here stays.
-  entry.recent = entry.is_value;
+  entry.recent = 1;
+  count(slot);
   if (!entry.is_value) {
-    KOI_LET(auto state, codec_.decode(entry.bytes()));
-    bytes_ -= entry.memory_bytes();
-    // About; he is weighed as soon as he changes.
-    const auto about = static_cast<std::uint32_t>(sizeof(Value) + usual_growth * entry.size);
-    put(entry, std::make_unique<Value>(Value{std::move(state), about, 0}));
-    bytes_ += entry.memory_bytes();
-    value_bytes_ += about;
-    as_value_.push_back(slot);
+    ++decodings_;
+    if (deserves_value(slot)) {
+      KOI_TRY(make_value(slot));
+    } else {
+      KOI_LET(passing_, codec_.decode(entry.bytes()));
+    }
   }
   at_hand_ = slot;
-  return &entry.value()->state;
+  return entry.is_value ? &entry.value()->state : &passing_;
 }
 
 void Customers::unchanged() {
@@ -339,16 +341,18 @@ void Customers::changed() {
   KOI_ASSERT(at_hand_ != none);
   const std::uint32_t slot = std::exchange(at_hand_, none);
   Entry& entry = entries_[slot];
-  // One input changes little of what a state takes in memory: it is weighed now and then.
-  Value& value = *entry.value();
-  if (value.changes++ % 8 == 0) {
-    const std::uint32_t now = bytes_of_value(value.state);
+  const core::State& state = entry.is_value ? entry.value()->state : passing_;
+  if (!entry.is_value) {
+    put_encoded(entry, state);
+  } else if (Value& value = *entry.value(); value.changes++ % 8 == 0) {
+    // One input changes little of what a state takes in memory: it is weighed now and then.
+    const std::uint32_t now = bytes_of_value(state);
     bytes_ += now - std::uint64_t{value.bytes};
     value_bytes_ += now - std::uint64_t{value.bytes};
     value.bytes = now;
   }
-  const Timestamp due = is_held(value.state.id) ? Timestamp::never() : core::next_due(value.state);
-  timers_.move(partition_of(entry.place), value.state.id, entry.due, due);
+  const Timestamp due = is_held(state.id) ? Timestamp::never() : core::next_due(state);
+  timers_.move(partition_of(entry.place), state.id, entry.due, due);
   entry.due = due;
   if (entry.generation == current_) return;
   entry.generation = current_ & Entry::last_generation;
@@ -399,7 +403,7 @@ store::Saved Customers::saved(const Entry& entry) const {
   const Value* const value = entry.value();
   std::string bytes;
   if (value) {
-    bytes.reserve(entry.size + usual_size);  // one block, and not five on the way to it
+    bytes.reserve(entry.size + usual_change);  // one block, and not five on the way to it
     codec_.encode(value->state, bytes);
   } else {
     bytes = entry.bytes();
@@ -455,48 +459,101 @@ void Customers::failed(std::span<const Changed> frozen) {
   bytes_ -= std::exchange(kept_aside_bytes_, 0);
 }
 
-// --- Room ---------------------------------------------------------------------------------------
-
-// From a value to bytes. What is not changed could go at once, but to read it again costs more.
-void Customers::cool(Entry& entry) {
-  codec_.encode(entry.value()->state, encoded_);
+// As put(), and all that is counted is as it is then.
+void Customers::put_encoded(Entry& entry, const core::State& state) {
+  codec_.encode(state, encoded_);
   const std::uint64_t before = entry.saved_bytes();
   bytes_ -= entry.memory_bytes();
-  value_bytes_ -= entry.value()->bytes;
   put(entry, encoded_);
   bytes_ += entry.memory_bytes();
   // His share in what is held was an estimate until now.
   if (entry.generation == current_) changed_bytes_ += entry.saved_bytes() - before;
 }
 
-// Those who go soon were not looked at for long: their memory is asked for in steps, as prefetch()
-// does for those who come.
-void Customers::prefetch_longest() const {
-  constexpr std::size_t apart = 3;
-  for (int step = 0; step < 4; ++step) {
-    const std::size_t ahead = apart * static_cast<std::size_t>(4 - step);
-    if (ahead >= as_value_.size()) continue;
-    const Entry& entry = entries_[as_value_[ahead]];
-    if (step == 0)
-      __builtin_prefetch(&entry);
-    else if (entry.is_value && !entry.recent)
-      core::prefetch(entry.value()->state, step - 1);
+// --- Who is kept as a value ---------------------------------------------------------------------
+
+// How often he comes: what is past counts half after as many inputs as there are customers here.
+void Customers::count(std::uint32_t slot) {
+  std::uint8_t& heat = heat_[slot];
+  heat = static_cast<std::uint8_t>(std::min<unsigned>(heat + one_time, UINT8_MAX));
+  if (until_cooler_ > 0) {
+    --until_cooler_;
+    return;
   }
+  for (std::uint8_t& each : heat_) each /= 2;
+  until_cooler_ = std::max<std::size_t>(used_, 1024);
 }
 
-void Customers::make_room() {
-  // Values may fill what bytes leave.
-  for (int step = 0;
-       value_bytes_ > value_budget_ && bytes() > budget_ / 8 * 7 && step < steps_at_once; ++step) {
-    prefetch_longest();
-    const std::uint32_t slot = as_value_.front();
-    as_value_.pop_front();
-    Entry& entry = entries_[slot];
-    if (entry.recent)
-      entry.recent = 0, as_value_.push_back(slot);
-    else
-      cool(entry);
+// Whoever comes once is made a value for that once. Where there is no room, he must have come more
+// often before than another one has, who goes for him.
+bool Customers::deserves_value(std::uint32_t slot) {
+  if (heat_[slot] <= one_time) return false;
+  if (as_value_.empty()) return true;  // however big he is
+  if (value_bytes_ + sizeof(Value) + grown(entries_[slot].size) <= value_budget_) return true;
+  if (heat_[slot] <= heat_[as_value_[coolest_]] + one_time) {
+    find_coolest();
+    return false;
   }
+  cool_coolest();
+  return true;
+}
+
+Result<void> Customers::make_value(std::uint32_t slot) {
+  Entry& entry = entries_[slot];
+  KOI_LET(auto state, codec_.decode(entry.bytes()));
+  bytes_ -= entry.memory_bytes();
+  // About; he is weighed as soon as he changes.
+  const auto about = static_cast<std::uint32_t>(sizeof(Value) + grown(entry.size));
+  put(entry, std::make_unique<Value>(Value{std::move(state), about, 0}));
+  bytes_ += entry.memory_bytes();
+  value_bytes_ += about;
+  as_value_.push_back(slot);
+  return {};
+}
+
+// Of him and the next few: nobody need be in any order, and those who come often are passed by.
+void Customers::find_coolest() {
+  constexpr int few = 4;
+  const std::size_t before = coolest_;
+  for (int i = 0; i < few && !as_value_.empty(); ++i) {
+    value_hand_ = value_hand_ + 1 < as_value_.size() ? value_hand_ + 1 : 0;
+    if (heat_[as_value_[value_hand_]] < heat_[as_value_[coolest_]]) coolest_ = value_hand_;
+  }
+  if (coolest_ != before) coolest_step_ = 0;
+}
+
+// He was not looked at for long: his memory is asked for in steps, as prefetch() does for those who
+// come.
+void Customers::prefetch_coolest() {
+  if (coolest_step_ > 3 || as_value_.empty()) return;
+  const Entry& entry = entries_[as_value_[coolest_]];
+  if (coolest_step_ == 0)
+    __builtin_prefetch(&entry);
+  else
+    core::prefetch(entry.value()->state, coolest_step_ - 1);
+  ++coolest_step_;
+}
+
+// From a value to bytes. What is not changed could go at once, but to read it again costs more.
+void Customers::cool_coolest() {
+  Entry& entry = entries_[as_value_[coolest_]];
+  value_bytes_ -= entry.value()->bytes;
+  put_encoded(entry, entry.value()->state);
+  as_value_[coolest_] = as_value_.back();
+  as_value_.pop_back();
+  if (value_hand_ >= as_value_.size()) value_hand_ = 0;
+  coolest_ = value_hand_;
+  coolest_step_ = 0;
+  find_coolest();
+}
+
+// --- Room ---------------------------------------------------------------------------------------
+
+void Customers::make_room() {
+  prefetch_coolest();
+  for (int step = 0; value_bytes_ > value_budget_ && as_value_.size() > 1 && step < steps_at_once;
+       ++step)
+    cool_coolest();
   // INVARIANT: a state leaves memory only when a committed checkpoint holds it.
   for (int step = 0; bytes() > budget_ / 100 * 98 && step < steps_at_once; ++step) {
     hand_ = hand_ + 1 < entries_.size() ? hand_ + 1 : 0;

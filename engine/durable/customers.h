@@ -1,12 +1,12 @@
 // Customers: the states of one group's customers within a budget of bytes, over a store. What is
 // not in memory is in the store as it is: a state may leave memory only when a committed checkpoint
 // holds it. A checkpoint freezes what has changed without stopping the group: a state that must
-// change before it was written is kept aside as it was. Often used states are kept as values, the
-// others as bytes. One thread's own.
+// change before it was written is kept aside as it was. States of those who come often are kept as
+// values; all others are bytes, also while they come: a value is made of them for that once. One
+// thread's own.
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <set>
 #include <span>
@@ -93,6 +93,8 @@ class Customers {
   std::uint64_t budget() const { return budget_; }
   std::size_t customers() const { return used_; }
   std::uint64_t loads() const { return loads_; }
+  // States that were made of their bytes, to be decided on.
+  std::uint64_t decodings() const { return decodings_; }
 
  private:
   // A state as it is decided on.
@@ -163,11 +165,16 @@ class Customers {
   // In place of what there is.
   void put(Entry& entry, std::unique_ptr<Value> made);
   void put(Entry& entry, std::string_view bytes);
+  void put_encoded(Entry& entry, const core::State& state);
   void drop(Entry& entry);
   store::Saved saved(const Entry& entry) const;
   void keep_aside(std::uint32_t slot);
-  void cool(Entry& entry);
-  void prefetch_longest() const;
+  void count(std::uint32_t slot);
+  bool deserves_value(std::uint32_t slot);
+  Result<void> make_value(std::uint32_t slot);
+  void find_coolest();
+  void prefetch_coolest();
+  void cool_coolest();
   void make_room();
   Result<std::vector<store::Due>> stored_timers(const std::optional<store::Due>& after,
                                                 std::size_t limit,
@@ -185,16 +192,22 @@ class Customers {
     std::uint32_t tag = 0;  // of the place, so that others need not be looked at
     std::uint32_t slot = none;
   };
-  std::vector<Pointer> index_;          // slots by place, open addressing; none where empty
-  std::deque<std::uint32_t> as_value_;  // slots whose state is a value, longest so first
+  std::vector<Pointer> index_;           // slots by place, open addressing; none where empty
+  std::vector<std::uint32_t> as_value_;  // slots whose state is a value
+  std::vector<std::uint8_t> heat_;       // by slot: how often he has come of late
+  std::size_t until_cooler_ = 0;         // inputs, until all heat is halved
+  // In as_value_: who goes next, and up to where he was looked for.
+  std::size_t coolest_ = 0, value_hand_ = 0;
+  int coolest_step_ = 0;  // of asking the memory for him
   std::size_t used_ = 0, hand_ = 0;
   std::uint64_t bytes_ = 0, value_bytes_ = 0;
-  std::uint64_t loads_ = 0;
+  std::uint64_t loads_ = 0, decodings_ = 0;
   std::vector<Wanted> missing_;  // room for bring_all()
   std::vector<store::Key> keys_;
-  std::string encoded_;  // room for cool()
+  std::string encoded_;  // room for put_encoded()
   Timers timers_;
   std::uint32_t at_hand_ = none;  // whose state was handed out
+  core::State passing_;           // it, where it is kept as bytes
   std::set<std::string, std::less<>> held_;
 
   // Generations: what was changed in `current_` is not frozen; up to `committed_`, all is stored.

@@ -236,6 +236,8 @@ struct Row {
   double recovery = 0;
   std::uint64_t recovered = 0, peak = 0;  // MiB
   double cpu = 0;                         // microseconds of processor for each event
+  double loads = 0, decodings = 0;        // for each event: customers read from the store, made of
+                                          // their bytes
 };
 
 Row measure_durable(const fs::path& folder, const plan::Plan& plan, std::uint32_t customers,
@@ -258,6 +260,7 @@ Row measure_durable(const fs::path& folder, const plan::Plan& plan, std::uint32_
     run(*writers, first, customers);
     if (!writers->stop()) std::exit(2);
   }
+  ::malloc_trim(0);  // each life stands for a process, which begins with nothing
   Shop second(plan, who);
   shop = &second;
   second.next();
@@ -267,15 +270,26 @@ Row measure_durable(const fs::path& folder, const plan::Plan& plan, std::uint32_
     run(*writers, second, events / 8);
     timed.took.clear();
     const std::uint64_t written = bench::written_bytes(), checkpoints = writers->checkpoints();
+    const auto each_event = [&](std::uint64_t (durable::Customers::*figure)() const) {
+      std::uint64_t sum = 0;
+      for (store::Group group = 0; group < groups.count; ++group)
+        sum += (writers->writer(group).customers().*figure)();
+      return static_cast<double>(sum) / static_cast<double>(events);
+    };
+    row.loads = -each_event(&durable::Customers::loads);
+    row.decodings = -each_event(&durable::Customers::decodings);
     const double cpu = bench::processor_seconds();
     row.measured = run(*writers, second, events);
     row.cpu = (bench::processor_seconds() - cpu) * 1e6 / static_cast<double>(events);
+    row.loads += each_event(&durable::Customers::loads);
+    row.decodings += each_event(&durable::Customers::decodings);
     row.written = (bench::written_bytes() - written) / events;
     row.checkpoints = writers->checkpoints() - checkpoints;
     row.commit_p50 = share(timed.took, .5);
     row.commit_p99 = share(timed.took, .99);
     row.commit_max = share(timed.took, 1);
   }  // without a stop: as if it had died
+  ::malloc_trim(0);
   const auto begin = Clock::now();
   const auto again = *durable::Writers::open(world, settings(budget));
   row.recovery = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -337,11 +351,13 @@ void print(const char* name, const Row& row) {
   std::printf(
       "%-18s %9.0f events/s  %.1f us of processor each  answer %.2f / %.2f / %.1f ms  commit %.3f "
       "/ %.3f / %.1f ms  "
+      "of 1000 events %.0f customers read, %.0f made of bytes  "
       "%llu B/event (%.1f x JSON)  %llu checkpoints  recovery of %llu inputs %.2f s  peak %llu "
       "MiB\n",
       name, row.measured.events_per_second, row.cpu, row.measured.answer_p50,
       row.measured.answer_p99, row.measured.answer_max, row.commit_p50, row.commit_p99,
-      row.commit_max, static_cast<unsigned long long>(row.written),
+      row.commit_max, 1000 * row.loads, 1000 * row.decodings,
+      static_cast<unsigned long long>(row.written),
       static_cast<double>(row.written) / static_cast<double>(json_bytes),
       static_cast<unsigned long long>(row.checkpoints),
       static_cast<unsigned long long>(row.recovered), row.recovery,
@@ -353,7 +369,7 @@ void print(const char* name, const Row& row) {
 
 int main(int count, char** given) {
   if (count < 2) {
-    std::cerr << "koi-bench-durable FOLDER [CUSTOMERS [EVENTS]]\n";
+    std::cerr << "koi-bench-durable FOLDER [CUSTOMERS [EVENTS [PART]]]\n";
     return 2;
   }
   const fs::path folder = given[1];

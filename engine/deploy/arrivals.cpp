@@ -6,7 +6,7 @@
 namespace koi::deploy {
 
 Arrivals::Arrivals(store::Groups groups)
-    : at_(groups.count, At::Work), called_(groups.count, false) {}
+    : at_(groups.count, At::Work), wanted_(groups.count), called_(groups.count, false) {}
 
 void Arrivals::stored(store::Group from, store::Group to, std::uint64_t up_to) {
   const std::lock_guard lock(mutex_);
@@ -37,26 +37,37 @@ std::optional<durable::Letter> Arrivals::take(store::Group to, const Wanted& wan
   return std::move(taken.mapped());
 }
 
-bool Arrivals::all_are(At at) const {
-  return std::all_of(at_.begin(), at_.end(), [at](At each) { return each == at; });
+bool Arrivals::all_rest() const {
+  return std::all_of(at_.begin(), at_.end(), [](At each) { return each == At::Rest; });
 }
 
-bool Arrivals::is_anybody(At at) const {
-  return std::find(at_.begin(), at_.end(), at) != at_.end();
+// Is it at work, or will it be when its thread wakes?
+bool Arrivals::may_go_on(store::Group group) const {
+  const Wanted& wanted = wanted_[group];
+  switch (at_[group]) {
+    case At::Work: return true;
+    case At::Wait: return letters_.contains(Name{wanted.from, group, wanted.number});
+    case At::Rest: return called_[group];
+  }
+  return false;
 }
 
 bool Arrivals::wait_for(store::Group own, const Wanted& wanted) {
   std::unique_lock lock(mutex_);
   at_[own] = At::Wait;
+  wanted_[own] = wanted;
+  changed_.notify_all();  // who waits for it looks whether anybody goes on
   for (;;) {
     if (is_broken_off_) return false;
-    if (letters_.contains(Name{wanted.from, own, wanted.number})) break;
-    if (at_[wanted.from] == At::Rest) {  // what it has written since it came to its end
-      called_[wanted.from] = true;
-      at_[wanted.from] = At::Work;
+    if (may_go_on(own)) break;
+    if (at_[wanted.from] == At::Rest && !called_[wanted.from]) {
+      called_[wanted.from] = true;  // for what it has written since it came to its end
+      changed_.notify_all();
     }
-    changed_.notify_all();
-    if (!is_anybody(At::Work)) return false;  // each waits for another one
+    bool does_anybody = false;
+    for (std::size_t group = 0; group < at_.size(); ++group)
+      does_anybody = does_anybody || may_go_on(static_cast<store::Group>(group));
+    if (!does_anybody) return false;  // each waits for another one
     changed_.wait(lock);
   }
   at_[own] = At::Work;
@@ -67,9 +78,10 @@ bool Arrivals::rest(store::Group own) {
   std::unique_lock lock(mutex_);
   at_[own] = At::Rest;
   changed_.notify_all();
-  changed_.wait(lock, [&] { return called_[own] || is_broken_off_ || all_are(At::Rest); });
+  changed_.wait(lock, [&] { return called_[own] || is_broken_off_ || all_rest(); });
   const bool is_called = called_[own] && !is_broken_off_;
   called_[own] = false;
+  if (is_called) at_[own] = At::Work;
   return is_called;
 }
 

@@ -50,15 +50,16 @@ class Arrivals {
  private:
   enum class At : std::uint8_t { Work, Wait, Rest };
   using Name = std::tuple<store::Group, store::Group, std::uint64_t>;  // from, to, number
-  bool all_are(At at) const;
-  bool is_anybody(At at) const;
+  bool all_rest() const;
+  bool may_go_on(store::Group group) const;
 
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::map<Name, durable::Letter> letters_;
   std::map<std::pair<store::Group, store::Group>, std::uint64_t> stored_;
-  std::vector<At> at_;        // by group
-  std::vector<bool> called_;  // by group: it rests, and is to go on
+  std::vector<At> at_;          // by group …
+  std::vector<Wanted> wanted_;  // … and for what it waits
+  std::vector<bool> called_;    // by group: it rests, and is to go on
   bool is_broken_off_ = false;
 };
 

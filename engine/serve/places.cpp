@@ -13,7 +13,7 @@ namespace {
 
 // Somebody on his way comes with the next commits of two groups, or when what his merge needs was
 // lent.
-constexpr auto until_next_try = std::chrono::milliseconds(5);
+constexpr auto rest_between_tries = std::chrono::milliseconds(5);
 constexpr int most_tries = 100;
 
 // Of the incentive events, claimed among them (model/schema.h).
@@ -101,24 +101,24 @@ void Places::add_codes(const Event& event, std::vector<std::string>& into) const
 }
 
 // Asks, and asks again while somebody is on his way.
-template <class Found, class Ask>
-void Places::ask_until_there(Ask ask, std::function<void(Result<Found>)> then) {
+template <class What, class Ask>
+void Places::ask_until_there(Ask ask, std::function<void(Result<What>)> then) {
   {
     const std::lock_guard lock(pending_->mutex);
     ++pending_->count;
   }
-  try_to_ask<Found>(std::move(ask), std::move(then), 1);
+  try_to_ask<What>(std::move(ask), std::move(then), 1);
 }
 
-template <class Found, class Ask>
-void Places::try_to_ask(Ask ask, std::function<void(Result<Found>)> then, int tries) {
-  ask([this, pending = pending_, ask, then = std::move(then), tries](Result<Found> found) mutable {
+template <class What, class Ask>
+void Places::try_to_ask(Ask ask, std::function<void(Result<What>)> then, int tries) {
+  ask([this, pending = pending_, ask, then = std::move(then), tries](Result<What> found) mutable {
     const bool is_on_the_way = !found && found.error().code == "moved";
     if (is_on_the_way && waits_ && tries < most_tries)
-      return later_.after(until_next_try, [this, ask, then = std::move(then), tries] {
-        try_to_ask<Found>(ask, then, tries + 1);
+      return later_.after(rest_between_tries, [this, ask, then = std::move(then), tries] {
+        try_to_ask<What>(ask, then, tries + 1);
       });
-    then(is_on_the_way ? Result<Found>(Error{"busy", found.error().what}) : std::move(found));
+    then(is_on_the_way ? Result<What>(Error{"busy", found.error().what}) : std::move(found));
     const std::lock_guard lock(pending->mutex);
     --pending->count;
     pending->changed.notify_all();

@@ -53,7 +53,8 @@ class Customers {
   const std::string& layout() const { return codec_.layout(); }
 
   // The customer's state, in memory, loaded or new; it may be changed until the next call of
-  // anything here, and then changed() or unchanged() must follow. Errors are the store's.
+  // anything here, and then changed() or unchanged() must follow; behind that
+  // it may still be read until the next of(). Errors are the store's.
   Result<core::State*> of(Partition partition, std::string_view customer);
   void changed();
   void unchanged();

@@ -72,7 +72,8 @@ class Writers {
   Result<void> submit(std::vector<Given>&& inputs, Done done, Lane lane = Lane::Outer);
 
   // Shows the customer as he stands between two batches, on the thread that steps him (without
-  // threads: at once); null where there is none. What is shown is valid for the call. Thread-safe.
+  // threads: at once); null where there is none. What is shown is valid for the call, up to
+  // another look from within it. Thread-safe.
   using Show = std::function<void(Result<const core::State*>)>;
   void look(std::string customer, Show show);
   // Who the customer is by now: himself, or whom he has turned out to be, in whatever group; on

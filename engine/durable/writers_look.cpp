@@ -15,12 +15,11 @@ void Writers::look(std::string customer, Show show) {
     const auto state = customers.of(partition_of(customer), customer);
     if (!state) return show(state.error());
     std::optional<std::string> other;  // who he has turned out to be
-    if (const std::string* const id = core::gone_to(**state))
-      other = *id;
-    else
-      show((*state)->begun ? *state : nullptr);
+    if (const std::string* const id = core::gone_to(**state)) other = *id;
+    // Before he is shown: whoever is shown him may look on.
     customers.unchanged();
-    if (other) look(*std::move(other), std::move(show));
+    if (other) return look(*std::move(other), std::move(show));
+    show((*state)->begun ? *state : nullptr);
   });
 }
 

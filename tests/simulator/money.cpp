@@ -222,26 +222,21 @@ void check_orders(const Replay& replay, Record& record) {
 
 // Whoever has turned out to be another has what that one has, and has spent what he spent.
 void check_points(const Replay& replay, Record& record) {
-  const auto who = [&](std::string customer) {
-    for (auto on = replay.gone.find(customer); on != replay.gone.end();
-         on = replay.gone.find(customer))
-      customer = on->second;
-    return customer;
-  };
   std::map<std::string, std::int64_t> given;
-  for (const auto& [customer, points] : replay.points) given[who(customer)] += points;
+  for (const auto& [customer, points] : replay.points) given[replay.whoever(customer)] += points;
   std::map<std::string, std::int64_t> spent;                           // by customer
   std::map<std::pair<std::string, std::string>, std::int64_t> orders;  // by customer and order
   for (const Called& each : replay.calls) {
     if (!is_done(each)) continue;
     const bool is_spent = each.call.kind == Call::Kind::Spend;
     if (!is_spent && each.call.kind != Call::Kind::Unspend) continue;
-    std::int64_t& of_order = orders[{who(each.call.customer), each.call.order}];
+    std::int64_t& of_order = orders[{replay.whoever(each.call.customer), each.call.order}];
     if (each.answer->other < 0 || (is_spent && each.answer->amount != each.call.amount) ||
         (!is_spent && each.answer->amount > of_order))
       record.breach("the points of " + each.call.order + " are not those that were asked for");
     of_order = is_spent ? each.answer->amount : 0;
-    spent[who(each.call.customer)] += is_spent ? each.answer->amount : -each.answer->amount;
+    spent[replay.whoever(each.call.customer)] +=
+        is_spent ? each.answer->amount : -each.answer->amount;
   }
   for (const auto& [customer, points] : spent) {
     if (points > given[customer])

@@ -28,9 +28,8 @@ bool tells_level(const plan::Plan& plan, const Event& event) {
   return !plan.tiers.empty() && plan.tiers[0].ranked == event.type;
 }
 
-std::string Notes::whoever(std::string customer) const {
-  for (auto other = into_.gone.find(customer); other != into_.gone.end();
-       other = into_.gone.find(customer))
+std::string Replay::whoever(std::string customer) const {
+  for (auto other = gone.find(customer); other != gone.end(); other = gone.find(customer))
     customer = other->second;
   return customer;
 }
@@ -45,7 +44,7 @@ void Notes::owners(const plan::Plan& plan, const Event& event) {
   for (const Identifier& each : event.identifiers) {
     const std::string key = plan.schema.identifiers[each.kind.index()] + ":" + each.text;
     const auto [owner, is_new] = into_.owners.emplace(key, event.customer);
-    if (!is_new && whoever(owner->second) != whoever(event.customer))
+    if (!is_new && into_.whoever(owner->second) != into_.whoever(event.customer))
       record_.breach("an identifier belongs to " + owner->second + " and to " + event.customer);
   }
 }

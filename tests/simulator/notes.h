@@ -40,7 +40,6 @@ class Notes {
 
  private:
   void gift(const plan::Plan& plan, const core::Gift& gift, const std::string& customer);
-  std::string whoever(std::string customer) const;
 
   Replay& into_;
   Record& record_;

@@ -202,7 +202,7 @@ void check_links(const Replay& replay, store::Identifiers& identifiers, Record& 
   for (const auto& [key, owner] : replay.owners) {
     const auto found = identifiers.find(key);
     if (!found) return record.breach("identifiers cannot be read: " + found.error().what);
-    if (!*found || **found != owner)
+    if (!*found || replay.whoever(std::string(**found)) != replay.whoever(owner))
       record.breach("an identifier of " + owner +
                     (*found ? " is now " + **found + "'s" : std::string(" is forgotten")));
   }

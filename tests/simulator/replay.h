@@ -110,6 +110,9 @@ struct Replay {
   std::vector<std::vector<std::pair<store::Position, Timestamp>>> openings;  // by group: the stamps
   std::vector<store::Position> ends;                                         // by group
   std::vector<std::vector<store::SetAside>> set_aside;                       // by group
+
+  // Who the customer has turned out to be.
+  std::string whoever(std::string customer) const;
 };
 
 // `rules` are of one deployment, the oldest first. Breaches of what a journal must be are recorded:

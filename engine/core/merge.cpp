@@ -132,7 +132,8 @@ void Turn::take(State other, Timestamp at) {
   if (is_new && state_.created != Timestamp::never() && accounts_) accounts_->introduce(state_.id);
   state_.begun = state_.begun || other.begun;
   state_.same.push_back(other.id);
-  for (std::string& each : other.same) state_.same.push_back(std::move(each));
+  // Copied: his codes under each of these names are still to be found (join_holdings).
+  for (const std::string& each : other.same) state_.same.push_back(each);
   join_profile(other);
   join_metrics(other);
   join_watches(other);

@@ -255,6 +255,21 @@ class Town {
     ADD_FAILURE() << customer << " leads to himself";
     return customer;
   }
+  // Whoever brought somebody, or was brought, is known to the other side as who he is by now.
+  void expect_friends_know_each_other() const {
+    const core::Codec codec(plan_);
+    for (std::size_t partition = 0; partition < partition_count; ++partition) {
+      const auto customers = *memory_.scan(static_cast<Partition>(partition), "", 10'000);
+      for (const store::Saved& saved : customers) {
+        const core::State state = *codec.decode(saved.bytes);
+        if (state.holdings.empty()) continue;
+        for (const core::Binding& each : state.holdings[0].bindings)
+          EXPECT_EQ(each.inviter, whoever(each.inviter)) << "who brought " << saved.customer;
+        for (const core::Friend& each : state.holdings[0].friends)
+          EXPECT_EQ(each.invitee, whoever(each.invitee)) << "a friend of " << saved.customer;
+      }
+    }
+  }
   void expect_no_budget_is_passed() const {
     for (const auto& [pot, out] : outs())
       for (const plan::Budget& budget : plan_.budgets)
@@ -619,6 +634,50 @@ TEST(Groups, LivesOfFriendsWhoTurnOutToBeOnePersonAreThoseOfOneGroupWhereEveryth
     merged += one.handed.count(core::Action::Merge);
   }
   EXPECT_GT(merged, 3u * seeds);
+}
+
+TEST(Groups, EachNameThatSomebodyHadLeadsHisFriendsToWhoHeIsByNow) {
+  for (std::uint16_t groups = 1; groups <= 5; ++groups) {
+    SCOPED_TRACE(std::to_string(groups) + " groups");
+    Town town(fair(), groups, groups);
+    int number = 0;
+    const auto comes = [&](const std::string& customer, const std::string& type,
+                           std::map<std::string, Value> fields,
+                           const std::vector<std::string>& openids) {
+      town.pass(seconds(1));
+      const std::string id = "e" + std::to_string(++number);
+      town.submit({type, id, customer, town.now(), std::move(fields)}, openids);
+      town.come_to_rest();
+    };
+    const auto code_of = [&](const std::string& customer) {
+      return core::invite_code(town.plan(), plan::ReferralId::of(0), customer);
+    };
+    const auto brought_by = [&](const std::string& customer) {
+      comes("friend", "register", {{"invited_by", Value::text(code_of(customer))}}, {});
+    };
+    for (const char* each : {"1", "2", "3", "4"})
+      comes("openid:" + std::string(each), "refund", {}, {each});
+    brought_by("openid:4");
+    comes("friend", "order", {{"amount", Value::money(10'00)}}, {});
+    // The later one goes each time, with all the names that he has had.
+    comes("openid:3", "refund", {}, {"3", "4"});
+    comes("openid:2", "refund", {}, {"2", "3"});
+    comes("openid:1", "refund", {}, {"1", "2"});
+    EXPECT_EQ(town.handed.count(core::Action::Merge), 3u);
+    for (const char* each : {"openid:1", "openid:2", "openid:3", "openid:4"}) {
+      town.writers().find_places({code_of(each)}, [&](Result<std::vector<CodePlace>> found) {
+        ASSERT_TRUE(found);
+        ASSERT_EQ(found->size(), 1u) << each;
+        EXPECT_EQ(found->front().customer, "openid:1") << each;
+      });
+      brought_by(each);  // by whom he was brought before
+    }
+    EXPECT_EQ(town.handed.count(core::Action::Refuse, core::Reason::BoundBefore), 0u);
+    brought_by("friend");
+    EXPECT_EQ(town.handed.count(core::Action::Refuse, core::Reason::BoundBefore), 1u);
+    town.expect_as_replayed();
+    town.expect_friends_know_each_other();
+  }
 }
 
 TEST(Groups, OtherRulesAreRefusedWhileLettersAreOnTheirWayAndServeWhenTheyHaveArrived) {

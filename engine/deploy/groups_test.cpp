@@ -532,7 +532,7 @@ std::vector<std::string> differences(const Town& one, const Town& other) {
 }
 
 TEST(Groups, LivesOfFriendsWhoTurnOutToBeOnePersonAreThoseOfOneGroupWhereEverythingComesToRest) {
-  constexpr std::uint32_t seeds = 20;
+  constexpr std::uint32_t seeds = 40;
   std::uint64_t merged = 0;
   for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE(seed);

@@ -498,7 +498,7 @@ Result<void> Writer::deliver_messages(store::Position position) {
 // was a customer of before are told, so that replays of their journals withdraw it too.
 void Writer::withdraw(const core::State& state) {
   withdraw_here(state);
-  if (groups_.count == 1 || state.same.empty()) return;
+  if (groups_.count == 1 || state.same.empty() || state.consents.empty()) return;
   std::vector<bool> is_told(groups_.count, false);
   is_told[group_] = true;
   for (const std::string& each : state.same) {

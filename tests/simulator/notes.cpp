@@ -39,13 +39,14 @@ void Notes::joined(Joined joined) {
   into_.joined.push_back(std::move(joined));
 }
 
-// Whoever has turned out to be another is led to that one by the door, sooner or later.
+// Whoever has turned out to be another is led to that one by the door, sooner or later; over groups
+// it may be noted here later than that.
 void Notes::owners(const plan::Plan& plan, const Event& event) {
   for (const Identifier& each : event.identifiers) {
     const std::string key = plan.schema.identifiers[each.kind.index()] + ":" + each.text;
     const auto [owner, is_new] = into_.owners.emplace(key, event.customer);
-    if (!is_new && into_.whoever(owner->second) != into_.whoever(event.customer))
-      record_.breach("an identifier belongs to " + owner->second + " and to " + event.customer);
+    if (!is_new && owner->second != event.customer)
+      into_.same.emplace(owner->second, event.customer);
   }
 }
 

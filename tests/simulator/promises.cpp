@@ -199,6 +199,9 @@ void check_figures(const Replay& replay, const serve::Deliveries& deliveries, Re
 }
 
 void check_links(const Replay& replay, store::Identifiers& identifiers, Record& record) {
+  for (const auto& [one, other] : replay.same)
+    if (replay.whoever(one) != replay.whoever(other))
+      record.breach("an identifier belongs to " + one + " and to " + other);
   for (const auto& [key, owner] : replay.owners) {
     const auto found = identifiers.find(key);
     if (!found) return record.breach("identifiers cannot be read: " + found.error().what);

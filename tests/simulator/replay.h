@@ -94,10 +94,11 @@ struct Replay {
   std::map<std::pair<std::string, std::string>, std::int64_t> gifts;
   std::map<Hash128, Receipt> receipts;  // the first of each key
   std::set<Hash128> attempted;          // keys of which an attempt is written before their receipt
-  std::map<std::string, std::vector<core::Standing>> standings;          // by event id
-  std::map<std::string, runtime::CampaignFigures> figures;               // by full name
-  std::map<std::string, std::string> owners;                             // by `kind:value`
-  std::vector<SaidOfConsent> consents;                                   // group by group, in order
+  std::map<std::string, std::vector<core::Standing>> standings;  // by event id
+  std::map<std::string, runtime::CampaignFigures> figures;       // by full name
+  std::map<std::string, std::string> owners;                     // by `kind:value`
+  std::set<std::pair<std::string, std::string>> same;  // both have had one of these: one person
+  std::vector<SaidOfConsent> consents;                 // group by group, in order
   std::map<std::pair<std::string, std::string>, std::uint64_t> entries;  // by (campaign, customer)
   std::vector<Called> calls;                                             // group by group, in order
   std::vector<Pooled> pooled;                                            // the same

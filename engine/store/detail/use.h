@@ -1,10 +1,11 @@
+// Use: of a statement that is kept from one use to the next.
 #pragma once
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
 namespace koi::store::detail {
 
-// Resets a statement however its use ends, so that no read transaction stays open.
+// Resets the statement however its use ends, so that no read transaction stays open.
 class Use {
  public:
   explicit Use(SQLite::Statement& statement) : statement_(statement) {}

@@ -116,14 +116,25 @@ class Town {
     std::vector<std::string> codes;
     for (const auto& [name, value] : told.fields)
       if (name == "code" || name == "invited_by") codes.emplace_back(value.as_text());
-    if (groups_.count > 1 && !codes.empty())
+    if (groups_.count > 1 && !codes.empty()) {
+      // Where whoever has the code is on his way to another group, the door asks for patience.
+      if (!can_find(codes)) come_to_rest();
       writers_->find_places(codes, [&](Result<std::vector<CodePlace>> found) {
         ASSERT_TRUE(found);
         event.places = *std::move(found);
       });
+    }
     std::vector<durable::Given> given;
     given.emplace_back(std::move(event));
     submit(std::move(given));
+  }
+
+  bool can_find(const std::vector<std::string>& codes) {
+    bool can = false;
+    writers_->find_places(codes, [&](const Result<std::vector<CodePlace>>& found) {
+      can = found || found.error().code != "moved";
+    });
+    return can;
   }
 
   // One thing that a process does, or that happens to it.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <map>
+#include <mutex>
 #include <optional>
 #include <random>
 #include <set>
@@ -28,10 +29,12 @@ plan::Plan plan_with_devices() {
 class Outside final : public Deeds {
  public:
   void take(store::Group, std::vector<Deed> deeds) override {
+    const std::lock_guard lock(mutex_);  // groups recover side by side
     for (const Deed& deed : deeds)
       if (deed.wanted) keys.emplace(deed.effect.key, deed.customer);
   }
   void refused(store::Group group, const core::State& customer) override {
+    const std::lock_guard lock(mutex_);
     refusals[group].insert(customer.id);
   }
   std::string freeze(store::Group) override { return {}; }
@@ -43,6 +46,9 @@ class Outside final : public Deeds {
   }
   std::map<Hash128, std::string> keys;
   std::map<store::Group, std::set<std::string>> refusals;
+
+ private:
+  std::mutex mutex_;
 };
 
 // A process by hand, and the directory before it.

@@ -51,7 +51,11 @@ def main():
             return customer
 
         def carts(who, count):
-            server.until(lambda: shown(who)["metrics"]["carts"] == count)
+            """Waits until so many are counted; who is new is known a moment after his first event was answered."""
+            def counted():
+                status, customer = server.customer(urllib.parse.quote(who))
+                return status == 200 and customer["metrics"]["carts"] == count
+            server.until(counted)
 
         def is_one(person, count):
             """Does each of his ids show the same, with so many carts?"""

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <utility>
 
 #include "serve/deliveries.h"
@@ -14,9 +15,9 @@ namespace koi::serve {
 namespace {
 
 // So few who have changed are carried over at the border in some milliseconds. Where more come all
-// the time than can be carried beside, it is given up to wait for that after so many rounds.
+// the time than can be carried beside, rounds do not get smaller: then one more wins nothing.
 constexpr std::size_t few = 500;
-constexpr int most_rounds = 20;
+constexpr int most_rounds = 20, most_in_vain = 3;
 
 // This thread's work, and of those that it starts, waits where somebody else has some.
 constexpr int nice = 10;
@@ -110,11 +111,15 @@ Result<void> Making::make_ready() {
 }
 
 Result<void> Making::follow_until_few() {
-  for (int rounds = 0;; ++rounds) {
+  std::size_t fewest = SIZE_MAX;
+  for (int rounds = 0, in_vain = 0;; ++rounds) {
     KOI_LET(const std::size_t followed, ahead_->follow());
+    in_vain = followed < fewest - fewest / 4 ? 0 : in_vain + 1;
+    fewest = std::min(fewest, followed);
     const Duration left = ahead_->carries() ? ahead_->since() - amid_.clock.now() : Duration();
     const bool is_early = left.us > 0;
-    if (!is_early && (followed <= few || rounds >= most_rounds)) return {};
+    if (!is_early && (followed <= few || rounds >= most_rounds || in_vain >= most_in_vain))
+      return {};
     if (is_early) rounds = 0;
     const Duration pause =
         is_early && followed <= few ? std::min(left, microseconds(200'000)) : Duration();

@@ -143,6 +143,7 @@ class DeployTest(unittest.TestCase):
                     refused.append((status, answer))
                 sent.append(number)
                 number += 10
+                stop.wait(0.02)  # as many as a slow machine can follow
         workers = [threading.Thread(target=stream, args=(w,)) for w in range(4)]
         for worker in workers:
             worker.start()
@@ -267,7 +268,7 @@ campaign grabbing { class service  enter always  when grab give ten send code vi
 
         def stream():
             connection = server.connection()
-            while not stop.is_set():
+            while not stop.wait(0.02):
                 grab = {**self.order(len(sent), f"c{len(sent)}"), "type": "grab", "data": {}}
                 self.assertEqual(server.send(grab, connection=connection)[1]["accepted"], 1)
                 sent.append(grab["subject"])

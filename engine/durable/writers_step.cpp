@@ -94,10 +94,9 @@ void Writers::step_on(Group& group) {
   std::unique_lock lock(group.mutex);
   while (!failed_) {
     if (!group.looks.empty()) {
-      const Look look = std::move(group.looks.front());
-      group.looks.pop_front();
+      const auto looks = std::exchange(group.looks, {});
       lock.unlock();
-      look(&group.writer);
+      for (const Look& look : looks) look(&group.writer);
       lock.lock();
     }
     const bool may_commit = !customers.is_frozen() && Clock::now() >= group.retry;
@@ -136,7 +135,7 @@ void Writers::step_on(Group& group) {
       wake_committer();
       lock.lock();
       continue;
-    } else {
+    } else if (group.looks.empty()) {
       // Rests and retries are looked at now and then; everything else wakes this thread.
       group.changed.wait_for(lock, std::chrono::milliseconds(200));
     }

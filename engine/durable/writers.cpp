@@ -114,7 +114,8 @@ Writers::~Writers() {
 // --- Starting and stopping ----------------------------------------------------------------------
 
 void Writers::start(std::function<void(const Error&)> trouble) {
-  KOI_ASSERT(!committing_.joinable());
+  KOI_ASSERT(!has_threads_);
+  has_threads_ = true;
   trouble_ = trouble ? std::move(trouble) : [](const Error&) {};
   committing_ = std::thread([this] {
     name_this_thread("koi-commit");

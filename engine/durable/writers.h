@@ -73,7 +73,8 @@ class Writers {
 
   // Shows the customer as he stands between two batches, on the thread that steps him (without
   // threads: at once); null where there is none. What is shown is valid for the call, up to
-  // another look from within it. Thread-safe.
+  // another look from within it. Error "stopping" from stop() on, for this and all that follow.
+  // Thread-safe.
   using Show = std::function<void(Result<const core::State*>)>;
   void look(std::string customer, Show show);
   // Who the customer is by now: himself, or whom he has turned out to be, in whatever group; on
@@ -172,6 +173,7 @@ class Writers {
   struct Outcome {
     Result<void> written;
     std::vector<Changed> changed;
+    store::Position position = 0;  // that it stands for
   };
   // What write_back() has asked of a group, numbered: which of it a checkpoint has taken up, and
   // which is over, well or not.
@@ -204,7 +206,7 @@ class Writers {
     const store::Group number;
     Writer writer;
     store::Epoch journal_epoch = 0, store_epoch = 0;
-    store::Position stored = 0;  // of the last checkpoint
+    store::Position stored = 0;  // of the last checkpoint; of the group's thread, as the writer is
 
     std::mutex queue_mutex;
     std::deque<Part> outer, inner;
@@ -320,6 +322,7 @@ class Writers {
   std::atomic<bool> door_closed_ = false;
   std::atomic<bool> all_committed_ = false;  // and nothing more will be
   std::atomic<std::uint64_t> checkpoints_ = 0, commits_ = 0;
+  std::atomic<bool> has_threads_ = false;  // since start(), for good: looks go by it at any time
   std::thread committing_, syncing_, writing_;
   std::vector<std::thread> stepping_;
 };

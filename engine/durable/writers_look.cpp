@@ -127,7 +127,7 @@ void Writers::find_places(std::vector<std::string> codes,
 }
 
 void Writers::look_at(Group& group, Look look) {
-  if (!committing_.joinable()) return look(&group.writer);
+  if (!has_threads_) return look(&group.writer);
   {
     const std::lock_guard lock(group.mutex);
     if (!group.is_over) {

@@ -76,6 +76,7 @@ void Writers::begin_checkpoint(Group& group) {
 void Writers::settle(Group& group, Outcome outcome) {
   if (outcome.written) {
     group.writer.committed();
+    group.stored = outcome.position;
     ++checkpoints_;
   } else {
     group.writer.failed(outcome.changed);
@@ -180,8 +181,7 @@ void Writers::write_on() {
       if (written.error().code == "fenced") fail(written.error());
     }
     const std::lock_guard lock(group.mutex);
-    if (written) group.stored = frozen.position;
-    group.outcome = Outcome{written, std::move(frozen.changed)};
+    group.outcome = Outcome{written, std::move(frozen.changed), frozen.position};
     group.changed.notify_all();
   }
 }
@@ -216,8 +216,7 @@ Result<void> Writers::checkpoint(store::Group number) {
                        customers.take(which, into);
                        return Result<void>();
                      });
-  settle(group, {written, std::move(frozen.changed)});
-  if (written) group.stored = frozen.position;
+  settle(group, {written, std::move(frozen.changed), frozen.position});
   return written;
 }
 

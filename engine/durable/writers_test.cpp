@@ -797,6 +797,34 @@ TEST(Writers, WriteBackWhatWasAnsweredWhenTheyAreAskedTo) {
   place.expect_as_run();
 }
 
+// On the thread that steps him, or not at all: on the asking one it would be a data race.
+TEST(Writers, ShowHimWhileTheyStopAndNobodyBehindThat) {
+  Deployment deployment;
+  const auto writers = *deployment.open({});
+  writers->start([](const Error& error) { ADD_FAILURE() << error.what; });
+  const std::string customer(customer_of(deployment.order(1, 10)));
+  const auto look = [&] {
+    std::promise<std::string> shown;
+    writers->look(customer, [&](const Result<const core::State*>& state) {
+      shown.set_value(state ? "shown" : state.error().code);
+    });
+    return shown.get_future().get();
+  };
+  std::atomic<bool> has_stopped = false;
+  std::thread looking([&] {
+    while (!has_stopped) {
+      const std::string shown = look();
+      EXPECT_TRUE(shown == "shown" || shown == "stopping") << shown;
+    }
+  });
+  for (int i = 0; i < 200; ++i) ASSERT_TRUE(writers->submit({deployment.order(i, 10)}, {}));
+  ASSERT_TRUE(writers->stop());
+  has_stopped = true;
+  looking.join();
+  EXPECT_EQ(look(), "stopping");
+  deployment.expect_as_run();
+}
+
 TEST(Writers, TellEveryoneWhoWaitsWhenTheJournalFails) {
   Deployment deployment;
   Death death{4, true};

@@ -23,32 +23,14 @@ Bundle people_shop(const std::string& more = {}) {
 
 // Visitors on devices and customers of the shop's own, who log in on them: some on more than one,
 // some where others of the family have logged in before.
-class Family {
- public:
-  explicit Family(std::uint64_t seed) : chance_(seed) {}
-
-  void live(Shop& place, Life& life, int batches) {
-    for (int i = 0; i < batches; ++i) {
-      place.now = place.now + minutes(static_cast<std::int64_t>(below(200)));
-      if (below(4) == 0) {
-        life.answer(below(3) == 0 ? Failure::Unreachable : Failure::None);
-        continue;
-      }
-      std::vector<Told> events;
-      for (std::uint64_t n = below(6); n > 0; --n) events.push_back(event(place.now));
-      life.take(events);
-    }
-  }
-
-  std::uint64_t below(std::uint64_t bound) { return chance_() % bound; }
-
- private:
-  Told event(Timestamp now) {
+Shoppers family(std::uint64_t seed) {
+  const auto does = [told_before = 0](Shoppers& shoppers, Timestamp now) mutable {
+    const auto below = [&](std::uint64_t bound) { return shoppers.below(bound); };
     const std::uint64_t who = below(10);
     const Identifier used{device, "d" + std::to_string(below(3) == 0 ? below(10) : who)};
     const std::string visitor = "device:" + used.text;
     Told told;
-    told.id = "e" + std::to_string(++told_);
+    told.id = "e" + std::to_string(++told_before);
     told.time = now - minutes(static_cast<std::int64_t>(below(3)));
     told.type = below(3) == 0 ? "view" : "order";
     if (told.type == "view")
@@ -63,11 +45,9 @@ class Family {
       if (below(3) == 0) told.met = {{used, visitor, device}};
     }
     return told;
-  }
-
-  std::mt19937_64 chance_;
-  std::uint64_t told_ = 0;
-};
+  };
+  return Shoppers(seed, does);
+}
 
 // How many have gone to somebody of another group.
 std::size_t went_over(const Shop& place, const plan::Plan& plan) {
@@ -88,7 +68,7 @@ TEST(RebuildOverGroups, AMetricThatCameLaterIsTheOneThatWasThereFromTheBeginning
   for (std::uint64_t seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE(seed);
     Shop later{.groups = {3}}, always{.groups = {3}};
-    Family one(seed), other(seed);
+    Shoppers one = family(seed), other = family(seed);
     {
       Life life(later, shop);
       one.live(later, life, 25);
@@ -117,7 +97,7 @@ TEST(RebuildOverGroups, GoesOnWhereItStoodAndComesToTheStatesAsTheyAre) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     SCOPED_TRACE(seed);
     Shop place{.groups = {3}};
-    Family history(seed);
+    Shoppers history = family(seed);
     std::unique_ptr<Rebuild> rebuild;
     std::optional<Deployment> deployment;
     Life life(place, shop);

@@ -1,24 +1,17 @@
-// While inputs wait for what another group lends: the door is held back, and other rules neither
-// start nor become live.
+// While inputs wait for what another group lends: the door is held back, other rules neither start
+// nor become live, what is refused counts at once, and what crashes is set aside by itself.
 #include <gtest/gtest.h>
 
+#include <set>
+#include <string>
+#include <vector>
+
 #include "deploy/ahead.h"
-#include "deploy/detail/trial.h"
+#include "deploy/detail/town.h"
 #include "durable/rows.h"
-#include "store/memory.h"
 
 namespace koi::deploy {
 namespace {
-
-std::string packets(const std::string& more = {}) {
-  return R"(policy { time zone "Asia/Shanghai"  currency CNY }
-customer { identify by openid }
-event grab { openid: text? }
-channel wechat { reach by openid }
-red_packet gift { amount ¥1.00  budget ¥100.00  pay via wechat }
-campaign gives { class service  enter always  when grab give gift }
-)" + more;
-}
 
 constexpr store::Groups groups{2};
 constexpr std::size_t effects_of_one = 2;  // he enters, and is given something
@@ -50,17 +43,8 @@ class Serving {
     return writers->submit(std::move(given), {}, lane);
   }
   // All that can be done.
-  void go_on() {
-    for (bool more = true; more;) {
-      more = *writers->commit();
-      for (store::Group group = 0; group < groups.count; ++group)
-        while (*writers->step(group)) more = true;
-    }
-  }
-  void write_back() {
-    for (store::Group group = 0; group < groups.count; ++group)
-      ASSERT_TRUE(writers->checkpoint(group));
-  }
+  void go_on() { durable::run_dry(*writers); }
+  void write_back() { ASSERT_TRUE(durable::store_all(*writers)); }
   std::size_t undecided() const { return writers->figures().undecided; }
 
   bool arrives = false;
@@ -91,11 +75,11 @@ TEST(WaitingGroups, WhileTooMuchWaitsTheDoorOfThatGroupIsBusyAndNothingIsLost) {
   store::Group waits{};
   {
     Shop trial{.groups = groups};
-    ASSERT_TRUE(trial.deploy(trial_bundle(packets())));
+    ASSERT_TRUE(trial.deploy(trial_bundle(packet_of_ones())));
     waits = group_of(of_who_waits(trial));
   }
   Shop shop{.groups = groups};
-  ASSERT_TRUE(shop.deploy(trial_bundle(packets())));
+  ASSERT_TRUE(shop.deploy(trial_bundle(packet_of_ones())));
   Serving serving(shop, most);
   std::size_t taken = 0;
   int number = 0;
@@ -140,7 +124,7 @@ void leave_somebody_waiting(Shop& shop) {
 
 TEST(WaitingGroups, OtherRulesDoNotStartWhereSomebodyWaitsForTheseToDecide) {
   Shop shop{.groups = groups};
-  ASSERT_TRUE(shop.deploy(trial_bundle(packets())));
+  ASSERT_TRUE(shop.deploy(trial_bundle(packet_of_ones())));
   leave_somebody_waiting(shop);
   const Live lives = *live(shop.directory);
   Outside::Handed handed(shop.outside);
@@ -163,10 +147,10 @@ TEST(WaitingGroups, OtherRulesDoNotStartWhereSomebodyWaitsForTheseToDecide) {
 
 TEST(WaitingGroups, ADeployDecidesWhatWaitsByTheRulesThatHaveAcceptedIt) {
   Shop shop{.groups = groups};
-  ASSERT_TRUE(shop.deploy(trial_bundle(packets())));
+  ASSERT_TRUE(shop.deploy(trial_bundle(packet_of_ones())));
   leave_somebody_waiting(shop);
   const std::size_t given = shop.outside.keys().size();
-  const auto reports = shop.deploy(trial_bundle(packets("metric grabs = count grab\n")));
+  const auto reports = shop.deploy(trial_bundle(packet_of_ones() + "metric grabs = count grab\n"));
   ASSERT_TRUE(reports) << reports.error().what;
   EXPECT_EQ(shop.outside.keys().size(), given + effects_of_one);
   for (store::Group group = 0; group < groups.count; ++group)
@@ -175,7 +159,7 @@ TEST(WaitingGroups, ADeployDecidesWhatWaitsByTheRulesThatHaveAcceptedIt) {
 
 TEST(WaitingGroups, ADeployAheadDoesNotBecomeLiveWhileSomebodyWaits) {
   Shop shop{.groups = groups};
-  ASSERT_TRUE(shop.deploy(trial_bundle(packets())));
+  ASSERT_TRUE(shop.deploy(trial_bundle(packet_of_ones())));
   store::MemoryStore next(groups);
   const Site site = shop.site();
   auto ahead = Ahead::make(site,
@@ -185,7 +169,7 @@ TEST(WaitingGroups, ADeployAheadDoesNotBecomeLiveWhileSomebodyWaits) {
                             .write_back = [] { return Result<void>(); },
                             .gives_up = {},
                             .lead = 0},
-                           trial_bundle(packets("metric grabs = count grab\n")), {}, {});
+                           trial_bundle(packet_of_ones() + "metric grabs = count grab\n"), {}, {});
   ASSERT_TRUE(ahead) << ahead.error().what;
   const Hash128 before = (*read_deployment(shop.directory))->turns.back().bundle;
   leave_somebody_waiting(shop);
@@ -193,6 +177,82 @@ TEST(WaitingGroups, ADeployAheadDoesNotBecomeLiveWhileSomebodyWaits) {
   ASSERT_FALSE(live_now);
   EXPECT_EQ(live_now.error().code, "rules");
   EXPECT_EQ((*read_deployment(shop.directory))->turns.back().bundle, before);
+}
+
+// Customers who wait, since no letter arrives.
+std::vector<std::string> let_some_wait(Town& town) {
+  town.lose_one_in(1);
+  for (int number = 0; number < 12; ++number)
+    town.submit(grab(town, number, "c" + std::to_string(number)));
+  durable::run_dry(town.writers());
+  std::vector<std::string> waiting;
+  for (store::Group group = 0; group < town.groups_.count; ++group)
+    town.writers().writer(group).waiting().for_each_customer(
+        [&](const durable::Waited& first) { waiting.push_back(first.customer); });
+  return waiting;
+}
+
+TEST(WaitingGroups, ARefusalThatHasToWaitWithdrawsAtOnceWhatWouldReachTheCustomer) {
+  Town town(packet_of_ones(), 2, 1);
+  const std::vector<std::string> waiting = let_some_wait(town);
+  ASSERT_FALSE(waiting.empty());
+  const std::string& who = waiting.front();
+  const std::size_t undecided = town.writers().figures().undecided;
+  EXPECT_EQ(undecided, waiting.size());
+  Event refusal;
+  refusal.id = "no more";
+  refusal.type = type_of(EngineEvent::Unsubscribed);
+  refusal.time = town.now();
+  refusal.customer = who;
+  refusal.fields.resize(town.plan().schema[refusal.type].fields.size());
+  std::vector<durable::Given> given;
+  given.emplace_back(std::move(refusal));
+  town.submit(std::move(given));
+  durable::run_dry(town.writers());
+  EXPECT_EQ(town.writers().figures().undecided, undecided + 1);
+  EXPECT_EQ(town.handed.refusals, std::set<std::string>{who});
+  town.kill();
+  EXPECT_EQ(town.writers().figures().undecided, undecided + 1);
+  town.lose_one_in(0);
+  town.come_to_rest();
+  town.expect_at_rest();
+  EXPECT_EQ(town.handed.count(core::Action::Give), 12u);
+}
+
+TEST(WaitingGroups, WhatCrashesWhenItIsTriedAgainIsSetAsideByItselfAndTheOthersGoOn) {
+  Town town(packet_of_ones(), 2, 1);
+  const std::vector<std::string> waiting = let_some_wait(town);
+  town.lose_one_in(0);
+  town.come_to_rest();
+  // Where somebody was tried again: at the letter that brought the loan to his group.
+  std::string who;
+  store::Position lent = 0;
+  for (const std::string& each : waiting) {
+    const auto rows = *town.journal().read(town.groups_.group_of(partition_of(each)), 1, 10'000);
+    for (const store::Read& read : rows) {
+      const auto input = *durable::decode_input(town.plan(), read.row.bytes);
+      const auto* letter = std::get_if<durable::LetterFrom>(&input);
+      const auto* loan = letter ? std::get_if<core::Loan>(&letter->told) : nullptr;
+      if (lent == 0 && loan && loan->kind == core::Loan::Kind::Lend)
+        lent = read.position, who = each;
+    }
+  }
+  ASSERT_GT(lent, 0u);
+  const Partition partition = partition_of(who);
+  const store::Group group = town.groups_.group_of(partition);
+  Handed again;
+  const match::Index index = match::Index::build(town.plan());
+  store::MemoryStore nothing{town.groups_};
+  durable::Writer writer(town.plan(), index, nothing, town.groups_, group, 1u << 30, again);
+  writer.leave_out({{lent, store::place_of(partition, who) + 1}});
+  std::size_t own = 0;
+  for (const auto& [key, one] : town.handed.all)
+    own += one.action == core::Action::Give &&
+           town.groups_.group_of(partition_of(one.customer)) == group;
+  ASSERT_TRUE(durable::replay(writer, town.plan(), town.journal(), group));
+  EXPECT_TRUE(writer.waiting().empty());
+  EXPECT_EQ(again.count(core::Action::Give), own - 1);
+  for (const auto& [key, one] : again.all) EXPECT_NE(one.customer, who);
 }
 
 }  // namespace

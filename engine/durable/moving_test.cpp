@@ -10,8 +10,8 @@
 #include <set>
 
 #include "core/gate.h"
+#include "durable/by_hand.h"
 #include "durable/detail/trial.h"
-#include "durable/writers.h"
 #include "store/memory.h"
 
 namespace koi::durable {
@@ -87,68 +87,36 @@ class World {
   }
   void go_on(bool with_kills = true) {
     const auto group = static_cast<store::Group>(below(groups_.count));
-    switch (below(with_kills ? 20 : 18)) {
-      case 0:
-      case 1:
-      case 2:
-      case 3: ASSERT_TRUE(writers_->write()); break;
-      case 4:
-      case 5:
-      case 6: ASSERT_TRUE(writers_->sync()); break;
-      case 7: ASSERT_TRUE(writers_->resend()); break;
-      case 8: ASSERT_TRUE(writers_->checkpoint(group)); break;
-      case 18:
-      case 19: kill(); break;
-      default: ASSERT_TRUE(writers_->step(group)); break;
-    }
+    const std::size_t what = below(with_kills ? things_done + 2 : things_done);
+    if (what >= things_done) return kill();
+    ASSERT_TRUE(do_one(*writers_, group, what));
   }
   void kill() {
     writers_.reset();
     start();
   }
-  // All that can be done without letters that are lost.
-  void do_all() {
-    for (bool more = true; more;) {
-      more = *writers_->commit();
-      for (store::Group group = 0; group < groups_.count; ++group)
-        while (true) {
-          const auto stepped = writers_->step(group);
-          ASSERT_TRUE(stepped) << stepped.error().what;
-          if (!*stepped) break;
-          more = true;
-        }
-    }
-  }
   void come_to_rest() {
     lost_ = 0;
     ASSERT_TRUE(writers_->resend());
     do {
-      do_all();
+      run_dry(*writers_);
       for (const auto& [id, event] : std::map(open_)) submit(event);
     } while (!::testing::Test::HasFatalFailure() &&
              (writers_->figures().letters > 0 || !open_.empty()));
     EXPECT_EQ(writers_->figures().undecided, 0u);
-    for (store::Group group = 0; group < groups_.count; ++group) {
-      ASSERT_TRUE(writers_->checkpoint(group));
-      ASSERT_TRUE(writers_->checkpoint(group));
+    ASSERT_TRUE(store_all(*writers_));
+    ASSERT_TRUE(store_all(*writers_));  // and what has arrived is no row any more
+    for (store::Group group = 0; group < groups_.count; ++group)
       EXPECT_FALSE(*has_open(store_, group));
-    }
   }
 
   core::State state(const std::string& customer) {
-    std::optional<core::State> found;
     const core::Codec codec(plan_);
     const auto bytes = *store_.load(partition_of(customer), customer);
     return bytes ? *codec.decode(*bytes) : core::new_customer(plan_, customer);
   }
-  std::string whoever(std::string customer) {
-    for (int led = 0; led < 100; ++led) {
-      const core::State found = state(customer);
-      if (core::gone_to(found) == nullptr) return customer;
-      customer = *core::gone_to(found);
-    }
-    ADD_FAILURE() << customer << " leads to himself";
-    return customer;
+  std::string whoever(std::string customer) const {
+    return durable::whoever(store_, plan_, std::move(customer));
   }
   // Of whoever is himself: all that is known of him, and who has turned out to be he.
   std::map<std::string, std::string> people() {
@@ -180,44 +148,18 @@ class World {
   void expect_as_replayed() {
     Outside again;
     const match::Index index = match::Index::build(plan_);
-    const core::Codec codec(plan_);
     for (store::Group group = 0; group < groups_.count; ++group) {
       store::MemoryStore nothing{groups_};
       Writer writer(plan_, index, nothing, groups_, group, 1u << 30, again);
       writer.letters().keep_none();
-      for (store::Position at = 1;;) {
-        const auto rows = *journal_.read(group, at, 1000);
-        if (rows.empty()) break;
-        at += rows.size();
-        for (const store::Read& read : rows) {
-          if (const auto opening = decode_opening(read.row.bytes)) {
-            writer.close();
-            ASSERT_TRUE(writer.open(read.position, *opening));
-            continue;
-          }
-          ASSERT_TRUE(writer.apply(read.position, read.row.partition,
-                                   given_of(*decode_input(plan_, read.row.bytes))));
-        }
-      }
-      writer.close();
-      for (std::size_t partition = group; partition < partition_count; partition += groups_.count) {
-        const auto saved = *store_.scan(static_cast<Partition>(partition), "", 10'000);
-        for (const store::Saved& each : saved) {
-          core::State* const replayed =
-              *writer.customers().of(static_cast<Partition>(partition), each.customer);
-          EXPECT_EQ(each.bytes, codec.encode(*replayed)) << each.customer;
-          EXPECT_EQ(each.due, core::next_due(*replayed)) << each.customer;
-          writer.customers().unchanged();
-        }
-      }
+      ASSERT_TRUE(replay(writer, plan_, journal_, group));
+      EXPECT_EQ(differently_stored(store_, plan_, groups_, group, writer),
+                std::vector<std::string>());
     }
     EXPECT_EQ(again.all(), outside.all());
   }
-  // An id of that group that nobody has had.
-  std::string id_of(store::Group group, const std::string& begin) {
-    for (int i = 0;; ++i)
-      if (std::string id = begin + std::to_string(i); groups_.group_of(partition_of(id)) == group)
-        return id;
+  std::string id_of(store::Group group, const std::string& begin) const {
+    return durable::id_of(groups_, group, begin);
   }
 
   const plan::Plan& plan() const { return plan_; }
@@ -392,7 +334,7 @@ TEST(Moving, ARefusalOfOneWhoHasGoneIsTheOneWhoStaysAndWithdrawsAtOnce) {
   refusal.fields.resize(world.plan().schema[refusal.type].fields.size());
   world.lose_one_in(1);
   world.submit(std::move(refusal));
-  world.do_all();
+  run_dry(world.writers());
   EXPECT_EQ(world.outside.refusals[1], std::set<std::string>{ben}) << "before anything is told";
   world.come_to_rest();
   EXPECT_TRUE(world.outside.refusals[0].contains(anna));

@@ -2,8 +2,10 @@
 // every sort over it.
 #pragma once
 
+#include <functional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "deploy/detail/trial.h"
@@ -28,11 +30,15 @@ metric lost = count failed over 3 days
 metric came = count entered where campaign == "thank"
 )";
 
-// A random history: batches at instants that only grow, in them events of some customers, some
-// again under an id that was there before, some late, some too late, and receipts.
+// A random history: batches at instants that only grow, in them events of some customers, and
+// receipts.
 class Shoppers {
  public:
-  explicit Shoppers(std::uint64_t seed) : chance_(seed) {}
+  // What one of them does, as of now.
+  using Does = std::function<Told(Shoppers&, Timestamp now)>;
+  Shoppers(std::uint64_t seed, Does does) : chance_(seed), does_(std::move(does)) {}
+  explicit Shoppers(std::uint64_t seed)
+      : Shoppers(seed, [](Shoppers& one, Timestamp now) { return one.event(now); }) {}
 
   void live(Shop& place, Life& life, int batches) {
     for (int i = 0; i < batches; ++i) {
@@ -42,7 +48,7 @@ class Shoppers {
         continue;
       }
       std::vector<Told> events;
-      for (std::uint64_t n = below(6); n > 0; --n) events.push_back(event(place.now));
+      for (std::uint64_t n = below(6); n > 0; --n) events.push_back(does_(*this, place.now));
       life.take(events);
     }
   }
@@ -50,6 +56,7 @@ class Shoppers {
   std::uint64_t below(std::uint64_t bound) { return chance_() % bound; }
 
  private:
+  // Any of the shop's: some again under an id that was there before, some late, some too late.
   Told event(Timestamp now) {
     Told told;
     if (!told_.empty() && below(6) == 0) {
@@ -84,6 +91,7 @@ class Shoppers {
   }
 
   std::mt19937_64 chance_;
+  Does does_;
   std::vector<Told> told_;
 };
 

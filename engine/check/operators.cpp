@@ -1,9 +1,9 @@
 // What operators and functions take, and what a missing value makes of them.
 #include <algorithm>
-#include <set>
 
 #include "check/detail/checker.h"
 #include "check/functions.h"
+#include "check/reachable.h"
 
 namespace koi::check {
 namespace {
@@ -393,43 +393,27 @@ ExpressionId Checker::list(const ast::List& node, SourceSpan span, const Scope& 
 
 // --- What a missing value decides ----------------------------------------------------------------
 
-namespace {
-template <class Visit>
-void for_each_reachable(const Program& program, ExpressionId root, Visit visit) {
-  std::vector<ExpressionId> stack{root};
-  std::set<ExpressionId> seen;
-  while (!stack.empty()) {
-    const ExpressionId id = stack.back();
-    stack.pop_back();
-    if (id.is_none() || !seen.insert(id).second) continue;
-    const Expression& expression = program[id];
-    visit(expression);
-    stack.push_back(expression.b);
-    stack.push_back(expression.a);
-  }
-}
-}  // namespace
-
 void Checker::collect_asked(ExpressionId condition, std::vector<Hash128>& asked) const {
   for_each_reachable(program_, condition, [&](const Expression& expression) {
     if (expression.op == Op::IsKnown || expression.op == Op::IsMissing)
       asked.push_back(program_[expression.a].definition);
+    return expression.op != Op::Join;  // the parts of a text are no conditions
   });
 }
 
 void Checker::missing_decides(ExpressionId condition, const std::vector<Hash128>& asked) {
-  std::vector<std::pair<SourceSpan, SourceSpan>> found;
+  std::vector<SourceSpan> found;
   for_each_reachable(program_, condition, [&](const Expression& expression) {
-    if (!is_comparison(expression.op) && expression.op != Op::In && expression.op != Op::Contains)
-      return;
-    for (const ExpressionId side : {expression.a, expression.b}) {
-      if (!type(side).optional) continue;
-      const auto& definition = program_[side].definition;
-      if (std::find(asked.begin(), asked.end(), definition) != asked.end()) continue;
-      found.emplace_back(expression.span, program_[side].span);
-    }
+    if (is_comparison(expression.op) || expression.op == Op::In || expression.op == Op::Contains)
+      for (const ExpressionId side : {expression.a, expression.b}) {
+        if (!type(side).optional) continue;
+        const auto& definition = program_[side].definition;
+        if (std::find(asked.begin(), asked.end(), definition) != asked.end()) continue;
+        found.push_back(program_[side].span);
+      }
+    return expression.op != Op::Join;  // the parts of a text are no conditions
   });
-  for (const auto& [whole, side] : found) report(Code::MissingDecides, side);
+  for (const SourceSpan& side : found) report(Code::MissingDecides, side);
 }
 
 void Checker::always_the_same(ExpressionId condition, SourceSpan span) {

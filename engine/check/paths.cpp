@@ -1,8 +1,8 @@
 // What a name in an expression stands for: of an event, a customer, what is declared.
 #include <algorithm>
-#include <set>
 
 #include "check/detail/checker.h"
+#include "check/reachable.h"
 
 namespace koi::check {
 
@@ -138,20 +138,13 @@ ExpressionId Checker::declared_value(const Declared& declared, SourceSpan span,
 
 // Does it read a metric or a segment?
 bool Checker::reads_history(ExpressionId root) const {
-  std::vector<ExpressionId> stack{root};
-  std::set<ExpressionId> seen;
-  while (!stack.empty()) {
-    const ExpressionId id = stack.back();
-    stack.pop_back();
-    if (id.is_none() || !seen.insert(id).second) continue;
-    const Expression& expression = program_[id];
-    if (expression.op == Op::Metric || expression.op == Op::Segment || expression.op == Op::Granted)
-      return true;
-    stack.push_back(expression.a);
-    stack.push_back(expression.b);
-    for (const auto& part : expression.parts) stack.push_back(part.value);
-  }
-  return false;
+  bool reads = false;
+  for_each_reachable(program_, root, [&](const Expression& expression) {
+    reads = reads || expression.op == Op::Metric || expression.op == Op::Segment ||
+            expression.op == Op::Granted;
+    return !reads;
+  });
+  return reads;
 }
 
 ExpressionId Checker::bare_name(const ast::Name& name, SourceSpan span, const Scope& scope,

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "check/detail/checker.h"
+#include "check/reachable.h"
 
 namespace koi::check {
 
@@ -18,18 +19,12 @@ struct Checker::Holds {
 std::set<std::string> Checker::held(ExpressionId root, const Holds& holds, EventTypeId where_of,
                                     const Campaign* campaign) const {
   std::set<std::string> found;
-  std::set<ExpressionId> seen;
-  std::vector<ExpressionId> stack{root};
   const auto take = [&](const auto& map, const auto& key) {
     const auto of = map.find(key);
     if (of != map.end()) found.insert(of->second.begin(), of->second.end());
   };
-  while (!stack.empty()) {
-    const ExpressionId id = stack.back();
-    stack.pop_back();
-    if (id.is_none() || !seen.insert(id).second) continue;
-    const Expression& expression = program_[id];
-    if (expression.type.kind == Kind::Bool) continue;  // only what is asked: no text says it
+  for_each_reachable(program_, root, [&](const Expression& expression) {
+    if (expression.type.kind == Kind::Bool) return false;  // only what is asked: no text says it
     const bool is_own = expression.index == event_time || expression.index == event_id;
     if (expression.op == Op::Attribute) {
       take(holds.attributes, AttributeId::of(expression.index));
@@ -43,10 +38,8 @@ std::set<std::string> Checker::held(ExpressionId root, const Holds& holds, Event
       if (!metric.field.is_none() && metric.aggregate != Aggregate::Distinct)
         take(holds.fields, std::pair(metric.events.type, metric.field));
     }
-    stack.push_back(expression.a);
-    stack.push_back(expression.b);
-    for (const auto& part : expression.parts) stack.push_back(part.value);
-  }
+    return true;
+  });
   return found;
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "check/reachable.h"
 #include "compile/detail/compiler.h"
 
 namespace koi::compile {
@@ -373,19 +374,13 @@ bool Compiler::key_from_first(const check::Campaign& from) const {
       if (const auto* on = std::get_if<check::OnEvent>(&trigger.on))
         for (const auto& then : on->thens)
           if (!then.binding.is_none()) later.insert(then.binding.value);
-  std::vector<check::ExpressionId> stack{from.enter.key};
-  std::set<check::ExpressionId> seen;
-  while (!stack.empty()) {
-    const check::ExpressionId id = stack.back();
-    stack.pop_back();
-    if (id.is_none() || !seen.insert(id).second) continue;
-    const check::Expression& expression = program_[id];
-    if (expression.op == check::Op::BindingField && later.count(expression.binding.value) != 0)
-      return false;
-    stack.push_back(expression.a);
-    stack.push_back(expression.b);
-  }
-  return true;
+  bool reads_later = false;
+  check::for_each_reachable(program_, from.enter.key, [&](const check::Expression& expression) {
+    reads_later = reads_later || (expression.op == check::Op::BindingField &&
+                                  later.count(expression.binding.value) != 0);
+    return !reads_later;
+  });
+  return !reads_later;
 }
 
 void Compiler::campaign(const check::Campaign& from, plan::Campaign& to) {

@@ -173,6 +173,10 @@ Reason ask_gate(const plan::Campaign& campaign, bool held_out, Timestamp now) {
 bool has_refused(const State& state, CampaignClass purpose, plan::ChannelId channel) {
   return what_was_said(state, purpose, channel) == Said::No;
 }
+bool has_refused(const State& state) {
+  return std::any_of(state.consents.begin(), state.consents.end(),
+                     [](const Consent& each) { return !each.granted; });
+}
 
 void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,
                  plan::ChannelId channel, Timestamp now) {

@@ -48,6 +48,8 @@ Timestamp stops_counting(const plan::Cap& cap, Timestamp sent, const Zone& zone)
 // Whether the customer wants no messages of this class on the channel: whatever was decided before
 // he said so must not reach him any more.
 bool has_refused(const State& state, plan::CampaignClass purpose, plan::ChannelId channel);
+// Whether there are any messages that he does not want.
+bool has_refused(const State& state);
 
 // Writes down what passed, and drops what no cap and no reply window can count any more.
 void record_sent(const plan::Plan& plan, State& state, const plan::Campaign& campaign,

@@ -99,9 +99,7 @@ Result<void> Writer::merge(store::Position position, const std::string& stays, c
   keep_for_ranks(*state, stamp_, Overdue::Fires);
   core::merge(plan_, *state, std::move(gone), at, effects_, &waking_, accounts());
   hand_on(*state, position, partition);
-  const bool has_refused = std::any_of(state->consents.begin(), state->consents.end(),
-                                       [](const core::Consent& each) { return !each.granted; });
-  if (has_refused) withdraw(*state);  // what either has refused, under either id
+  withdraw(*state);  // what either has refused, under either id
   customers_.changed();
   return deliver_messages(position);
 }

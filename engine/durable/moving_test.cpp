@@ -74,6 +74,16 @@ class World {
     }
     return event;
   }
+  // That he wants messages, or none.
+  Event says(const std::string& customer, EngineEvent what) {
+    Event event;
+    event.id = "e" + std::to_string(++number_);
+    event.type = type_of(what);
+    event.time = now_;
+    event.customer = customer;
+    event.fields.resize(plan_.schema[event.type].fields.size());
+    return event;
+  }
   // Whoever is not answered sends it again.
   void submit(Event event) {
     const std::string id = event.id;
@@ -163,6 +173,7 @@ class World {
   }
 
   const plan::Plan& plan() const { return plan_; }
+  const store::Journal& journal() const { return journal_; }
   Writers& writers() { return *writers_; }
   const store::Groups groups_;
   Outside outside;
@@ -326,20 +337,47 @@ TEST(Moving, ARefusalOfOneWhoHasGoneIsTheOneWhoStaysAndWithdrawsAtOnce) {
   world.pass(minutes(1));
   world.submit(world.order(ben, {{phone, "1"}}));
   world.come_to_rest();
-  Event refusal;
-  refusal.id = "no more";
-  refusal.type = type_of(EngineEvent::Unsubscribed);
-  refusal.time = world.now();
-  refusal.customer = ben;
-  refusal.fields.resize(world.plan().schema[refusal.type].fields.size());
   world.lose_one_in(1);
-  world.submit(std::move(refusal));
+  world.submit(world.says(ben, EngineEvent::Unsubscribed));
   run_dry(world.writers());
   EXPECT_EQ(world.outside.refusals[1], std::set<std::string>{ben}) << "before anything is told";
   world.come_to_rest();
   EXPECT_TRUE(world.outside.refusals[0].contains(anna));
   EXPECT_TRUE(core::has_refused(world.state(anna), plan::CampaignClass::Marketing, {}));
   world.expect_as_replayed();
+}
+
+TEST(Moving, AMergeThatIsSetAsideTellsTheOtherGroupOfRefusalsAndOfNothingElse) {
+  const auto letters_where_he = [](std::optional<EngineEvent> said) {
+    World world(2, 1);
+    const std::string anna = world.id_of(0, "phone:a"), ben = world.id_of(1, "ben");
+    world.submit(world.order(anna, {{phone, "1"}}));
+    world.come_to_rest();
+    world.pass(minutes(1));
+    world.submit(said ? world.says(ben, *said) : world.order(ben));
+    world.come_to_rest();
+    world.submit(world.order(ben, {{phone, "1"}}));
+    world.come_to_rest();
+    store::Position comes = 0;  // where Ben has come to Anna, and the two are merged
+    const auto rows = *world.journal().read(0, 1, 1000);
+    for (const store::Read& read : rows) {
+      const Input input = *decode_input(world.plan(), read.row.bytes);
+      const auto* letter = std::get_if<LetterFrom>(&input);
+      if (letter && std::holds_alternative<Arrival>(letter->told)) comes = read.position;
+    }
+    EXPECT_GT(comes, 0u);
+    Outside again;
+    const match::Index index = match::Index::build(world.plan());
+    store::MemoryStore nothing{world.groups_};
+    Writer writer(world.plan(), index, nothing, world.groups_, 0, 1u << 30, again);
+    writer.leave_out({{comes, store::place_of(partition_of(anna), anna) + 1}});
+    EXPECT_TRUE(replay(writer, world.plan(), world.journal(), 0));
+    EXPECT_TRUE(writer.waiting().empty());
+    return writer.letters().last(1);
+  };
+  const std::uint64_t without = letters_where_he({});
+  EXPECT_EQ(letters_where_he(EngineEvent::Consented), without);
+  EXPECT_EQ(letters_where_he(EngineEvent::Unsubscribed), without + 1);
 }
 
 // --- At random -----------------------------------------------------------------------------------

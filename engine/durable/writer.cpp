@@ -495,10 +495,12 @@ Result<void> Writer::deliver_messages(store::Position position) {
 }
 
 // What was decided for him and must not reach him any more, wherever it has come to. Groups that he
-// was a customer of before are told, so that replays of their journals withdraw it too.
+// was a customer of before are told, so that replays of their journals withdraw it too. Nothing
+// where he has refused nothing.
 void Writer::withdraw(const core::State& state) {
+  if (!core::has_refused(state)) return;
   withdraw_here(state);
-  if (groups_.count == 1 || state.same.empty() || state.consents.empty()) return;
+  if (groups_.count == 1 || state.same.empty()) return;
   std::vector<bool> is_told(groups_.count, false);
   is_told[group_] = true;
   for (const std::string& each : state.same) {

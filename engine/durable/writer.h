@@ -204,6 +204,8 @@ class Writer {
   Result<void> go_on();
   Result<void> try_again(const std::string& customer);
   Result<void> pass_over(const Waited& what);
+  Result<void> pass_over(const core::Message& message);
+  Result<void> pass_over(const LetterFrom& letter);
   Turn turn_of(const Waited& what) const;
   Pause pause_of(const Turn& turn, std::span<const core::Lack> lacks) const;
   static Caller kept(Caller caller);
@@ -240,8 +242,6 @@ class Writer {
                                    std::vector<core::Lack>& lacks);
   void say_arrived(store::Group from, const Arrival& arrival);
   Result<void> pass_over(const std::string& stays, store::Group from, const Arrival& arrival);
-  Result<void> pass_over(const LetterFrom& letter);
-  Result<void> pass_over(const core::Message& message);
   const Meeting* awaited_by(const std::string& customer);
   Result<void> hold_off_earlier(const std::string& customer, const core::Face& face);
   Result<void> serve(const std::string& customer);

@@ -1,8 +1,9 @@
-// Writer, between groups: letters that come in, turns that wait for what other groups lend, and
-// callers who are answered later than their batch (letters.h, waiting.h).
+// Writer, between groups: letters that come in, turns that wait for what other groups lend, what is
+// set aside of both, and callers who are answered later than their batch (letters.h, waiting.h).
 #include <algorithm>
 #include <utility>
 
+#include "core/unread.h"
 #include "durable/detail/watched.h"
 #include "durable/writer.h"
 
@@ -164,6 +165,8 @@ Result<void> Writer::try_again(const std::string& customer) {
   return serve(customer);
 }
 
+// --- What crashes --------------------------------------------------------------------------------
+
 Result<void> Writer::pass_over(const Waited& what) {
   if (what.caller.request) answer(what.caller, nullptr);
   if (what.given) {
@@ -178,6 +181,56 @@ Result<void> Writer::pass_over(const Waited& what) {
   keep_for_ranks(*state, stamp_, Overdue::Stays);
   core::pass_over_due(*state, stamp_);
   customers_.changed();
+  return {};
+}
+
+// Whoever waits for an answer is told that nothing comes of it.
+Result<void> Writer::pass_over(const core::Message& message) {
+  if (!gives_) return {};
+  std::string customer = message.to;
+  KOI_LET(core::State * state, bring(customer));
+  if (state == nullptr) {
+    core::Message on = message;
+    on.to = customer;
+    letters_.write(groups_.group_of(partition_of(customer)), rules_, std::move(on));
+    return {};
+  }
+  for (core::Message& each : core::leave_unread(*state, message)) accounts_.send(std::move(each));
+  customers_.changed();
+  if (const auto place = callers_.find(message.key); place != callers_.end()) {
+    for (const Caller& each : place->second) answer(each, nullptr, each.standing);
+    callers_.erase(place);
+  }
+  return deliver_messages(position_);
+}
+
+// Those behind it come on; and nobody waits for it, or has lost what it brings.
+Result<void> Writer::pass_over(const LetterFrom& letter) {
+  const bool is_taken = letter.number == 0;  // and has waited
+  if (!is_taken && !letters_.takes(letter.from, letter.number)) return {};
+  if (const auto* message = std::get_if<core::Message>(&letter.told)) return pass_over(*message);
+  if (const auto* loan = std::get_if<core::Loan>(&letter.told)) {
+    if (accounts_.is_shared()) accounts_.take(letter.from, *loan);
+    return {};
+  }
+  if (const auto* meeting = std::get_if<Meeting>(&letter.told))
+    return say(*meeting, Verdict::Kind::TwoPeople);
+  if (const auto* verdict = std::get_if<Verdict>(&letter.told)) {
+    Verdict apart = *verdict;
+    if (verdict->kind != Verdict::Kind::Stays && verdict->kind != Verdict::Kind::Again)
+      apart.kind = Verdict::Kind::TwoPeople;
+    if (verdict->kind == Verdict::Kind::Go) {
+      Verdict back{Verdict::Kind::Stays, verdict->mine, verdict->stays, verdict->number, {}};
+      letters_.write(letter.from, rules_, std::move(back));
+    }
+    return tell(apart);
+  }
+  if (const auto* arrival = std::get_if<Arrival>(&letter.told))
+    return accept(letter.from, *arrival);  // it is not tried before everybody else goes on
+  if (const auto* arrived = std::get_if<Arrived>(&letter.told)) return take(*arrived);
+  if (const auto* refused = std::get_if<Refused>(&letter.told)) return take(*refused);
+  if (const auto* passed = std::get_if<Passed>(&letter.told))
+    for (const Along& each : passed->inputs) KOI_TRY(pass_over(each.given));
   return {};
 }
 

@@ -12,8 +12,8 @@
 #include <functional>
 
 #include "base/scratch.h"
+#include "durable/by_hand.h"
 #include "durable/detail/trial.h"
-#include "durable/writers.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 
@@ -66,13 +66,7 @@ struct Life {
         {plan, rules, *journal, *states, groups, deeds, [this] { return now; }, watch.get()},
         {.recovers_at_once = false});
   }
-  void run() {
-    for (bool more = true; more;) {
-      more = *writers->commit();
-      for (store::Group group = 0; group < groups.count; ++group)
-        while (*writers->step(group)) more = true;
-    }
-  }
+  void run() { run_dry(*writers); }
   void order(const std::string& id, const std::string& customer, const std::string& sku) {
     Event event = trial_order(plan, id, customer, now, 1);
     event.fields[1] = Value::text(sku);

@@ -6,8 +6,8 @@
 #include <random>
 #include <set>
 
+#include "durable/by_hand.h"
 #include "durable/detail/trial.h"
-#include "durable/writers.h"
 #include "store/memory.h"
 
 namespace koi::durable {
@@ -37,12 +37,6 @@ class Merging : public ::testing::Test {
         {plan, rules, *journal, *store, one_group, outside, [this] { return now; }}, settings);
     EXPECT_TRUE(opened);
     return *std::move(opened);
-  }
-  static void run_dry(Writers& writers) {
-    for (bool more = true; more;) {
-      more = *writers.commit();
-      while (*writers.step(0)) more = true;
-    }
   }
   // An order of somebody, by his phone or under an id; now and then it carries another's phone.
   Given order(int number, std::mt19937_64& random) {

@@ -6,6 +6,7 @@
 #include <future>
 #include <random>
 
+#include "durable/by_hand.h"
 #include "durable/detail/trial.h"
 #include "store/memory.h"
 
@@ -99,25 +100,12 @@ Settings tight() {
   return settings;
 }
 
-void run_dry(Writers& writers) {
-  for (bool more = true; more;) {
-    more = *writers.commit();
-    for (store::Group group = 0; group < groups.count; ++group)
-      while (*writers.step(group)) more = true;
-  }
-}
-
-void store_all(Writers& writers) {
-  for (store::Group group = 0; group < groups.count; ++group)
-    ASSERT_TRUE(writers.checkpoint(group));
-}
-
 // Where the door waits because too much must stay in memory, what is inside is finished first.
 void submit(Writers& writers, std::vector<Given> inputs) {
   auto taken = writers.submit(std::move(inputs), {});
   if (!taken && taken.error().code == "busy") {
     run_dry(writers);
-    store_all(writers);
+    ASSERT_TRUE(store_all(writers));
     taken = writers.submit(std::move(inputs), {});
   }
   EXPECT_TRUE(taken);
@@ -265,7 +253,7 @@ TEST(Writers, ComeToTheSameAsAPlainRunWhateverIsInMemoryAndHoweverItIsBatched) {
         }
     }
     run_dry(*writers);
-    store_all(*writers);
+    ASSERT_TRUE(store_all(*writers));
     deployment.expect_as_run();
     EXPECT_GT(crashes, 0u);
     EXPECT_GT(expected_of(deployment.plan, deployment.journal, groups).timers, 20u);
@@ -427,7 +415,7 @@ bool live_through(Death death) {
   }
   deployment.now = deployment.now + hours(3);
   run_dry(*writers);
-  store_all(*writers);
+  EXPECT_TRUE(store_all(*writers));
   deployment.expect_as_run();
   const Expected expected = expected_of(deployment.plan, deployment.journal, groups);
   EXPECT_EQ(expected.ids.size(), static_cast<std::size_t>(events));
@@ -464,7 +452,7 @@ TEST(Writers, RefuseATailThatOtherRulesOrOtherSemanticsHaveDecided) {
   EXPECT_EQ(Writers::open(other, tight()).error().code, "rules");
   {
     const auto writers = *deployment.open(tight());
-    store_all(*writers);
+    ASSERT_TRUE(store_all(*writers));
   }
   EXPECT_TRUE(Writers::open(other, tight()));  // a clean stop leaves no tail
 
@@ -499,7 +487,7 @@ TEST(Writers, RefuseStatesOfAnotherJournal) {
     const auto writers = *deployment.open(tight());
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(writers->submit({deployment.order(i, 5)}, {}));
     run_dry(*writers);
-    store_all(*writers);
+    ASSERT_TRUE(store_all(*writers));
   }
   store::MemoryJournal empty(groups, 1), longer(groups, 2);
   const World world = deployment.world();
@@ -562,7 +550,7 @@ TEST(Writers, CountAnEventOfTheFutureAtTheStamp) {
   const Event early = trial_order(deployment.plan, "e1", "ann", deployment.now + days(400), 5);
   ASSERT_TRUE(writers->submit({early}, {}));
   run_dry(*writers);
-  store_all(*writers);
+  ASSERT_TRUE(store_all(*writers));
   const auto bytes = *deployment.store.load(partition_of("ann"), "ann");
   EXPECT_EQ(core::Codec(deployment.plan).decode(*bytes)->clock, deployment.now);
   deployment.expect_as_run();
@@ -590,7 +578,7 @@ TEST(Writers, ApplyNothingOlderThanTheIdsThatAreRememberedButARefusal) {
     EXPECT_FALSE((*state)->consents.empty());
     for (const core::Consent& consent : (*state)->consents) EXPECT_FALSE(consent.granted);
   });
-  store_all(*writers);
+  ASSERT_TRUE(store_all(*writers));
   deployment.expect_as_run();
 }
 
@@ -649,12 +637,14 @@ TEST(Writers, FireTimersOfThoseWhoAreLongOutOfMemory) {
   for (int i = 0; i < 2000; ++i) {
     submit(*writers, {deployment.order(i, 500)});
     if (i % 50 == 0) run_dry(*writers);
-    if (i % 200 == 0) store_all(*writers);
+    if (i % 200 == 0) {
+      ASSERT_TRUE(store_all(*writers));
+    }
   }
   EXPECT_LT(writers->writer(0).customers().customers(), 60u);
   deployment.now = deployment.now + hours(2);
   run_dry(*writers);
-  store_all(*writers);
+  ASSERT_TRUE(store_all(*writers));
   deployment.expect_as_run();
   const Expected expected = expected_of(deployment.plan, deployment.journal, groups);
   EXPECT_GE(expected.timers, 500u);
@@ -673,7 +663,7 @@ TEST(Writers, ReceiptsComeToThoseWhoSent) {
       {ReceiptFor{before.customers.begin()->first, {key, deployment.now, Failure::Unreachable}}},
       {}, Lane::Inner));
   run_dry(*writers);
-  store_all(*writers);
+  ASSERT_TRUE(store_all(*writers));
   deployment.expect_as_run();
   EXPECT_EQ(deployment.outside.keys.size(), 3u);  // entry, wechat, then sms
 }
@@ -685,7 +675,7 @@ TEST(Writers, TellTheDeedsOfAttemptsAndReceiptsAgainInARecovery) {
   auto writers = *deployment.open({});
   submit(*writers, {deployment.order(1, 10)});
   run_dry(*writers);
-  store_all(*writers);
+  ASSERT_TRUE(store_all(*writers));
   ASSERT_FALSE(deployment.outside.keys.empty());
   const Hash128 key = *deployment.outside.keys.begin();
   const std::string customer(customer_of(deployment.order(1, 10)));
@@ -698,7 +688,7 @@ TEST(Writers, TellTheDeedsOfAttemptsAndReceiptsAgainInARecovery) {
   writers.reset();
   writers = *deployment.open({});
   EXPECT_EQ(deployment.outside.told_in_this_life, expected);
-  store_all(*writers);
+  ASSERT_TRUE(store_all(*writers));
   deployment.expect_as_run();
 }
 
@@ -718,7 +708,7 @@ TEST(Writers, ShowACustomerAsHeStandsAndNobodyWhoNeverCame) {
   writers->look("stranger", show);
   EXPECT_THAT(shown, testing::ElementsAre(customer + "2", "nobody"));
   run_dry(*writers);
-  store_all(*writers);
+  ASSERT_TRUE(store_all(*writers));
   deployment.expect_as_run();  // nobody came to be by being asked for
 
   writers->start({});

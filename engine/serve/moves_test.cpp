@@ -10,6 +10,7 @@
 #include "base/scratch.h"
 #include "core/call.h"
 #include "deploy/bundles.h"
+#include "durable/by_hand.h"
 #include "serve/door.h"
 #include "serve/refusals.h"
 #include "store/identifiers.h"
@@ -26,8 +27,7 @@ constexpr store::Groups groups{3};
 store::Group group_of(const std::string& id) { return groups.group_of(partition_of(id)); }
 
 std::string one_of(store::Group group, const std::string& prefix) {
-  for (int i = 0;; ++i)
-    if (std::string id = prefix + std::to_string(i); group_of(id) == group) return id;
+  return durable::id_of(groups, group, prefix);
 }
 
 // A server by hand. Ann has been seen first on a device, and is known to the shop by an id of
@@ -67,19 +67,10 @@ class MovesTest : public ::testing::Test {
     places_.emplace(plan_, *writers_);
     door_.emplace(plan_, links_, *writers_, *places_, *deliveries_);
   }
-  void checkpoint() {
-    for (store::Group group = 0; group < groups.count; ++group)
-      ASSERT_TRUE(writers_->checkpoint(group));
-  }
+  void checkpoint() { ASSERT_TRUE(durable::store_all(*writers_)); }
 
   // Until nothing moves any more.
-  void run_dry() {
-    for (bool is_busy = true; is_busy;) {
-      is_busy = *writers_->commit();
-      for (store::Group group = 0; group < groups.count; ++group)
-        while (*writers_->step(group)) is_busy = true;
-    }
-  }
+  void run_dry() { durable::run_dry(*writers_); }
 
   // What came of it; empty where it was not taken.
   std::string send(const std::string& type, const std::string& subject,

@@ -8,7 +8,7 @@
 
 #include "core/accounts.h"
 #include "deploy/bundles.h"
-#include "durable/deeds.h"
+#include "durable/by_hand.h"
 #include "store/memory.h"
 
 namespace koi::serve {
@@ -25,13 +25,6 @@ class Nobody final : public durable::Deeds {
 };
 
 const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
-
-// Somebody of that group.
-std::string one_of(store::Groups groups, store::Group group) {
-  for (int i = 0;; ++i)
-    if (std::string id = "c" + std::to_string(i); groups.group_of(partition_of(id)) == group)
-      return id;
-}
 
 class PlacesTest : public ::testing::Test {
  protected:
@@ -53,7 +46,6 @@ class PlacesTest : public ::testing::Test {
   }
 
   void open(store::Groups groups) {
-    groups_ = groups;
     journal_.emplace(groups);
     store_.emplace(groups);
     auto writers = durable::Writers::open(
@@ -61,8 +53,8 @@ class PlacesTest : public ::testing::Test {
     ASSERT_TRUE(writers) << writers.error().what;
     writers_ = *std::move(writers);
     places_.emplace(plan_, *writers_);
-    ann_ = one_of(groups, 0);
-    bo_ = one_of(groups, static_cast<store::Group>(groups.count - 1));
+    ann_ = durable::id_of(groups, 0, "c");
+    bo_ = durable::id_of(groups, static_cast<store::Group>(groups.count - 1), "c");
     happens("share", ann_);
     happens("come", ann_);
     happens("come", bo_);
@@ -92,11 +84,7 @@ class PlacesTest : public ::testing::Test {
   }
   void happens(std::vector<durable::Given> inputs, durable::Done done) {
     ASSERT_TRUE(writers_->submit(std::move(inputs), std::move(done)));
-    for (bool is_busy = true; is_busy;) {
-      is_busy = *writers_->commit();
-      for (store::Group group = 0; group < groups_.count; ++group)
-        while (*writers_->step(group)) is_busy = true;
-    }
+    durable::run_dry(*writers_);
   }
 
   std::string code_of(const char* incentive) { return code_of(incentive, ann_); }
@@ -131,7 +119,6 @@ class PlacesTest : public ::testing::Test {
 
   plan::Plan plan_;
   Nobody nobody_;
-  store::Groups groups_;
   std::optional<store::MemoryJournal> journal_;
   std::optional<store::MemoryStore> store_;
   std::unique_ptr<durable::Writers> writers_;

@@ -22,6 +22,7 @@
 #include "durable/writers.h"
 #include "plain.h"
 #include "store/memory.h"
+#include "store/over.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 
@@ -70,50 +71,28 @@ class NoJournal final : public store::Journal {
 };
 
 // How long each commit took.
-class Timed final : public store::Journal {
+class Timed final : public store::JournalOver {
  public:
-  explicit Timed(store::Journal& inside) : inside_(inside) {}
-  Result<store::Epoch> take(store::Group group) override { return inside_.take(group); }
-  Result<std::vector<store::Position>> append(std::span<const store::Appended> batches) override {
-    return inside_.append(batches);
-  }
+  using JournalOver::JournalOver;
   Result<std::vector<store::Position>> write(std::span<const store::Appended> batches) override {
     {
       const std::lock_guard lock(mutex_);
       begun_.push_back(Clock::now());
     }
-    return inside_.write(batches);
+    return JournalOver::write(batches);
   }
   // Each commit has a sync of its own, in their order.
   Result<void> sync() override {
-    auto done = inside_.sync();
+    auto done = JournalOver::sync();
     const std::lock_guard lock(mutex_);
     took.push_back(
         std::chrono::duration<double, std::milli>(Clock::now() - begun_.front()).count());
     begun_.pop_front();
     return done;
   }
-  Result<std::vector<store::Read>> read(store::Group group, store::Position from,
-                                        std::size_t limit) const override {
-    return inside_.read(group, from, limit);
-  }
-  Result<store::Position> last(store::Group group) const override { return inside_.last(group); }
-  Result<Hash128> chain(store::Group group, store::Position position) const override {
-    return inside_.chain(group, position);
-  }
-  Result<void> set_aside(store::Group group, store::Epoch epoch, store::SetAside what) override {
-    return inside_.set_aside(group, epoch, what);
-  }
-  Result<std::vector<store::SetAside>> set_aside(store::Group group) const override {
-    return inside_.set_aside(group);
-  }
-  Result<void> drop(store::Group group, store::Epoch epoch, store::Position before) override {
-    return inside_.drop(group, epoch, before);
-  }
   std::vector<double> took;
 
  private:
-  store::Journal& inside_;
   std::mutex mutex_;
   std::deque<Clock::time_point> begun_;
 };

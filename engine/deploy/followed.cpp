@@ -57,7 +57,7 @@ Result<void> Followed::checkpoint(const store::Checkpoint& what, const store::Pi
       noted.customers.push_back({saved.partition, saved.customer});
     return piece;
   };
-  KOI_TRY(store_->checkpoint(what, noting));
+  KOI_TRY(StoreOver::checkpoint(what, noting));
   const std::lock_guard lock(mutex_);
   if (!is_following_) return {};
   Written& group = written_.at(what.group);

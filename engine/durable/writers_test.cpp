@@ -9,6 +9,7 @@
 #include "durable/by_hand.h"
 #include "durable/detail/trial.h"
 #include "store/memory.h"
+#include "store/over.h"
 
 namespace koi::durable {
 namespace {
@@ -281,83 +282,53 @@ struct Death {
   static Error error() { return {"unknown", "the process died here"}; }
 };
 
-class DyingJournal final : public store::Journal {
+class DyingJournal final : public store::JournalOver {
  public:
-  DyingJournal(store::Journal& inside, Death& death) : inside_(inside), death_(death) {}
-  Result<store::Epoch> take(store::Group group) override { return inside_.take(group); }
+  DyingJournal(store::Journal& beneath, Death& death) : JournalOver(beneath), death_(death) {}
   Result<std::vector<store::Position>> append(std::span<const store::Appended> batches) override {
     if (death_.dies_before()) return Death::error();
-    auto done = inside_.append(batches);
+    auto done = JournalOver::append(batches);
     if (death_.dies_after()) return Death::error();
     return done;
   }
-  Result<std::vector<store::Read>> read(store::Group group, store::Position from,
-                                        std::size_t limit) const override {
-    return inside_.read(group, from, limit);
+  // Both halves are one call.
+  Result<std::vector<store::Position>> write(std::span<const store::Appended> batches) override {
+    return append(batches);
   }
-  Result<store::Position> last(store::Group group) const override { return inside_.last(group); }
-  Result<Hash128> chain(store::Group group, store::Position position) const override {
-    return inside_.chain(group, position);
-  }
-  Result<void> set_aside(store::Group group, store::Epoch epoch, store::SetAside what) override {
-    return inside_.set_aside(group, epoch, what);
-  }
-  Result<std::vector<store::SetAside>> set_aside(store::Group group) const override {
-    return inside_.set_aside(group);
-  }
-  Result<void> drop(store::Group group, store::Epoch epoch, store::Position before) override {
-    return inside_.drop(group, epoch, before);
-  }
+  Result<void> sync() override { return {}; }
 
  private:
-  store::Journal& inside_;
   Death& death_;
 };
 
-class DyingStore final : public store::Store {
+class DyingStore final : public store::StoreOver {
  public:
-  DyingStore(store::Store& inside, Death& death) : inside_(inside), death_(death) {}
-  Result<store::Epoch> take(store::Group group) override { return inside_.take(group); }
+  DyingStore(store::Store& beneath, Death& death) : StoreOver(beneath), death_(death) {}
   Result<std::optional<std::string>> load(Partition partition,
                                           std::string_view customer) const override {
     if (death_.dies_before()) return Death::error();
-    return inside_.load(partition, customer);
+    return StoreOver::load(partition, customer);
   }
-  using Store::checkpoint;
+  // Each customer is a call of his own.
+  Result<std::vector<std::optional<std::string>>> load_all(
+      std::span<const store::Key> customers) const override {
+    return Store::load_all(customers);
+  }
+  using StoreOver::checkpoint;
   Result<void> checkpoint(const store::Checkpoint& what, const store::Pieces& changed) override {
     if (death_.dies_before()) return Death::error();
-    auto done = inside_.checkpoint(what, changed);
+    auto done = StoreOver::checkpoint(what, changed);
     if (death_.dies_after()) return Death::error();
     return done;
   }
-  Result<store::Position> position(store::Group group) const override {
-    return inside_.position(group);
-  }
-  Result<std::string> kept(store::Group group) const override { return inside_.kept(group); }
   Result<std::string> shared(store::Group group, std::string_view key) const override {
     if (is_unreadable) return Error{"disk", "it cannot be read"};
-    return inside_.shared(group, key);
-  }
-  Result<std::vector<store::Shared>> shared_behind(store::Group group, std::string_view after,
-                                                   std::size_t limit) const override {
-    return inside_.shared_behind(group, after, limit);
-  }
-  Result<std::vector<std::string>> layouts(store::Group group) const override {
-    return inside_.layouts(group);
-  }
-  Result<std::vector<store::Due>> due(store::Group group, Timestamp before, std::size_t limit,
-                                      const std::optional<store::Due>& after) const override {
-    return inside_.due(group, before, limit, after);
-  }
-  Result<std::vector<store::Saved>> scan(Partition partition, std::string_view after,
-                                         std::size_t limit) const override {
-    return inside_.scan(partition, after, limit);
+    return StoreOver::shared(group, key);
   }
 
   bool is_unreadable = false;  // what its customers share
 
  private:
-  store::Store& inside_;
   Death& death_;
 };
 

@@ -21,6 +21,7 @@
 #include "deploy/followed.h"
 #include "durable/writers.h"
 #include "store/memory.h"
+#include "store/over.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 
@@ -118,9 +119,9 @@ class Outside {
 };
 
 // Fails at a checkpoint, before or after it is written, as a process that is killed there.
-class FailingStore final : public store::Store {
+class FailingStore final : public store::StoreOver {
  public:
-  explicit FailingStore(store::Store& store) : store_(store) {}
+  using StoreOver::StoreOver;
   // At the so-manieth from now, counted from 0; negative: never.
   void fail_at(int checkpoint, bool after) {
     left_ = checkpoint;
@@ -129,53 +130,25 @@ class FailingStore final : public store::Store {
   }
   int seen() const { return seen_; }
 
-  using Store::checkpoint;
-  Result<store::Epoch> take(store::Group group) override { return store_.take(group); }
-  Result<std::optional<std::string>> load(Partition partition,
-                                          std::string_view customer) const override {
-    return store_.load(partition, customer);
-  }
+  using StoreOver::checkpoint;
   Result<void> checkpoint(const store::Checkpoint& what, const store::Pieces& changed) override {
     const std::lock_guard lock(mutex_);
     ++seen_;
-    if (left_ < 0) return store_.checkpoint(what, changed);
+    if (left_ < 0) return StoreOver::checkpoint(what, changed);
     if (dead_) return Error{"killed", "the process is dead"};
     const bool now = left_ == 0;
     if (left_ > 0) --left_;
-    if (!now) return store_.checkpoint(what, changed);
+    if (!now) return StoreOver::checkpoint(what, changed);
     dead_ = true;
-    if (after_) KOI_TRY(store_.checkpoint(what, changed));
+    if (after_) KOI_TRY(StoreOver::checkpoint(what, changed));
     return Error{"killed", "the process was killed here"};
   }
   void revive() {
     dead_ = false;
     left_ = -1;
   }
-  Result<std::string> kept(store::Group group) const override { return store_.kept(group); }
-  Result<std::string> shared(store::Group group, std::string_view key) const override {
-    return store_.shared(group, key);
-  }
-  Result<std::vector<store::Shared>> shared_behind(store::Group group, std::string_view after,
-                                                   std::size_t limit) const override {
-    return store_.shared_behind(group, after, limit);
-  }
-  Result<std::vector<std::string>> layouts(store::Group group) const override {
-    return store_.layouts(group);
-  }
-  Result<store::Position> position(store::Group group) const override {
-    return store_.position(group);
-  }
-  Result<std::vector<store::Due>> due(store::Group group, Timestamp before, std::size_t limit,
-                                      const std::optional<store::Due>& after) const override {
-    return store_.due(group, before, limit, after);
-  }
-  Result<std::vector<store::Saved>> scan(Partition partition, std::string_view after,
-                                         std::size_t limit) const override {
-    return store_.scan(partition, after, limit);
-  }
 
  private:
-  store::Store& store_;
   std::mutex mutex_;
   int left_ = -1, seen_ = 0;
   bool after_ = false, dead_ = false;

@@ -1,7 +1,6 @@
 // A child process deploys one set of rules after another over real files, with orders coming in
 // between, and is killed at random moments of all that. Whatever was acknowledged must be counted
 // once, by metrics that were there and by those that came and went, and be thanked for once.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "deploy/detail/trial.h"
 #include "deploy/link.h"
 #include "durable/input.h"
+#include "durable/key_file.h"
 
 namespace koi::deploy {
 namespace {
@@ -54,28 +54,6 @@ Timestamp now() {
               .count()};
 }
 
-// The world outside: a file that keeps the key of each effect that ever left.
-class KeyFile final : public durable::Deeds {
- public:
-  explicit KeyFile(const fs::path& path)
-      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
-  ~KeyFile() override { ::close(file_); }
-  void take(store::Group, std::vector<durable::Deed> deeds) override {
-    std::vector<Hash128> keys;
-    for (const durable::Deed& deed : deeds) keys.push_back(deed.effect.key);
-    const auto size = static_cast<ssize_t>(keys.size() * sizeof(Hash128));
-    KOI_ASSERT(::write(file_, keys.data(), keys.size() * sizeof(Hash128)) == size);
-  }
-  std::string freeze(store::Group) override { return "nothing is open"; }
-  Result<void> thaw(store::Group, std::string_view frozen) override {
-    if (frozen == "nothing is open") return {};
-    return Error{"corrupt", "what the deeds had frozen came back as something else"};
-  }
-
- private:
-  int file_;
-};
-
 // What the child tells: a deploy begins, its states are on their way, it is done or one that was
 // broken off is, and orders are taken.
 constexpr char begins = 's', is_under_way = 'w', is_done = 'd', is_mended = 'b', takes_orders = 'o';
@@ -93,7 +71,7 @@ struct Life {
                     .store = *states,
                     .groups = trial_groups,
                     .deeds = [&](const plan::Plan&) -> std::unique_ptr<durable::Deeds> {
-                      return std::make_unique<KeyFile>(path / "keys");
+                      return std::make_unique<durable::KeyFile>(path / "keys");
                     },
                     .clock = now,
                     .progress =
@@ -128,7 +106,7 @@ struct Life {
   store::Directory directory;
   std::unique_ptr<store::SqliteJournal> journal;
   std::unique_ptr<store::SqliteStore> states;
-  KeyFile deeds;
+  durable::KeyFile deeds;
   plan::Plan plan;
   std::vector<Report> reports;
   std::unique_ptr<durable::Writers> writers;

@@ -1,6 +1,5 @@
 // A child process that takes numbered inputs in and acknowledges them is killed at random moments
 // and started again, on the real files. What was acknowledged must be there, once.
-#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -13,6 +12,7 @@
 #include "base/scratch.h"
 #include "base/victim.h"
 #include "durable/detail/trial.h"
+#include "durable/key_file.h"
 #include "durable/writers.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
@@ -31,26 +31,6 @@ Timestamp now() {
               std::chrono::system_clock::now().time_since_epoch())
               .count()};
 }
-
-// The world outside: a file that keeps the key of each effect that ever left.
-class KeyFile final : public Deeds {
- public:
-  explicit KeyFile(const fs::path& path)
-      : file_(::open(path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600)) {}
-  ~KeyFile() override { ::close(file_); }
-  void take(store::Group, std::vector<Deed> deeds) override {
-    std::vector<Hash128> keys;
-    for (const Deed& deed : deeds) keys.push_back(deed.effect.key);
-    const auto size = static_cast<ssize_t>(keys.size() * sizeof(Hash128));
-    KOI_ASSERT(::write(file_, keys.data(), keys.size() * sizeof(Hash128)) == size);
-  }
-  // What left has left: nothing is open.
-  std::string freeze(store::Group) override { return {}; }
-  Result<void> thaw(store::Group, std::string_view) override { return {}; }
-
- private:
-  int file_;
-};
 
 // One life of the process, from opening the directory on.
 struct Life {

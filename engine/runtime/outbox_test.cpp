@@ -595,13 +595,7 @@ TEST(ChaosControl, WithoutItsRulesTheFaultsAreFound) {
     EXPECT_THAT(first_fault_without(Rule::NotAfter, repeat), HasSubstr("too late"));
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryKind, Chaos,
-                         testing::Values(Repeat::Recognised, Repeat::CanBeAsked, Repeat::Neither),
-                         [](const auto& kind) {
-                           return std::string(kind.param == Repeat::Recognised   ? "recognised"
-                                              : kind.param == Repeat::CanBeAsked ? "asked"
-                                                                                 : "neither");
-                         });
+INSTANTIATE_TEST_SUITE_P(EveryKind, Chaos, every_kind, name_of_kind);
 
 }  // namespace
 }  // namespace koi::runtime

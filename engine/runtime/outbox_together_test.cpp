@@ -228,13 +228,7 @@ TEST_P(Staff, WhoGetsItTooLateToTakeItHasItAllTheSame) {
   EXPECT_EQ(world.last.at(World::key(1)).receipt.by, "");
 }
 
-INSTANTIATE_TEST_SUITE_P(EveryKind, Staff,
-                         testing::Values(Repeat::Recognised, Repeat::CanBeAsked, Repeat::Neither),
-                         [](const auto& kind) {
-                           return std::string(kind.param == Repeat::Recognised   ? "recognised"
-                                              : kind.param == Repeat::CanBeAsked ? "asked"
-                                                                                 : "neither");
-                         });
+INSTANTIATE_TEST_SUITE_P(EveryKind, Staff, every_kind, name_of_kind);
 
 }  // namespace
 }  // namespace koi::runtime

@@ -23,6 +23,15 @@ namespace koi::runtime {
 
 using namespace channel;
 
+// For tests that hold of providers of every kind, whatever they do with a key that comes again.
+inline const auto every_kind =
+    testing::Values(Repeat::Recognised, Repeat::CanBeAsked, Repeat::Neither);
+inline std::string name_of_kind(const testing::TestParamInfo<Repeat>& kind) {
+  return kind.param == Repeat::Recognised   ? "recognised"
+         : kind.param == Repeat::CanBeAsked ? "asked"
+                                            : "neither";
+}
+
 // A provider that does what its script says at the instants of a manual clock, and remembers what
 // truly happened.
 class Scripted final : public Connector {

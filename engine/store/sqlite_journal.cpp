@@ -13,6 +13,7 @@
 #include "model/codec.h"
 #include "store/detail/batches.h"
 #include "store/detail/database.h"
+#include "store/detail/journal_rows.h"
 #include "store/detail/use.h"
 
 namespace koi::store {
@@ -22,7 +23,11 @@ namespace {
 using detail::Batch;
 using detail::bind_bytes;
 using detail::blob;
+using detail::bytes_of;
 using detail::guarded;
+using detail::key_of;
+using detail::last_position;
+using detail::Tail;
 
 // `written` has a row for each commit (more for a very long one), in their order: so it grows at
 // its end alone, and no page of it is touched again. `ends` is the last position of every group as
@@ -56,172 +61,14 @@ constexpr detail::Format format{.application = 0x4b6f694a,  // "KoiJ"
 // A commit of many groups with this much goes on in another row: SQLite's have their limits.
 constexpr std::size_t long_row = 16u << 20;
 
-constexpr int position_bits = 48;
-constexpr Position last_position = (Position{1} << position_bits) - 1;
 // When the log of the file has this many pages it is copied, and when the copying is this close
 // behind, the committing thread does the rest itself, so that the log begins anew.
 constexpr int pages_to_copy = 2000, pages_to_finish = 200;
-
-std::int64_t key_of(Group group, Position last) {
-  return static_cast<std::int64_t>((std::uint64_t{group} << position_bits) | last);
-}
-
-std::string bytes_of(Hash128 hash) {
-  ByteWriter out;
-  out.hash(hash);
-  return out.take();
-}
-Hash128 hash_of(std::string_view bytes) { return ByteReader(bytes).hash(); }
-
-// The group's among the ends of a commit; 0 where they are damaged.
-Position end_of(std::string_view ends, Group group) {
-  ByteReader in(ends);
-  for (Group each = 0; each < group; ++each) in.unsigned_();
-  return in.unsigned_();
-}
 
 Error fenced(Group group) {
   return {"fenced", "another process has taken over group " + std::to_string(group) +
                         "; this one must stop writing to it"};
 }
-
-// The end of a group's history, or of the part of it that was looked at.
-struct Tail {
-  Position last = 0;
-  Hash128 chain;
-};
-
-// Reads what the journal's file holds of its groups, by any connection; one thread at a time.
-class Reader {
- public:
-  Reader(SQLite::Database& db, const std::filesystem::path& file)
-      : db_(db),
-        file_(file),
-        ends_(db, "SELECT number, ends FROM written WHERE number>=? ORDER BY number LIMIT 1"),
-        written_(db,
-                 "SELECT number, ends, parts, bytes FROM written WHERE number>=? ORDER BY number"),
-        base_(db, "SELECT base_last, base_chain FROM part WHERE grp=?") {}
-
-  // The last end that the group has in the rows of version 1; 0 where there are none.
-  Position old_end(Group group) {
-    SQLite::Statement row(db_, "SELECT max(key) FROM batch WHERE key>? AND key<=?");
-    row.bind(1, key_of(group, 0));
-    row.bind(2, key_of(group, last_position));
-    row.executeStep();
-    return static_cast<std::uint64_t>(row.getColumn(0).getInt64()) & last_position;
-  }
-
-  Tail base(Group group) {
-    const detail::Use use(base_);
-    base_.bind(1, group);
-    base_.executeStep();
-    return {static_cast<Position>(base_.getColumn(0).getInt64()),
-            hash_of(blob(base_.getColumn(1)))};
-  }
-
-  // The number of the last commit; 0 before the first.
-  std::int64_t last_number() {
-    return db_.execAndGet("SELECT max(number) FROM written").getInt64();
-  }
-
-  // The last position of the group in the file.
-  Position last(Group group) {
-    const Position before = std::max(base(group).last, old_end(group));
-    const detail::Use use(ends_);
-    ends_.bind(1, last_number());
-    if (!ends_.executeStep()) return before;
-    return std::max(before, end_of(blob(ends_.getColumn(1)), group));
-  }
-
-  // The first commit in which the group gets as far as that position; nothing where it does not.
-  std::optional<std::int64_t> reaching(Group group, Position position) {
-    // Every commit has the ends of all groups, so those of one never fall.
-    std::int64_t low = db_.execAndGet("SELECT min(number) FROM written").getInt64();
-    std::int64_t high = last_number() + 1;
-    const std::int64_t beyond = high;
-    while (low < high) {
-      const std::int64_t middle = low + (high - low) / 2;
-      const detail::Use use(ends_);
-      ends_.bind(1, middle);
-      if (!ends_.executeStep()) return std::nullopt;
-      if (end_of(blob(ends_.getColumn(1)), group) >= position)
-        high = middle;
-      else
-        low = ends_.getColumn(0).getInt64() + 1;
-    }
-    return low < beyond ? std::optional(low) : std::nullopt;
-  }
-
-  // The batch in which that position stands, without its bytes; nothing where it is not there.
-  std::optional<Batch> holding(Group group, Position position) {
-    std::optional<Batch> found;
-    if (position <= old_end(group))
-      each_old(group, position, [&](const Batch& batch) { return found = batch, false; });
-    else if (const auto number = reaching(group, position))
-      each(group, *number, position - 1,
-           [&](std::int64_t, const std::optional<Batch>& batch) { return found = batch, false; });
-    if (found && (position < found->first() || position > found->last)) return std::nullopt;
-    if (found) found->bytes = {};
-    return found;
-  }
-
-  // The group's history up to that position; nothing where no batch ends there.
-  std::optional<Tail> tail(Group group, Position position) {
-    const Tail begin = base(group);
-    if (position == begin.last) return begin;
-    if (position < begin.last || position > last_position) return std::nullopt;
-    const auto batch = holding(group, position);
-    if (!batch || batch->last != position) return std::nullopt;
-    return Tail{batch->last, batch->chain};
-  }
-
-  // Calls `with` for each batch of the group from the one with that position on, until it gives
-  // false: those of version 1 …
-  template <class With>
-  void each_old(Group group, Position from, With with) {
-    SQLite::Statement rows(db_,
-                           "SELECT key, count, epoch, chain, bytes FROM batch WHERE key>=? AND "
-                           "key<=? ORDER BY key");
-    rows.bind(1, key_of(group, from));
-    rows.bind(2, key_of(group, last_position));
-    while (rows.executeStep()) {
-      const Batch batch{group,
-                        static_cast<std::uint64_t>(rows.getColumn(0).getInt64()) & last_position,
-                        static_cast<std::uint64_t>(rows.getColumn(1).getInt64()),
-                        static_cast<Epoch>(rows.getColumn(2).getInt64()),
-                        hash_of(blob(rows.getColumn(3))),
-                        blob(rows.getColumn(4))};
-      if (!with(batch)) return;
-    }
-  }
-  // … and those of the commits from `number` on in which the group gets further than `before`, with
-  // their commit's number. Nothing instead of a batch where it should be one and is damaged.
-  template <class With>
-  void each(Group group, std::int64_t number, Position before, With with) {
-    const detail::Use use(written_);
-    written_.bind(1, number);
-    while (written_.executeStep()) {
-      const Position end = end_of(blob(written_.getColumn(1)), group);
-      if (end == before) continue;
-      before = end;
-      if (!with(written_.getColumn(0).getInt64(),
-                detail::part_of(blob(written_.getColumn(2)), blob(written_.getColumn(3)), group,
-                                end)))
-        return;
-    }
-  }
-
-  Error damaged(Group group, Position from) const {
-    return {"corrupt", file_.string() + " is damaged: the inputs of group " +
-                           std::to_string(group) + " from position " + std::to_string(from) +
-                           " on are not what was written; restore it from a backup"};
-  }
-
- private:
-  SQLite::Database& db_;
-  const std::filesystem::path& file_;
-  SQLite::Statement ends_, written_, base_;
-};
 
 }  // namespace
 
@@ -704,8 +551,8 @@ class SqliteJournal::Impl {
   detail::Descriptors files_;  // before the connections: it must outlive them
   std::unique_ptr<SQLite::Database> writer_, reader_, copier_;
   bool is_copied_beside_;
-  Reader as_written_;
-  mutable Reader as_read_;
+  detail::JournalRows as_written_;
+  mutable detail::JournalRows as_read_;
   SQLite::Statement insert_, epoch_, begin_, commit_;
   mutable SQLite::Statement begin_reading_, end_reading_;
   detail::Log log_;

@@ -33,9 +33,7 @@ void Checker::split(const ast::SplitStep& step, const std::vector<Visible>& visi
       report(Code::EmptyName, arm.name->span, {say("an arm", "分支")});
     if (arm.name) {
       const auto [first, is_new] = names.emplace(arm.name->text, arm.name->span);
-      if (!is_new)
-        label(report(Code::SaidTwice, arm.name->span, {arm.name->text}), first->second,
-              "first said here", "第一次写在这里");
+      if (!is_new) said_twice(arm.name->span, arm.name->text, first->second);
     }
     made.arms.push_back({percent ? percent->value : Decimal{},
                          arm.name ? arm.name->text : std::string(),
@@ -119,14 +117,9 @@ void Checker::call_webhook(const ast::CallStep& step, const std::vector<Visible>
   Scope scope;
   scope.visible = &visible;
   Call made;
-  std::map<std::string, SourceSpan> said;
+  Once once;
   for (const auto& setting : step.fields) {
-    const auto [first, is_new] = said.emplace(setting.name.text, setting.span);
-    if (!is_new) {
-      label(report(Code::SaidTwice, setting.span, {setting.name.text}), first->second,
-            "first said here", "第一次写在这里");
-      continue;
-    }
+    if (!is_first(once, setting)) continue;
     if (setting.values.size() > 1) {
       report(Code::OneValue, setting.span, {setting.name.text});
       continue;

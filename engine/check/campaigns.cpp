@@ -455,8 +455,7 @@ void Checker::campaign(std::size_t index) {
     const auto [before, is_new] = first.emplace(each.index(), span_of(each));
     stated.insert(each.index());
     if (!is_new && !may_be_said_again(each)) {
-      auto& diagnostic = report(Code::SaidTwice, span_of(each), {word(clause_words[each.index()])});
-      label(diagnostic, before->second, "first said here", "第一次写在这里");
+      said_twice(span_of(each), word(clause_words[each.index()]), before->second);
       continue;
     }
     clause(each, scope);

@@ -20,20 +20,6 @@ bool is_order(const EventType& type) {
   });
 }
 
-// Tells what was said twice; one for each declaration.
-class Once {
- public:
-  // Where it was said before, or null.
-  const SourceSpan* before(const char* what, SourceSpan span) {
-    const auto [first, is_new] = said_.emplace(what, span);
-    return is_new ? nullptr : &first->second;
-  }
-  bool has(const char* what) const { return said_.count(what) != 0; }
-
- private:
-  std::map<std::string, SourceSpan> said_;
-};
-
 // --- Amounts and bounds --------------------------------------------------------------------------
 
 std::optional<std::int64_t> Checker::amount_of_money(const ast::Expr& expr, std::int64_t least) {
@@ -176,14 +162,6 @@ void Checker::fits_budgets(const Gift& gift, const std::vector<Budget>& budgets,
 }
 
 // --- Declarations --------------------------------------------------------------------------------
-
-bool Checker::is_first(Once& once, const char* what, SourceSpan span) {
-  const SourceSpan* before = once.before(what, span);
-  if (before != nullptr)
-    label(report(Code::SaidTwice, span, {word(what)}), *before, "first said here",
-          "第一次写在这里");
-  return before == nullptr;
-}
 
 void Checker::red_packet(const ast::RedPacketDecl& decl, Incentive& out) {
   RedPacket& packet = std::get<RedPacket>(out.what);

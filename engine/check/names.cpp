@@ -42,6 +42,22 @@ std::string Checker::word(std::string_view english) const {
   return std::string(known ? found->second : english);
 }
 
+void Checker::said_twice(SourceSpan span, const std::string& what, SourceSpan first) {
+  label(report(Code::SaidTwice, span, {what}), first, "first said here", "第一次写在这里");
+}
+
+bool Checker::is_first(Once& once, const std::string& what, SourceSpan span) {
+  const SourceSpan* before = once.before(what, span);
+  if (before != nullptr) said_twice(span, word(what), *before);
+  return before == nullptr;
+}
+
+bool Checker::is_first(Once& once, const ast::Setting& setting) {
+  const SourceSpan* before = once.before(setting.name.text, setting.span);
+  if (before != nullptr) said_twice(setting.span, setting.name.text, *before);
+  return before == nullptr;
+}
+
 std::string Checker::describe(Declares kind) const {
   switch (kind) {
     case Declares::Event: return say("an event", "事件");
@@ -184,19 +200,15 @@ void Checker::collect() {
               declare(Declares::Event, engine.size() + events_.size(), decl.name, decl.alias);
               events_.push_back(&decl);
             } else if constexpr (std::is_same_v<Decl, ast::CustomerDecl>) {
-              if (customer_ == nullptr) {
+              if (customer_ == nullptr)
                 customer_ = &decl;
-              } else {
-                auto& diagnostic = report(Code::SaidTwice, decl.span, {word("customer")});
-                label(diagnostic, customer_->span, "first said here", "第一次写在这里");
-              }
+              else
+                said_twice(decl.span, word("customer"), customer_->span);
             } else if constexpr (std::is_same_v<Decl, ast::PolicyDecl>) {
-              if (policy_ == nullptr) {
+              if (policy_ == nullptr)
                 policy_ = &decl;
-              } else {
-                auto& diagnostic = report(Code::SaidTwice, decl.span, {word("policy")});
-                label(diagnostic, policy_->span, "first said here", "第一次写在这里");
-              }
+              else
+                said_twice(decl.span, word("policy"), policy_->span);
             } else if constexpr (std::is_same_v<Decl, ast::TestDecl>) {
               tests_.push_back(&decl);
             } else if constexpr (std::is_same_v<Decl, ast::MetricDecl>) {

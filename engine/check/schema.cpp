@@ -415,8 +415,7 @@ Cap Checker::places_kept(const ast::PolicyCap& cap) {
     const auto* more = std::get_if<ast::CapMore>(&item);
     if (more == nullptr) continue;
     if (first != nullptr) {
-      label(report(Code::SaidTwice, more->span, {word("more for priority")}), first->span,
-            "first said here", "第一次写在这里");
+      said_twice(more->span, word("more for priority"), first->span);
       continue;
     }
     first = more;
@@ -438,23 +437,19 @@ void Checker::policy() {
   out.zone = &utc();
   program_.schema.currency_decimals = 2;
   if (policy_ == nullptr) return;
-  std::map<std::string, SourceSpan> said;
-  const auto once = [&](const char* what, SourceSpan span) {
-    const auto [first, is_new] = said.emplace(what, span);
-    if (!is_new)
-      label(report(Code::SaidTwice, span, {word(what)}), first->second, "first said here",
-            "第一次写在这里");
-    return is_new;
+  Once once;
+  const auto first = [&](const std::string& what, SourceSpan span) {
+    return is_first(once, what, span);
   };
   for (const auto& clause : policy_->clauses) {
     if (const auto* zone = std::get_if<ast::PolicyTimeZone>(&clause)) {
-      if (!once("time zone", zone->span)) continue;
+      if (!first("time zone", zone->span)) continue;
       if (const Zone* found = find_zone(zone->zone.text))
         out.zone = found;
       else
         report(Code::UnknownZone, zone->zone.span, {zone->zone.text});
     } else if (const auto* currency = std::get_if<ast::PolicyCurrency>(&clause)) {
-      if (!once("currency", currency->span)) continue;
+      if (!first("currency", currency->span)) continue;
       const auto& text = currency->currency.text;
       const auto* found = std::find_if(currencies.begin(), currencies.end(),
                                        [&](const Currency& each) { return each.code == text; });
@@ -468,23 +463,23 @@ void Checker::policy() {
       out.currency_sign = found->sign;
       program_.schema.currency_decimals = found->decimals;
     } else if (const auto* quiet = std::get_if<ast::PolicyQuietHours>(&clause)) {
-      if (!once("quiet hours", quiet->span)) continue;
+      if (!first("quiet hours", quiet->span)) continue;
       if (quiet->from.value == quiet->to.value)
         report(Code::QuietWithoutLength, quiet->span);
       else
         out.quiet = QuietHours{quiet->from.value, quiet->to.value, quiet->drop};
     } else if (const auto* lateness = std::get_if<ast::PolicyLateness>(&clause)) {
-      if (!once("lateness", lateness->span)) continue;
+      if (!first("lateness", lateness->span)) continue;
       if (lateness->value.value.months != 0)
         report(Code::NoFixedLength, lateness->value.span);
       else
         out.lateness = lateness->value.value.fixed;
     } else if (const auto* campaigns = std::get_if<ast::PolicyCampaigns>(&clause)) {
-      once("campaigns", campaigns->span);
+      first("campaigns", campaigns->span);
     } else if (const auto* consent = std::get_if<ast::PolicyConsent>(&clause)) {
       for (const auto& name : consent->classes) {
         const auto named = campaign_class(name);
-        if (!named || !once((word("consent") + " " + name.text).c_str(), name.span)) continue;
+        if (!named || !first(word("consent") + " " + name.text, name.span)) continue;
         out.consent_required[static_cast<std::size_t>(*named)] = consent->required;
       }
     }
@@ -541,17 +536,13 @@ void Checker::channels() {
     out.symbol = symbol_of(decl->name, decl->alias);
     out.span = decl->name.span;
     std::set<std::string> cleared;
-    std::map<std::string, SourceSpan> said;
-    const auto once = [&](const char* what, SourceSpan span) {
-      const auto [first, is_new] = said.emplace(what, span);
-      if (!is_new)
-        label(report(Code::SaidTwice, span, {word(what)}), first->second, "first said here",
-              "第一次写在这里");
-      return is_new;
+    Once once;
+    const auto first = [&](const char* what, SourceSpan span) {
+      return is_first(once, what, span);
     };
     for (const auto& clause : decl->clauses) {
       if (const auto* channel_class = std::get_if<ast::ChannelClass>(&clause)) {
-        if (!once("class", channel_class->span)) continue;
+        if (!first("class", channel_class->span)) continue;
         const auto canonical = channel_class->name.canonical();
         if (canonical == "conversation")
           out.channel_class = ChannelClass::Conversation;
@@ -564,7 +555,7 @@ void Checker::channels() {
                          {channel_class->name.text}),
                   channel_class->name.text, {"conversation", "broadcast", "direct"});
       } else if (const auto* cost = std::get_if<ast::ChannelCost>(&clause)) {
-        if (!once("cost", cost->span)) continue;
+        if (!first("cost", cost->span)) continue;
         const auto* literal = std::get_if<ast::MoneyLiteral>(&cost->cost.kind);
         if (literal == nullptr) {
           report(Code::ExpectedType, cost->cost.span,
@@ -577,7 +568,7 @@ void Checker::channels() {
           report(Code::MoneyTooPrecise, literal->span, {literal->amount, "6"});
         }
       } else if (const auto* rate = std::get_if<ast::ChannelRate>(&clause)) {
-        if (!once("rate", rate->span)) continue;
+        if (!first("rate", rate->span)) continue;
         const auto messages = whole_number(rate->messages, 1, 1'000'000, "a rate", "速率");
         if (rate->per.months != 0 || rate->per.fixed.us <= 0) {
           report(Code::NoFixedLength, rate->span);
@@ -601,7 +592,7 @@ void Checker::channels() {
           out.cleared_for.push_back(attribute);
         }
       } else if (const auto* reach = std::get_if<ast::ChannelReachBy>(&clause)) {
-        if (!once("reach by", reach->span)) continue;
+        if (!first("reach by", reach->span)) continue;
         const AttributeId attribute = find_attribute(reach->identifier);
         out.reach_by = attribute.is_none() ? program_.schema.find_identifier(reach->identifier.text)
                                            : program_.schema[attribute].identifier;
@@ -610,7 +601,7 @@ void Checker::channels() {
                   reach->identifier.text, program_.schema.identifiers);
         }
       } else if (const auto* open = std::get_if<ast::ChannelOpen>(&clause)) {
-        if (!once("open", open->span)) continue;
+        if (!first("open", open->span)) continue;
         for (const auto& each : open->openings)
           if (const auto opening = this->opening(each, out.symbol))
             out.openings.push_back(*opening);

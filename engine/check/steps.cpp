@@ -51,16 +51,13 @@ Message Checker::message(std::size_t content, const Scope& scope) {
   bool misplaced = false;  // what it says is said where or how it can not be
   const auto put = [&](auto*& place, const auto& said_here, SourceSpan span, const char* what) {
     if (place != nullptr)
-      label(report(Code::SaidTwice, span, {word(what)}), place->span, "first said here",
-            "第一次写在这里");
+      said_twice(span, word(what), place->span);
     else
       place = &said_here;
   };
   const auto once = [&](const Place& place, SourceSpan span, const std::string& name) {
     const auto [before, is_new] = spans.emplace(place, span);
-    if (!is_new)
-      label(report(Code::SaidTwice, span, {name}), before->second, "first said here",
-            "第一次写在这里");
+    if (!is_new) said_twice(span, name, before->second);
     return is_new;
   };
   const auto read = [&](const auto& self, const std::vector<ast::ContentItem>& items,
@@ -150,18 +147,14 @@ Message Checker::message(std::size_t content, const Scope& scope) {
 Checker::TemplateValues Checker::template_values(const ast::ContentTemplate& from,
                                                  const Scope& scope) {
   TemplateValues values;
-  std::map<std::string, SourceSpan> said;
+  Once once;
   if (from.id.text.empty()) report(Code::TemplateNeedsId, from.id.span);
   for (const auto& setting : from.parameters) {
-    const auto [first, is_new] = said.emplace(setting.name.text, setting.span);
-    if (!is_new) {
-      label(report(Code::SaidTwice, setting.span, {setting.name.text}), first->second,
-            "first said here", "第一次写在这里");
-    } else if (setting.values.size() > 1) {
+    if (!is_first(once, setting)) continue;
+    if (setting.values.size() > 1)
       report(Code::OneValue, setting.span, {setting.name.text});
-    } else {
+    else
       values.emplace_back(setting.name.text, shown(setting.values.front(), scope));
-    }
   }
   return values;
 }

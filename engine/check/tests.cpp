@@ -93,14 +93,9 @@ void Checker::consents(const ast::Setting& setting, GivenCustomer& out) {
 void Checker::given(const ast::GivenCustomer& given, Test& test) {
   GivenCustomer out;
   out.customer = test_customer(given.customer, test);
-  std::map<std::string, SourceSpan> said;
+  Once once;
   for (const auto& setting : given.settings) {
-    const auto [first, is_new] = said.emplace(setting.name.text, setting.span);
-    if (!is_new) {
-      label(report(Code::SaidTwice, setting.span, {setting.name.text}), first->second,
-            "first said here", "第一次写在这里");
-      continue;
-    }
+    if (!is_first(once, setting)) continue;
     const AttributeId attribute = find_attribute(setting.name);
     if (attribute.is_none() && setting.name.canonical() == "consent") {
       consents(setting, out);

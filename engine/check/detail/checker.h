@@ -115,7 +115,19 @@ struct Want {
   std::uint32_t names = 0;  // then it may be the name of such a declaration, as text
 };
 
-class Once;  // what a declaration has said
+// What a declaration has said, under names of the checker's own or the author's.
+class Once {
+ public:
+  // Where it was said before, or null.
+  const SourceSpan* before(const std::string& what, SourceSpan span) {
+    const auto [first, is_new] = said_.emplace(what, span);
+    return is_new ? nullptr : &first->second;
+  }
+  bool has(const std::string& what) const { return said_.count(what) != 0; }
+
+ private:
+  std::map<std::string, SourceSpan> said_;
+};
 
 class Checker {
  public:
@@ -177,6 +189,11 @@ class Checker {
              const char* chinese) const {
     diagnostic.labels.push_back({span, say(english, chinese)});
   }
+  void said_twice(SourceSpan span, const std::string& what, SourceSpan first);
+  // Is it said for the first time? Else that is reported. `what` is a keyword, or the author's name
+  // of a setting.
+  bool is_first(Once& once, const std::string& what, SourceSpan span);
+  bool is_first(Once& once, const ast::Setting& setting);
 
   // schema.cpp
   void events();
@@ -379,7 +396,6 @@ class Checker {
 
   // incentives.cpp
   void incentives();
-  bool is_first(Once& once, const char* what, SourceSpan span);
   void red_packet(const ast::RedPacketDecl& decl, Incentive& out);
   void coupon(const ast::CouponDecl& decl, Incentive& out);
   void coupon_off(const ast::CouponOff& off, Coupon& out);

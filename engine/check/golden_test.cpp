@@ -1,16 +1,10 @@
 // tests/golden/check/*.koi: a program, a line of =====, and what check says to it in both
 // languages. A case whose name begins with fail_ is rejected; the others have at most warnings.
-// KOI_GOLDEN=write rewrites them; the review reads the difference.
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
+#include <string>
 #include <tuple>
 
+#include "base/golden.h"
 #include "check/check.h"
 #include "check/silence.h"
 #include "lang/diagnostics.h"
@@ -19,28 +13,7 @@
 namespace koi::check {
 namespace {
 
-constexpr std::string_view ruler = "=====\n";
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-std::vector<std::filesystem::path> cases() {
-  std::vector<std::filesystem::path> found;
-  for (const auto& each : std::filesystem::directory_iterator("tests/golden/check"))
-    if (each.path().extension() == ".koi") found.push_back(each.path());
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-std::pair<std::string, std::string> split(const std::string& text) {
-  const auto at = text.find("\n" + std::string(ruler));
-  if (at == text.npos) return {text, {}};
-  return {text.substr(0, at + 1), text.substr(at + 1 + ruler.size())};
-}
+const char* const folder = "tests/golden/check";
 
 std::string outcome(const std::string& name, const std::string& input, Language language) {
   const std::vector<Source> sources{Source(name, input)};
@@ -54,21 +27,11 @@ std::string outcome(const std::string& name, const std::string& input, Language 
 }
 
 TEST(CheckGolden, EachProgramGetsItsDiagnostics) {
-  const char* mode = std::getenv("KOI_GOLDEN");
-  const bool write = mode != nullptr && std::string_view(mode) == "write";
-  ASSERT_FALSE(cases().empty()) << "run from the root of the source tree";
-  for (const auto& path : cases()) {
-    SCOPED_TRACE(path.string());
-    const auto [input, output] = split(read(path));
-    const auto name = path.filename().string();
-    const auto english = outcome(name, input, Language::English);
-    const auto got = english + "-----\n" + outcome(name, input, Language::Chinese);
-    if (write) {
-      std::ofstream(path, std::ios::binary) << input << ruler << got;
-      continue;
-    }
-    EXPECT_EQ(output, got);
-    EXPECT_EQ(name.starts_with("fail_"), english.find("error[") != english.npos)
+  for (const Golden& each : goldens(folder)) {
+    SCOPED_TRACE(each.name());
+    const std::string english = outcome(each.name(), each.input, Language::English);
+    each.expect(english + "-----\n" + outcome(each.name(), each.input, Language::Chinese));
+    EXPECT_EQ(each.fails(), english.find("error[") != english.npos)
         << "only a rejected program begins its name with fail_";
   }
 }
@@ -76,9 +39,9 @@ TEST(CheckGolden, EachProgramGetsItsDiagnostics) {
 // One look at a file that stands alone finds what check() does, but for what is of the whole.
 TEST(CheckGolden, OneLookFindsAllButWhatTakesTheWholeProgram) {
   const std::set<std::string> of_the_whole{"K0418", "K0511", "K0512"};
-  for (const auto& path : cases()) {
-    SCOPED_TRACE(path.string());
-    const Source source(path.filename().string(), split(read(path)).first);
+  for (const Golden& golden : goldens(folder)) {
+    SCOPED_TRACE(golden.name());
+    const Source source(golden.name(), golden.input);
     const auto parsed = lang::parse(source, 0, Language::English);
     const auto told = [](const Diagnostic& each) {
       return std::tuple(each.span.begin, each.span.end, each.code, each.message);
@@ -96,7 +59,7 @@ const std::set<std::string_view> shown_elsewhere{"K0223", "K0321"};
 
 TEST(CheckGolden, EachCodeOfTheCheckerHasACase) {
   std::string all;
-  for (const auto& path : cases()) all += split(read(path)).second;
+  for (const Golden& each : goldens(folder)) all += each.output;
   for (const auto& each : lang::catalogue()) {
     if (each.text < "K0200" || shown_elsewhere.contains(each.text)) continue;
     EXPECT_NE(all.find("[" + std::string(each.text) + "]"), all.npos) << each.text;

@@ -4,11 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 
+#include "base/golden.h"
 #include "check/check.h"
 #include "lang/parse.h"
 #include "plan/listing.h"
@@ -60,25 +60,12 @@ std::vector<std::filesystem::path> koi_files(const std::filesystem::path& folder
 }
 
 // tests/golden/plan/*.koi: a program, a line of =====, and the listing of its plan.
-// KOI_GOLDEN=write rewrites them; the review reads the difference.
 TEST(CompileGolden, EachProgramGivesItsPlan) {
-  const std::string ruler = "=====\n";
-  const char* mode = std::getenv("KOI_GOLDEN");
-  const bool write = mode != nullptr && std::string_view(mode) == "write";
-  const auto cases = koi_files("tests/golden/plan");
-  ASSERT_FALSE(cases.empty()) << "run from the root of the source tree";
-  for (const auto& path : cases) {
-    SCOPED_TRACE(path.string());
-    const std::string text = read(path);
-    const auto at = text.find("\n" + ruler);
-    const std::string input = at == text.npos ? text : text.substr(0, at + 1);
-    const auto out = compiled({Source(path.filename().string(), input)});
+  for (const Golden& each : goldens("tests/golden/plan")) {
+    SCOPED_TRACE(each.name());
+    const auto out = compiled({Source(each.name(), each.input)});
     EXPECT_EQ(out.errors, "");
-    const std::string got = out.errors.empty() ? plan::listing(out.plan) : out.errors;
-    if (write)
-      std::ofstream(path, std::ios::binary) << input << ruler << got;
-    else
-      EXPECT_EQ(text, std::string(input).append(ruler).append(got));
+    each.expect(out.errors.empty() ? plan::listing(out.plan) : out.errors);
   }
 }
 

@@ -1,15 +1,9 @@
 // tests/golden/parse/*.koi: a text, a line of =====, and what comes of it: for a case whose name
 // begins with fail_ the diagnostics in both languages, and then the tree of what could be read.
-// KOI_GOLDEN=write rewrites them; the review reads the difference.
-#include <gtest/gtest.h>
-
-#include <algorithm>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <set>
-#include <sstream>
+#include <string>
 
+#include "base/golden.h"
 #include "lang/diagnostics.h"
 #include "lang/dump.h"
 #include "lang/parse.h"
@@ -17,33 +11,7 @@
 namespace koi::lang {
 namespace {
 
-constexpr std::string_view ruler = "=====\n";
-
-std::string read(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::stringstream text;
-  text << in.rdbuf();
-  return text.str();
-}
-
-std::vector<std::filesystem::path> cases() {
-  std::vector<std::filesystem::path> found;
-  for (const auto& each : std::filesystem::directory_iterator("tests/golden/parse")) {
-    if (each.path().extension() == ".koi") found.push_back(each.path());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
-}
-
-struct Case {
-  std::string input;
-  std::string output;
-};
-Case split(const std::string& text) {
-  const auto at = text.find("\n" + std::string(ruler));
-  if (at == text.npos) return {text, {}};
-  return {text.substr(0, at + 1), text.substr(at + 1 + ruler.size())};
-}
+const char* const folder = "tests/golden/parse";
 
 std::string outcome(const std::string& name, const std::string& input) {
   const std::vector<Source> sources{Source(name, input)};
@@ -56,23 +24,12 @@ std::string outcome(const std::string& name, const std::string& input) {
   return all + dump(english.file);
 }
 
-TEST(Golden, EachTextGivesItsTree) {
-  const char* mode = std::getenv("KOI_GOLDEN");
-  const bool write = mode != nullptr && std::string_view(mode) == "write";
-  ASSERT_FALSE(cases().empty()) << "run from the root of the source tree";
-  for (const auto& path : cases()) {
-    SCOPED_TRACE(path.string());
-    const auto text = read(path);
-    const auto golden = split(text);
-    const auto name = path.filename().string();
-    const auto got = outcome(name, golden.input);
-    if (write) {
-      std::ofstream(path, std::ios::binary) << golden.input << ruler << got;
-      continue;
-    }
-    EXPECT_EQ(golden.output, got);
-    const bool fails = name.starts_with("fail_");
-    EXPECT_EQ(fails, got.starts_with("error["))
+TEST(ParseGolden, EachTextGivesItsTree) {
+  for (const Golden& each : goldens(folder)) {
+    SCOPED_TRACE(each.name());
+    const std::string got = outcome(each.name(), each.input);
+    each.expect(got);
+    EXPECT_EQ(each.fails(), got.starts_with("error["))
         << "only a rejected text begins its name with fail_";
   }
 }
@@ -82,9 +39,9 @@ TEST(Golden, EachTextGivesItsTree) {
 const std::set<std::string_view> shown_elsewhere{"K0001", "K0002", "K0003",
                                                  "K0004", "K0005", "K0006"};
 
-TEST(Golden, EachCodeOfTheParserHasACase) {
+TEST(ParseGolden, EachCodeOfTheParserHasACase) {
   std::string all;
-  for (const auto& path : cases()) all += split(read(path)).output;
+  for (const Golden& each : goldens(folder)) all += each.output;
   for (const auto& each : catalogue()) {
     if (each.text >= "K0200" || shown_elsewhere.contains(each.text)) continue;
     EXPECT_NE(all.find("[" + std::string(each.text) + "]"), all.npos) << each.text;

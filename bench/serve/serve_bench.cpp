@@ -82,13 +82,6 @@ class Stream {
   std::uint64_t number_ = 0;
 };
 
-class Nowhere final : public durable::Deeds {
- public:
-  void take(store::Group, std::vector<durable::Deed>) override {}
-  std::string freeze(store::Group) override { return {}; }
-  Result<void> thaw(store::Group, std::string_view) override { return {}; }
-};
-
 // `in_commit`: how many inputs of a group one commit takes at most.
 double in_process(const fs::path& folder, const plan::Plan& plan, Stream& stream,
                   std::size_t events, std::size_t in_commit) {
@@ -96,7 +89,7 @@ double in_process(const fs::path& folder, const plan::Plan& plan, Stream& stream
   const auto directory = *store::Directory::open(folder);
   const auto journal = *store::SqliteJournal::open(directory, groups);
   const auto states = *store::SqliteStore::open(directory, groups);
-  Nowhere deeds;
+  durable::Nowhere deeds;
   durable::Settings settings;
   settings.longest_batch = in_commit;
   const auto writers =

@@ -29,14 +29,6 @@ constexpr std::size_t longest_note = std::size_t{1} << 20;
 
 fs::path folder_of(const store::Directory& directory) { return directory.path() / "build"; }
 
-// What was decided then has left then.
-class Nobody final : public durable::Deeds {
- public:
-  void take(store::Group, std::vector<durable::Deed>) override {}
-  std::string freeze(store::Group) override { return {}; }
-  Result<void> thaw(store::Group, std::string_view) override { return {}; }
-};
-
 Error damaged(store::Group group, store::Position position, std::string_view how) {
   return {"corrupt", "the journal of group " + std::to_string(group) + " " + std::string(how) +
                          " at position " + std::to_string(position)};
@@ -66,7 +58,7 @@ class Replay {
         group_(group),
         epoch_(epoch),
         last_(last),
-        writer_(turn.extended, turn.index, turn.store, turn.groups, group, turn.budget, nobody_) {}
+        writer_(turn.extended, turn.index, turn.store, turn.groups, group, turn.budget, nowhere_) {}
 
   // As the store has it.
   Result<void> learn() {
@@ -179,7 +171,7 @@ class Replay {
   Result<void> write_back() {
     for (store::Group to = 0; to < turn_.groups.count; ++to)
       if (to != group_) writer_.letters().arrived(to, turn_.arrivals.stored(group_, to));
-    durable::Frozen frozen = durable::freeze(writer_, group_, epoch_, nobody_);
+    durable::Frozen frozen = durable::freeze(writer_, group_, epoch_, nowhere_);
     const durable::Take take = [&](std::span<const durable::Changed> which,
                                    std::vector<store::Saved>& into) {
       writer_.customers().take(which, into);
@@ -198,7 +190,7 @@ class Replay {
   store::Group group_;
   store::Epoch epoch_;
   store::Position at_ = 0, last_;
-  Nobody nobody_;
+  durable::Nowhere nowhere_;  // what was decided then has left then
   durable::Writer writer_;
   std::vector<store::Read> rows_;
   std::size_t next_ = 0;  // among the rows

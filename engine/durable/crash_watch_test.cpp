@@ -51,13 +51,6 @@ plan::Plan crashing_plan() {
   return plan;
 }
 
-class Nowhere final : public Deeds {
- public:
-  void take(store::Group, std::vector<Deed>) override {}
-  std::string freeze(store::Group) override { return {}; }
-  Result<void> thaw(store::Group, std::string_view) override { return {}; }
-};
-
 struct Life {
   explicit Life(const std::filesystem::path& path, Timestamp at)
       : now(at), directory(*store::Directory::open(path / "data", {.reserve = 1u << 20})) {

@@ -74,4 +74,12 @@ class Deeds {
   virtual Result<void> thaw(store::Group group, std::string_view frozen) = 0;
 };
 
+// What was decided goes nowhere: it has left long ago, or nobody is to have it.
+class Nowhere final : public Deeds {
+ public:
+  void take(store::Group, std::vector<Deed>) override {}
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+};
+
 }  // namespace koi::durable

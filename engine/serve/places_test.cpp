@@ -17,13 +17,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class Nobody final : public durable::Deeds {
- public:
-  void take(store::Group, std::vector<durable::Deed>) override {}
-  std::string freeze(store::Group) override { return {}; }
-  Result<void> thaw(store::Group, std::string_view) override { return {}; }
-};
-
 const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
 
 class PlacesTest : public ::testing::Test {
@@ -49,7 +42,7 @@ class PlacesTest : public ::testing::Test {
     journal_.emplace(groups);
     store_.emplace(groups);
     auto writers = durable::Writers::open(
-        {plan_, 1, *journal_, *store_, groups, nobody_, [] { return noon; }}, {});
+        {plan_, 1, *journal_, *store_, groups, nowhere_, [] { return noon; }}, {});
     ASSERT_TRUE(writers) << writers.error().what;
     writers_ = *std::move(writers);
     places_.emplace(plan_, *writers_);
@@ -118,7 +111,7 @@ class PlacesTest : public ::testing::Test {
   }
 
   plan::Plan plan_;
-  Nobody nobody_;
+  durable::Nowhere nowhere_;
   std::optional<store::MemoryJournal> journal_;
   std::optional<store::MemoryStore> store_;
   std::unique_ptr<durable::Writers> writers_;

@@ -31,14 +31,6 @@ std::string text_of(const fs::path& file) {
   return text.str();
 }
 
-// What is decided goes nowhere: every message is on its way for good.
-class Nowhere final : public durable::Deeds {
- public:
-  void take(store::Group, std::vector<durable::Deed>) override {}
-  std::string freeze(store::Group) override { return {}; }
-  Result<void> thaw(store::Group, std::string_view) override { return {}; }
-};
-
 // A deployment whose clock goes by its events.
 struct World {
   explicit World(const fs::path& folder) {
@@ -48,7 +40,7 @@ struct World {
                             .store = states,
                             .groups = groups,
                             .deeds = [](const plan::Plan&) -> std::unique_ptr<durable::Deeds> {
-                              return std::make_unique<Nowhere>();
+                              return std::make_unique<durable::Nowhere>();
                             },
                             .clock = [] { return Timestamp{}; },
                             .progress = {},
@@ -87,7 +79,7 @@ struct World {
   store::Directory directory = *store::Directory::open(scratch / "data", {.reserve = 1});
   store::MemoryJournal journal{groups, 1};
   store::MemoryStore states{groups};
-  Nowhere deeds;
+  durable::Nowhere deeds;  // every message is on its way for good
   Timestamp now;
 };
 

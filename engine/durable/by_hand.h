@@ -3,7 +3,6 @@
 // journal decided again from nothing, to compare with what is stored.
 #pragma once
 
-#include <algorithm>
 #include <string>
 #include <vector>
 

@@ -29,6 +29,8 @@ struct Options {
 struct Uploaded {
   std::uint64_t codes = 0, fresh = 0, left = 0, unfit = 0;
   std::string first_unfit;  // where it stands
+  std::uint64_t generated = 0;
+  std::string first_generated, generated_by;
 };
 
 // Whole lines, about so many bytes of them; empty at the end.
@@ -77,6 +79,13 @@ Result<void> upload(Remote& server, const Options& options, const std::string& f
         all.first_unfit =
             file + ", line " + std::to_string(line + number_of(*answer, "first_unfit_line"));
       all.unfit += number_of(*answer, "unfit");
+      if (all.generated == 0 && number_of(*answer, "like_generated") > 0) {
+        all.first_generated =
+            file + ", line " +
+            std::to_string(line + number_of(*answer, "first_like_generated_line"));
+        all.generated_by = text_of(*answer, "generated_by");
+      }
+      all.generated += number_of(*answer, "like_generated");
     }
     line += lines;
   }
@@ -95,7 +104,11 @@ int upload(const Options& options) {
                      " of them new; " + std::to_string(all.left) + " are left in the pool\n";
   if (all.unfit > 0)
     said += std::to_string(all.unfit) + " lines are no codes, the first: " + all.first_unfit + "\n";
-  return print(said, all.unfit == 0 ? Done : Findings);
+  if (all.generated > 0)
+    said += std::to_string(all.generated) + " codes are left out: they look like those that the " +
+            "coupon `" + all.generated_by + "` generates, the first: " + all.first_generated +
+            "; have others made, or give that coupon a pattern with a beginning of its own\n";
+  return print(said, all.unfit == 0 && all.generated == 0 ? Done : Findings);
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "cli/command.h"
 #include "cli/program.h"
 #include "compile/compile.h"
+#include "core/accounts.h"
 #include "ledger/codes.h"
 #include "runtime/run.h"
 #include "runtime/sink.h"
@@ -111,7 +112,8 @@ Result<void> write_file(const std::string& path, std::string_view text) {
 }
 
 // The codes of each pool, which stand in a file beside the rules, one a line.
-Result<std::vector<runtime::RunOptions::Pool>> pools_of(const LoadedProgram& program) {
+Result<std::vector<runtime::RunOptions::Pool>> pools_of(const LoadedProgram& program,
+                                                        const plan::Plan& plan) {
   const check::ReadBeside read = check::beside_on_disk(program.sources);
   std::vector<runtime::RunOptions::Pool> pools;
   for (const check::Incentive& incentive : program.program.incentives) {
@@ -134,6 +136,11 @@ Result<std::vector<runtime::RunOptions::Pool>> pools_of(const LoadedProgram& pro
         return Error{"pool", "line " + std::to_string(number) + " of `" + coupon->pool +
                                  "` is no code: up to 64 visible characters of ASCII without "
                                  "/ ? # % \" \\ < >"};
+      if (const plan::Incentive* const maker = core::maker_of(plan.incentives, line))
+        return Error{"pool", "line " + std::to_string(number) + " of `" + coupon->pool +
+                                 "` looks like a code that the coupon `" + maker->symbol.name +
+                                 "` generates; have others made, or give that coupon a pattern "
+                                 "with a beginning of its own"};
       pool.codes.push_back(std::move(line));
     }
     pools.push_back(std::move(pool));
@@ -157,7 +164,7 @@ int run(const Options& options) {
   const plan::Plan plan = compile::compile(program->program, options.seed);
 
   runtime::RunOptions run_options;
-  auto pools = pools_of(*program);
+  auto pools = pools_of(*program, plan);
   if (!pools) return trouble(pools.error().what);
   run_options.pools = *std::move(pools);
   std::optional<runtime::CsvMap> map;

@@ -101,6 +101,17 @@ std::string invite_code(const plan::Plan& plan, plan::ReferralId referral,
   return code_of(secret_of(plan, "invitations"), number);
 }
 
+const plan::Incentive* maker_of(std::span<const plan::Incentive> incentives,
+                                std::string_view code) {
+  for (const plan::Incentive& each : incentives) {
+    const auto* coupon = std::get_if<plan::Coupon>(&each.what);
+    if (!coupon || coupon->pattern.size() != code.size()) continue;
+    const auto pattern = ledger::CodePattern::read(coupon->pattern);
+    if (pattern && pattern->could_make(code)) return &each;
+  }
+  return nullptr;
+}
+
 std::string_view code_of_scene(std::string_view said) {
   constexpr std::string_view of_platform = "qrscene_";
   if (said.starts_with(of_platform)) said.remove_prefix(of_platform.size());
@@ -516,7 +527,8 @@ std::uint64_t Accounts::stock(std::string_view pool, const std::vector<std::stri
   std::uint64_t next = before;
   for (const std::string& each : codes) {
     const std::string mark = books::key_of_uploaded(each);
-    if (!ledger::may_be_uploaded(each) || find(each) || code(mark)) continue;
+    if (!ledger::may_be_uploaded(each) || maker_of(plan_.incentives, each)) continue;
+    if (find(each) || code(mark)) continue;
     note_change(codes_, codes_.keep(mark, std::string(pool)));
     note_change(codes_, codes_.keep(books::key_of_stock(pool, next++), each));
   }
@@ -524,7 +536,16 @@ std::uint64_t Accounts::stock(std::string_view pool, const std::vector<std::stri
   auto& node = number(counted);
   note_change(numbers_, node);
   node.second.value = next;
+  if (sharing_) Shared::tell_uploaded(*this, pool);
   return next - before;
+}
+
+Accounts::PoolFigures Accounts::pool_figures(std::string_view pool) {
+  PoolFigures figures;
+  figures.uploaded = number(books::key_of_stocked(pool)).second.value;
+  figures.given =
+      sharing_ ? Shared::given(*this, pool) : number(books::key_of_taken(pool)).second.value;
+  return figures;
 }
 
 std::uint64_t Accounts::codes_left(std::string_view pool) {
@@ -557,7 +578,7 @@ std::string Accounts::take_code(std::string_view pool) {
       note_change(codes_, *node);
     else
       codes_.erase(*node);
-    if (!find(found)) return found;  // else one that was generated has come to be the same
+    if (!find(found)) return found;  // else it leads somewhere by now, as a packet's may
   }
   return {};
 }

@@ -94,6 +94,10 @@ void release(List<Counted>& counted, const Counted& what);
 std::string invite_code(const plan::Plan& plan, plan::ReferralId referral,
                         std::string_view customer);
 
+// The coupon among them that may generate that code, sooner or later; null where none can. Such a
+// code comes into no pool: who will be given it, no group knows of another.
+const plan::Incentive* maker_of(std::span<const plan::Incentive> incentives, std::string_view code);
+
 // What stands before the code in the scene of a QR code with parameters, and what a platform puts
 // before that. WeChat takes scenes of at most 32 of the letters that are in it
 // (wxacode.getUnlimited; the events of official accounts begin with `qrscene_`).
@@ -231,15 +235,24 @@ class Accounts {
 
   // --- Codes that were uploaded
 
-  // Puts the codes into the pool, but for those that are in one, were, or lead somewhere; says how
-  // many were new. No code is ever in a pool twice.
+  // Puts the codes into the pool, but for those that are in one, were, lead somewhere, or may be
+  // generated (maker_of); says how many were new. No code is ever in a pool twice.
   std::uint64_t stock(std::string_view pool, const std::vector<std::string>& codes);
+  // Between groups: that were never lent.
   std::uint64_t codes_left(std::string_view pool);
+  // How many were uploaded here, and how many were given here. Between groups all are uploaded in
+  // one of them, and given in each; what is left is all of the one less all of the other, wherever
+  // the codes are.
+  struct PoolFigures {
+    std::uint64_t uploaded = 0, given = 0;
+  };
+  PoolFigures pool_figures(std::string_view pool);
   bool has_code(std::string_view pool);
   // The one that was uploaded first, which is in the pool no more; empty where there is none.
   // Between groups: the first of those that this one has.
   std::string take_code(std::string_view pool);
-  // How many were left behind the one that was taken last.
+  // How many were left behind the one that was taken last. Between groups: how many were uploaded
+  // behind it, whoever has them and whether they are given, as far as the group was told.
   std::uint64_t left_behind(std::string_view pool);
 
   // Where a code leads: to the giver of a packet, to an inviter.

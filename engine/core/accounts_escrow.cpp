@@ -407,6 +407,17 @@ std::string Accounts::Shared::take_code(Accounts& all, std::string_view pool) {
   return {};
 }
 
+std::uint64_t Accounts::Shared::given(Accounts& all, std::string_view pool) {
+  const Desk desk(all, all.shared_pool(pool));
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(0, codes_given(desk.record())));
+}
+
+void Accounts::Shared::tell_uploaded(Accounts& all, std::string_view pool) {
+  Desk desk(all, all.shared_pool(pool));
+  desk.changes();
+  desk.lender.tell_uploaded();
+}
+
 // Those that were uploaded later, whoever has them now.
 std::uint64_t Accounts::Shared::left_behind(Accounts& all, std::string_view pool) {
   const Desk desk(all, all.shared_pool(pool));

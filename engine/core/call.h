@@ -78,7 +78,7 @@ struct Answer {
   // Where it is good, the code that it is used instead of, because it takes off more.
   std::string about;
   // What the code in `about` would take off, where one of the two is the better; of points, the
-  // balance; of a pool, the codes that are left.
+  // balance.
   std::int64_t other = 0;
   friend bool operator==(const Answer&, const Answer&) = default;
 };

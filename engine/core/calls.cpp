@@ -99,7 +99,6 @@ Answer stock(Accounts& accounts, const Call& call) {
   KOI_ASSERT(call.kind == Call::Kind::Stock);
   Answer answer;
   answer.amount = static_cast<std::int64_t>(accounts.stock(call.code, call.together));
-  answer.other = static_cast<std::int64_t>(accounts.codes_left(call.code));
   return answer;
 }
 

@@ -63,7 +63,8 @@ struct Loan {
   Timestamp at = Timestamp::ever();
   std::vector<Range> ranges;
   std::vector<PoolCode> codes;
-  std::int64_t left = 0;    // Lend of a pool's codes: so many were ever uploaded
+  // Lend of a pool's codes: so many were ever uploaded. It may bring that alone, and no codes.
+  std::int64_t left = 0;
   bool is_short = false;    // Lend: it is less than what was asked for, and all there was
   bool is_dry = false;      // beside that: and there never will be any, under these rules
   std::uint16_t group = 0;  // Moved: where to
@@ -104,7 +105,7 @@ struct Escrow {
   Timestamp latest = Timestamp::ever();  // and this is the latest that was asked for
   std::vector<Range> ranges;             // what its slice has of numbers, and of codes
   std::vector<PoolCode> codes;
-  std::int64_t uploaded = 0;   // to the pool, as the home has said last
+  std::int64_t uploaded = 0;   // to the pool, as the home has said last: with each upload and Lend
   std::uint64_t asked = 0;     // the number of its last ask …
   bool is_open = false;        // … which is not answered
   std::int64_t next_want = 0;  // of the next one; 0: there is none
@@ -127,6 +128,10 @@ struct Escrow {
 };
 std::string encode(const Escrow& escrow);          // empty where there is nothing to keep
 Result<Escrow> escrow_of(std::string_view bytes);  // error "corrupt"; empty bytes are nothing
+
+// Of a pool's codes, how many were given in the group whose record it is: those that came and are
+// neither there nor back at home.
+std::int64_t codes_given(const Escrow& pool);
 
 // The account that a row of the books (`e`) is of, and what it says: for those who go over all.
 struct EscrowRow {

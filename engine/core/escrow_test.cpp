@@ -206,6 +206,15 @@ class World {
         all += place->second;
       ASSERT_LE(all, 30);
     }
+    // Wherever the codes are, on their way too.
+    std::uint64_t known = 0, gone = 0;
+    for (auto& each : accounts) {
+      const auto figures = each->pool_figures("codes");
+      known += figures.uploaded;
+      gone += figures.given;
+    }
+    ASSERT_EQ(known, uploaded);
+    ASSERT_EQ(gone, given.size());
     is_conserved();
   }
 
@@ -466,6 +475,7 @@ TEST_P(WorldOf, GroupsNeverTakeMoreThanThereIsAndGiveTheLastOfIt) {
   Timestamp now = morning;
   for (int step = 0; step < 400; ++step) {
     now = now + seconds(std::int64_t(world.pick(300)));
+    if (step == 200) world.uploaded += world.in(0).stock("codes", {"UP-0", "UP-40", "UP-41"});
     const auto group = static_cast<std::uint16_t>(world.pick(groups));
     switch (world.pick(12)) {
       case 0: world.restart(group); break;
@@ -527,7 +537,7 @@ TEST_P(WorldOf, GroupsNeverTakeMoreThanThereIsAndGiveTheLastOfIt) {
     EXPECT_EQ(world.issued.size(), numbers);
   }
   take_all({Wish::Kind::Code});
-  EXPECT_EQ(world.given.size(), 40u);
+  EXPECT_EQ(world.given.size(), 42u);
   take_all({Wish::Kind::Message, total, 0, 0, 1'000});
   EXPECT_GT(world.out(money) * 10'000 + world.out(costs), 20 * 10'000 - 1'000);
   now = now + days(1);
@@ -661,6 +671,34 @@ TEST(Escrow, TheCodesThatAreLeftAreToldByTheirPlaceInThePool) {
       told.insert(world.in(group).left_behind("codes"));
     }
   EXPECT_EQ(told, (std::multiset<std::uint64_t>{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}));
+}
+
+TEST(Escrow, WhoHasCodesOfAPoolHearsOfWhatIsUploadedLater) {
+  World world(2, 1);
+  const auto upload = [&](int from, int to) {
+    std::vector<std::string> codes;
+    for (int i = from; i < to; ++i) codes.push_back("UP-" + std::to_string(i));
+    world.uploaded += world.in(0).stock("codes", codes);
+    world.send(0);
+    world.deliver_all();
+  };
+  upload(0, 40);
+  for (const std::uint16_t group : two) {
+    world.attempt(group, wanting({Wish::Kind::Code}));
+    world.deliver_all();
+  }
+  const std::uint64_t letters = world.letters;
+  upload(40, 100);
+  EXPECT_EQ(world.letters, letters + 1);
+  for (const std::uint16_t group : two) {
+    const std::uint64_t before = world.in(group).left_behind("codes");
+    EXPECT_GT(before, 60u);
+    world.attempt(group, wanting({Wish::Kind::Code}));  // of those that it had before
+    EXPECT_EQ(world.in(group).left_behind("codes"), before - 1);
+  }
+  EXPECT_EQ(world.letters, letters + 1);
+  world.holds();
+  world.is_quiet();
 }
 
 TEST(Escrow, ACodeThatLeadsElsewhereIsFoundByWhatTheInputSays) {

@@ -263,6 +263,18 @@ void Lender::lend(const Escrow::Ask& to, std::int64_t amount, bool is_short, boo
     out_.loans.emplace_back(to.group, std::move(made));
 }
 
+void Lender::tell_uploaded() {
+  if (!is_home() || my_.lent.empty()) return;
+  my_.uploaded = terms_.uploaded();
+  for (std::uint16_t group = 0; group < groups_; ++group) {
+    if (group == own_ || lent(group) == 0) continue;
+    Loan told = loan(Loan::Kind::Lend);  // of nothing, and nobody's answer
+    told.at = my_.pool_from;
+    told.left = my_.uploaded;
+    out_.loans.emplace_back(group, std::move(told));
+  }
+}
+
 // Where others wait behind him he gets no more than he wants.
 void Lender::lend_in_full(const Escrow::Ask& ask) {
   lend(ask, my_.waiting.empty() ? share(ask.want) : ask.want, false, false);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/accounts.h"
+#include "ledger/codes.h"
 
 namespace koi::core {
 namespace {
@@ -65,6 +66,24 @@ TEST(Pools, TakeNoCodeThatLeadsSomewhereOrMeansSomethingInAnAddress) {
   EXPECT_EQ(accounts.stock("a", {"T-1", "", "a b", "a/b", "a?", "..", "\xe5\x88\xb8",
                                  std::string(65, 'A'), std::string(64, 'A')}),
             1u);
+}
+
+TEST(Pools, TakeNoCodeThatACouponMayGenerate) {
+  plan::Plan plan = plan_with_coupons();
+  plan::Incentive generated;
+  generated.symbol = {"new", ""};
+  plan::Coupon of_pattern;
+  of_pattern.pattern = "N-####";
+  generated.what = of_pattern;
+  plan.incentives.push_back(generated);
+  Accounts accounts(plan);
+  const std::string next = ledger::CodePattern::read("N-####")->code({1, 2}, 77);
+  std::string other = next;
+  other.back() = other.back() == '2' ? '3' : '2';
+  EXPECT_EQ(maker_of(plan.incentives, next), &plan.incentives[1]);
+  EXPECT_EQ(accounts.stock("a", {next, other, "n" + next.substr(1)}), 2u)
+      << "a wrong check character, and another beginning";
+  EXPECT_EQ(accounts.take_code("a"), other);
 }
 
 TEST(Pools, ComeToTheSameWhateverIsInMemory) {

@@ -60,6 +60,8 @@ Result<void> Ahead::prepare(const Bundle& wanted, const Said& said, const Ways& 
   beside_.live.follow();
   if (!lacking_.empty()) KOI_TRY(build_metrics());
   KOI_TRY(beside_.write_back());
+  patterns_.emplace(*from_, *own_);
+  KOI_TRY(patterns_->check(site_.store));
   Clock::duration counting{0};
   KOI_LET(turn_.kept, to_keep(plans_, live(), turn_, true, [&]() -> Result<Census> {
             const auto began = Clock::now();
@@ -245,6 +247,7 @@ Result<void> Ahead::share_some(Group group, const std::vector<std::string>& keys
 // --- The border ---------------------------------------------------------------------------------
 
 Result<Report> Ahead::go_live() {
+  KOI_TRY(patterns_->check(site_.store));  // what was uploaded meanwhile
   if (carries()) {
     beside_.gives_up = {};  // from here on it is quicker to come to the end
     KOI_TRY(carry_written());

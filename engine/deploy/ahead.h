@@ -24,6 +24,7 @@
 #include "deploy/extend.h"
 #include "deploy/followed.h"
 #include "deploy/link.h"
+#include "deploy/patterns.h"
 #include "deploy/rebuild.h"
 #include "deploy/walk.h"
 
@@ -100,6 +101,7 @@ class Ahead {
   const plan::Plan* own_ = nullptr;  // the wanted bundle's, nothing linked
   const plan::Plan* to_ = nullptr;
   Lacking lacking_;
+  std::optional<Patterns> patterns_;
   std::unique_ptr<Rebuild> rebuild_;    // where metrics lack, up to what was carried last
   std::optional<plan::Plan> extended_;  // its plan
   std::optional<Carry> carry_;

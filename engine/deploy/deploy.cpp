@@ -9,6 +9,7 @@
 #include "deploy/link.h"
 #include "deploy/migrate.h"
 #include "deploy/next_turn.h"
+#include "deploy/patterns.h"
 #include "deploy/rebuild.h"
 #include "durable/checkpoint.h"
 #include "durable/recover.h"
@@ -31,6 +32,7 @@ class Deploying {
  private:
   Result<void> check_groups() const;
   Result<void> check(const Bundle& wanted) const;
+  Result<void> check_patterns(Hash128 bundle);
   Result<void> begin(Hash128 bundle, const Said& said, const Ways& ways);
   Result<void> finish_between_groups();
   Result<void> recover_tails();
@@ -91,10 +93,19 @@ Result<void> Deploying::check(const Bundle& wanted) const {
   return plan ? Result<void>() : plan.error();
 }
 
+// Could what they generate be what was uploaded, as far as that is written back?
+Result<void> Deploying::check_patterns(Hash128 bundle) {
+  if (deployment_.turns.empty()) return {};
+  KOI_LET(const plan::Plan* from, plans_.of(live()));
+  KOI_LET(const plan::Plan* to, plans_.of(bundle));
+  return Patterns(*from, *to).check(site_.store);
+}
+
 Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {
   KOI_TRY(check(wanted));
   KOI_LET(const Hash128 name, bundles_.keep(wanted));
   KOI_TRY(check_next(plans_, deployment_, name, ways));
+  KOI_TRY(check_patterns(name));
   if (ways.moves_nobody()) return std::string();
   KOI_LET(const plan::Plan* to, plans_.of(name));
   KOI_LET(const plan::Plan* from, plans_.of(live()));
@@ -205,6 +216,7 @@ Result<void> Deploying::begin(Hash128 bundle, const Said& said, const Ways& ways
     KOI_LET(epochs_[group], site_.store.take(group));
   }
   if (!is_first) KOI_TRY(recover_tails());
+  KOI_TRY(check_patterns(bundle));
   Turn turn{bundle, site_.clock(), {}, {}, said.by, said.why, ways, {}};
   if (!is_first) turn.since = std::max(turn.since, live().since);
   for (store::Group group = 0; group < site_.groups.count; ++group) {

@@ -81,7 +81,8 @@ struct Report {
 //
 // Errors: "foreign" where the files do not belong together, "rules" where this version of Koi
 // cannot read a bundle, "missing" and "corrupt" of bundles and deployment.json, "semantics"
-// (another Koi's tail), "full", "unwritable", and those of journal and store. After an error, as
+// (another Koi's tail), "pool" where a coupon of the wanted rules could generate codes that were
+// uploaded before, "full", "unwritable", and those of journal and store. After an error, as
 // after a kill, what was accepted is whole, and the next call goes on.
 //
 // With `ways` the deploy is one of its own even where the bundle is live already. Errors "migrate"

@@ -477,6 +477,13 @@ Result<std::vector<CodePlace>> Writer::find_places(std::span<const std::string> 
   return found;
 }
 
+Result<core::Accounts::PoolFigures> Writer::pool_figures(std::string_view pool) {
+  core::Accounts::PoolFigures figures;
+  if (gives_) figures = accounts_.pool_figures(pool);
+  if (accounts_.fault()) return *accounts_.fault();
+  return figures;
+}
+
 // What a turn tells other customers: those of the group right after the input that caused it, and
 // what follows from that. Bounded: messages that answer each other come to an end (core).
 Result<void> Writer::deliver_messages(store::Position position) {

@@ -129,6 +129,9 @@ class Writer {
   // or of another where theirs have turned out to be those.
   Result<std::vector<CodePlace>> find_places(std::span<const std::string> codes);
 
+  // What was uploaded to that pool here, and given of it.
+  Result<core::Accounts::PoolFigures> pool_figures(std::string_view pool);
+
   // The last position stepped, and the stamp of its batch.
   store::Position position() const { return position_; }
   Timestamp stamp() const { return stamp_; }

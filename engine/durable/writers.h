@@ -96,6 +96,10 @@ class Writers {
   void find_places(std::vector<std::string> codes,
                    std::function<void(Result<std::vector<CodePlace>>)> then);
 
+  // How many codes of that pool nobody was given yet, in whatever group they are, or on the way
+  // between two. Every group is asked, as for places. Thread-safe.
+  void find_codes_left(std::string pool, std::function<void(Result<std::uint64_t>)> then);
+
   // Has every group decided all that came up to that instant, and every timer that was due before
   // it? Thread-safe; true a moment later than it is so.
   bool has_passed(Timestamp instant) const;

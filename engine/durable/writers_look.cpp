@@ -126,6 +126,40 @@ void Writers::find_places(std::vector<std::string> codes,
             });
 }
 
+namespace {
+struct PoolSearch {
+  std::mutex mutex;
+  std::size_t left = 0;
+  std::optional<Error> error;
+  std::uint64_t uploaded = 0, given = 0;
+  std::function<void(Result<std::uint64_t>)> then;
+};
+}  // namespace
+
+void Writers::find_codes_left(std::string pool, std::function<void(Result<std::uint64_t>)> then) {
+  const auto search = std::make_shared<PoolSearch>();
+  search->left = groups_.size();
+  search->then = std::move(then);
+  const auto wanted = std::make_shared<const std::string>(std::move(pool));
+  for (const auto& group : groups_)
+    look_at(*group, [search, wanted](Result<Writer*> writer) {
+      const auto found = writer ? (*writer)->pool_figures(*wanted)
+                                : Result<core::Accounts::PoolFigures>(writer.error());
+      std::unique_lock lock(search->mutex);
+      if (found) {
+        search->uploaded += found->uploaded;
+        search->given += found->given;
+      } else {
+        search->error = found.error();
+      }
+      if (--search->left > 0) return;
+      lock.unlock();
+      if (search->error) return search->then(*search->error);
+      // What is uploaded and given between two looks is missing in the former.
+      search->then(search->uploaded - std::min(search->uploaded, search->given));
+    });
+}
+
 void Writers::look_at(Group& group, Look look) {
   if (!has_threads_) return look(&group.writer);
   {

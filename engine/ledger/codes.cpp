@@ -121,6 +121,23 @@ std::optional<std::uint64_t> CodePattern::number(Key key, std::string_view code)
   return permute_back(key, number);
 }
 
+bool CodePattern::could_make(std::string_view code) const {
+  if (code.size() != pattern_.size()) return false;
+  std::vector<std::uint64_t> digits;
+  for (std::size_t i = 0; i < code.size(); ++i) {
+    if (pattern_[i] != '#') {
+      if (code[i] != pattern_[i]) return false;
+      continue;
+    }
+    const auto value = letters.find(code[i]);
+    if (value == std::string_view::npos) return false;
+    digits.push_back(value);
+  }
+  const std::uint64_t check = digits.back();
+  digits.pop_back();
+  return check_of(digits) == check;
+}
+
 bool may_be_uploaded(std::string_view code) {
   constexpr std::size_t longest = 64;
   constexpr std::string_view of_addresses = "/?#%\"\\<>";

@@ -35,6 +35,8 @@ class CodePattern {
   // The number behind a code; nothing where it is none of this pattern, or its check character is
   // wrong. Small letters are read as capitals, and blanks and hyphens do not matter.
   std::optional<std::uint64_t> number(Key key, std::string_view code) const;
+  // Is it a code of this pattern to the letter, of whatever number under whatever key?
+  bool could_make(std::string_view code) const;
 
  private:
   std::uint64_t permute(Key key, std::uint64_t number) const;

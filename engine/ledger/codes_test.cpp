@@ -61,6 +61,27 @@ TEST(Codes, AreReadAsPeopleTypeThem) {
   EXPECT_FALSE(pattern->number(key, ""));
 }
 
+TEST(Codes, OfAPatternAreToldFromOthersWithoutTheKey) {
+  const auto pattern = CodePattern::read("A##-##");
+  std::size_t like = 0;
+  std::string code = "A22-22";
+  constexpr std::string_view letters = "23456789ABCDEFGHJKMNPQRSTUVWXYZ";
+  for (const char a : letters)
+    for (const char b : letters)
+      for (const char c : letters)
+        for (const char d : letters) {
+          code[1] = a, code[2] = b, code[4] = c, code[5] = d;
+          like += pattern->could_make(code) ? 1 : 0;
+        }
+  EXPECT_EQ(like, pattern->capacity());
+  for (std::uint64_t n = 0; n < pattern->capacity(); n += 7)
+    ASSERT_TRUE(pattern->could_make(pattern->code(key, n)));
+  const std::string made = pattern->code(key, 1);
+  for (const std::string& other : {made + "2", made.substr(1), "B" + made.substr(1),
+                                   "a" + made.substr(1), "A0" + made.substr(2), std::string()})
+    EXPECT_FALSE(pattern->could_make(other)) << other;
+}
+
 TEST(Codes, SayNothingAboutTheirNumbers) {
   const auto pattern = CodePattern::read("########");
   // Neighbours have no more characters in common than any two codes: one in 31 of the seven.

@@ -301,10 +301,15 @@ void Api::take_codes(const net::Asked& asked, net::Reply reply) {
   }
   auto place = std::make_shared<net::Reply>(std::move(reply));
   std::vector<durable::Given> calls = std::exchange(upload->calls, {});
-  const auto done =
-      [place, upload = *std::move(upload)](const Result<std::vector<durable::Answer>>& answers) {
-        place->send(answers ? upload_answer(upload, *answers) : failed(answers.error()));
-      };
+  std::string pool(pool_of(asked.path));
+  const auto done = [this, place, pool = std::move(pool), upload = *std::move(upload)](
+                        const Result<std::vector<durable::Answer>>& answers) {
+    if (!answers) return place->send(failed(answers.error()));
+    engine_->writers().find_codes_left(
+        pool, [place, upload, answers = *answers](const Result<std::uint64_t>& left) {
+          place->send(left ? upload_answer(upload, answers, *left) : failed(left.error()));
+        });
+  };
   engine_->places().find(
       std::move(calls), [this, place, done](Result<std::vector<durable::Given>> found) {
         if (!found) return place->send(failed(found.error()));

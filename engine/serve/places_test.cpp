@@ -9,6 +9,8 @@
 #include "core/accounts.h"
 #include "deploy/bundles.h"
 #include "durable/by_hand.h"
+#include "ledger/codes.h"
+#include "serve/pools.h"
 #include "store/memory.h"
 
 namespace koi::serve {
@@ -27,12 +29,14 @@ class PlacesTest : public ::testing::Test {
       event register { invited_by: code?  said: text? }
       event share {}
       event come {}
+      event collect {}
       red_packet party { total ¥20.00 split among 10 equally  claim within 7 days }
       coupon ten { off ¥10.00  codes generated "T-####" }
       coupon spring { off ¥5.00  codes from pool "spring" }
       referral friends { qualify when register }
       campaign sharing { class service  enter always  when share give party }
       campaign giving { class service  enter always  when come give ten }
+      campaign pooled { class service  enter always  when collect give spring }
     )"}}});
     KOI_ASSERT(compiled);
     plan_ = *std::move(compiled);
@@ -164,7 +168,7 @@ TEST_F(PlacesTest, ACallByCodeIsTheHoldersAndOneByNobodysCodeNobodys) {
 // The pools are at home in the first group.
 TEST_F(PlacesTest, ACodeThatAnotherGroupHasMadeIsNotTakenIntoAPool) {
   open({2});
-  const std::string made = code_of("ten", bo_);
+  const std::string made = core::invite_code(plan_, plan::ReferralId::of(0), bo_);
   const auto upload = [](std::vector<std::string> codes) {
     core::Call call;
     call.kind = core::Call::Kind::Stock;
@@ -180,13 +184,65 @@ TEST_F(PlacesTest, ACodeThatAnotherGroupHasMadeIsNotTakenIntoAPool) {
   auto given = found({upload({"first"}), upload(codes)});
   ASSERT_EQ(given.size(), 2u);
   EXPECT_THAT(std::get<core::Call>(given[0]).places, IsEmpty());
-  EXPECT_THAT(std::get<core::Call>(given[1]).places, ElementsAre(CodePlace{made, bo_, "ten", ""}));
+  EXPECT_THAT(std::get<core::Call>(given[1]).places,
+              ElementsAre(CodePlace{made, bo_, "", "friends"}));
   std::vector<std::int64_t> taken;
   happens(std::move(given), [&](Result<std::vector<durable::Answer>> answers) {
     ASSERT_TRUE(answers);
     for (const durable::Answer& each : *answers) taken.push_back(each.call->amount);
   });
   EXPECT_THAT(taken, ElementsAre(1, 1500));
+}
+
+TEST_F(PlacesTest, AnUploadLeavesOutWhatACouponMayGenerate) {
+  const std::string like = ledger::CodePattern::read("T-####")->code({1, 2}, 3);
+  net::Asked asked;
+  asked.path = "/v1/pools/spring/codes";
+  asked.body = "A-1\n%%\n" + like + "\nA-2\n";
+  const auto upload = read_upload(plan_, asked);
+  ASSERT_TRUE(upload);
+  ASSERT_EQ(upload->calls.size(), 1u);
+  EXPECT_THAT(std::get<core::Call>(upload->calls[0]).together, ElementsAre("A-1", "A-2"));
+  EXPECT_EQ(upload_answer(*upload, {}, 7).body,
+            R"({"codes":2,"new":0,"left":7,"unfit":1,"first_unfit_line":2,"like_generated":1,)"
+            R"("first_like_generated_line":3,"generated_by":"ten"})"
+            "\n");
+  asked.body = like;
+  const auto nothing = read_upload(plan_, asked);
+  ASSERT_FALSE(nothing);
+  EXPECT_THAT(nothing.error().what, testing::HasSubstr("`ten`"));
+}
+
+// Codes that a group was lent and has not given are left.
+TEST_F(PlacesTest, WhatIsLeftOfAPoolIsWhatNobodyWasGiven) {
+  open({3});
+  core::Call call;
+  call.kind = core::Call::Kind::Stock;
+  call.id = "codes";
+  call.code = "spring";
+  for (int number = 0; number < 40; ++number)
+    call.together.push_back("X-" + std::to_string(number));
+  happens({call}, {});
+  const auto left = [&] {
+    std::optional<std::uint64_t> found;
+    writers_->find_codes_left("spring", [&](Result<std::uint64_t> told) {
+      ASSERT_TRUE(told);
+      found = *told;
+    });
+    return found;
+  };
+  EXPECT_EQ(left(), 40u);
+  for (int times = 0; times < 3; ++times) {
+    Event event = this->event("collect", bo_);
+    event.id += std::to_string(times);
+    happens({event}, {});
+  }
+  EXPECT_EQ(left(), 37u);
+  for (store::Group group = 0; group < 3; ++group) ASSERT_TRUE(writers_->checkpoint(group));
+  const auto stored = stocks(*store_, groups_, plan_);
+  ASSERT_TRUE(stored);
+  EXPECT_EQ(stored->at(0).left, 37u);
+  EXPECT_EQ(stored->at(0).given, 3u);
 }
 
 TEST_F(PlacesTest, InputsComeBackInTheirOrderAndWithoutCodesAsTheyWere) {

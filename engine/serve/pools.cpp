@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/json.h"
+#include "core/accounts.h"
 #include "core/books.h"
 #include "core/escrow.h"
 #include "ledger/codes.h"
@@ -45,10 +46,14 @@ bool is_of_pools(std::string_view path) {
          path.size() > before.size() + behind.size();
 }
 
+std::string_view pool_of(std::string_view path) {
+  path.remove_prefix(before.size());
+  path.remove_suffix(behind.size());
+  return path;
+}
+
 Result<Upload> read_upload(const plan::Plan& plan, const net::Asked& asked) {
-  std::string_view pool = asked.path;
-  pool.remove_prefix(before.size());
-  pool.remove_suffix(behind.size());
+  const std::string_view pool = pool_of(asked.path);
   if (!coupon_of(plan, pool))
     return Error{"pool", "no coupon of the rules takes its codes from a pool of that name"};
   Upload upload;
@@ -73,10 +78,21 @@ Result<Upload> read_upload(const plan::Plan& plan, const net::Asked& asked) {
       if (upload.unfit++ == 0) upload.first_unfit = number;
       continue;
     }
+    if (const plan::Incentive* const maker = core::maker_of(plan.incentives, code)) {
+      if (upload.generated++ == 0) {
+        upload.first_generated = number;
+        upload.generated_by = maker->symbol.name;
+      }
+      continue;
+    }
     call.together.push_back(std::move(code));
     if (call.together.size() == codes_at_once) hand_in();
   }
   hand_in();
+  if (upload.codes == 0 && upload.generated > 0)
+    return Error{"body", "these codes look like those that the coupon `" + upload.generated_by +
+                             "` generates, which could come to be the same; have others made, or "
+                             "give that coupon a pattern with a beginning of its own"};
   if (upload.codes == 0)
     return Error{
         "body",
@@ -84,26 +100,30 @@ Result<Upload> read_upload(const plan::Plan& plan, const net::Asked& asked) {
   return upload;
 }
 
-net::Answer upload_answer(const Upload& upload, const std::vector<durable::Answer>& answers) {
-  std::int64_t fresh = 0, left = 0;
-  for (const durable::Answer& each : answers) {
-    if (!each.call) continue;  // set aside
-    fresh += each.call->amount;
-    left = each.call->other;
-  }
+net::Answer upload_answer(const Upload& upload, const std::vector<durable::Answer>& answers,
+                          std::uint64_t left) {
+  std::int64_t fresh = 0;
+  for (const durable::Answer& each : answers)
+    if (each.call) fresh += each.call->amount;  // else it was set aside
   net::Answer answer;
   answer.body = R"({"codes":)" + std::to_string(upload.codes) + R"(,"new":)" +
                 std::to_string(fresh) + R"(,"left":)" + std::to_string(left) + R"(,"unfit":)" +
                 std::to_string(upload.unfit);
   if (upload.unfit > 0)
     answer.body += R"(,"first_unfit_line":)" + std::to_string(upload.first_unfit);
+  if (upload.generated > 0) {
+    answer.body += R"(,"like_generated":)" + std::to_string(upload.generated) +
+                   R"(,"first_like_generated_line":)" + std::to_string(upload.first_generated) +
+                   R"(,"generated_by":)";
+    append_json_string(answer.body, upload.generated_by);
+  }
   answer.body += "}\n";
   return answer;
 }
 
 namespace {
 
-// Those that nobody has yet. Where several groups serve, each has some of them at hand.
+// Those that nobody has yet, though they may be on their way from one group to another.
 Result<std::uint64_t> left_in(const store::Store& store, store::Groups groups,
                               const std::string& pool) {
   const std::string stocked = core::books::key_of_stocked(pool);
@@ -112,14 +132,16 @@ Result<std::uint64_t> left_in(const store::Store& store, store::Groups groups,
     return core::books::number_of(bytes);
   };
   KOI_LET(const std::uint64_t uploaded, number(stocked));
-  KOI_LET(const std::uint64_t taken, number(core::books::key_of_taken(pool)));
-  std::uint64_t left = uploaded - std::min(uploaded, taken);
+  std::uint64_t given = 0;
+  if (groups.count == 1) {
+    KOI_LET(given, number(core::books::key_of_taken(pool)));
+  }
   for (store::Group group = 0; group < groups.count && groups.count > 1; ++group) {
     KOI_LET(const std::string bytes, store.shared(group, core::books::key_of_escrow(stocked)));
     KOI_LET(const core::Escrow escrow, core::escrow_of(bytes));
-    left += escrow.codes.size() + escrow.pool_codes.size();
+    given += static_cast<std::uint64_t>(std::max<std::int64_t>(0, core::codes_given(escrow)));
   }
-  return left;
+  return uploaded - std::min(uploaded, given);
 }
 
 }  // namespace

@@ -27,11 +27,18 @@ struct Upload {
   std::uint64_t codes = 0;
   std::uint64_t unfit = 0;        // lines that are no codes
   std::uint64_t first_unfit = 0;  // the number of the first of them, from 1 on
+  // Codes that a coupon may generate, which are left out as well; the first one's line, and whose.
+  std::uint64_t generated = 0, first_generated = 0;
+  std::string generated_by{};
 };
 // The body has a code a line: as it is, or as a JSON text, or in `{"code": …}`. Error "pool": the
-// rules have none of that name; "body": there is not one code.
+// rules have none of that name; "body": there is not one code that can be taken.
 Result<Upload> read_upload(const plan::Plan& plan, const net::Asked& asked);
-net::Answer upload_answer(const Upload& upload, const std::vector<durable::Answer>& answers);
+// `left`: codes of the pool that nobody was given yet.
+net::Answer upload_answer(const Upload& upload, const std::vector<durable::Answer>& answers,
+                          std::uint64_t left);
+// The name in the path.
+std::string_view pool_of(std::string_view path);
 
 // What was uploaded to each pool of the rules, and given of it, as of the last checkpoint.
 struct PoolStock {

@@ -77,6 +77,9 @@ class Lender {
   std::uint64_t ask(Timestamp at, std::int64_t want);
   void take(std::uint16_t from, const Loan& loan);
 
+  // Home: whoever has been lent codes learns how many were uploaded by now.
+  void tell_uploaded();
+
   // So much is taken along from one group into another: what either side does, and the home.
   void move_out(std::uint16_t to, std::int64_t amount);
   void move_in(std::uint16_t from, std::int64_t amount);

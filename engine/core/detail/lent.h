@@ -48,6 +48,9 @@ struct Accounts::Shared : Terms {
   static std::uint64_t next_number(Accounts& all, plan::IncentiveId incentive);
   static std::string take_code(Accounts& all, std::string_view pool);
   static std::uint64_t left_behind(Accounts& all, std::string_view pool);
+  static std::uint64_t given(Accounts& all, std::string_view pool);
+  // More was: whoever has codes of the pool is told.
+  static void tell_uploaded(Accounts& all, std::string_view pool);
   // A code out of a pool where it was uploaded; there must be one.
   static PoolCode take_first(Accounts& all, std::string_view pool);
   static void note_lack(std::vector<Lack>& lacks, const std::string& name, Timestamp at,

@@ -300,15 +300,16 @@ class Life {
     return state;
   }
 
-  std::vector<Report> reports;
-
- private:
   void give(std::vector<durable::Given> given) {
     if (!given.empty()) {
       EXPECT_TRUE(writers_->submit(std::move(given), {}));
     }
     settle();
   }
+
+  std::vector<Report> reports;
+
+ private:
   void step() {
     for (store::Group group = 0; group < shop_.groups.count; ++group)
       while (*writers_->step(group)) {

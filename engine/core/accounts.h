@@ -48,11 +48,13 @@ namespace koi::core {
 // What one customer's turn tells another's. Plain values.
 struct Message {
   enum class Kind : std::uint8_t {
-    Claim,      // of a share of the receiver's packet `code`, of at most `amount`
-    Claimed,    // the answer: `amount`, or why not
-    Reward,     // the receiver is given something by another's campaign or friendship
-    Join,       // the sender was brought by the receiver, he says
-    Joined,     // the answer: taken, or why not
+    Claim,    // of a share of the receiver's packet `code`, of at most `amount`
+    Claimed,  // the answer: `amount`, or why not
+    Reward,   // the receiver is given something by another's campaign or friendship
+    // The sender was brought by the receiver, he says; `entry`: by which names the sender knows the
+    // two (referral.cpp).
+    Join,
+    Joined,     // the answer: taken, or why not; with the same `entry`
     Qualified,  // the sender has done what counts
     ClawBack,   // and it does not count any more
     // The sender is the receiver's friend, and `code` whom he brought:
@@ -61,10 +63,13 @@ struct Message {
     Milestone,      // the receiver is the friend with whom the sender has reached it
     Paid,           // the sender has been paid his share of the packet `code` …
     NotPaid,        // … or could not be: it is there for others, or its budget's again
-    // The sender was known to the receiver as `code` until now, whom he brought or was brought by …
+    // The sender, whom the receiver brought or was brought by, had other names until now: `hashes`
+    // …
     Renamed,
-    RenamedAbove,  // … or whom the sender, a friend, has brought: he is `known_as` now
-    Apart,  // the sender counts no more for the receiver: he had been brought by another before
+    // … or did `code` (and `hashes`), whom the sender, a friend, has brought: he is `known_as` now
+    RenamedAbove,
+    // The sender counts no more for the receiver as `code`: he was brought by `known_as`.
+    Apart,
   };
   Kind kind = Kind::Claim;
   Hash128 key;
@@ -78,9 +83,10 @@ struct Message {
   std::int64_t amount = 0;
   Reason reason = Reason::None;
   bool what_is_left = false;
-  std::uint8_t hops = 1;              // so many messages, each caused by the one before
-  std::vector<std::uint64_t> hashes;  // of attributes that must differ; of ancestors; of other ids
-  std::string known_as{};             // RenamedAbove: what he is called from now on
+  std::uint8_t hops = 1;  // so many messages, each caused by the one before
+  std::vector<std::uint64_t>
+      hashes;              // of attributes that must differ; of ancestors; of other names
+  std::string known_as{};  // another name, or another's
 };
 
 // How much of a limit is used up now; a record more, or one less.

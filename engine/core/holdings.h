@@ -134,6 +134,9 @@ struct Friend {
   enum class Stage : std::uint8_t { Joined, InReview, Qualified, Declined, ClawedBack };
   plan::ReferralId referral;
   std::string invitee;
+  // Hashes of what he was called before: what he has written under such a name may come later than
+  // that he is called otherwise.
+  List<std::uint64_t> names;
   Timestamp at;
   Stage stage = Stage::Joined;
   bool in_review = false;

@@ -274,12 +274,13 @@ void write(ByteWriter& out, const Friend& brought, Timestamp base) {
   out.text(brought.invitee);
   write_time(out, brought.at, base);
   const bool has_above = !brought.above.empty() || !brought.brought.empty();
-  out.byte(
-      static_cast<std::uint8_t>(static_cast<unsigned>(brought.stage) << 4 |
-                                unsigned{has_above} << 3 | unsigned{brought.was_rewarded} << 2 |
-                                unsigned{brought.has_counted} << 1 | unsigned{brought.in_review}));
+  out.byte(static_cast<std::uint8_t>(
+      unsigned{!brought.names.empty()} << 7 | static_cast<unsigned>(brought.stage) << 4 |
+      unsigned{has_above} << 3 | unsigned{brought.was_rewarded} << 2 |
+      unsigned{brought.has_counted} << 1 | unsigned{brought.in_review}));
   write(out, brought.rewards);
   write(out, brought.held);
+  if (!brought.names.empty()) write(out, brought.names);
   if (!has_above) return;
   // Of referrals with two levels alone.
   out.text(brought.above);
@@ -300,13 +301,18 @@ Friend read_friend(ByteReader& in, const Layout& slots, Timestamp base) {
   brought.invitee = in.text();
   brought.at = read_time(in, base);
   const std::uint8_t marks = in.byte();
-  if (marks >> 4 > static_cast<unsigned>(Friend::Stage::ClawedBack)) in.fault();
-  brought.stage = static_cast<Friend::Stage>(marks >> 4);
+  const unsigned stage = marks >> 4 & 7;
+  if (stage > static_cast<unsigned>(Friend::Stage::ClawedBack)) in.fault();
+  brought.stage = static_cast<Friend::Stage>(stage);
   brought.was_rewarded = (marks & 4) != 0;
   brought.has_counted = (marks & 2) != 0;
   brought.in_review = (marks & 1) != 0;
   brought.rewards = read_hashes(in);
   brought.held = read_numbers(in);
+  if ((marks & 128) != 0) {
+    brought.names = read_numbers(in);
+    if (brought.names.empty()) in.fault();
+  }
   if ((marks & 8) == 0) return brought;
   brought.above = in.text();
   for (std::size_t n = in.count(20); n > 0 && in.ok(); --n) {

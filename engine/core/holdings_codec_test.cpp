@@ -87,6 +87,7 @@ class Giving : public PlanForTests {
     Friend brought;
     brought.referral = plan::ReferralId::of(0);
     brought.invitee = "cy";
+    brought.names = {17, 18};
     brought.at = made.clock;
     brought.stage = Friend::Stage::Qualified;
     brought.held = {0, 2};

@@ -20,8 +20,8 @@ bool has(const Items& items, const Item& item) {
 }
 
 // What is not there yet, behind what is.
-template <class Items>
-void add_missing(Items& into, const Items& from) {
+template <class Items, class Others>
+void add_missing(Items& into, const Others& from) {
   for (const auto& each : from)
     if (!has(into, each)) into.push_back(each);
 }
@@ -141,6 +141,7 @@ void Turn::join_friendships(Holdings& theirs, const std::string& name) {
     if (place->inviter != brought.inviter) {
       Message message = message_to(lost.inviter, Message::Kind::Apart, lost.referral, lost.key);
       message.code = stays ? name : state_.id;
+      message.known_as = (stays ? *place : brought).inviter;
       accounts_->send(std::move(message));
     }
     const List<Hash128> rewards = lost.rewards;
@@ -161,12 +162,20 @@ void Turn::join_friendships(Holdings& theirs, const std::string& name) {
   }
   unite_friends();
 
-  for (const std::string& each : known) {
-    if (is_called(state_, each)) continue;
-    Message message = message_to(each, Message::Kind::Renamed, {}, input_.known);
-    message.code = name;
-    accounts_->send(std::move(message));
-  }
+  for (const std::string& each : known)
+    if (!is_called(state_, each)) accounts_->send(renamed(each, input_.known));
+}
+
+Message Turn::renamed(const std::string& to, Hash128 key) const {
+  Message message = message_to(to, Message::Kind::Renamed, {}, key);
+  message.hashes = hashes_of_others();
+  return message;
+}
+
+// Whoever knows him by another name is told by which he is known.
+void Turn::tell_name(const std::string& to, std::uint64_t known_as, Hash128 key) {
+  if (known_as != hash_of_customer(state_.id) && !is_called(state_, to))
+    accounts_->send(renamed(to, key));
 }
 
 // Whoever stands there twice stands there once: as the one who has counted, else as he came first.
@@ -185,6 +194,7 @@ void Turn::unite_friends() {
       if (one.in_review != other.in_review && !one.in_review)
         accounts_->reviewed(one.referral, state_.id, one.invitee);
       add_missing(one.rewards, other.rewards);
+      add_missing(one.names, other.names);
       if (one.in_review) add_missing(one.held, other.held);
       if (one.above.empty()) one.above = other.above;
       for (FriendOfFriend& each : other.brought) one.brought.push_back(std::move(each));
@@ -223,10 +233,12 @@ void Turn::drop_own_friendship() {
   };
   for (Friend& each : mine.friends) {
     if (is_called(state_, each.invitee)) {
-      if (refuses(each.referral))
+      if (refuses(each.referral)) {
         close(each);
-      else
+      } else {
         each.invitee = state_.id;
+        add_missing(each.names, hashes_of_others());
+      }
     }
     for (FriendOfFriend& below : each.brought) {
       if (!is_called(state_, below.invitee) || below.clawed_back || !refuses(each.referral))
@@ -256,52 +268,70 @@ void Turn::drop_own_friendship() {
 
 // --- The other side ------------------------------------------------------------------------------
 
-// Somebody he has brought, or was brought by, is called otherwise from now on.
+// Somebody he has brought, or was brought by, is called otherwise from now on. Letters of groups
+// that he has come through overtake one another; whoever is known by a name that is none of those
+// before has come further already.
 void Turn::take_renamed(const Message& message) {
   if (state_.holdings.empty()) return;
   Holdings& mine = holdings();
+  const auto is_before = [&](const std::string& name) {
+    return has(message.hashes, hash_of_customer(name));
+  };
+  bool is_news = false;
   for (Friend& each : mine.friends) {
-    if (each.above == message.code) each.above = message.from;
+    if (is_before(each.above)) each.above = message.from;
     for (FriendOfFriend& below : each.brought)
-      if (below.invitee == message.code) below.invitee = message.from;
-    if (each.invitee != message.code) continue;
+      if (is_before(below.invitee)) below.invitee = message.from;
+    if (each.invitee != message.from && !is_before(each.invitee)) continue;
+    add_missing(each.names, message.hashes);
+    const std::string before = std::exchange(each.invitee, message.from);
+    if (before == message.from) continue;
+    is_news = true;
     if (each.in_review) {
-      accounts_->reviewed(each.referral, state_.id, message.code);
+      accounts_->reviewed(each.referral, state_.id, before);
       accounts_->hold_for_review(each.referral, state_.id, message.from, each.at);
     }
-    each.invitee = message.from;
     if (each.above.empty()) continue;
     Message above = message_to(each.above, Message::Kind::RenamedAbove, each.referral, message.key);
-    above.code = message.code;
+    above.code = before;
     above.known_as = message.from;
+    above.hashes = message.hashes;
     accounts_->send(std::move(above));
   }
   unite_friends();
   for (Binding& each : mine.bindings) {
-    if (each.inviter == message.code) each.inviter = message.from;
-    std::replace(each.ancestors.begin(), each.ancestors.end(), hash_of_customer(message.code),
-                 hash_of_customer(message.from));
+    if (is_before(each.inviter)) {
+      each.inviter = message.from;
+      is_news = true;
+    }
+    for (std::uint64_t& ancestor : each.ancestors)
+      if (has(message.hashes, ancestor)) ancestor = hash_of_customer(message.from);
   }
+  // What he writes to that name from here on may come before what he wrote to the one before, and
+  // so before whom he has become.
+  if (is_news && !state_.same.empty()) accounts_->send(renamed(message.from, message.key));
 }
 
 // The one whom a friend has brought is called otherwise.
 void Turn::take_renamed_above(const Message& message) {
   if (state_.holdings.empty()) return;
   for (Friend& each : holdings().friends) {
-    if (each.referral != message.referral || each.invitee != message.from) continue;
+    if (each.referral != message.referral || !goes_by(each, message.from)) continue;
     for (FriendOfFriend& below : each.brought)
-      if (below.invitee == message.code) below.invitee = message.known_as;
+      if (below.invitee == message.code || has(message.hashes, hash_of_customer(below.invitee)))
+        below.invitee = message.known_as;
   }
 }
 
 void Turn::take_apart(const Message& message) {
-  if (state_.holdings.empty()) return;
+  // The other inviter has turned out to be he himself, which the friend did not know.
+  if (state_.holdings.empty() || is_called(state_, message.known_as)) return;
   for (Friend& each : holdings().friends)
     if (each.referral == message.referral && each.invitee == message.code) close(each);
   grants_changed(message.key);
 }
 
-// Of the ids that he had before, for those who know him by one of them.
+// Of the names that he had before, for those who know him by one of them.
 std::vector<std::uint64_t> Turn::hashes_of_others() const {
   std::vector<std::uint64_t> hashes;
   for (const std::string& each : state_.same) hashes.push_back(hash_of_customer(each));

@@ -30,8 +30,14 @@ Binding* binding_of(Holdings& holdings, plan::ReferralId referral) {
 
 Friend* friend_of(Holdings& holdings, plan::ReferralId referral, std::string_view invitee) {
   for (Friend& each : holdings.friends)
-    if (each.referral == referral && each.invitee == invitee) return &each;
+    if (each.referral == referral && goes_by(each, invitee)) return &each;
   return nullptr;
+}
+
+// By which names whoever joins knows himself and his inviter. Either may be called otherwise when
+// the other hears of it, and could tell only those of whom he knew.
+Hash128 names_in_join(const std::string& inviter, const std::string& invitee) {
+  return {hash_of_customer(inviter), hash_of_customer(invitee)};
 }
 
 // Names what he says by that event: that he was brought under that referral.
@@ -168,6 +174,7 @@ void Turn::join(plan::ReferralId id, const std::string& inviter, std::string cod
     if (core::holds(facts(), condition)) return refuse_join(id, fresh.key, Reason::NotEligible);
   Message message = message_to(inviter, Message::Kind::Join, id, fresh.key);
   message.code = fresh.code;
+  message.entry = names_in_join(inviter, state_.id);
   message.hashes = marks_for(id);
   accounts_->send(std::move(message));
   // The one before holds until this inviter has taken him.
@@ -205,6 +212,7 @@ void Turn::take_join(const Message& message) {
   }
   Message answer = message_to(message.from, Message::Kind::Joined, message.referral, message.key);
   answer.code = message.code;
+  answer.entry = message.entry;
   const std::uint64_t who = hash_of_customer(message.from);
   const bool knows_above = own && own->is_settled;  // else they are marks of events
   if (is_same(message.referral, message.hashes)) answer.reason = Reason::Same;
@@ -213,6 +221,8 @@ void Turn::take_join(const Message& message) {
   if (rules.refuses_cycle && own &&
       (own->inviter == message.from || (knows_above && has(own->ancestors, who))))
     answer.reason = Reason::Cycle;
+  // The two have turned out to be one person while he was asked.
+  if (rules.refuses_self && is_called(state_, message.from)) answer.reason = Reason::Self;
   if (answer.reason == Reason::None && rules.refuses_cycle && own && !has_asked_above)
     return ask_above(message, state_.id, own);
   if (answer.reason == Reason::None && !friend_of(holdings(), message.referral, message.from)) {
@@ -239,6 +249,7 @@ void Turn::take_join(const Message& message) {
     if (is_first) accounts_->count(message.referral, books::Tally::Inviters);
   }
   if (answer.reason == Reason::None) {
+    tell_name(message.from, message.entry.high, message.key);
     answer.hashes.push_back(hash_of_customer(state_.id));
     if (knows_above)
       for (const std::uint64_t each : own->ancestors)
@@ -248,6 +259,8 @@ void Turn::take_join(const Message& message) {
 }
 
 void Turn::take_joined(const Message& message) {
+  // Also where he has said something else since: he stands among the other's friends.
+  if (message.reason == Reason::None) tell_name(message.from, message.entry.low, message.key);
   auto& bindings = holdings().bindings;
   const auto is_asked = [&](const Binding& each) {
     return each.key == message.key && !each.is_settled;
@@ -403,7 +416,7 @@ void Turn::take_qualified(const Message& message) {
     for (std::size_t i = 0; i < rules.rewards.size(); ++i) {
       const plan::Referral::Reward& reward = rules.rewards[i];
       if (!reward.to_inviter || reward.is_one_up || !reward.at.is_none()) continue;
-      Offer offer = offer_of(message.referral, message.key, message.from, "reward", i);
+      Offer offer = offer_of(message.referral, message.key, found->invitee, "reward", i);
       offer.incentive = reward.incentive;
       offer.key = key_of_held(offer.key);
       refuse_gift(Action::Give, offer, Reason::Review);
@@ -483,8 +496,10 @@ void Turn::take_milestone(const Message& message) {
   Binding* const binding = binding_of(holdings(), message.referral);
   const auto& milestones = referral(message.referral).milestones;
   const auto number = static_cast<std::size_t>(message.amount);
-  if (!binding || !binding->is_settled || binding->clawed_back ||
-      binding->inviter != message.from || number >= milestones.size())
+  // An inviter who is called otherwise by now has written it for the binding nevertheless.
+  const bool is_his =
+      binding && (binding->inviter == message.from || binding->key == message.entry);
+  if (!is_his || !binding->is_settled || binding->clawed_back || number >= milestones.size())
     return;
   Offer offer;
   offer.referral = message.referral;
@@ -567,7 +582,7 @@ void Turn::take_reward(const Message& message) {
   const auto& rewards = referral(message.referral).rewards;
   const auto number = static_cast<std::size_t>(message.amount);
   Friend* found = friend_of(holdings(), message.referral, message.from);
-  if (!found || number >= rewards.size()) return;
+  if (!found || found->stage == Friend::Stage::ClawedBack || number >= rewards.size()) return;
   if (decline_same(*found, message.hashes)) return;
   if (!found->in_review && found->stage != Friend::Stage::Declined)
     return reward_for(*found, {number, message.key, message.entry, message.hashes});
@@ -595,12 +610,12 @@ void Turn::take_reward_above(const Message& message) {
   offer.key = message.key;
   offer.incentive = rewards[number].incentive;
   // Nobody is rewarded for having been brought.
-  if (message.code == state_.id) return refuse_gift(Action::Give, offer, Reason::Cycle);
+  if (is_called(state_, message.code)) return refuse_gift(Action::Give, offer, Reason::Cycle);
   if (is_same(message.referral, message.hashes))
     return refuse_gift(Action::Give, offer, Reason::Same);
   auto& brought = found->brought;
   auto place = std::find_if(brought.begin(), brought.end(), [&](const FriendOfFriend& each) {
-    return each.invitee == message.code;
+    return each.invitee == message.code || each.entry == message.entry;
   });
   if (place == brought.end()) {
     FriendOfFriend made;
@@ -626,13 +641,13 @@ void Turn::take_claw_back(const Message& message) {
   if (!found || found->stage == Friend::Stage::ClawedBack) return;
   found->stage = Friend::Stage::ClawedBack;
   if (std::exchange(found->in_review, false))
-    accounts_->reviewed(message.referral, state_.id, message.from);
+    accounts_->reviewed(message.referral, state_.id, found->invitee);
   found->held.clear();
   if (found->has_counted) accounts_->count(message.referral, books::Tally::ClawedBack);
   if (!found->above.empty()) {
     Message above =
         message_to(found->above, Message::Kind::ClawBackAbove, message.referral, message.key);
-    above.code = message.from;
+    above.code = found->invitee;
     accounts_->send(std::move(above));
   }
   const List<Hash128> rewards = found->rewards;
@@ -644,7 +659,7 @@ void Turn::take_claw_back_above(const Message& message) {
   Friend* const found = friend_of(holdings(), message.referral, message.from);
   if (!found) return;
   for (FriendOfFriend& each : found->brought) {
-    if (each.invitee != message.code || each.clawed_back) continue;
+    if ((each.invitee != message.code && each.entry != message.key) || each.clawed_back) continue;
     each.clawed_back = true;
     each.held.clear();
     const List<Hash128> rewards = each.rewards;
@@ -747,7 +762,7 @@ Answer Turn::review(const Call& call, Hash128 key) {
   const List<std::uint64_t> held = std::exchange(found->held, {});
   const bool has_qualified = found->stage == Friend::Stage::InReview;
   found->in_review = false;
-  accounts_->reviewed(call.referral, state_.id, call.invitee);
+  accounts_->reviewed(call.referral, state_.id, found->invitee);
   if (call.kind == Call::Kind::Decline) {
     found->stage = Friend::Stage::Declined;
     return answer;

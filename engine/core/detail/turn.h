@@ -2,6 +2,7 @@
 // which things happen, journey.cpp what a campaign does with them, concern.cpp whom they concern.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -36,6 +37,12 @@ struct Happening {
 
 // A customer whom another remembers without his id.
 inline std::uint64_t hash_of_customer(std::string_view id) { return hash64(id, 0x667269656e64); }
+
+// Is or was the friend called so?
+inline bool goes_by(const Friend& brought, std::string_view name) {
+  return brought.invitee == name || std::find(brought.names.begin(), brought.names.end(),
+                                              hash_of_customer(name)) != brought.names.end();
+}
 
 // Is it a packet that friends share?
 inline bool is_group_packet(const plan::Plan& plan, plan::IncentiveId id) {
@@ -366,6 +373,8 @@ class Turn {
   void drop_own_friendship();
   std::vector<std::uint64_t> hashes_of_others() const;
   void introduce_as_well(const State& other);
+  void tell_name(const std::string& to, std::uint64_t known_as, Hash128 key);
+  Message renamed(const std::string& to, Hash128 key) const;
   void take_renamed(const Message& message);
   void take_renamed_above(const Message& message);
   void take_apart(const Message& message);

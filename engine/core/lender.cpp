@@ -394,6 +394,9 @@ void Lender::move_out(std::uint16_t to, std::int64_t amount) {
 void Lender::move_in(std::uint16_t from, std::int64_t amount) {
   my_.slice = sum(my_.slice, amount);
   if (!is_home()) return;
+  // It may have been lent nothing itself until now. Whoever knows what all have knows that this is
+  // good: as the one who has all it would ask nobody.
+  if (my_.opened == terms_.basis) my_.basis = terms_.basis;
   lent_to(from) = difference(lent(from), amount);
   lent_to(own_) = sum(lent(own_), amount);
 }

@@ -114,6 +114,7 @@ TEST(Groups, RandomLivesOfFriendsWhoTurnOutToBeOnePersonPassNoBudgetAndAreWhatEa
     town.expect_as_replayed();
     town.expect_no_budget_is_passed();
     town.expect_all_have_come();
+    town.expect_friends_know_each_other();
     gives += town.handed.count(core::Action::Give);
     // A code is known where whoever has it is, and nowhere else.
     for (const auto& [key, one] : town.handed.all)
@@ -150,7 +151,8 @@ std::vector<std::string> differences(const Town& one, const Town& other) {
 }
 
 TEST(Groups, LivesOfFriendsWhoTurnOutToBeOnePersonAreThoseOfOneGroupWhereEverythingComesToRest) {
-  constexpr std::uint32_t seeds = 40;
+  const char* more = std::getenv("KOI_CRASHES");
+  const std::uint32_t seeds = more ? static_cast<std::uint32_t>(std::atoi(more)) / 5 : 40;
   std::uint64_t merged = 0;
   for (std::uint32_t seed = 1; seed <= seeds; ++seed) {
     SCOPED_TRACE(seed);

@@ -245,18 +245,35 @@ class Town {
   std::string whoever(std::string customer) const {
     return durable::whoever(memory_, plan_, std::move(customer));
   }
-  // Whoever brought somebody, or was brought, is known to the other side as who he is by now.
+  // Everybody knows whoever brought him by who that is by now, and that one knows him; whoever has
+  // done what counts has not been lost on the way to his inviter. (Whom he asked before is not told
+  // any more, in one group neither: nothing that he does is for that one.)
   void expect_friends_know_each_other() const {
     const core::Codec codec(plan_);
+    std::map<std::string, core::State> all;
     for (std::size_t partition = 0; partition < partition_count; ++partition) {
       const auto customers = *memory_.scan(static_cast<Partition>(partition), "", 10'000);
-      for (const store::Saved& saved : customers) {
-        const core::State state = *codec.decode(saved.bytes);
-        if (state.holdings.empty()) continue;
-        for (const core::Binding& each : state.holdings[0].bindings)
-          EXPECT_EQ(each.inviter, whoever(each.inviter)) << "who brought " << saved.customer;
-        for (const core::Friend& each : state.holdings[0].friends)
-          EXPECT_EQ(each.invitee, whoever(each.invitee)) << "a friend of " << saved.customer;
+      for (const store::Saved& saved : customers)
+        all.emplace(saved.customer, *codec.decode(saved.bytes));
+    }
+    for (const auto& [customer, state] : all) {
+      if (state.holdings.empty()) continue;
+      for (const core::Binding& binding : state.holdings[0].bindings) {
+        EXPECT_TRUE(binding.is_settled) << customer;
+        EXPECT_EQ(binding.inviter, whoever(binding.inviter)) << "who brought " << customer;
+        const core::State& inviter = all.at(binding.inviter);
+        if (binding.inviter == customer || inviter.holdings.empty()) {
+          EXPECT_EQ(binding.inviter, customer);
+          continue;
+        }
+        const auto& friends = inviter.holdings[0].friends;
+        const auto brought = std::find_if(friends.begin(), friends.end(), [&](const auto& each) {
+          return each.referral == binding.referral && each.invitee == customer;
+        });
+        ASSERT_NE(brought, friends.end()) << customer << " of " << binding.inviter;
+        EXPECT_TRUE(binding.qualified == Timestamp::never() ||
+                    brought->stage != core::Friend::Stage::Joined)
+            << customer << " of " << binding.inviter;
       }
     }
   }

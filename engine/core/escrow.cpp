@@ -228,11 +228,11 @@ Result<EscrowRow> escrow_row(std::string_view key, std::string_view bytes) {
   return row;
 }
 
-// Uploading looks through all pools, so that they are in one place.
 std::int64_t codes_given(const Escrow& pool) {
   return pool.slice - static_cast<std::int64_t>(pool.codes.size());
 }
 
+// Uploading looks through all pools, so that they are in one place.
 std::uint16_t home_of(std::string_view account, std::uint16_t groups) {
   if (account.starts_with('s')) return 0;
   return static_cast<std::uint16_t>(hash64(account, 0x657363726f77) % groups);

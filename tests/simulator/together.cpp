@@ -12,6 +12,7 @@
 #include "core/escrow.h"
 #include "deploy/carry.h"
 #include "deploy/extend.h"
+#include "durable/checkpoint.h"
 #include "durable/crash_watch.h"
 #include "durable/rows.h"
 #include "durable/writer.h"
@@ -115,7 +116,7 @@ class Together final : public durable::Deeds {
     for (decide_all(); turn_ + 1 < rules_.size() && !record_.broken(); decide_all()) change_rules();
     for (Side& side : sides_) {
       into_.ends.push_back(side.rows.size());
-      keep_shared(side);
+      keep_shared(side, side.writer->freeze_shared());
       into_.shared.push_back(std::move(side.shared));
     }
     for (const std::string& id : customers_) {
@@ -194,8 +195,9 @@ class Together final : public durable::Deeds {
   void change_rules() {
     const plan::Plan& from = deciding();
     std::map<std::string, core::State> states;
-    for (const std::string& id : customers_)
-      if (auto state = state_of(id)) states.emplace(id, *std::move(state));
+    for (Side& side : sides_)
+      if (const auto taken = take_states(side, from, states); !taken)
+        return record_.breach("what is to be carried over: " + taken.error().what);
     for (const auto& [pot, out] : out_) most_before_[pot] = std::max(most_before_[pot], out);
     ++turn_;
     const deploy::Carry carry(from, deciding());
@@ -205,7 +207,6 @@ class Together final : public durable::Deeds {
         state = carry(std::move(state), rules_[turn_].since, carried);
     std::vector<Timestamp> stamps;
     for (Side& side : sides_) {
-      keep_shared(side);
       stamps.push_back(side.writer->stamp());
       side.writer.reset();
     }
@@ -221,6 +222,27 @@ class Together final : public durable::Deeds {
       side.writer->begin_behind(position, stamps[side.group]);
       side.writer->leave_out(into_.set_aside[side.group]);
     }
+  }
+
+  // Everybody of the group, those too whom only others of it have told something; and what they
+  // share.
+  Result<void> take_states(Side& side, const plan::Plan& from,
+                           std::map<std::string, core::State>& into) {
+    durable::Frozen frozen = durable::freeze(*side.writer, side.group, 0, *this);
+    keep_shared(side, std::move(frozen.shared));
+    std::vector<store::Saved> saved;
+    side.writer->customers().take(frozen.changed, saved);
+    for (std::size_t partition = 0; partition < partition_count; ++partition) {
+      if (groups_.group_of(static_cast<Partition>(partition)) != side.group) continue;
+      KOI_LET(const auto before, store_->scan(static_cast<Partition>(partition), "", SIZE_MAX / 2));
+      saved.insert(saved.end(), before.begin(), before.end());  // as it was, if it is there twice
+    }
+    const core::Codec codec(from);
+    for (const store::Saved& each : saved) {
+      KOI_LET(core::State state, codec.decode(each.bytes));
+      into.emplace(each.customer, std::move(state));
+    }
+    return {};
   }
 
   // What the group's next rules begin with.
@@ -242,8 +264,8 @@ class Together final : public durable::Deeds {
     return store_->checkpoint({side.group, epoch, position, {}, codec.layout(), shared}, give);
   }
 
-  static void keep_shared(Side& side) {
-    for (store::Shared& each : side.writer->freeze_shared()) {
+  static void keep_shared(Side& side, std::vector<store::Shared> changed) {
+    for (store::Shared& each : changed) {
       if (each.bytes.empty())
         side.shared.erase(each.key);
       else

@@ -239,7 +239,7 @@ TEST_F(PlacesTest, WhatIsLeftOfAPoolIsWhatNobodyWasGiven) {
   }
   EXPECT_EQ(left(), 37u);
   for (store::Group group = 0; group < 3; ++group) ASSERT_TRUE(writers_->checkpoint(group));
-  const auto stored = stocks(*store_, groups_, plan_);
+  const auto stored = stocks(*store_, writers_->groups(), plan_);
   ASSERT_TRUE(stored);
   EXPECT_EQ(stored->at(0).left, 37u);
   EXPECT_EQ(stored->at(0).given, 3u);

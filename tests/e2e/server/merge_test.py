@@ -98,7 +98,7 @@ def main():
         assert server.stop()[0] == 0
         server.start()
         check_one(4)
-        asked = "&campaign=cart_of_a_visitor&at=" + time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        asked = "&campaign=cart_of_a_visitor&at=" + time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1))  # all of this second
         for person in people[:4]:
             status, told = server.ask("GET", f"/v1/explain?customer=device:{person.device}" + asked)
             assert status == 200 and told["customer"] == f"device:{person.device}", (status, told)

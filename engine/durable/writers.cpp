@@ -21,7 +21,7 @@ using Clock = std::chrono::steady_clock;
 // Of the budget that states are given. What is kept as bytes has its gaps counted (Blocks); those
 // who are kept as values leave the allocator with about as much again in holes, which the lists of
 // busy customers grew out of (malloc_info after four million events on Zipf).
-constexpr std::uint64_t percent_of_budget = 95;
+constexpr std::uint64_t percent_of_budget = 80;
 
 // As `top -H` and debuggers show it; of up to 15 bytes.
 void name_this_thread(const char* name) { ::pthread_setname_np(::pthread_self(), name); }

@@ -76,8 +76,6 @@ const Meeting* Writer::awaited_by(const std::string& customer) {
 
 // Whoever he is by now has the turn.
 Result<core::Standing> Writer::follow(const Turn& turn) {
-  // A level was that of the one who is not there any more; who he is by now was ranked himself.
-  if (turn.given != nullptr && tells_level(*turn.given)) return core::Standing::TooLate;
   std::string customer(turn.customer);
   KOI_LET(const core::State* const state, bring(customer));
   if (state == nullptr) return pass_on(turn, customer);
@@ -231,7 +229,7 @@ Result<void> Writer::hold_off_earlier(const std::string& customer, const core::F
 }
 
 Result<void> Writer::say(const Meeting& to, Verdict::Kind kind, const std::string& stays) {
-  Verdict verdict{kind, to.mine, to.other, to.number, stays, stamp_};
+  Verdict verdict{kind, to.mine, to.other, to.number, stays};
   const store::Group group = groups_.group_of(partition_of(to.mine));
   if (group == group_) return tell(verdict);
   letters_.write(group, rules_, std::move(verdict));
@@ -262,7 +260,7 @@ Result<void> Writer::answer(Meeting meeting) {
   }
   switch (core::bond_of(meeting.face, face, meeting.link)) {
     case core::Bond::TwoPeople: return say(meeting, Kind::TwoPeople);
-    case core::Bond::FirstStays: return depart(other, meeting.mine, meeting.at, stamp_);
+    case core::Bond::FirstStays: return depart(other, meeting.mine, meeting.at);
     case core::Bond::SecondStays: break;
   }
   // He stays, as he is.
@@ -311,7 +309,7 @@ Result<void> Writer::tell(const Verdict& verdict) {
                         asked->is_resting == (verdict.kind == Kind::Again);
   if (!is_asked) {
     if (verdict.kind != Kind::Go) return {};
-    Verdict back{Kind::Stays, mine, verdict.stays, verdict.number, {}, {}};
+    Verdict back{Kind::Stays, mine, verdict.stays, verdict.number, {}};
     const store::Group group = groups_.group_of(partition_of(verdict.stays));
     if (group == group_) return tell(back);
     letters_.write(group, rules_, std::move(back));
@@ -324,7 +322,7 @@ Result<void> Writer::tell(const Verdict& verdict) {
     case Kind::Go: {
       const Waited& first = waiting_.first(mine);
       const Timestamp at = std::min(std::get<Event>(*first.given).time, first.stamp);
-      return depart(mine, verdict.stays, at, verdict.since);
+      return depart(mine, verdict.stays, at);
     }
     case Kind::Same: strike(mine, true); break;
     case Kind::TwoPeople: strike(mine, false); break;
@@ -339,15 +337,12 @@ Result<void> Writer::tell(const Verdict& verdict) {
 // --- Going ---------------------------------------------------------------------------------------
 
 // He goes with all that he waits with. Who has called for him is to ask again.
-Result<void> Writer::depart(const std::string& goes, const std::string& stays, Timestamp at,
-                            Timestamp since) {
+Result<void> Writer::depart(const std::string& goes, const std::string& stays, Timestamp at) {
   const Partition partition = partition_of(goes);
   const store::Group to = groups_.group_of(partition_of(stays));
-  Arrival arrival{stays, goes, at, since, {}, {}, {}};
+  Arrival arrival{stays, goes, at, {}, {}, {}};
   KOI_LET(core::State * state, customers_.of(partition, goes));
-  keep_for_ranks(*state, since, Overdue::Stays);
   const core::State gone = core::take_out(plan_, *state, stays);
-  leave_for_ranks(*state, gone, since);
   customers_.changed();
   if (gives_ && to != group_)
     arrival.places = core::leave_group(plan_, gone, accounts_, to, stays, at);
@@ -359,7 +354,6 @@ Result<void> Writer::depart(const std::string& goes, const std::string& stays, T
       if (each.caller.request) fail(each.caller, moved());
       // His timers are those of the one who stays.
       if (!each.given || std::holds_alternative<core::Call>(*each.given)) continue;
-      if (tells_level(*each.given)) continue;
       readdress(*each.given, stays);
       arrival.inputs.push_back({each.stamp, *std::move(each.given)});
     }
@@ -407,7 +401,7 @@ Result<void> Writer::accept(store::Group from, Arrival arrival) {
   KOI_LET(const core::State came, core::decode(plan_, arrival.state));
   KOI_LET(const core::State* const state, customers_.of(partition, stays));
   const bool is_gone = core::gone_to(*state) != nullptr;
-  const Timestamp before = state->clock, since = arrival.since;
+  const Timestamp before = state->clock;
   customers_.unchanged();
   if (is_gone) return Error{"corrupt", "somebody has come to a customer who has gone himself"};
   const Duration lateness = plan_.policy.lateness;
@@ -422,7 +416,7 @@ Result<void> Writer::accept(store::Group from, Arrival arrival) {
         {each.stamp, partition, stays, std::move(each.given), Timestamp::never(), Caller{}},
         rules_);
   }
-  waiting_.put_first({since, partition, stays, LetterFrom{from, 0, std::move(arrival)},
+  waiting_.put_first({stamp_, partition, stays, LetterFrom{from, 0, std::move(arrival)},
                       Timestamp::never(), Caller{}},
                      rules_);
   customers_.hold(partition, stays);
@@ -448,10 +442,10 @@ Result<core::Standing> Writer::try_merge(const Turn& turn, store::Group from,
   if (gives_ && from != group_)
     core::enter_group(plan_, came, accounts_, from, arrival.places, arrival.stays, arrival.at);
   const Timestamp at = core::instant_of_merge(*state, came, arrival.at);
+  keep_for_ranks(came, stamp_, Overdue::Fires);
   core::decide(plan_, came, core::Tick{at, false}, effects_, &waking_, accounts());
   const std::size_t before_it = effects_.size();
-  rank_anew(*state, arrival.since);
-  keep_for_ranks(*state, arrival.since, Overdue::Fires);
+  keep_for_ranks(*state, stamp_, Overdue::Fires);
   core::merge(plan_, *state, std::move(came), at, effects_, &waking_, accounts());
   if (gives_ && accounts_.fault()) return *accounts_.fault();
   if (accounts_.lacks()) {

@@ -183,10 +183,7 @@ class Writer {
   Result<void> fire_timers(const Opening& opening);
   void find_borders();
   enum class Overdue : std::uint8_t { Fires, Stays };
-  void keep_for_ranks(core::State& state, Timestamp stamp, Overdue overdue);
-  void leave_for_ranks(core::State& left, const core::State& gone, Timestamp stamp) const;
-  void rank_anew(core::State& state, Timestamp stamp) const;
-  bool tells_level(const Given& given) const;
+  void keep_for_ranks(core::State& state, Timestamp up_to, Overdue overdue);
   bool is_set_aside(store::SetAside what) const;
   Result<void> pass_over(const Given& given);
   Result<core::Standing> take(store::Position position, Partition partition, const Given& given);
@@ -240,8 +237,7 @@ class Writer {
   Result<void> answer(Meeting meeting);
   Result<void> say(const Meeting& to, Verdict::Kind kind, const std::string& stays = {});
   Result<void> tell(const Verdict& verdict);
-  Result<void> depart(const std::string& goes, const std::string& stays, Timestamp at,
-                      Timestamp since);
+  Result<void> depart(const std::string& goes, const std::string& stays, Timestamp at);
   Result<void> pass_on_meetings(const std::string& goes, const std::string& stays);
   Result<void> accept(store::Group from, Arrival arrival);
   Result<core::Standing> try_merge(const Turn& turn, store::Group from, const Arrival& arrival,

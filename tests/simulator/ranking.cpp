@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
-#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -41,9 +40,8 @@ namespace {
 
 using Levels = std::map<std::string, std::int64_t>;
 
-// By (what was spent in the day before, id), of those who have bought anything. Who has turned out
-// to be another since was ranked for himself; over groups it may have been settled before that, so
-// there is nothing to compare with then.
+// By (what was spent in the day before, id), of those who have bought anything. Nothing where two
+// who were ranked have turned out to be one since: whoever was not told before is told as one.
 std::optional<Levels> levels_at(const plan::Tier& tier, const Replay& replay, Timestamp at) {
   std::vector<store::Position> borders;  // by group: before it everything counts
   for (const auto& openings : replay.openings) {
@@ -53,10 +51,8 @@ std::optional<Levels> levels_at(const plan::Tier& tier, const Replay& replay, Ti
   }
   std::map<std::string, std::string> stays;  // who has gone, and to whom
   for (const Joined& each : replay.joined) {
-    if (each.position <= borders[each.group])
-      stays[each.goes] = each.stays;
-    else if (borders.size() > 1)
-      return std::nullopt;
+    if (each.position > borders[each.group]) return std::nullopt;
+    stays[each.goes] = each.stays;
   }
   std::map<std::string, std::int64_t> spent;
   for (const Bought& each : replay.bought) {
@@ -110,11 +106,8 @@ void check_ranks(const plan::Plan& plan, const Replay& replay, const serve::Rank
     return;
   const auto levels = levels_at(tier, replay, at);
   if (!levels) return;
-  // Of two who are one since, either may have been told before.
-  std::set<std::string> joined;
-  for (const Joined& each : replay.joined) joined.insert(replay.whoever(each.stays));
   for (const auto& [id, state] : replay.customers) {
-    if (replay.not_told.contains(id) || !state.begun || joined.contains(id)) continue;
+    if (replay.not_told.contains(id) || !state.begun) continue;
     // Whoever came behind the refreshing was told nothing yet.
     const Value& has = state.attributes[tier.attribute.index()];
     if ((has.is_missing() ? none : has.raw()) != level_in(*levels, id))

@@ -92,18 +92,7 @@ class DeployAhead : public ::testing::Test {
       history.live(place, life, before);
       Site site = place.site();
       site.clock = [&] { return since; };
-      auto made = Ahead::make(site,
-                              {.live = place.live,
-                               .next = next,
-                               .folder = {},
-                               .write_back =
-                                   [&] {
-                                     life.write_back();
-                                     return Result<void>();
-                                   },
-                               .gives_up = {},
-                               .lead = 0},
-                              wanted, {}, ways);
+      auto made = Ahead::make(site, life.beside(next), wanted, {}, ways);
       bool is_well = made.has_value();
       for (int piece = 0; piece < pieces; ++piece) {
         history.live(place, life, 3);
@@ -202,17 +191,9 @@ TEST_F(DeployAhead, IsGivenUpWhenItIsAsked) {
   history.live(place, life, before);
   store::MemoryStore next(trial_groups);
   const Site site = place.site();
-  const auto made = Ahead::make(site,
-                                {.live = place.live,
-                                 .next = next,
-                                 .folder = {},
-                                 .write_back =
-                                     [&] {
-                                       life.write_back();
-                                       return Result<void>();
-                                     },
-                                 .gives_up = [] { return true; }},
-                                other, {}, {});
+  Beside beside = life.beside(next);
+  beside.gives_up = [] { return true; };
+  const auto made = Ahead::make(site, std::move(beside), other, {}, {});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, "stopping");
   EXPECT_EQ((**read_deployment(place.directory)).turns.size(), 1u);

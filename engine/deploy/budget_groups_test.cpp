@@ -13,22 +13,26 @@
 namespace koi::deploy {
 namespace {
 
+// So many events of forty customers, each sent again by whoever was not answered, and all at rest.
+void grab_until_rest(Town& town, int events) {
+  std::vector<Told> all;
+  for (int number = 0; number < events; ++number) {
+    all.push_back(grab(town, number, "c" + std::to_string(town.below(40))));
+    town.submit(all.back());
+    for (std::size_t left = town.below(6); left > 0; --left) town.go_on(true);
+  }
+  for (const Told& told : all) town.submit(told);
+  town.come_to_rest();
+  town.expect_at_rest();
+}
+
 TEST(BudgetOverGroups, OfAHundredYuanInOnesExactlyAHundredAreGivenAndTheNextOneIsRefused) {
   for (std::uint16_t groups = 2; groups <= 3; ++groups)
     for (std::uint32_t seed = 1; seed <= 6; ++seed) {
       SCOPED_TRACE(std::to_string(groups) + " groups, seed " + std::to_string(seed));
       Town town(packet_of_ones(), groups, seed);
       town.lose_one_in(seed % 2 == 0 ? 3 : 0);
-      std::vector<Told> all;
-      for (int number = 0; number < 130; ++number) {
-        all.push_back(grab(town, number, "c" + std::to_string(town.below(40))));
-        town.submit(all.back());
-        for (std::size_t left = town.below(6); left > 0; --left) town.go_on(true);
-      }
-      // Who was not answered sends his event again.
-      for (const Told& told : all) town.submit(told);
-      town.come_to_rest();
-      town.expect_at_rest();
+      grab_until_rest(town, 130);
       EXPECT_EQ(town.handed.count(core::Action::Give), 100u);
       EXPECT_EQ(town.handed.money(), 100'00);
       EXPECT_EQ(town.handed.count(core::Action::Refuse, core::Reason::Budget), 30u);
@@ -44,15 +48,7 @@ TEST(BudgetOverGroups, TheLastCentIsGivenWhereWhatIsLeftWillDo) {
                            "give gift or what is left"),
               3, seed);
     town.lose_one_in(4);
-    std::vector<Told> all;
-    for (int number = 0; number < 120; ++number) {
-      all.push_back(grab(town, number, "c" + std::to_string(town.below(40))));
-      town.submit(all.back());
-      for (std::size_t left = town.below(6); left > 0; --left) town.go_on(true);
-    }
-    for (const Told& told : all) town.submit(told);
-    town.come_to_rest();
-    town.expect_at_rest();
+    grab_until_rest(town, 120);
     EXPECT_EQ(town.handed.money(), 100'00);
     town.expect_as_replayed();
   }

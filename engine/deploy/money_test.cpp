@@ -387,18 +387,8 @@ TEST(Money, NorIsOneMadeReadyWhileSuchCodesAreUploaded) {
   store::MemoryStore next(trial_groups);
   Life life(shop, trial_bundle(shop_with_pool("")));
   const Site site = shop.site();
-  const auto made = Ahead::make(site,
-                                {.live = shop.live,
-                                 .next = next,
-                                 .folder = {},
-                                 .write_back =
-                                     [&] {
-                                       life.write_back();
-                                       return Result<void>();
-                                     },
-                                 .gives_up = {},
-                                 .lead = 0},
-                                trial_bundle(shop_with_pool("T-####")), {}, {});
+  const auto made =
+      Ahead::make(site, life.beside(next), trial_bundle(shop_with_pool("T-####")), {}, {});
   ASSERT_TRUE(made);
   life.give({upload_of({ledger::CodePattern::read("T-####")->code({1, 2}, 3)})});
   life.stop();

@@ -73,7 +73,7 @@ class Writers {
 
   // Shows the customer as he stands between two batches, on the thread that steps him (without
   // threads: at once); null where there is none. What is shown is valid for the call, up to
-  // another look from within it. Error "stopping" from stop() on, for this and all that follow.
+  // another look from within it. Error "stopping" once a group has stopped, for all looks here.
   // Thread-safe.
   using Show = std::function<void(Result<const core::State*>)>;
   void look(std::string customer, Show show);

@@ -72,14 +72,32 @@ void Writers::look_at_shared(store::Group group, ShowShared show) {
 }
 
 namespace {
-// What several groups answer, of whom the last one tells.
+// What several groups answer, of whom the last one tells: `all` has what they said.
+template <class All, class What>
 struct Search {
   std::mutex mutex;
   std::size_t left = 0;
+  All all{};
   std::optional<Error> error;
+  std::function<void(Result<What>)> then;
+
+  // One group's; `add` puts it to the others'.
+  template <class Said, class Add>
+  void answer(Result<Said> said, Add add) {
+    std::unique_lock lock(mutex);
+    if (said)
+      add(all, *std::move(said));
+    else
+      error = said.error();
+    if (--left > 0) return;
+    lock.unlock();
+    then(error ? Result<What>(*error) : all.result());
+  }
+};
+
+struct FoundPlaces {
   std::map<std::string, CodePlace> found;  // by code
   std::set<std::string> on_their_way;      // codes whose customers were another group's
-  std::function<void(Result<std::vector<CodePlace>>)> then;
 
   // What the group knows of its own customers counts; who has left it for another one's is known
   // there too, once he has come.
@@ -91,8 +109,7 @@ struct Search {
         found.emplace(each.code, std::move(each));
     }
   }
-  Result<std::vector<CodePlace>> places() {
-    if (error) return *error;
+  Result<std::vector<CodePlace>> result() {
     std::vector<CodePlace> all;
     for (auto& [code, place] : found) {
       on_their_way.erase(code);
@@ -102,61 +119,44 @@ struct Search {
     return all;
   }
 };
+
+struct FoundCodes {
+  std::uint64_t uploaded = 0, given = 0;
+  // What is uploaded and given between two looks is missing in the former.
+  Result<std::uint64_t> result() const { return uploaded - std::min(uploaded, given); }
+};
 }  // namespace
 
 void Writers::find_places(std::vector<std::string> codes,
                           std::function<void(Result<std::vector<CodePlace>>)> then) {
-  const auto search = std::make_shared<Search>();
+  const auto search = std::make_shared<Search<FoundPlaces, std::vector<CodePlace>>>();
   search->left = groups_.size();
   search->then = std::move(then);
   const auto wanted = std::make_shared<const std::vector<std::string>>(std::move(codes));
   for (const auto& group : groups_)
-    look_at(*group,
-            [search, wanted, groups = world_.groups, by = group->number](Result<Writer*> writer) {
-              auto found = writer ? (*writer)->find_places(*wanted)
-                                  : Result<std::vector<CodePlace>>(writer.error());
-              std::unique_lock lock(search->mutex);
-              if (!found)
-                search->error = found.error();
-              else
-                search->add(*std::move(found), groups, by);
-              if (--search->left > 0) return;
-              lock.unlock();
-              search->then(search->places());
-            });
+    look_at(*group, [search, wanted, groups = world_.groups,
+                     by = group->number](Result<Writer*> writer) {
+      auto found =
+          writer ? (*writer)->find_places(*wanted) : Result<std::vector<CodePlace>>(writer.error());
+      search->answer(std::move(found), [&](FoundPlaces& all, std::vector<CodePlace> places) {
+        all.add(std::move(places), groups, by);
+      });
+    });
 }
 
-namespace {
-struct PoolSearch {
-  std::mutex mutex;
-  std::size_t left = 0;
-  std::optional<Error> error;
-  std::uint64_t uploaded = 0, given = 0;
-  std::function<void(Result<std::uint64_t>)> then;
-};
-}  // namespace
-
 void Writers::find_codes_left(std::string pool, std::function<void(Result<std::uint64_t>)> then) {
-  const auto search = std::make_shared<PoolSearch>();
+  const auto search = std::make_shared<Search<FoundCodes, std::uint64_t>>();
   search->left = groups_.size();
   search->then = std::move(then);
   const auto wanted = std::make_shared<const std::string>(std::move(pool));
   for (const auto& group : groups_)
     look_at(*group, [search, wanted](Result<Writer*> writer) {
-      const auto found = writer ? (*writer)->pool_figures(*wanted)
-                                : Result<core::Accounts::PoolFigures>(writer.error());
-      std::unique_lock lock(search->mutex);
-      if (found) {
-        search->uploaded += found->uploaded;
-        search->given += found->given;
-      } else {
-        search->error = found.error();
-      }
-      if (--search->left > 0) return;
-      lock.unlock();
-      if (search->error) return search->then(*search->error);
-      // What is uploaded and given between two looks is missing in the former.
-      search->then(search->uploaded - std::min(search->uploaded, search->given));
+      const auto figures = writer ? (*writer)->pool_figures(*wanted)
+                                  : Result<core::Accounts::PoolFigures>(writer.error());
+      search->answer(figures, [](FoundCodes& all, core::Accounts::PoolFigures of) {
+        all.uploaded += of.uploaded;
+        all.given += of.given;
+      });
     });
 }
 

@@ -114,13 +114,14 @@ Result<void> Making::follow_until_few() {
   std::size_t fewest = SIZE_MAX;
   for (int rounds = 0, in_vain = 0;; ++rounds) {
     KOI_LET(const std::size_t followed, ahead_->follow());
-    in_vain = followed < fewest - fewest / 4 ? 0 : in_vain + 1;
+    const bool shrinks = followed < fewest - fewest / 4;
     fewest = std::min(fewest, followed);
+    in_vain = shrinks ? 0 : in_vain + 1;
     const Duration left = ahead_->carries() ? ahead_->since() - amid_.clock.now() : Duration();
     const bool is_early = left.us > 0;
     if (!is_early && (followed <= few || rounds >= most_rounds || in_vain >= most_in_vain))
       return {};
-    if (is_early) rounds = 0;
+    if (is_early) rounds = in_vain = 0, fewest = SIZE_MAX;
     const Duration pause =
         is_early && followed <= few ? std::min(left, microseconds(200'000)) : Duration();
     if (amid_.rest(pause))

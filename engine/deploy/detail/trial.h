@@ -16,6 +16,7 @@
 
 #include "base/scratch.h"
 #include "core/codec.h"
+#include "deploy/ahead.h"
 #include "deploy/bundles.h"
 #include "deploy/deploy.h"
 #include "deploy/followed.h"
@@ -287,6 +288,19 @@ class Life {
   void write_back() {
     for (store::Group group = 0; group < shop_.groups.count; ++group)
       ASSERT_TRUE(writers_->checkpoint(group));
+  }
+  // For a deploy that is made ready while this one lives. Both must outlive it.
+  Beside beside(store::Store& next) {
+    return {.live = shop_.live,
+            .next = next,
+            .folder = {},
+            .write_back =
+                [this] {
+                  write_back();
+                  return Result<void>();
+                },
+            .gives_up = {},
+            .lead = 0};
   }
 
   const plan::Plan& plan() const { return plan_; }

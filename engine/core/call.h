@@ -18,6 +18,14 @@
 namespace koi::core {
 
 struct Call {
+  // Out of line, as an event's are.
+  Call();
+  Call(const Call&);
+  Call(Call&&) noexcept;
+  Call& operator=(const Call&);
+  Call& operator=(Call&&) noexcept;
+  ~Call();
+
   enum class Kind : std::uint8_t {
     Validate,  // what would the coupon take off? Changes nothing, and is no input
     Lock,      // nobody but this order has the coupon until `hold` is over

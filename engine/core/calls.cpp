@@ -8,6 +8,13 @@
 
 namespace koi::core {
 
+Call::Call() = default;
+Call::Call(const Call&) = default;
+Call::Call(Call&&) noexcept = default;
+Call& Call::operator=(const Call&) = default;
+Call& Call::operator=(Call&&) noexcept = default;
+Call::~Call() = default;
+
 using ledger::Stage;
 
 namespace {

@@ -4,6 +4,13 @@
 
 namespace koi::core {
 
+Holdings::Holdings() = default;
+Holdings::Holdings(const Holdings&) = default;
+Holdings::Holdings(Holdings&&) noexcept = default;
+Holdings& Holdings::operator=(const Holdings&) = default;
+Holdings& Holdings::operator=(Holdings&&) noexcept = default;
+Holdings::~Holdings() = default;
+
 Timestamp next_lapse(const Holdings& holdings) {
   Timestamp next = Timestamp::never();
   for (const Grant& grant : holdings.grants)

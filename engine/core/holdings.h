@@ -151,6 +151,14 @@ struct Friend {
 };
 
 struct Holdings {
+  // Out of line, as State's are (state.h).
+  Holdings();
+  Holdings(const Holdings&);
+  Holdings(Holdings&&) noexcept;
+  Holdings& operator=(const Holdings&);
+  Holdings& operator=(Holdings&&) noexcept;
+  ~Holdings();
+
   List<Grant> grants;        // in the order in which they were given
   List<Counted> counted;     // by limit, then time
   List<Purse> purses;        // by incentive

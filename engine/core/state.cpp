@@ -2,6 +2,13 @@
 
 namespace koi::core {
 
+State::State() = default;
+State::State(const State&) = default;
+State::State(State&&) noexcept = default;
+State& State::operator=(const State&) = default;
+State& State::operator=(State&&) noexcept = default;
+State::~State() = default;
+
 void prefetch(const State& state, int step) {
   constexpr std::size_t cache_line = 64;
   const auto lines = [](const void* begin, std::size_t bytes) {

@@ -139,6 +139,14 @@ struct Recent {
 };
 
 struct State {
+  // Out of line: each file that keeps a state would compile how all of its parts are copied.
+  State();
+  State(const State&);
+  State(State&&) noexcept;
+  State& operator=(const State&);
+  State& operator=(State&&) noexcept;
+  ~State();
+
   std::string id;
   Timestamp created = Timestamp::never();  // since when he exists: his first event; never: not yet
   Timestamp clock = Timestamp::ever();     // what he has seen

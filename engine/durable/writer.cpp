@@ -64,6 +64,8 @@ bool gives(const plan::Plan& plan) {
 
 }  // namespace
 
+Writer::~Writer() = default;
+
 Writer::Writer(const plan::Plan& plan, const match::Index& index, const store::Store& store,
                store::Groups groups, store::Group group, std::uint64_t budget, Deeds& deeds)
     : plan_(plan),

@@ -92,6 +92,7 @@ class Writer {
   // All must outlive it. `budget` is for states and accounts in memory, in bytes.
   Writer(const plan::Plan& plan, const match::Index& index, const store::Store& store,
          store::Groups groups, store::Group group, std::uint64_t budget, Deeds& deeds);
+  ~Writer();
 
   // What is never stepped (of store::Journal::set_aside), and who is told what is being stepped;
   // before everything else, where wanted. `watch` must outlive the writer.

@@ -6,6 +6,13 @@
 
 namespace koi::match {
 
+Index::Index() = default;
+Index::Index(const Index&) = default;
+Index::Index(Index&&) noexcept = default;
+Index& Index::operator=(const Index&) = default;
+Index& Index::operator=(Index&&) noexcept = default;
+Index::~Index() = default;
+
 namespace {
 
 // What an audience can read that may not be there yet, or not any more, when it is asked: the event

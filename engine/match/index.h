@@ -18,7 +18,12 @@ namespace koi::match {
 
 class Index {
  public:
-  Index() = default;
+  Index();
+  Index(const Index&);
+  Index(Index&&) noexcept;
+  Index& operator=(const Index&);
+  Index& operator=(Index&&) noexcept;
+  ~Index();
   // The plan is not kept. Sets of more than `rows_above` conjunctions get rows; tests may want them
   // for few.
   static Index build(const plan::Plan& plan, std::size_t rows_above = Conditions::loop_at_most);

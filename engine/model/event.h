@@ -39,6 +39,14 @@ struct Met {
 
 // An event of unknown type is not an Event: the door counts and reports it.
 struct Event {
+  // Out of line: each file that has an event would compile how all of its parts are copied.
+  Event();
+  Event(const Event&);
+  Event(Event&&) noexcept;
+  Event& operator=(const Event&);
+  Event& operator=(Event&&) noexcept;
+  ~Event();
+
   std::string id;  // as the source named it; never empty
   EventTypeId type;
   Timestamp time;                       // when it happened

@@ -57,6 +57,13 @@ bool takes_entries_of(const Plan& plan, const Campaign& campaign, std::string_vi
   return share >= campaign.takes_from && share < campaign.takes_to;
 }
 
+Plan::Plan() = default;
+Plan::Plan(const Plan&) = default;
+Plan::Plan(Plan&&) noexcept = default;
+Plan& Plan::operator=(const Plan&) = default;
+Plan& Plan::operator=(Plan&&) noexcept = default;
+Plan::~Plan() = default;
+
 bool Plan::has_competition() const {
   for (const Budget& budget : budgets)
     if (budget.amount != unlimited) return true;

@@ -533,6 +533,14 @@ struct Reaction {
 };
 
 struct Plan {
+  // Out of line: each file that keeps a plan would compile how all of its parts are copied.
+  Plan();
+  Plan(const Plan&);
+  Plan(Plan&&) noexcept;
+  Plan& operator=(const Plan&);
+  Plan& operator=(Plan&&) noexcept;
+  ~Plan();
+
   std::uint64_t seed = 1;    // of hold-outs and of names; part of the program's run
   std::uint64_t canary = 0;  // what share_of() is drawn by, beside the seed
   Schema schema;

@@ -233,12 +233,12 @@ class Player {
   void perform(const check::TestEvent& event) {
     leave_for(event.at);
     const std::string customer = event.everyone ? "*" : test_.customers[event.customer];
-    Event happening{.id = test_.name + "#" + std::to_string(at_ + 1),
-                    .type = event.type,
-                    .time = event.at,
-                    .customer = customer,
-                    .fields = event.fields,
-                    .identifiers = {}};
+    Event happening;
+    happening.id = test_.name + "#" + std::to_string(at_ + 1);
+    happening.type = event.type;
+    happening.time = event.at;
+    happening.customer = customer;
+    happening.fields = event.fields;
     for (const auto& [field, link] : event.links)
       happening.fields[field.index()] = Value::text(links_[link]);
     if (event.everyone) return world_.happen_to_everyone(happening);

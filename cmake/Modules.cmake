@@ -13,6 +13,14 @@ target_compile_options(koi_warnings INTERFACE -Wall -Wextra -Wpedantic -Wconvers
                                               -Wno-maybe-uninitialized
                                               $<$<BOOL:${KOI_WERROR}>:-Werror>)
 
+# What a program takes its memory from, linked by the program itself: docs/performance.md.
+add_library(koi_allocator INTERFACE)
+add_library(koi::allocator ALIAS koi_allocator)
+if(KOI_MIMALLOC)
+  find_package(mimalloc 2.0 REQUIRED)
+  target_link_libraries(koi_allocator INTERFACE mimalloc)
+endif()
+
 # module(NAME [USES modules…] [PRIVATELY libraries…])
 #   USES       modules whose headers this one's headers may include
 #   PRIVATELY  libraries (or modules) that only its .cpp files see
@@ -42,13 +50,21 @@ function(module name)
   unit_tests(${name} ${tests})
 endfunction()
 
-# Unit tests of one module: an executable that links this module alone.
+# Unit tests of one module: an executable that links this module alone. What several of its tests do
+# by the same functions is in detail/*.cpp, compiled once: koi::NAME_for_tests.
 function(unit_tests name)
   if(NOT KOI_TESTS OR NOT ARGN)
     return()
   endif()
   add_executable(${name}_test ${ARGN})
   target_link_libraries(${name}_test PRIVATE koi::${name} koi::warnings GTest::gmock GTest::gtest_main)
+  file(GLOB shared CONFIGURE_DEPENDS detail/*.cpp)
+  if(shared)
+    add_library(koi_${name}_for_tests STATIC ${shared})
+    target_link_libraries(koi_${name}_for_tests PUBLIC koi::${name} PRIVATE koi::warnings GTest::gtest)
+    add_library(koi::${name}_for_tests ALIAS koi_${name}_for_tests)
+    target_link_libraries(${name}_test PRIVATE koi::${name}_for_tests)
+  endif()
   add_test(NAME unit.${name} COMMAND ${name}_test WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
 endfunction()
 

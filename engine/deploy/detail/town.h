@@ -3,8 +3,6 @@
 // it, and what must be true of it at the end.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,7 +12,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/books.h"
 #include "deploy/detail/fair.h"
 #include "deploy/detail/trial.h"
 #include "durable/by_hand.h"
@@ -23,21 +20,10 @@
 namespace koi::deploy {
 
 // Rules under which whoever grabs is given what `gives` says, of that packet or of stars.
-inline std::string with_packets(const std::string& packet, const std::string& gives) {
-  return R"(policy { time zone "Asia/Shanghai"  currency CNY }
-customer { identify by openid }
-event grab { openid: text? }
-channel wechat { reach by openid }
-points stars { budget 500_000 }
-)" + packet +
-         "\ncampaign gives { class service  enter always  when grab " + gives + " }\n";
-}
+std::string with_packets(const std::string& packet, const std::string& gives);
 
 // A hundred packets of ¥1.00.
-inline std::string packet_of_ones() {
-  return with_packets("red_packet gift { amount ¥1.00  budget ¥100.00  pay via wechat }",
-                      "give gift");
-}
+std::string packet_of_ones();
 
 // What leaves: payments, and everything by its key, whatever life has decided it.
 class Handed final : public durable::Deeds {
@@ -50,37 +36,13 @@ class Handed final : public durable::Deeds {
     std::string code;
     Timestamp time{};
   };
-  void take(store::Group, std::vector<durable::Deed> deeds) override {
-    const std::lock_guard lock(mutex_);  // groups recover side by side
-    for (const durable::Deed& deed : deeds) {
-      const core::Effect& effect = deed.effect;
-      One one{deed.customer, effect.action, effect.of, effect.reason, 0, {}, effect.time};
-      if (effect.gift) {
-        one.code = effect.gift->code;
-        if (effect.gift->amount.kind() == Kind::Money) one.money = effect.gift->amount.raw();
-      }
-      all.emplace(effect.key, one);
-      if (effect.gift && effect.wants_receipt) open.emplace(effect.key, deed.customer);
-    }
-  }
-  void refused(store::Group, const core::State& customer) override {
-    const std::lock_guard lock(mutex_);
-    refusals.insert(customer.id);
-  }
+  void take(store::Group, std::vector<durable::Deed> deeds) override;
+  void refused(store::Group, const core::State& customer) override;
   std::string freeze(store::Group) override { return {}; }
   Result<void> thaw(store::Group, std::string_view) override { return {}; }
 
-  std::size_t count(core::Action action, core::Reason reason = core::Reason::None) const {
-    std::size_t count = 0;
-    for (const auto& [key, one] : all) count += one.action == action && one.reason == reason;
-    return count;
-  }
-  std::int64_t money() const {
-    std::int64_t money = 0;
-    for (const auto& [key, one] : all)
-      if (one.action == core::Action::Give) money += one.money;
-    return money;
-  }
+  std::size_t count(core::Action action, core::Reason reason = core::Reason::None) const;
+  std::int64_t money() const;
   std::map<Hash128, One> all;
   std::map<Hash128, std::string> open;
   std::set<std::string> refusals;
@@ -90,33 +52,15 @@ class Handed final : public durable::Deeds {
 };
 
 // Over all groups together, what each pot has, as the last checkpoints have it.
-inline std::map<ledger::Pot, ledger::Balances> balances_of(const store::Store& store,
-                                                           store::Groups groups) {
-  std::map<ledger::Pot, ledger::Balances> all;
-  for (store::Group group = 0; group < groups.count; ++group) {
-    const auto shared = *store.shared_behind(group, "", SIZE_MAX);
-    for (const store::Shared& each : shared) {
-      const auto entry = core::books::read(each.key, each.bytes);
-      EXPECT_TRUE(entry) << each.key;
-      const auto* balance = entry ? std::get_if<core::books::Balance>(&*entry) : nullptr;
-      if (!balance) continue;
-      EXPECT_EQ(balance->balances.sum(), 0);
-      for (std::size_t stage = 0; stage < ledger::stage_count; ++stage)
-        all[balance->pot].at[stage] += balance->balances.at[stage];
-    }
-  }
-  return all;
-}
+std::map<ledger::Pot, ledger::Balances> balances_of(const store::Store& store,
+                                                    store::Groups groups);
 
 // A server of several groups, by hand: over kills at any moment, letters that are lost, come twice
 // or late, and checkpoints that fail. Which of them happens when, the seed says.
 class Town {
  public:
   Town(const std::string& program, std::uint16_t groups, std::uint32_t seed,
-       std::uint64_t budget = 8u << 20)
-      : groups_{groups}, plan_(plan_of(trial_bundle(program))), chance_(seed), budget_(budget) {
-    start();
-  }
+       std::uint64_t budget = 8u << 20);
 
   std::size_t below(std::size_t end) {
     return std::uniform_int_distribution<std::size_t>(0, end - 1)(chance_);
@@ -124,166 +68,35 @@ class Town {
   // One letter in so many is lost, one in so many comes twice; 0: none.
   void lose_one_in(std::size_t many) { lost_ = many; }
 
-  void submit(std::vector<durable::Given> given) {
-    if (given.empty()) return;
-    auto taken = writers_->submit(std::move(given), {});
-    if (!taken) {
-      ASSERT_EQ(taken.error().code, "busy");
-      come_to_rest();
-      ASSERT_TRUE(durable::store_all(*writers_));
-      ASSERT_TRUE(writers_->submit(std::move(given), {}));
-    }
-  }
+  void submit(std::vector<durable::Given> given);
   // As the door does: what codes in it lead to is found first, and whose its identifiers are.
-  void submit(Told told, const std::vector<std::string>& openids = {}) {
-    Event event = event_of(plan_, told);
-    for (const std::string& each : openids) {
-      const Identifier openid{IdentifierId::of(0), each};
-      const std::string& owner = owners_.try_emplace(each, told.customer).first->second;
-      if (owner == told.customer)
-        event.identifiers.push_back(openid);
-      else
-        event.met.push_back({openid, owner, openid.kind});
-    }
-    std::vector<std::string> codes;
-    for (const auto& [name, value] : told.fields)
-      if (name == "code" || name == "invited_by") codes.emplace_back(value.as_text());
-    if (groups_.count > 1 && !codes.empty()) {
-      // Where whoever has the code is on his way to another group, the door asks for patience.
-      if (!can_find(codes)) come_to_rest();
-      writers_->find_places(codes, [&](Result<std::vector<CodePlace>> found) {
-        ASSERT_TRUE(found);
-        event.places = *std::move(found);
-      });
-    }
-    std::vector<durable::Given> given;
-    given.emplace_back(std::move(event));
-    submit(std::move(given));
-  }
+  void submit(Told told, const std::vector<std::string>& openids = {});
 
-  bool can_find(const std::vector<std::string>& codes) {
-    bool can = false;
-    writers_->find_places(codes, [&](const Result<std::vector<CodePlace>>& found) {
-      can = found || found.error().code != "moved";
-    });
-    return can;
-  }
+  bool can_find(const std::vector<std::string>& codes);
 
   // One thing that a process does, or that happens to it.
-  void go_on(bool with_kills) {
-    const auto group = static_cast<store::Group>(below(groups_.count));
-    switch (const std::size_t what = below(with_kills ? 24 : durable::things_done)) {
-      case 20:
-        store_.fail_at(0, below(2) == 0);
-        ASSERT_FALSE(writers_->checkpoint(group));
-        store_.revive();
-        kill();
-        break;
-      case 21:
-      case 22: kill(); break;
-      default: ASSERT_TRUE(durable::do_one(*writers_, group, what)); break;
-    }
-  }
-  void kill() {
-    writers_.reset();
-    start();
-  }
+  void go_on(bool with_kills);
+  void kill();
   // Nothing is lost any more, and everything comes to its end.
-  void come_to_rest() {
-    const std::size_t lost = std::exchange(lost_, 0);
-    durable::come_to_rest(*writers_);
-    lost_ = lost;
-  }
-  void expect_at_rest() {
-    EXPECT_EQ(writers_->figures().letters, 0u);
-    EXPECT_EQ(writers_->figures().undecided, 0u);
-    for (store::Group group = 0; group < groups_.count; ++group)
-      EXPECT_TRUE(writers_->writer(group).waiting().empty());
-  }
+  void come_to_rest();
+  void expect_at_rest();
   void pass(Duration time) { now_ = now_ + time; }
 
   // What each group's journal alone says, in one go and with all the memory there is, is what is
   // stored.
-  void expect_as_replayed() {
-    ASSERT_TRUE(durable::store_all(*writers_));
-    ASSERT_TRUE(durable::store_all(*writers_));  // and what has arrived is no row any more
-    Handed again;
-    const match::Index index = match::Index::build(plan_);
-    for (store::Group group = 0; group < groups_.count; ++group) {
-      store::MemoryStore nothing{groups_};
-      durable::Writer writer(plan_, index, nothing, groups_, group, 1u << 30, again);
-      writer.letters().keep_none();
-      ASSERT_TRUE(durable::replay(writer, plan_, journal_, group));
-      std::map<std::string, std::string> stored, replayed;
-      const auto shared = *memory_.shared_behind(group, "", SIZE_MAX);
-      for (const store::Shared& each : shared) stored[each.key] = each.bytes;
-      for (const store::Shared& each : writer.freeze_shared())
-        if (!each.bytes.empty()) replayed[each.key] = each.bytes;
-      for (const auto& [key, bytes] : stored)
-        EXPECT_EQ(replayed[key], bytes) << "at " << key << " of group " << group;
-      for (const auto& [key, bytes] : replayed)
-        EXPECT_EQ(stored[key], bytes) << "at " << key << " of group " << group;
-      EXPECT_EQ(durable::differently_stored(memory_, plan_, groups_, group, writer),
-                std::vector<std::string>());
-    }
-    EXPECT_EQ(again.all.size(), handed.all.size());
-    for (const auto& [key, one] : again.all) EXPECT_TRUE(handed.all.contains(key));
-  }
+  void expect_as_replayed();
 
   // Over all groups together, what is out of each pot.
-  std::map<ledger::Pot, std::int64_t> outs() const {
-    std::map<ledger::Pot, std::int64_t> outs;
-    for (const auto& [pot, balances] : balances_of(memory_, groups_)) outs[pot] = balances.out();
-    return outs;
-  }
+  std::map<ledger::Pot, std::int64_t> outs() const;
   // Nothing is on its way with anybody.
-  void expect_all_have_come() const {
-    for (const auto& [pot, balances] : balances_of(memory_, groups_))
-      EXPECT_EQ(balances[ledger::Stage::Transit], 0);
-  }
+  void expect_all_have_come() const;
   // Who he is by now, as the last checkpoints have it.
-  std::string whoever(std::string customer) const {
-    return durable::whoever(memory_, plan_, std::move(customer));
-  }
+  std::string whoever(std::string customer) const;
   // Everybody knows whoever brought him by who that is by now, and that one knows him; whoever has
   // done what counts has not been lost on the way to his inviter. (Whom he asked before is not told
   // any more, in one group neither: nothing that he does is for that one.)
-  void expect_friends_know_each_other() const {
-    const core::Codec codec(plan_);
-    std::map<std::string, core::State> all;
-    for (std::size_t partition = 0; partition < partition_count; ++partition) {
-      const auto customers = *memory_.scan(static_cast<Partition>(partition), "", 10'000);
-      for (const store::Saved& saved : customers)
-        all.emplace(saved.customer, *codec.decode(saved.bytes));
-    }
-    for (const auto& [customer, state] : all) {
-      if (state.holdings.empty()) continue;
-      for (const core::Binding& binding : state.holdings[0].bindings) {
-        EXPECT_TRUE(binding.is_settled) << customer;
-        EXPECT_EQ(binding.inviter, whoever(binding.inviter)) << "who brought " << customer;
-        const core::State& inviter = all.at(binding.inviter);
-        if (binding.inviter == customer || inviter.holdings.empty()) {
-          EXPECT_EQ(binding.inviter, customer);
-          continue;
-        }
-        const auto& friends = inviter.holdings[0].friends;
-        const auto brought = std::find_if(friends.begin(), friends.end(), [&](const auto& each) {
-          return each.referral == binding.referral && each.invitee == customer;
-        });
-        ASSERT_NE(brought, friends.end()) << customer << " of " << binding.inviter;
-        EXPECT_TRUE(binding.qualified == Timestamp::never() ||
-                    brought->stage != core::Friend::Stage::Joined)
-            << customer << " of " << binding.inviter;
-      }
-    }
-  }
-  void expect_no_budget_is_passed() const {
-    for (const auto& [pot, out] : outs())
-      for (const plan::Budget& budget : plan_.budgets)
-        if (budget.definition == pot.of) {
-          EXPECT_LE(out, budget.amount) << budget.name;
-        }
-  }
+  void expect_friends_know_each_other() const;
+  void expect_no_budget_is_passed() const;
 
   const plan::Plan& plan() const { return plan_; }
   durable::Writers& writers() { return *writers_; }
@@ -294,26 +107,11 @@ class Town {
   Handed handed;
   std::uint64_t rules_now = fair_rules;
 
-  Result<std::unique_ptr<durable::Writers>> open() {
-    durable::Settings settings;
-    settings.budget = budget_;
-    settings.timers_at_once = 3;
-    settings.longest_batch = 7;
-    // One after the other: a seed is one story.
-    settings.recovers_at_once = false;
-    durable::World world{
-        plan_, rules_now, journal_, store_, groups_, handed, [this] { return now_; }};
-    world.carry = [this](const durable::Letter&) { return lost_ == 0 || below(lost_) != 0; };
-    return durable::Writers::open(std::move(world), settings);
-  }
+  Result<std::unique_ptr<durable::Writers>> open();
   void close() { writers_.reset(); }
 
  private:
-  void start() {
-    auto opened = open();
-    ASSERT_TRUE(opened) << opened.error().what;
-    writers_ = *std::move(opened);
-  }
+  void start();
 
   const plan::Plan plan_;
   std::mt19937 chance_;
@@ -327,12 +125,6 @@ class Town {
   std::unique_ptr<durable::Writers> writers_;
 };
 
-inline Told grab(Town& town, int number, const std::string& customer) {
-  return {"grab",
-          "e" + std::to_string(number),
-          customer,
-          town.now(),
-          {{"openid", Value::text("o" + customer)}}};
-}
+Told grab(Town& town, int number, const std::string& customer);
 
 }  // namespace koi::deploy

@@ -5,7 +5,7 @@
 //
 // 1,000,000 and 4,000,000 where not given. PART (zipf, uniform, plain, memory) measures that alone,
 // for a profile. Each part is measured in a process of its own.
-#include <malloc.h>
+#include <mimalloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -239,7 +239,7 @@ Row measure_durable(const fs::path& folder, const plan::Plan& plan, std::uint32_
     run(*writers, first, customers);
     if (!writers->stop()) std::exit(2);
   }
-  ::malloc_trim(0);  // each life stands for a process, which begins with nothing
+  ::mi_collect(true);  // each life stands for a process, which begins with nothing
   Shop second(plan, who);
   shop = &second;
   second.next();
@@ -268,7 +268,7 @@ Row measure_durable(const fs::path& folder, const plan::Plan& plan, std::uint32_
     row.commit_p99 = share(timed.took, .99);
     row.commit_max = share(timed.took, 1);
   }  // without a stop: as if it had died
-  ::malloc_trim(0);
+  ::mi_collect(true);
   const auto begin = Clock::now();
   const auto again = *durable::Writers::open(world, settings(budget));
   row.recovery = std::chrono::duration<double>(Clock::now() - begin).count();
@@ -354,7 +354,6 @@ int main(int count, char** given) {
   const fs::path folder = given[1];
   const auto customers = static_cast<std::uint32_t>(count > 2 ? std::atoi(given[2]) : 1'000'000);
   const auto events = static_cast<std::size_t>(count > 3 ? std::atoll(given[3]) : 4'000'000);
-  ::mallopt(M_ARENA_MAX, 2);  // as the server does
   fs::create_directories(folder);
   const plan::Plan plan = bench::plan_of_rules();
   const auto zipf = bench::activity(customers, 0.99, 1u << 22);

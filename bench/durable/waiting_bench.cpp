@@ -2,7 +2,6 @@
 // takes. States of whom nothing is heard are on the disk; so are their timers.
 //
 //   koi-bench-waiting FOLDER [JOURNEYS] [STATE BUDGET IN MIB]
-#include <malloc.h>
 
 #include <atomic>
 #include <chrono>
@@ -121,7 +120,6 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "koi-bench-waiting FOLDER [JOURNEYS] [STATE BUDGET IN MIB]\n");
     return 2;
   }
-  ::mallopt(M_ARENA_MAX, 2);  // as the server does
   const auto number = [&](int at, std::uint64_t otherwise) {
     return count > at ? std::strtoull(arguments[at], nullptr, 10) : otherwise;
   };

@@ -2,7 +2,6 @@
 // against the same events handed to the writers in one process.
 //
 //   koi-bench-serve FOLDER [EVENTS]
-#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -183,6 +182,5 @@ int main(int count, char** arguments) {
     std::fprintf(stderr, "koi-bench-serve FOLDER [EVENTS]\n");
     return 2;
   }
-  ::mallopt(M_ARENA_MAX, 2);  // as the server does
   return koi::measure(arguments[1], count > 2 ? std::strtoull(arguments[2], nullptr, 10) : 400'000);
 }

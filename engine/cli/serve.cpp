@@ -1,4 +1,3 @@
-#include <malloc.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -38,9 +37,6 @@ bool read_listen(const std::string& text, serve::ServerOptions& into) {
 }
 
 int serve(const Options& options) {
-  // What one thread took for states and another gave back is used again: with an arena for every
-  // thread the memory grows to twice what is in use.
-  ::mallopt(M_ARENA_MAX, 2);
   const Language language = language_of(options.language);
   serve::ServerOptions server;
   if (!options.keys.empty()) {

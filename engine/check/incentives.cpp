@@ -5,6 +5,7 @@
 
 #include "check/detail/checker.h"
 #include "check/worst_case.h"
+#include "ledger/codes.h"
 
 namespace koi::check {
 
@@ -274,8 +275,7 @@ void Checker::coupon(const ast::CouponDecl& decl, Incentive& out) {
     } else if (const auto* codes = std::get_if<ast::CodesGenerated>(&clause)) {
       if (!first("codes", codes->span)) continue;
       coupon.pattern = codes->pattern.text;
-      const auto places = std::count(coupon.pattern.begin(), coupon.pattern.end(), '#');
-      if (places < 4 || places > 13 || coupon.pattern.size() > 64)
+      if (!ledger::CodePattern::read(coupon.pattern))
         report(Code::CodePattern, codes->pattern.span);
     } else if (const auto* pool = std::get_if<ast::CodesFromPool>(&clause)) {
       if (!first("codes", pool->span)) continue;
@@ -321,6 +321,46 @@ void Checker::coupon(const ast::CouponDecl& decl, Incentive& out) {
   // Nor can the policy's limit count it.
   if (coupon.is_percent && !coupon.ceiling && !program_.policy.limits.empty())
     report(Code::NoCeiling, decl.name.span);
+}
+
+// A code leads to one customer: what two generate must never be the same, whatever their keys. (A
+// code is looked up to the letter, so hyphens and small letters tell two apart.)
+void Checker::codes_apart() {
+  struct Maker {
+    std::string name, pattern;
+    SourceSpan span;
+  };
+  std::vector<Maker> makers;
+  const auto links_lead_to = [&](const ast::Name& name) {
+    makers.push_back({name.text, std::string(ledger::pattern_of_links), name.span});
+  };
+  for (const ast::ReferralDecl* decl : referrals_) links_lead_to(decl->name);
+  for (std::size_t i = 0; i < incentives_.size(); ++i) {
+    const auto* packet = std::get_if<RedPacket>(&program_.incentives[i].what);
+    if (packet && packet->how == RedPacket::How::Group)
+      links_lead_to(std::get<const ast::RedPacketDecl*>(incentives_[i])->name);
+  }
+  for (const auto& incentive : incentives_) {
+    const auto* const* coupon = std::get_if<const ast::CouponDecl*>(&incentive);
+    if (!coupon) continue;
+    const auto& clauses = (*coupon)->clauses;
+    const auto clause = std::find_if(clauses.begin(), clauses.end(), [](const auto& each) {
+      return std::holds_alternative<ast::CodesGenerated>(each);
+    });
+    if (clause == clauses.end()) continue;
+    const ast::PlainText& said = std::get<ast::CodesGenerated>(*clause).pattern;
+    const auto pattern = ledger::CodePattern::read(said.text);
+    if (!pattern) continue;
+    const auto other = std::find_if(makers.begin(), makers.end(), [&](const Maker& each) {
+      return each.name != (*coupon)->name.text &&  // else it is declared twice, which is told
+             pattern->could_make_same_as(*ledger::CodePattern::read(each.pattern));
+    });
+    if (other != makers.end())
+      label(report(Code::CodesMeet, said.span,
+                   {(*coupon)->name.text, said.text, other->name, other->pattern}),
+            other->span, "the other one", "另一个在这里");
+    makers.push_back({(*coupon)->name.text, said.text, said.span});
+  }
 }
 
 void Checker::points(const ast::PointsDecl& decl, Incentive& out) {
@@ -527,6 +567,7 @@ void Checker::incentives() {
   }
   for (std::size_t i = 0; i < referrals_.size(); ++i)
     referral(*referrals_[i], program_.referrals[i]);
+  codes_apart();
 }
 
 // --- What was given, as a value ------------------------------------------------------------------

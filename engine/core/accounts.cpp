@@ -12,9 +12,6 @@ namespace koi::core {
 
 namespace {
 
-// Long enough that a hash of the cause is as good as a number of its own, and cannot be guessed.
-constexpr std::string_view link_pattern = "#############";
-
 ledger::Key secret_of(const plan::Plan& plan, std::string_view use) {
   return ledger::derive({plan.seed, 0x6b6f69}, use);
 }
@@ -23,7 +20,7 @@ ledger::Key secret_of(const plan::Plan& plan, std::string_view use) {
 constexpr std::size_t longest_code = 200;
 
 std::string code_of(ledger::Key key, std::uint64_t number) {
-  const auto pattern = ledger::CodePattern::read(link_pattern);
+  const auto pattern = ledger::CodePattern::read(ledger::pattern_of_links);
   KOI_ASSERT(pattern);
   return pattern->code(key, number % pattern->capacity());
 }

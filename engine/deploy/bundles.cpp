@@ -8,6 +8,7 @@
 #include "check/check.h"
 #include "compile/compile.h"
 #include "deploy/files.h"
+#include "lang/diagnostics.h"
 #include "lang/parse.h"
 #include "model/codec.h"
 
@@ -59,7 +60,14 @@ std::string encode(const Bundle& bundle) {
 
 Hash128 name_of(const Bundle& bundle) { return hash128(encode(bundle)); }
 
-Result<plan::Plan> compile(const Bundle& bundle) {
+namespace {
+
+// May what was live be read though this is wrong with it?
+bool was_once_allowed(const Diagnostic& diagnostic) {
+  return diagnostic.code == lang::entry(lang::Code::CodesMeet).text;
+}
+
+Result<plan::Plan> compiled(const Bundle& bundle, bool was_live) {
   std::vector<Source> sources;
   std::vector<Diagnostic> diagnostics;
   std::vector<lang::ast::File> trees;
@@ -78,7 +86,7 @@ Result<plan::Plan> compile(const Bundle& bundle) {
   std::move(checked.diagnostics.begin(), checked.diagnostics.end(),
             std::back_inserter(diagnostics));
   for (const Diagnostic& diagnostic : diagnostics)
-    if (diagnostic.severity == Severity::Error)
+    if (diagnostic.severity == Severity::Error && !(was_live && was_once_allowed(diagnostic)))
       return Error{"rules", "bundle " + to_hex(name_of(bundle)) +
                                 " is no program for this version of Koi:\n" +
                                 render(diagnostic, sources, Language::English)};
@@ -95,6 +103,11 @@ Result<plan::Plan> compile(const Bundle& bundle) {
                                   "gives it"};
   return plan;
 }
+
+}  // namespace
+
+Result<plan::Plan> compile(const Bundle& bundle) { return compiled(bundle, false); }
+Result<plan::Plan> compile_former(const Bundle& bundle) { return compiled(bundle, true); }
 
 std::filesystem::path Bundles::file_of(Hash128 name) const {
   return folder_ / (to_hex(name) + ".bundle");

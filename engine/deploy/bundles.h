@@ -42,6 +42,9 @@ constexpr std::uint64_t rules_of(Hash128 bundle) { return bundle.high; }
 // The plan of its program. Error "rules" where this version of Koi refuses the program, with the
 // first diagnostic, or where it has something that a server cannot keep or carry out.
 Result<plan::Plan> compile(const Bundle& bundle);
+// The same of one that was live: also where its coupons could generate each other's codes, which
+// earlier versions did not refuse. What they have given stands in the journal.
+Result<plan::Plan> compile_former(const Bundle& bundle);
 
 // The folder `bundles` of a data directory: one file for each bundle, never changed.
 class Bundles {

@@ -141,7 +141,7 @@ Result<const plan::Plan*> Plans::of(Hash128 bundle) {
   const auto known = plans_.find(bundle);
   if (known != plans_.end()) return static_cast<const plan::Plan*>(&known->second);
   KOI_LET(const Bundle read, bundles_.read(bundle));
-  auto compiled = compile(read);
+  auto compiled = compile_former(read);
   if (!compiled)
     return Error{compiled.error().code,
                  compiled.error().what +

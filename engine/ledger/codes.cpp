@@ -1,6 +1,7 @@
 #include "ledger/codes.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "base/assert.h"
@@ -21,6 +22,22 @@ std::uint64_t check_of(const std::vector<std::uint64_t>& digits) {
   for (std::size_t i = 0; i < digits.size(); ++i) sum += (i + 2) * digits[i];
   return (base - sum % base) % base;
 }
+
+// What each place of a pattern counts in that sum, one after the other.
+class Weights {
+ public:
+  explicit Weights(std::string_view pattern)
+      : left_(std::count(pattern.begin(), pattern.end(), '#')) {}
+  // Of a letter that the pattern says: nought.
+  std::uint64_t at(char place) {
+    if (place != '#') return 0;
+    return --left_ > 0 ? next_++ : 1;
+  }
+
+ private:
+  std::ptrdiff_t left_;
+  std::uint64_t next_ = 2;
+};
 
 std::uint64_t round_of(Key key, int round, std::uint64_t half) {
   std::string bytes(1, static_cast<char>(round));
@@ -136,6 +153,38 @@ bool CodePattern::could_make(std::string_view code) const {
   const std::uint64_t check = digits.back();
   digits.pop_back();
   return check_of(digits) == check;
+}
+
+// Each pattern's check says that the sum of position × value over its places is nought, modulo 31:
+// two equations, in which the places that both leave open are the unknowns.
+bool CodePattern::could_make_same_as(const CodePattern& other) const {
+  if (pattern_.size() != other.pattern_.size()) return false;
+  Weights own_weights(pattern_), other_weights(other.pattern_);
+  std::uint64_t own_sum = 0, other_sum = 0;  // of the places that the other one says
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> open;
+  for (std::size_t i = 0; i < pattern_.size(); ++i) {
+    const char own = pattern_[i], others = other.pattern_[i];
+    if (own != '#' && others != '#') {
+      if (own != others) return false;
+      continue;
+    }
+    const std::uint64_t own_weight = own_weights.at(own), other_weight = other_weights.at(others);
+    if (own == others) {
+      open.emplace_back(own_weight, other_weight);
+      continue;
+    }
+    const auto value = letters.find(own == '#' ? others : own);
+    if (value == std::string_view::npos) return false;
+    own_sum += own_weight * value;
+    other_sum += other_weight * value;
+  }
+  if (open.empty()) return own_sum % base == 0 && other_sum % base == 0;
+  // 31 is a prime and no weight a multiple of it: two equations that are no multiples of each other
+  // have a solution, and of two that are, one has to say what the other says.
+  const auto [own_first, other_first] = open.front();
+  for (const auto& [own_weight, other_weight] : open)
+    if (own_first * other_weight % base != other_first * own_weight % base) return true;
+  return other_first * own_sum % base == own_first * other_sum % base;
 }
 
 bool may_be_uploaded(std::string_view code) {

@@ -23,6 +23,10 @@ namespace koi::ledger {
 // none that means something in an address.
 bool may_be_uploaded(std::string_view code);
 
+// Of the codes that lead to a person, not to a coupon: an invitation's, and a packet's that friends
+// share. Long enough that a hash is as good as a number of its own, and cannot be guessed.
+constexpr std::string_view pattern_of_links = "#############";
+
 class CodePattern {
  public:
   // Nothing where the pattern has fewer than 4 or more than 13 of #, or is longer than 64 bytes.
@@ -37,6 +41,9 @@ class CodePattern {
   std::optional<std::uint64_t> number(Key key, std::string_view code) const;
   // Is it a code of this pattern to the letter, of whatever number under whatever key?
   bool could_make(std::string_view code) const;
+  // Is there a code that could_make() says is of both? Keys and numbers are not asked: one of each
+  // may come to be that code.
+  bool could_make_same_as(const CodePattern& other) const;
 
  private:
   std::uint64_t permute(Key key, std::uint64_t number) const;

@@ -2,7 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <array>
 #include <set>
+#include <string_view>
 #include <vector>
 
 namespace koi::ledger {
@@ -80,6 +83,55 @@ TEST(Codes, OfAPatternAreToldFromOthersWithoutTheKey) {
   for (const std::string& other : {made + "2", made.substr(1), "B" + made.substr(1),
                                    "a" + made.substr(1), "A0" + made.substr(2), std::string()})
     EXPECT_FALSE(pattern->could_make(other)) << other;
+}
+
+TEST(Codes, OfTwoPatternsAreToldApartAsTryingAllOfThemDoes) {
+  constexpr std::array patterns{
+      // One place more, or another place.
+      "2####", "3####", "####2", "#2###", "0####", "-####", "2-####", "2#-###",
+      // Few places in common, or none: the check characters decide.
+      "####222", "222####", "322####", "####322", "####2222", "2222####", "####3222", "3222####",
+      "#2#2#2#2", "2#2#2#2#", "3#2#2#2#", "##22##22", "22##33##", "####HZZZ", "A#A#A#A#"};
+  std::size_t apart_by_check = 0;
+  for (const std::string_view one : patterns) {
+    const auto first = CodePattern::read(one);
+    ASSERT_TRUE(first) << one;
+    std::vector<std::string> codes;
+    for (std::uint64_t n = 0; n < first->capacity(); ++n) codes.push_back(first->code(key, n));
+    for (const std::string_view other : patterns) {
+      const auto second = CodePattern::read(other);
+      const bool can = std::any_of(codes.begin(), codes.end(), [&](const std::string& code) {
+        return second->could_make(code);
+      });
+      EXPECT_EQ(first->could_make_same_as(*second), can) << one << " and " << other;
+      if (can || one.size() != other.size()) continue;
+      bool do_letters_fit = true;
+      for (std::size_t i = 0; i < one.size(); ++i) {
+        const bool is_open = one[i] == '#' || other[i] == '#';
+        do_letters_fit = do_letters_fit && (one[i] == other[i] || is_open) && one[i] != '0' &&
+                         one[i] != '-' && other[i] != '0' && other[i] != '-';
+      }
+      apart_by_check += do_letters_fit ? 1 : 0;
+    }
+  }
+  EXPECT_GT(apart_by_check, 0u);
+}
+
+TEST(Codes, OfLongPatternsAreToldApartByTheirLetters) {
+  const auto meet = [](std::string_view one, std::string_view other) {
+    const auto first = CodePattern::read(one), second = CodePattern::read(other);
+    EXPECT_EQ(first->could_make_same_as(*second), second->could_make_same_as(*first));
+    return first->could_make_same_as(*second);
+  };
+  EXPECT_TRUE(meet("NEW-########", "NEW-########"));
+  EXPECT_TRUE(meet("NEW-########", "NEW-A#######"));
+  EXPECT_TRUE(meet("############", "NEWS########"));
+  EXPECT_TRUE(meet(pattern_of_links, "TEN##########"));
+  EXPECT_FALSE(meet("NEW-########", "OLD-########"));
+  EXPECT_FALSE(meet("NEW-########", "NEW-#########"));
+  EXPECT_FALSE(meet("NEW-########", "NEW_########"));
+  EXPECT_FALSE(meet("NEW-########", "new-########"));
+  EXPECT_FALSE(meet("NEW-########", "############"));  // none of its letters is a hyphen
 }
 
 TEST(Codes, SayNothingAboutTheirNumbers) {

@@ -399,6 +399,7 @@ class Checker {
   void red_packet(const ast::RedPacketDecl& decl, Incentive& out);
   void coupon(const ast::CouponDecl& decl, Incentive& out);
   void coupon_off(const ast::CouponOff& off, Coupon& out);
+  void codes_apart();
   void points(const ast::PointsDecl& decl, Incentive& out);
   void prize_draw(const ast::PrizeDrawDecl& decl, Incentive& out);
   void referral(const ast::ReferralDecl& decl, Referral& out);

@@ -140,7 +140,7 @@ Reply& Reply::operator=(Reply&& other) noexcept {
 Reply::~Reply() {
   if (!place_) return;
   Answer answer{.status = 500,
-                .body = R"({"error":"internal","what":"the request got no answer"})"};
+                .body = R"({"error":"internal","message":"the request got no answer"})"};
   send(std::move(answer));
 }
 
@@ -159,11 +159,12 @@ restinio::request_handling_status_t Server::State::take(const restinio::request_
     return restinio::request_accepted();
   };
   if (header.connection() == restinio::http_connection_header_t::upgrade)
-    return refuse(501, R"({"error":"upgrade","what":"only plain HTTP is spoken here"})");
+    return refuse(501, R"({"error":"upgrade","message":"only plain HTTP is spoken here"})");
   if (stopping)
-    return refuse(503, R"({"error":"stopping","what":"the server is stopping; try again later"})");
+    return refuse(503,
+                  R"({"error":"stopping","message":"the server is stopping; try again later"})");
   if (request->body().size() > settings.max_body)
-    return refuse(413, R"({"error":"too_large","what":"the body is larger than )" +
+    return refuse(413, R"({"error":"too_large","message":"the body is larger than )" +
                            std::to_string(settings.max_body) + R"( bytes; send it in parts"})");
 
   Asked asked;

@@ -139,6 +139,7 @@ TEST_F(ServerTest, ATooLargeBodyIsRefusedWithItsLimit) {
   const auto answer = client.ask("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 101\r\n\r\n" +
                                  std::string(101, 'x'));
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 413 ")) << answer;
+  EXPECT_NE(answer.find(R"("message":"the body is larger than )"), std::string::npos) << answer;
   EXPECT_NE(answer.find("100 bytes"), std::string::npos) << answer;
 }
 

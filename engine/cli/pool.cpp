@@ -6,6 +6,7 @@
 #include <fstream>
 #include <memory>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "cli/command.h"
@@ -31,6 +32,7 @@ struct Uploaded {
   std::string first_unfit;  // where it stands
   std::uint64_t generated = 0;
   std::string first_generated, generated_by;
+  std::uint64_t unanswered = 0;  // parts that may have come before they were sent again
 };
 
 // Whole lines, about so many bytes of them; empty at the end.
@@ -44,13 +46,14 @@ std::string next_part(std::istream& in) {
 }
 
 // Sends it until it is answered; a server that never answered is not waited for.
-Result<Json> send(Remote& server, const std::string& path, const std::string& part,
-                  bool has_answered) {
+Result<Json> send(Remote& server, const std::string& path, const std::string& part, Uploaded& all) {
+  bool is_unanswered = false;
   for (int tries = 1;; ++tries) {
     auto asked = server.ask("POST", path, part);
     const bool is_later =
-        asked ? asked->first == 429 || asked->first == 503 : has_answered && tries < most_tries;
+        asked ? asked->first == 429 || asked->first == 503 : all.codes > 0 && tries < most_tries;
     if (!asked && !is_later) return asked.error();
+    if (!asked && !std::exchange(is_unanswered, true)) ++all.unanswered;
     if (asked && asked->first == 200) return std::move(asked->second);
     if (asked && (!is_later || tries == most_tries))
       return Error{text_of(asked->second, "error"), text_of(asked->second, "message")};
@@ -68,7 +71,7 @@ Result<void> upload(Remote& server, const Options& options, const std::string& f
     const auto lines = static_cast<std::uint64_t>(std::count(part.begin(), part.end(), '\n'));
     const bool is_empty = part.find_first_not_of(" \t\r\n") == part.npos;
     if (!is_empty) {
-      const auto answer = send(server, path, part, all.codes > 0);
+      const auto answer = send(server, path, part, all);
       if (!answer)
         return Error{answer.error().code, file + ", from line " + std::to_string(line + 1) +
                                               " on: " + answer.error().what};
@@ -102,6 +105,10 @@ int upload(const Options& options) {
                      " codes are uploaded; the same again changes nothing of them)");
   std::string said = std::to_string(all.codes) + " codes, " + std::to_string(all.fresh) +
                      " of them new; " + std::to_string(all.left) + " are left in the pool\n";
+  if (all.unanswered > 0)
+    said += "of " + std::to_string(all.unanswered) +
+            " parts the answer was lost: they were sent again, and what was taken of them before "
+            "is not counted as new\n";
   if (all.unfit > 0)
     said += std::to_string(all.unfit) + " lines are no codes, the first: " + all.first_unfit + "\n";
   if (all.generated > 0)

@@ -60,7 +60,7 @@ Result<void> Ahead::prepare(const Bundle& wanted, const Said& said, const Ways& 
   beside_.live.follow();
   if (!lacking_.empty()) KOI_TRY(build_metrics());
   KOI_TRY(beside_.write_back());
-  patterns_.emplace(*from_, *own_);
+  KOI_LET(patterns_, Patterns::of(plans_, deployment_.turns, *own_, site_.groups));
   KOI_TRY(patterns_->check(site_.store));
   Clock::duration counting{0};
   KOI_LET(turn_.kept, to_keep(plans_, live(), turn_, true, [&]() -> Result<Census> {
@@ -235,6 +235,7 @@ Result<void> Ahead::share_all(Group group) {
 
 Result<void> Ahead::share_some(Group group, const std::vector<std::string>& keys) {
   if (keys.empty()) return {};
+  KOI_TRY(patterns_->check_uploaded(site_.store, group, keys));
   std::vector<Saved> nobody;
   std::vector<store::Shared> shared;
   for (const std::string& key : keys) {
@@ -247,11 +248,14 @@ Result<void> Ahead::share_some(Group group, const std::vector<std::string>& keys
 // --- The border ---------------------------------------------------------------------------------
 
 Result<Report> Ahead::go_live() {
-  KOI_TRY(patterns_->check(site_.store));  // what was uploaded meanwhile
+  KOI_TRY(patterns_->check_generated(site_.store));
   if (carries()) {
     beside_.gives_up = {};  // from here on it is quicker to come to the end
     KOI_TRY(carry_written());
   } else {
+    const auto written = beside_.live.written();
+    for (Group group = 0; group < site_.groups.count; ++group)
+      KOI_TRY(patterns_->check_uploaded(site_.store, group, written[group].shared));
     turn_.since = std::max(site_.clock(), live().since);
     for (Group group = 0; group < site_.groups.count; ++group) {
       KOI_LET(const std::string bytes, site_.store.kept(group));

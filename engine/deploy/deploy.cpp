@@ -93,12 +93,12 @@ Result<void> Deploying::check(const Bundle& wanted) const {
   return plan ? Result<void>() : plan.error();
 }
 
-// Could what they generate be what was uploaded, as far as that is written back?
+// Could what they generate be a code that somebody has, as far as that is written back?
 Result<void> Deploying::check_patterns(Hash128 bundle) {
   if (deployment_.turns.empty()) return {};
-  KOI_LET(const plan::Plan* from, plans_.of(live()));
   KOI_LET(const plan::Plan* to, plans_.of(bundle));
-  return Patterns(*from, *to).check(site_.store);
+  KOI_LET(const Patterns patterns, Patterns::of(plans_, deployment_.turns, *to, site_.groups));
+  return patterns.check(site_.store);
 }
 
 Result<std::string> Deploying::preview(const Bundle& wanted, const Ways& ways) {

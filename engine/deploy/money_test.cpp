@@ -9,7 +9,6 @@
 #include "deploy/detail/fair.h"
 #include "deploy/detail/trial.h"
 #include "durable/input.h"
-#include "ledger/codes.h"
 #include "store/memory.h"
 
 namespace koi::deploy {
@@ -333,68 +332,6 @@ campaign greets { class service  enter always  when register give 1 stars }
   const std::string customers =
       *shop.live.shared(0, core::books::key_of_tally("friends", core::books::Tally::Customers));
   EXPECT_EQ(*core::books::number_of(customers), 12u);
-}
-
-// Coupons of a pool, and with `pattern` others that are generated.
-std::string shop_with_pool(const std::string& pattern) {
-  std::string rules = R"(policy { time zone "Asia/Shanghai"  currency CNY }
-event visit {}
-coupon spring { off ¥5.00  codes from pool "spring" }
-campaign greets { class service  enter always  when visit give spring }
-)";
-  if (!pattern.empty())
-    rules += "coupon ten { off ¥10.00  codes generated \"" + pattern +
-             "\" }\ncampaign thanks { class service  enter always  when visit give ten }\n";
-  return rules;
-}
-
-core::Call upload_of(std::vector<std::string> codes) {
-  core::Call upload;
-  upload.kind = core::Call::Kind::Stock;
-  upload.id = "codes";
-  upload.code = "spring";
-  upload.together = std::move(codes);
-  return upload;
-}
-
-TEST(Money, ACouponThatCouldGenerateWhatWasUploadedIsNotPutLive) {
-  Shop shop;
-  const Bundle before = trial_bundle(shop_with_pool("")),
-               generating = trial_bundle(shop_with_pool("T-####")),
-               others = trial_bundle(shop_with_pool("U-####"));
-  std::vector<std::string> codes;
-  for (int i = 0; i < 3000; ++i) codes.push_back("A-" + std::to_string(i));
-  const std::string like = ledger::CodePattern::read("T-####")->code({1, 2}, 3);
-  codes.push_back(like);
-  {
-    Life life(shop, before);
-    life.give({upload_of(codes)});  // and it is killed before a checkpoint
-  }
-  const auto refused = shop.deploy(generating);
-  ASSERT_FALSE(refused);
-  EXPECT_EQ(refused.error().code, "pool");
-  EXPECT_THAT(refused.error().what,
-              testing::AllOf(testing::HasSubstr("`ten`"), testing::HasSubstr("`spring`"),
-                             testing::Not(testing::HasSubstr(like))));
-  EXPECT_FALSE(preview(shop.site(), generating, {}));
-  EXPECT_EQ(live(shop.directory)->turn.bundle, name_of(before));
-  Life life(shop, others);
-  EXPECT_EQ(life.reports.size(), 1u);
-}
-
-TEST(Money, NorIsOneMadeReadyWhileSuchCodesAreUploaded) {
-  Shop shop;
-  store::MemoryStore next(trial_groups);
-  Life life(shop, trial_bundle(shop_with_pool("")));
-  const Site site = shop.site();
-  const auto made =
-      Ahead::make(site, life.beside(next), trial_bundle(shop_with_pool("T-####")), {}, {});
-  ASSERT_TRUE(made);
-  life.give({upload_of({ledger::CodePattern::read("T-####")->code({1, 2}, 3)})});
-  life.stop();
-  const auto gone_live = (*made)->go_live();
-  ASSERT_FALSE(gone_live);
-  EXPECT_EQ(gone_live.error().code, "pool");
 }
 
 TEST(Money, WhatTheStoreHasOfTheAccountsIsNotBelievedWhereItIsDamaged) {

@@ -77,7 +77,7 @@ void Notes::count(const Place& at, const Event& event, core::Standing standing) 
     for (std::size_t i = 0; i < type.fields.size(); ++i)
       if (type.fields[i].symbol.name == "amount")
         into_.bought.push_back(
-            {at.group, at.position, event.customer, event.time, event.fields[i].raw()});
+            {event.id, at.group, at.position, event.customer, event.time, event.fields[i].raw()});
   }
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <set>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -43,6 +44,7 @@ using Levels = std::map<std::string, std::int64_t>;
 // By (what was spent in the day before, id), of those who have bought anything. Nothing where two
 // who were ranked have turned out to be one since: whoever was not told before is told as one.
 std::optional<Levels> levels_at(const plan::Tier& tier, const Replay& replay, Timestamp at) {
+  if (replay.has_lost_merge) return std::nullopt;
   std::vector<store::Position> borders;  // by group: before it everything counts
   for (const auto& openings : replay.openings) {
     const auto behind = std::find_if(openings.begin(), openings.end(),
@@ -55,8 +57,10 @@ std::optional<Levels> levels_at(const plan::Tier& tier, const Replay& replay, Ti
     stays[each.goes] = each.stays;
   }
   std::map<std::string, std::int64_t> spent;
+  std::set<std::string> counted;  // what came again to another group counts once
   for (const Bought& each : replay.bought) {
-    if (each.position > borders[each.group]) continue;
+    if (each.position > borders[each.group] || !counted.insert(each.id).second) continue;
+    if (!each.is_sure) return std::nullopt;
     std::string customer = each.customer;
     for (auto on = stays.find(customer); on != stays.end(); on = stays.find(customer))
       customer = on->second;
@@ -106,8 +110,11 @@ void check_ranks(const plan::Plan& plan, const Replay& replay, const serve::Rank
     return;
   const auto levels = levels_at(tier, replay, at);
   if (!levels) return;
+  // Of two who are one since, either may have been told before.
+  std::set<std::string> joined;
+  for (const Joined& each : replay.joined) joined.insert(replay.whoever(each.stays));
   for (const auto& [id, state] : replay.customers) {
-    if (replay.not_told.contains(id) || !state.begun) continue;
+    if (replay.not_told.contains(id) || !state.begun || joined.contains(id)) continue;
     // Whoever came behind the refreshing was told nothing yet.
     const Value& has = state.attributes[tier.attribute.index()];
     if ((has.is_missing() ? none : has.raw()) != level_in(*levels, id))

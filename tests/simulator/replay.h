@@ -44,11 +44,15 @@ struct SaidOfConsent {
 
 // A purchase that counts.
 struct Bought {
+  std::string id;
   store::Group group = 0;
   store::Position position = 0;
   std::string customer;
   Timestamp time;
   std::int64_t amount = 0;
+  // Else it was decided later than it came, between groups, and may have come too late, or count as
+  // of another time.
+  bool is_sure = true;
 };
 
 // Two customers have turned out to be one.
@@ -105,9 +109,10 @@ struct Replay {
   std::map<std::string, std::int64_t> points;                            // given, by customer
   std::vector<Bought> bought;                                            // group by group, in order
   std::vector<Joined> joined;                                            // the same
-  std::map<std::string, std::string> gone;                               // of them: to whom
-  std::vector<Ranked> ranked;                                            // the same
-  std::set<std::string> not_told;  // of whom something of that is set aside
+  bool has_lost_merge = false;              // one of them is set aside, and what was his is lost
+  std::map<std::string, std::string> gone;  // of them: to whom
+  std::vector<Ranked> ranked;               // the same
+  std::set<std::string> not_told;           // of whom something of that is set aside
   std::vector<std::vector<std::pair<store::Position, Timestamp>>> openings;  // by group: the stamps
   std::vector<store::Position> ends;                                         // by group
   std::vector<std::vector<store::SetAside>> set_aside;                       // by group

@@ -48,6 +48,11 @@ std::optional<Letters> letters_of(std::uint64_t seed, Scene& scene, bool over_gr
   return Letters(chance);
 }
 
+bool meets_over_groups(std::uint64_t seed, const Scene& scene) {
+  Chance chance(hash64("meets", seed));
+  return scene.groups.count > 1 && chance.one_in(2);
+}
+
 Poison poison_of(std::uint64_t seed) {
   Chance chance(hash64("poison", seed));
   const std::uint64_t rate = chance.one_in(3) ? chance.between(10, 200) : 0;
@@ -58,8 +63,6 @@ std::optional<Turns> turns_of(std::uint64_t seed, Scene& scene, const std::files
                               Control control) {
   Chance chance(hash64("deploys", seed));
   if (!chance.one_in(4) || control == Control::BudgetsUnchecked) return std::nullopt;
-  // What several groups that compete decided under other rules is not decided again here.
-  if (scene.plan.has_competition() && scene.groups.count > 1) return std::nullopt;
   scene.loses_states = false;  // what a deploy has carried over is never lost
   return std::optional<Turns>(std::in_place, chance, *scene.program, folder, control);
 }

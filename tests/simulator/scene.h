@@ -49,6 +49,8 @@ class Letters {
 std::optional<Letters> letters_of(std::uint64_t seed, Scene& scene, bool over_groups);
 // in one seed of three something crashes;
 Poison poison_of(std::uint64_t seed);
+// in one of two over groups whose customers do not compete, they turn out to be one another's;
+bool meets_over_groups(std::uint64_t seed, const Scene& scene);
 // in one of four the rules take turns;
 std::optional<Turns> turns_of(std::uint64_t seed, Scene& scene, const std::filesystem::path& folder,
                               Control control);

@@ -74,6 +74,7 @@ class Simulation {
         about_money_(run.about_money || run.over_groups || is_of_money(run.control)),
         scene_(chance_, run.control, about_money_),
         letters_(letters_of(run.seed, scene_, run.over_groups || is_of_groups(run.control))),
+        moves_(letters_.has_value() || meets_over_groups(run.seed, scene_)),
         turns_(turns_of(run.seed, scene_, run.folder, run.control)),
         poison_(poison_of(run.seed)),
         restores_(restores_of(run.seed)),
@@ -82,9 +83,8 @@ class Simulation {
         disk_(chance_.split()),
         mount_(folder_, disk_),
         clock_(scene_.begin),
-        // Customers of different groups are decided again where all rules stay (together.h).
         clients_(chance_.split(), record_, run.control == Control::IdsChanged,
-                 scene_.groups.count == 1 || letters_.has_value(), invite()),
+                 scene_.groups.count == 1 || moves_, invite()),
         providers_(chance_.split(), scene_.plan, clock_, record_,
                    run.control == Control::PaidUnderAnotherKey) {
     if (about_money_)
@@ -220,8 +220,8 @@ class Simulation {
 
   Replay decided_again(const std::vector<Rules>& rules) {
     const store::Journal& journal = *life_->journal_seam;
-    return letters_ ? replay_together(rules[0], journal, scene_.groups, record_)
-                    : replay(rules, journal, scene_.groups, record_);
+    return moves_ ? replay_together(rules, journal, scene_.groups, record_)
+                  : replay(rules, journal, scene_.groups, record_);
   }
 
   // What the journal leads to by now.
@@ -746,14 +746,12 @@ class Simulation {
     check_answers(expected, clients_, record_);
     check_standing(plan(), expected, *life.engine, *life.identifiers, record_);
     check_providers(expected, providers_, record_);
+    if (moves_ && is_at_rest) check_nobody_waits(expected, record_);
     if (about_money_) {
       check_money(scene_.program->plan, expected, *life.states, record_);
       check_pools(scene_.program->plan, expected, record_);
       check_tills(scene_.program->plan, expected, *tills_, record_);
-      if (letters_ && is_at_rest) {
-        check_loans(scene_.program->plan, expected, record_);
-        check_nobody_waits(expected, record_);
-      }
+      if (letters_ && is_at_rest) check_loans(plan(), expected, record_);
       if (!letters_) check_audit();
     }
     if (ranking_)
@@ -795,6 +793,7 @@ class Simulation {
   const bool about_money_;
   Scene scene_;
   std::optional<Letters> letters_;  // where several groups serve those who compete
+  const bool moves_;                // customers go from one group to another
   std::optional<Turns> turns_;      // none: the rules stay
   Poison poison_;
   std::optional<Restores> restores_;  // none: the disk is never lost

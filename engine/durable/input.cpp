@@ -368,6 +368,7 @@ void write(ByteWriter& out, const Verdict& verdict) {
   out.text(is_back ? verdict.mine : verdict.other);
   out.unsigned_(verdict.number);
   out.text(verdict.stays);
+  if (verdict.kind == Verdict::Kind::Go) out.time(verdict.since);
 }
 
 bool read(ByteReader& in, Verdict& verdict) {
@@ -379,6 +380,7 @@ bool read(ByteReader& in, Verdict& verdict) {
   (is_back ? verdict.mine : verdict.other) = in.text();
   verdict.number = in.unsigned_();
   verdict.stays = in.text();
+  if (verdict.kind == Verdict::Kind::Go) verdict.since = in.time();
   return in.ok() && in.at_end() && kind <= static_cast<std::uint8_t>(Verdict::Kind::Stays) &&
          !verdict.mine.empty() && !verdict.other.empty() &&
          verdict.stays.empty() == (verdict.kind != Verdict::Kind::Go);
@@ -425,6 +427,7 @@ void write(ByteWriter& out, const Arrival& arrival) {
   out.text(arrival.stays);
   out.text(arrival.goes);
   out.time(arrival.at);
+  out.time(arrival.since);
   out.text(arrival.state);
   out.unsigned_(arrival.places.size());
   for (const CodePlace& each : arrival.places)
@@ -437,6 +440,7 @@ bool read(ByteReader& in, const plan::Plan& plan, Arrival& arrival) {
   arrival.stays = in.text();
   arrival.goes = in.text();
   arrival.at = in.time();
+  arrival.since = in.time();
   arrival.state = in.text();
   read_each(in, arrival.places);
   return read(in, plan, arrival.inputs) && in.at_end() && !arrival.stays.empty() &&

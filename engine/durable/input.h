@@ -83,7 +83,8 @@ struct Verdict {
   Kind kind = Kind::Same;
   std::string mine, other;   // as the Meeting has them; of Stays, `other` is who waits
   std::uint64_t number = 0;  // likewise
-  std::string stays;         // Go: who waits for him
+  std::string stays;         // Go: who waits for him …
+  Timestamp since;           // … and since when: from then on nothing else changes either
   friend bool operator==(const Verdict&, const Verdict&) = default;
 };
 
@@ -93,6 +94,7 @@ struct Arrival {
   std::string stays;  // who he has turned out to be
   std::string goes;   // and who he was
   Timestamp at;       // of the event that has shown it
+  Timestamp since;    // of the batch in which that was settled; nothing has changed either since
   std::string state;  // as core::encode(plan, state) has it
   std::vector<CodePlace> places{};
   std::vector<Along> inputs{};  // in the order in which they came

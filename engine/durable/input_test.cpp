@@ -81,11 +81,19 @@ class Inputs : public ::testing::Test {
       case 0: return any_meeting();
       case 1: {
         const auto kind = static_cast<Verdict::Kind>(number(6));
-        return Verdict{kind, "m" + any_text(), "o" + any_text(), chance_(),
-                       kind == Verdict::Kind::Go ? "s" + any_text() : std::string()};
+        return Verdict{kind,
+                       "m" + any_text(),
+                       "o" + any_text(),
+                       chance_(),
+                       kind == Verdict::Kind::Go ? "s" + any_text() : std::string(),
+                       {kind == Verdict::Kind::Go ? any_number() : 0}};
       }
       case 2: {
-        Arrival made{"s" + any_text(), "g" + any_text(), {any_number()}, "state" + any_text()};
+        Arrival made{"s" + any_text(),
+                     "g" + any_text(),
+                     {any_number()},
+                     {any_number()},
+                     "state" + any_text()};
         made.stays += "s";
         for (std::uint64_t left = number(3); left > 0; --left)
           made.places.push_back({any_text(), any_text(), any_text(), any_text()});
@@ -185,8 +193,9 @@ class Inputs : public ::testing::Test {
     if (const auto* arrival = std::get_if<Arrival>(&a)) {
       const auto& other = std::get<Arrival>(b);
       return arrival->stays == other.stays && arrival->goes == other.goes &&
-             arrival->at == other.at && arrival->state == other.state &&
-             arrival->places == other.places && equal(arrival->inputs, other.inputs);
+             arrival->at == other.at && arrival->since == other.since &&
+             arrival->state == other.state && arrival->places == other.places &&
+             equal(arrival->inputs, other.inputs);
     }
     const auto& passed = std::get<Passed>(a);
     const auto& other = std::get<Passed>(b);
@@ -218,7 +227,7 @@ TEST_F(Inputs, AreReadAsTheyWereWritten) {
 }
 
 TEST_F(Inputs, ThatGoAlongWithACustomerAreHisAlone) {
-  Arrival arrival{"stays", "goes", {1}, "state", {}, {}};
+  Arrival arrival{"stays", "goes", {1}, {2}, "state", {}, {}};
   const auto reads = [&](Given given) {
     arrival.inputs = {{{1}, std::move(given)}};
     return bool(decode_input(plan_, encode(LetterFrom{1, 1, arrival})));
@@ -226,7 +235,7 @@ TEST_F(Inputs, ThatGoAlongWithACustomerAreHisAlone) {
   EXPECT_TRUE(reads(any_event()));
   EXPECT_FALSE(reads(any_call()));
   EXPECT_FALSE(reads(AttemptFor{"goes", {}}));
-  const Arrival other{"stays", "goes", {1}, "state", {}, {}};
+  const Arrival other{"stays", "goes", {1}, {2}, "state", {}, {}};
   EXPECT_FALSE(reads(LetterFrom{1, 1, other}));
 }
 

@@ -88,6 +88,7 @@ Result<core::State> Writer::take_out(store::Position position, const std::string
   KOI_TRY(deliver_messages(position));
   KOI_LET(state, customers_.of(partition, goes));
   core::State gone = core::take_out(plan_, *state, stays);
+  leave_for_ranks(*state, gone, stamp_);
   customers_.changed();
   return gone;
 }

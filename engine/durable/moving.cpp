@@ -76,6 +76,8 @@ const Meeting* Writer::awaited_by(const std::string& customer) {
 
 // Whoever he is by now has the turn.
 Result<core::Standing> Writer::follow(const Turn& turn) {
+  // A level was that of the one who is not there any more; who he is by now was ranked himself.
+  if (turn.given != nullptr && tells_level(*turn.given)) return core::Standing::TooLate;
   std::string customer(turn.customer);
   KOI_LET(const core::State* const state, bring(customer));
   if (state == nullptr) return pass_on(turn, customer);
@@ -95,7 +97,7 @@ Result<core::Standing> Writer::pass_on(const Turn& turn, const std::string& to) 
   }
   if (hops_ >= most_hops)
     return Error{"corrupt", "customers of several groups lead to each other, all in turn"};
-  Along along{turn.stamp, *turn.given};
+  Along along{hops_ > 0 ? passed_since_ : turn.stamp, *turn.given};
   readdress(along.given, to);
   if (auto* letter = std::get_if<LetterFrom>(&along.given)) {
     letters_.write(group, rules_, std::get<core::Message>(std::move(letter->told)));
@@ -116,9 +118,14 @@ Result<core::Standing> Writer::pass_on(const Turn& turn, const std::string& to) 
   return core::Standing::Applied;
 }
 
+// As any letter it counts at the stamp of the batch that brings it: at the instant of a refreshing
+// nobody can wait for what is still to be passed on. But no event is of later than when it came.
 Result<void> Writer::take(store::Position position, const Passed& passed) {
   hops_ = passed.hops;
   for (Along each : passed.inputs) {
+    passed_since_ = each.stamp;
+    if (auto* event = std::get_if<Event>(&each.given))
+      event->time = std::min(event->time, each.stamp);
     std::string customer = passed.to;
     KOI_LET(const core::State* const state, bring(customer));
     // What was in time when it came is not too late because it was passed on.
@@ -127,7 +134,7 @@ Result<void> Writer::take(store::Position position, const Passed& passed) {
       customers_.unchanged();
     }
     const auto taken =
-        take_turn({partition_of(passed.to), passed.to, position, each.stamp, &each.given});
+        take_turn({partition_of(passed.to), passed.to, position, stamp_, &each.given});
     if (!taken) return taken.error();
   }
   hops_ = 0;
@@ -229,7 +236,7 @@ Result<void> Writer::hold_off_earlier(const std::string& customer, const core::F
 }
 
 Result<void> Writer::say(const Meeting& to, Verdict::Kind kind, const std::string& stays) {
-  Verdict verdict{kind, to.mine, to.other, to.number, stays};
+  Verdict verdict{kind, to.mine, to.other, to.number, stays, stamp_};
   const store::Group group = groups_.group_of(partition_of(to.mine));
   if (group == group_) return tell(verdict);
   letters_.write(group, rules_, std::move(verdict));
@@ -260,7 +267,7 @@ Result<void> Writer::answer(Meeting meeting) {
   }
   switch (core::bond_of(meeting.face, face, meeting.link)) {
     case core::Bond::TwoPeople: return say(meeting, Kind::TwoPeople);
-    case core::Bond::FirstStays: return depart(other, meeting.mine, meeting.at);
+    case core::Bond::FirstStays: return depart(other, meeting.mine, meeting.at, stamp_);
     case core::Bond::SecondStays: break;
   }
   // He stays, as he is.
@@ -309,7 +316,7 @@ Result<void> Writer::tell(const Verdict& verdict) {
                         asked->is_resting == (verdict.kind == Kind::Again);
   if (!is_asked) {
     if (verdict.kind != Kind::Go) return {};
-    Verdict back{Kind::Stays, mine, verdict.stays, verdict.number, {}};
+    Verdict back{Kind::Stays, mine, verdict.stays, verdict.number, {}, {}};
     const store::Group group = groups_.group_of(partition_of(verdict.stays));
     if (group == group_) return tell(back);
     letters_.write(group, rules_, std::move(back));
@@ -322,7 +329,7 @@ Result<void> Writer::tell(const Verdict& verdict) {
     case Kind::Go: {
       const Waited& first = waiting_.first(mine);
       const Timestamp at = std::min(std::get<Event>(*first.given).time, first.stamp);
-      return depart(mine, verdict.stays, at);
+      return depart(mine, verdict.stays, at, verdict.since);
     }
     case Kind::Same: strike(mine, true); break;
     case Kind::TwoPeople: strike(mine, false); break;
@@ -337,12 +344,15 @@ Result<void> Writer::tell(const Verdict& verdict) {
 // --- Going ---------------------------------------------------------------------------------------
 
 // He goes with all that he waits with. Who has called for him is to ask again.
-Result<void> Writer::depart(const std::string& goes, const std::string& stays, Timestamp at) {
+Result<void> Writer::depart(const std::string& goes, const std::string& stays, Timestamp at,
+                            Timestamp since) {
   const Partition partition = partition_of(goes);
   const store::Group to = groups_.group_of(partition_of(stays));
-  Arrival arrival{stays, goes, at, {}, {}, {}};
+  Arrival arrival{stays, goes, at, since, {}, {}, {}};
   KOI_LET(core::State * state, customers_.of(partition, goes));
+  keep_for_ranks(*state, since, Overdue::Stays);
   const core::State gone = core::take_out(plan_, *state, stays);
+  leave_for_ranks(*state, gone, since);
   customers_.changed();
   if (gives_ && to != group_)
     arrival.places = core::leave_group(plan_, gone, accounts_, to, stays, at);
@@ -354,6 +364,7 @@ Result<void> Writer::depart(const std::string& goes, const std::string& stays, T
       if (each.caller.request) fail(each.caller, moved());
       // His timers are those of the one who stays.
       if (!each.given || std::holds_alternative<core::Call>(*each.given)) continue;
+      if (tells_level(*each.given)) continue;
       readdress(*each.given, stays);
       arrival.inputs.push_back({each.stamp, *std::move(each.given)});
     }
@@ -401,7 +412,7 @@ Result<void> Writer::accept(store::Group from, Arrival arrival) {
   KOI_LET(const core::State came, core::decode(plan_, arrival.state));
   KOI_LET(const core::State* const state, customers_.of(partition, stays));
   const bool is_gone = core::gone_to(*state) != nullptr;
-  const Timestamp before = state->clock;
+  const Timestamp before = state->clock, since = arrival.since;
   customers_.unchanged();
   if (is_gone) return Error{"corrupt", "somebody has come to a customer who has gone himself"};
   const Duration lateness = plan_.policy.lateness;
@@ -416,7 +427,7 @@ Result<void> Writer::accept(store::Group from, Arrival arrival) {
         {each.stamp, partition, stays, std::move(each.given), Timestamp::never(), Caller{}},
         rules_);
   }
-  waiting_.put_first({stamp_, partition, stays, LetterFrom{from, 0, std::move(arrival)},
+  waiting_.put_first({since, partition, stays, LetterFrom{from, 0, std::move(arrival)},
                       Timestamp::never(), Caller{}},
                      rules_);
   customers_.hold(partition, stays);
@@ -442,10 +453,10 @@ Result<core::Standing> Writer::try_merge(const Turn& turn, store::Group from,
   if (gives_ && from != group_)
     core::enter_group(plan_, came, accounts_, from, arrival.places, arrival.stays, arrival.at);
   const Timestamp at = core::instant_of_merge(*state, came, arrival.at);
-  keep_for_ranks(came, stamp_, Overdue::Fires);
   core::decide(plan_, came, core::Tick{at, false}, effects_, &waking_, accounts());
   const std::size_t before_it = effects_.size();
-  keep_for_ranks(*state, stamp_, Overdue::Fires);
+  rank_anew(*state, arrival.since);
+  keep_for_ranks(*state, arrival.since, Overdue::Fires);
   core::merge(plan_, *state, std::move(came), at, effects_, &waking_, accounts());
   if (gives_ && accounts_.fault()) return *accounts_.fault();
   if (accounts_.lacks()) {

@@ -246,11 +246,12 @@ void Writer::find_borders() {
   borders_until_ = next_refreshing();
 }
 
-// Before something of after `up_to` changes him. Timers of his that were due before a border and
-// had no turn yet have it first, where they may.
-void Writer::keep_for_ranks(core::State& state, Timestamp up_to, Overdue overdue) {
+// Before something changes him that came with the batch of that stamp: what came before a border
+// counts, though it may have waited. Timers of his that were due before a border and had no turn
+// yet have it first, where they may.
+void Writer::keep_for_ranks(core::State& state, Timestamp stamp, Overdue overdue) {
   for (const Border& border : borders_) {
-    if (border.at > up_to) return;
+    if (border.at >= stamp) return;
     const plan::Tier& tier = plan_.tiers[border.tier];
     if (core::is_taken(tier, state, border.at)) continue;
     if (overdue == Overdue::Fires && core::next_due(state) < border.at)
@@ -258,6 +259,36 @@ void Writer::keep_for_ranks(core::State& state, Timestamp up_to, Overdue overdue
     core::take(plan_, tier, state, border.at);
     has_kept_ = true;
   }
+}
+
+// Two who were settled to be one at `stamp` were two people at every border before it: who has gone
+// is ranked by what is left behind.
+void Writer::leave_for_ranks(core::State& left, const core::State& gone, Timestamp stamp) const {
+  for (const Border& border : borders_) {
+    if (border.at >= stamp) return;
+    const plan::Tier& tier = plan_.tiers[border.tier];
+    if (!core::is_taken(tier, gone, border.at)) continue;
+    left.attributes[tier.taken.index()] = gone.attributes[tier.taken.index()];
+    left.attribute_times[tier.taken.index()] = border.at;
+  }
+}
+
+// And one person at every border behind it, whatever was kept of him while the other was on his
+// way.
+void Writer::rank_anew(core::State& state, Timestamp stamp) const {
+  for (const Border& border : borders_) {
+    const plan::Tier& tier = plan_.tiers[border.tier];
+    if (border.at < stamp || !core::is_taken(tier, state, border.at)) continue;
+    state.attributes[tier.taken.index()] = {};
+    state.attribute_times[tier.taken.index()] = Timestamp::ever();
+  }
+}
+
+// Is it the event by which a customer learns his level in a tier?
+bool Writer::tells_level(const Given& given) const {
+  const auto* event = std::get_if<Event>(&given);
+  return event && std::any_of(plan_.tiers.begin(), plan_.tiers.end(),
+                              [&](const plan::Tier& tier) { return tier.ranked == event->type; });
 }
 
 // INVARIANT: timers fire in the order of (due, customer); a replay depends on it.
@@ -354,10 +385,10 @@ Result<core::Standing> Writer::take_call(store::Position position, const Given& 
 // As of the time that the input has, or came.
 core::Standing Writer::decide(core::State& state, const Turn& turn) {
   if (!turn.given) {
-    keep_for_ranks(state, turn.due, Overdue::Stays);
+    keep_for_ranks(state, turn.due + microseconds(1), Overdue::Stays);
     return core::decide(plan_, state, core::Tick{turn.due, true}, effects_, &waking_, accounts());
   }
-  keep_for_ranks(state, stamp_, Overdue::Fires);
+  keep_for_ranks(state, turn.stamp, Overdue::Fires);
   if (const auto* event = std::get_if<Event>(turn.given)) {
     if (event->time <= turn.stamp)
       return core::decide(plan_, state, *event, effects_, &waking_, accounts());

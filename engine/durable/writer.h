@@ -184,7 +184,10 @@ class Writer {
   Result<void> fire_timers(const Opening& opening);
   void find_borders();
   enum class Overdue : std::uint8_t { Fires, Stays };
-  void keep_for_ranks(core::State& state, Timestamp up_to, Overdue overdue);
+  void keep_for_ranks(core::State& state, Timestamp stamp, Overdue overdue);
+  void leave_for_ranks(core::State& left, const core::State& gone, Timestamp stamp) const;
+  void rank_anew(core::State& state, Timestamp stamp) const;
+  bool tells_level(const Given& given) const;
   bool is_set_aside(store::SetAside what) const;
   Result<void> pass_over(const Given& given);
   Result<core::Standing> take(store::Position position, Partition partition, const Given& given);
@@ -238,7 +241,8 @@ class Writer {
   Result<void> answer(Meeting meeting);
   Result<void> say(const Meeting& to, Verdict::Kind kind, const std::string& stays = {});
   Result<void> tell(const Verdict& verdict);
-  Result<void> depart(const std::string& goes, const std::string& stays, Timestamp at);
+  Result<void> depart(const std::string& goes, const std::string& stays, Timestamp at,
+                      Timestamp since);
   Result<void> pass_on_meetings(const std::string& goes, const std::string& stays);
   Result<void> accept(store::Group from, Arrival arrival);
   Result<core::Standing> try_merge(const Turn& turn, store::Group from, const Arrival& arrival,
@@ -284,9 +288,12 @@ class Writer {
   Waiting waiting_;
   Meetings meetings_;
   std::deque<std::string> ready_;  // who wait and may go on, before anybody else has his turn
-  std::uint64_t hops_ = 0;         // of what was passed on and is at hand
-  std::uint64_t rules_ = 0;        // that decide the batch at hand
-  std::optional<Caller> caller_;   // of the call at hand, until he is answered or kept
+  // Of what was passed on and is at hand: by how many groups, and the stamp with which it came to
+  // the first.
+  std::uint64_t hops_ = 0;
+  Timestamp passed_since_;
+  std::uint64_t rules_ = 0;       // that decide the batch at hand
+  std::optional<Caller> caller_;  // of the call at hand, until he is answered or kept
   std::map<Hash128, std::vector<Caller>> callers_;  // kept: what they asked was decided …
   struct Finished {
     std::shared_ptr<Request> request;

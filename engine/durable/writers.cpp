@@ -75,12 +75,23 @@ Result<void> Writers::note_due(Group& group) {
 
 // Of a group to which nothing ever came there is nobody.
 bool Writers::has_passed(Timestamp instant) const {
-  return std::all_of(groups_.begin(), groups_.end(), [&](const auto& group) {
+  // Whoever goes waits in the one group until he does, and in the other from before that on: he may
+  // be missed where that one is asked first, and is found where both are asked again. A letter that
+  // was sent meanwhile may have let him go on to a third.
+  const auto sent = [&] {
+    std::uint64_t sum = 0;
+    for (const auto& group : groups_)
+      for (std::size_t to = 0; to < groups_.size(); ++to) sum += group->sent[to];
+    return sum;
+  };
+  const std::uint64_t before = sent();
+  const bool is_passed = std::all_of(groups_.begin(), groups_.end(), [&](const auto& group) {
     const bool is_idle = group->unstepped == 0;  // asked first: its batches stamp it, then end
     const Timestamp stamp{group->stamp}, due{group->timer_due};
     const bool is_decided = Timestamp{group->undecided_since} > instant;
     return stamp == Timestamp::ever() ? is_idle : stamp > instant && due >= instant && is_decided;
   });
+  return is_passed && sent() == before;
 }
 
 Result<void> Writers::recover_all() {

@@ -29,8 +29,8 @@ Result<void> Writers::step_batch(Group& group, const Batch& batch) {
   group.times.stepped(batch.inputs(), Clock::now() - begin);
   if (!batch.parts.empty()) group.last_input = begin;
   KOI_TRY(note_due(group));
+  note_undecided(group);  // before anybody is told: has_passed() relies on it
   KOI_TRY(bring(group.writer.letters().take_new()));
-  note_undecided(group);
   tell_senders(group);
   --group.unstepped;
   const Customers& customers = group.writer.customers();

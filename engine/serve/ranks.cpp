@@ -199,6 +199,8 @@ Result<Ranks::Turn> Ranks::tell_on(Refreshing& refreshing) {
     return Turn::Moved;
   }
   KOI_TRY(read_on(refreshing, [&](const core::State& state, const Value& value) {
+    // He was ranked for himself, and has turned out to be somebody else since.
+    if (core::gone_to(state) != nullptr) return;
     Value level = refreshing.borders.level_of(value, state.id);
     if (state.attributes[tier.attribute.index()] == level) return;
     slice.push_back(core::ranked_event(tier, state, std::move(level), refreshing.at));

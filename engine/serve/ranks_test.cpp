@@ -46,11 +46,22 @@ constexpr int customers = 2400;
 const Timestamp midnight = *parse_instant("2026-03-02T00:00:00Z");
 const Timestamp at_three = midnight + hours(3);  // when the tier is refreshed
 
-class RanksTest : public ::testing::Test {
- protected:
-  RanksTest() {
-    auto compiled = deploy::compile({1, {{"a.koi", R"(
+// Counted by hand: of n, sorted by (value, id), the last tenth, and the quarter before it.
+std::map<std::string, std::string> levels_by(const std::map<std::string, std::int64_t>& values) {
+  std::vector<std::pair<std::int64_t, std::string>> ranked;
+  for (const auto& [id, value] : values) ranked.emplace_back(value, id);
+  std::sort(ranked.begin(), ranked.end());
+  std::map<std::string, std::string> levels;
+  const std::size_t n = ranked.size();
+  for (std::size_t i = 0; i < n; ++i)
+    levels[ranked[i].second] = 100 * i >= 90 * n ? "gold" : 100 * i >= 65 * n ? "silver" : "bronze";
+  return levels;
+}
+
+plan::Plan plan_with_tier() {
+  auto compiled = deploy::compile({1, {{"a.koi", R"(
       policy { currency CNY  time zone "UTC" }
+      customer { phone: phone? private  identify by phone }
       event purchase { amount: money }
       metric spent = sum purchase.amount over 30 days
       tier value by spent refreshed every day at 03:00 {
@@ -60,10 +71,13 @@ class RanksTest : public ::testing::Test {
       }
       campaign rises { class service  enter always  when enters value.gold  tag "gold" }
     )"}}});
-    KOI_ASSERT(compiled);
-    plan_ = *std::move(compiled);
-    open();
-  }
+  KOI_ASSERT(compiled);
+  return *std::move(compiled);
+}
+
+class RanksTest : public ::testing::Test {
+ protected:
+  RanksTest() : plan_(plan_with_tier()) { open(); }
   ~RanksTest() override { close(); }
 
   void open() {
@@ -130,19 +144,7 @@ class RanksTest : public ::testing::Test {
     now_ = (midnight + hours(2)).us;
     submit(std::move(inputs));
   }
-  // Counted by hand: of n, sorted by (value, id), the last tenth, and the quarter before it.
-  std::map<std::string, std::string> expected() const {
-    std::vector<std::pair<std::int64_t, std::string>> ranked;
-    for (const auto& [id, value] : values_) ranked.emplace_back(value, id);
-    std::sort(ranked.begin(), ranked.end());
-    std::map<std::string, std::string> levels;
-    const std::size_t n = ranked.size();
-    for (std::size_t i = 0; i < n; ++i)
-      levels[ranked[i].second] = 100 * i >= 90 * n   ? "gold"
-                                 : 100 * i >= 65 * n ? "silver"
-                                                     : "bronze";
-    return levels;
-  }
+  std::map<std::string, std::string> expected() const { return levels_by(values_); }
   std::map<std::string, std::string> levels() {
     std::map<std::string, std::string> found;
     const plan::Tier& tier = plan_.tiers[0];
@@ -171,7 +173,7 @@ class RanksTest : public ::testing::Test {
   store::MemoryJournal journal_{groups};
   store::MemoryStore store_{groups};
   std::atomic<std::int64_t> now_ = midnight.us;
-  plan::Plan plan_;
+  const plan::Plan plan_;
   Entries entries_;
   std::mutex mutex_;
   std::string said_;
@@ -265,6 +267,163 @@ TEST_F(RanksTest, AFileThatIsDamagedIsSaidToBeSo) {
   const auto damaged = made(midnight);
   ASSERT_FALSE(damaged);
   EXPECT_EQ(damaged.error().code, "corrupt");
+}
+
+// --- On their way -------------------------------------------------------------------------------
+
+// Two groups by hand: ann of the one and bo of the other turn out to be one person.
+class Movers {
+ public:
+  explicit Movers(int who_asks) : plan_(plan_with_tier()), who_asks_(who_asks) {
+    auto writers = durable::Writers::open(
+        {plan_, 1, journal_, store_, two, entries_, [this] { return now_; }}, durable::Settings{});
+    KOI_ASSERT(writers);
+    writers_ = *std::move(writers);
+    auto ranks = Ranks::open(folder_.path() / "ranks",
+                             {plan_, midnight, store_, two, *writers_, [this] { return now_; },
+                              [](channel::Level, std::string_view) {}});
+    KOI_ASSERT(ranks);
+    ranks_ = *std::move(ranks);
+    for (int i = 0; ann.empty() || bo.empty(); ++i) {
+      const std::string id = "phone:p" + std::to_string(i);  // no name of the source's own
+      (two.group_of(partition_of(id)) == 0 ? ann : bo) = id;
+    }
+  }
+
+  void buys(const std::string& customer, std::int64_t amount, bool shows_it = false) {
+    Event event;
+    event.id = "e" + std::to_string(++number_);
+    event.type = plan_.schema.find_event("purchase");
+    event.time = now_;
+    event.customer = customer;
+    event.fields = {Value::money(amount)};
+    const auto phone = IdentifierId::of(0);
+    const Identifier his{phone, "+86138000000" + std::to_string(customer == ann ? 1 : 2)};
+    if (customer == ann || customer == bo) event.identifiers = {his};
+    if (shows_it) {
+      event.identifiers.clear();
+      const std::string& other = customer == ann ? bo : ann;
+      event.met = {{{phone, "+86138000000" + std::to_string(other == ann ? 1 : 2)}, other, phone}};
+    }
+    ASSERT_TRUE(writers_->submit({event}, {}));
+  }
+  // What came is committed, and stepped; and what that tells the other group comes with the next.
+  bool go_on() {
+    if (!*writers_->commit()) return false;
+    for (const store::Group group : {store::Group(0), store::Group(1)})
+      while (*writers_->step(group)) {
+      }
+    return true;
+  }
+  void come_to_rest() {
+    while (go_on()) {
+    }
+  }
+  void refresh() {
+    for (int turns = 0; ranks_->told(0) < at_three && turns < 1000; ++turns) {
+      const auto done = ranks_->turn();
+      ASSERT_TRUE(done) << done.error().what;
+      go_on();
+    }
+    come_to_rest();
+    ASSERT_EQ(ranks_->told(0), at_three);
+  }
+  std::string level(const std::string& customer) {
+    const plan::Tier& tier = plan_.tiers[0];
+    const auto& names =
+        plan_.schema.enumerations[plan_.schema[tier.attribute].type.enumeration.index()].values;
+    std::string found;
+    writers_->look(customer, [&](Result<const core::State*> state) {
+      ASSERT_TRUE(state && *state);
+      found =
+          names[static_cast<std::size_t>((*state)->attributes[tier.attribute.index()].raw())].name;
+    });
+    return found;
+  }
+
+  // By whom what was spent.
+  std::map<std::string, std::int64_t> everybody_buys() {
+    std::map<std::string, std::int64_t> values{{ann, 150}};
+    buys(ann, 150);
+    go_on();
+    now_ = now_ + seconds(1);
+    values[bo] = 120;
+    buys(bo, 120);
+    for (int i = 0; i < 18; ++i) {
+      const std::string id = "c" + std::to_string(i);
+      values[id] = 200 + 4 * i;  // to 268
+      buys(id, values[id]);
+    }
+    come_to_rest();
+    return values;
+  }
+
+  // What comes for bo at the very instant, who is ann by then, comes to her group behind it.
+  void run_passed_on(bool does_more) {
+    everybody_buys();
+    now_ = at_three - minutes(10);
+    buys(ann, -80, true);
+    come_to_rest();  // they are one, and have spent 190
+    now_ = at_three;
+    buys(bo, 5'000'00);
+    ASSERT_TRUE(*writers_->commit());
+    now_ = at_three + seconds(1);
+    if (does_more) buys(ann, 1);
+    come_to_rest();
+    refresh();
+    EXPECT_EQ(level(ann), "bronze");
+  }
+
+  // Whoever asks has been told by then who they are where so many rounds came before the instant.
+  void run(int rounds) {
+    std::map<std::string, std::int64_t> values = everybody_buys();
+    now_ = at_three - minutes(10);
+    if (rounds > 0) buys(who_asks_ == 0 ? ann : bo, 10, true);
+    for (int i = 0; i < rounds; ++i) go_on();
+    now_ = at_three + seconds(1);
+    if (rounds == 0) buys(who_asks_ == 0 ? ann : bo, 10, true);
+    buys(ann, 5'000'00);
+    come_to_rest();
+    refresh();
+    const bool are_one = rounds >= 2;
+    if (are_one) {
+      values[ann] += 120 + 10;
+      values.erase(bo);
+    }
+    auto expected = levels_by(values);
+    expected.erase(bo);  // he is ann, who has one level
+    EXPECT_EQ(expected.at(ann), are_one ? "gold" : "bronze");
+    for (const auto& [id, wanted] : expected) EXPECT_EQ(level(id), wanted) << id;
+    EXPECT_EQ(level(bo), level(ann));
+  }
+
+  std::string ann, bo;
+
+ private:
+  static constexpr store::Groups two{2};
+  const Scratch folder_;
+  store::MemoryJournal journal_{two};
+  store::MemoryStore store_{two};
+  Timestamp now_ = midnight;
+  const plan::Plan plan_;
+  const int who_asks_;
+  Entries entries_;
+  int number_ = 0;
+  std::unique_ptr<durable::Writers> writers_;
+  std::unique_ptr<Ranks> ranks_;
+};
+
+TEST(RanksOfMovers, WhoIsOnHisWayIsRankedOnceWithAllThatIsHis) {
+  for (const int who_asks : {0, 1})
+    for (int rounds = 0; rounds < 7; ++rounds) {
+      SCOPED_TRACE((who_asks == 0 ? "ann asks, " : "bo asks, ") + std::to_string(rounds));
+      Movers(who_asks).run(rounds);
+    }
+}
+
+TEST(RanksOfMovers, WhatIsPassedOnCountsFromWhereItComesToWhateverElseComes) {
+  Movers(0).run_passed_on(false);
+  Movers(0).run_passed_on(true);
 }
 
 }  // namespace

@@ -41,8 +41,9 @@ namespace {
 
 using Levels = std::map<std::string, std::int64_t>;
 
-// By (what was spent in the day before, id), of those who have bought anything. Nothing where two
-// who were ranked have turned out to be one since: whoever was not told before is told as one.
+// By (what was spent in the day before, id), of those who have bought anything. Who has turned out
+// to be another since was ranked for himself; over groups it may have been settled before that, so
+// there is nothing to compare with then.
 std::optional<Levels> levels_at(const plan::Tier& tier, const Replay& replay, Timestamp at) {
   if (replay.has_lost_merge) return std::nullopt;
   std::vector<store::Position> borders;  // by group: before it everything counts
@@ -53,8 +54,10 @@ std::optional<Levels> levels_at(const plan::Tier& tier, const Replay& replay, Ti
   }
   std::map<std::string, std::string> stays;  // who has gone, and to whom
   for (const Joined& each : replay.joined) {
-    if (each.position > borders[each.group]) return std::nullopt;
-    stays[each.goes] = each.stays;
+    if (each.position <= borders[each.group])
+      stays[each.goes] = each.stays;
+    else if (borders.size() > 1)
+      return std::nullopt;
   }
   std::map<std::string, std::int64_t> spent;
   std::set<std::string> counted;  // what came again to another group counts once

@@ -211,8 +211,12 @@ class Replaying {
     }
     if (durable::is_beyond_ids(event, stamp_, plan_->policy))
       return notes_.standing(*plan_, event, core::Standing::TooLate);
+    const std::string id = event.customer;
     meet(event);
-    const core::Standing standing = turn_of(event.customer, event);
+    // Who has gone has no level any more.
+    const bool is_nobodys = tells_level(*plan_, event) && whoever(id) != id;
+    const core::Standing standing =
+        is_nobodys ? core::Standing::TooLate : turn_of(event.customer, event);
     notes_.standing(*plan_, event, standing);
     notes_.consent(here(), event, standing);
     notes_.count(here(), event, standing);
@@ -312,8 +316,15 @@ class Replaying {
     keep_for_ranks(customer(goes), stamp_, true);
     decide(goes, core::Tick{at, false});
     keep_for_ranks(customer(stays), stamp_, true);
-    core::merge(*plan_, customer(stays), core::take_out(*plan_, customer(goes), stays), at,
-                effects_, nullptr, &*accounts_);
+    core::State gone = core::take_out(*plan_, customer(goes), stays);
+    // He was ranked for himself.
+    for (const auto& [border, number] : borders_) {
+      const plan::Tier& tier = plan_->tiers[number];
+      if (!core::is_taken(tier, gone, border)) continue;
+      customer(goes).attributes[tier.taken.index()] = gone.attributes[tier.taken.index()];
+      customer(goes).attribute_times[tier.taken.index()] = border;
+    }
+    core::merge(*plan_, customer(stays), std::move(gone), at, effects_, nullptr, &*accounts_);
     notes_.effects(here(), stays, effects_);
     if (has_new_metrics_) {
       const plan::Plan& all = extended_[turn_];

@@ -53,7 +53,8 @@ Result<Json> send(Remote& server, const std::string& path, const std::string& pa
     const bool is_later =
         asked ? asked->first == 429 || asked->first == 503 : all.codes > 0 && tries < most_tries;
     if (!asked && !is_later) return asked.error();
-    if (!asked && !std::exchange(is_unanswered, true)) ++all.unanswered;
+    const bool may_have_come = !asked && asked.error().code != "unsent";
+    if (may_have_come && !std::exchange(is_unanswered, true)) ++all.unanswered;
     if (asked && asked->first == 200) return std::move(asked->second);
     if (asked && (!is_later || tries == most_tries))
       return Error{text_of(asked->second, "error"), text_of(asked->second, "message")};
@@ -106,9 +107,8 @@ int upload(const Options& options) {
   std::string said = std::to_string(all.codes) + " codes, " + std::to_string(all.fresh) +
                      " of them new; " + std::to_string(all.left) + " are left in the pool\n";
   if (all.unanswered > 0)
-    said += "of " + std::to_string(all.unanswered) +
-            " parts the answer was lost: they were sent again, and what was taken of them before "
-            "is not counted as new\n";
+    said += "parts whose answer was lost: " + std::to_string(all.unanswered) +
+            "; they were sent again, and what was taken of them before is not counted as new\n";
   if (all.unfit > 0)
     said += std::to_string(all.unfit) + " lines are no codes, the first: " + all.first_unfit + "\n";
   if (all.generated > 0)

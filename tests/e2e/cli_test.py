@@ -4,6 +4,7 @@ cli_test.py KOI SOURCE_FOLDER
 """
 
 import html.parser
+import http.server
 import json
 import os
 import pathlib
@@ -454,6 +455,40 @@ class Cli(unittest.TestCase):
         os.close(reader)
         self.assertIn("closed", self.koi("run", program, "--events", "p/events.ndjson", stdout=writer, status=2))
         os.close(writer)
+
+    def test_a_part_of_an_upload_whose_answer_was_lost_is_sent_again_and_that_is_said(self):
+        parts = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                parts.append(self.rfile.read(int(self.headers["Content-Length"])))
+                if len(parts) == 2:
+                    return  # it has taken them, and hangs up
+                codes = 0 if len(parts) == 3 else parts[-1].count(b"A-")
+                answer = json.dumps({"codes": parts[-1].count(b"A-"), "new": codes, "left": 3, "unfit": 0}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+        self.addCleanup(server.server_close)
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        self.addCleanup(thread.join)
+        self.addCleanup(server.shutdown)
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "codes.txt"
+            file.write_bytes(b"A-1\n" + b"\n" * (4 << 20) + b"A-2\nA-3\n")  # two parts
+            told = subprocess.run([KOI, "pool", "upload", "spring", file, "--server", f"http://127.0.0.1:{server.server_port}"],
+                                  capture_output=True, text=True, encoding="utf-8", timeout=120)
+        self.assertEqual(told.stdout, "3 codes, 1 of them new; 3 are left in the pool\nparts whose answer was lost: 1; they were "
+                         "sent again, and what was taken of them before is not counted as new\n", told)
+        self.assertEqual(parts[1], parts[2])
+        self.assertEqual(b"".join(parts[:2]), b"A-1\n" + b"\n" * (4 << 20) + b"A-2\nA-3\n")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "deploy/detail/town.h"
+#include "durable/by_hand.h"
 
 namespace koi::deploy {
 namespace {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "deploy/detail/town.h"
+#include "durable/by_hand.h"
 
 namespace koi::deploy {
 namespace {

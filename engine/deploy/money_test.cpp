@@ -147,13 +147,10 @@ class Fair {
     for (std::size_t left = below(6); left > 0; --left)
       given.emplace_back(event_of(plan_, happening()));
     if (below(8) == 0) {  // some of them were uploaded before
-      core::Call upload;
-      upload.kind = core::Call::Kind::Stock;
-      upload.id = "codes";
-      upload.code = "codes.csv";
+      std::vector<std::string> codes;
       for (std::size_t left = 4; left > 0; --left)
-        upload.together.push_back("P-" + std::to_string(below(200)));
-      given.emplace_back(std::move(upload));
+        codes.push_back("P-" + std::to_string(below(200)));
+      given.emplace_back(upload_of("codes.csv", std::move(codes)));
     }
     for (auto each = payments_.open.begin(); each != payments_.open.end();) {
       if (below(3) == 0) {

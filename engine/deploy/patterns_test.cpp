@@ -28,15 +28,6 @@ campaign greets { class service  enter always  when visit give spring }
   return rules;
 }
 
-core::Call upload_of(std::vector<std::string> codes) {
-  core::Call upload;
-  upload.kind = core::Call::Kind::Stock;
-  upload.id = "codes";
-  upload.code = "spring";
-  upload.together = std::move(codes);
-  return upload;
-}
-
 TEST(Patterns, ACouponThatCouldGenerateWhatWasUploadedIsNotPutLive) {
   Shop shop;
   const Bundle before = trial_bundle(shop_with_pool("")),
@@ -48,7 +39,7 @@ TEST(Patterns, ACouponThatCouldGenerateWhatWasUploadedIsNotPutLive) {
   codes.push_back(like);
   {
     Life life(shop, before);
-    life.give({upload_of(codes)});  // and it is killed before a checkpoint
+    life.give({upload_of("spring", codes)});  // and it is killed before a checkpoint
   }
   const auto refused = shop.deploy(generating);
   ASSERT_FALSE(refused);
@@ -71,7 +62,7 @@ TEST(Patterns, NorIsOneMadeReadyWhileSuchCodesAreUploaded) {
         Ahead::make(site, life.beside(next), trial_bundle(shop_with_pool("T-####")), {}, {});
     ASSERT_TRUE(made);
     ASSERT_EQ((*made)->carries(), pattern.empty());  // else states are the same under both
-    life.give({upload_of({ledger::CodePattern::read("T-####")->code({1, 2}, 3)})});
+    life.give({upload_of("spring", {ledger::CodePattern::read("T-####")->code({1, 2}, 3)})});
     life.stop();
     const auto gone_live = (*made)->go_live();
     ASSERT_FALSE(gone_live);
@@ -94,7 +85,7 @@ TEST(Patterns, OfWhatWasUploadedSinceThatAloneIsRead) {
       Patterns::of(plans, deployment->turns, **plans.of(name_of(generating)), shop.groups);
   ASSERT_TRUE(patterns);
   const std::string like = ledger::CodePattern::read("T-####")->code({1, 2}, 3);
-  life.give({upload_of({"A-1", like})});
+  life.give({upload_of("spring", {"A-1", like})});
   life.stop();
   const auto uploaded = [](const std::string& code) { return core::books::key_of_uploaded(code); };
   const std::vector<std::string> keys{core::books::key_of_stocked("spring"), uploaded("A-1")};

@@ -8,6 +8,7 @@
 
 #include "deploy/ahead.h"
 #include "deploy/detail/town.h"
+#include "durable/by_hand.h"
 #include "durable/rows.h"
 
 namespace koi::deploy {

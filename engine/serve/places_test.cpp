@@ -8,6 +8,7 @@
 
 #include "core/accounts.h"
 #include "deploy/bundles.h"
+#include "deploy/detail/trial.h"
 #include "durable/by_hand.h"
 #include "ledger/codes.h"
 #include "serve/pools.h"
@@ -169,19 +170,11 @@ TEST_F(PlacesTest, ACallByCodeIsTheHoldersAndOneByNobodysCodeNobodys) {
 TEST_F(PlacesTest, ACodeThatAnotherGroupHasMadeIsNotTakenIntoAPool) {
   open({2});
   const std::string made = core::invite_code(plan_, plan::ReferralId::of(0), bo_);
-  const auto upload = [](std::vector<std::string> codes) {
-    core::Call call;
-    call.kind = core::Call::Kind::Stock;
-    call.id = "codes";
-    call.code = "spring";
-    call.together = std::move(codes);
-    return call;
-  };
   // More than are asked for at a time.
   std::vector<std::string> codes;
   for (int number = 0; number < 1500; ++number) codes.push_back("X-" + std::to_string(number));
   codes.push_back(made);
-  auto given = found({upload({"first"}), upload(codes)});
+  auto given = found({deploy::upload_of("spring", {"first"}), deploy::upload_of("spring", codes)});
   ASSERT_EQ(given.size(), 2u);
   EXPECT_THAT(std::get<core::Call>(given[0]).places, IsEmpty());
   EXPECT_THAT(std::get<core::Call>(given[1]).places,
@@ -216,13 +209,9 @@ TEST_F(PlacesTest, AnUploadLeavesOutWhatACouponMayGenerate) {
 // Codes that a group was lent and has not given are left.
 TEST_F(PlacesTest, WhatIsLeftOfAPoolIsWhatNobodyWasGiven) {
   open({3});
-  core::Call call;
-  call.kind = core::Call::Kind::Stock;
-  call.id = "codes";
-  call.code = "spring";
-  for (int number = 0; number < 40; ++number)
-    call.together.push_back("X-" + std::to_string(number));
-  happens({call}, {});
+  std::vector<std::string> codes;
+  for (int number = 0; number < 40; ++number) codes.push_back("X-" + std::to_string(number));
+  happens({deploy::upload_of("spring", std::move(codes))}, {});
   const auto left = [&] {
     std::optional<std::uint64_t> found;
     writers_->find_codes_left("spring", [&](Result<std::uint64_t> told) {

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include "core/books.h"
-#include "deploy/detail/fair.h"
 #include "durable/by_hand.h"
 
 namespace koi::deploy {

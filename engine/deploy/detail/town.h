@@ -14,7 +14,6 @@
 
 #include "deploy/detail/fair.h"
 #include "deploy/detail/trial.h"
-#include "durable/by_hand.h"
 #include "store/memory.h"
 
 namespace koi::deploy {

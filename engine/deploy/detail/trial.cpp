@@ -150,6 +150,15 @@ Event event_of(const plan::Plan& plan, const Told& told) {
   return event;
 }
 
+core::Call upload_of(const std::string& pool, std::vector<std::string> codes) {
+  core::Call upload;
+  upload.kind = core::Call::Kind::Stock;
+  upload.id = "codes";
+  upload.code = pool;
+  upload.together = std::move(codes);
+  return upload;
+}
+
 Life::Life(Shop& shop, const Bundle& bundle, const Ways& ways)
     : shop_(shop), handed_(shop.outside) {
   auto deployed = shop.deploy(bundle, ways);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/scratch.h"
+#include "core/call.h"
 #include "deploy/ahead.h"
 #include "deploy/bundles.h"
 #include "deploy/deploy.h"
@@ -120,6 +121,9 @@ struct Told {
 };
 
 Event event_of(const plan::Plan& plan, const Told& told);
+
+// As the door reads one: codes for that pool.
+core::Call upload_of(const std::string& pool, std::vector<std::string> codes);
 
 // A server over a shop, from the deploy on. Destroyed without stop(), it was killed.
 class Life {

@@ -154,9 +154,10 @@ struct Measured {
   double events_per_second = 0, answer_p50 = 0, answer_p99 = 0, answer_max = 0;
 };
 
-// Sends `events` in groups, a bounded number of them under way, until all are answered.
+// Sends `events` in groups, a bounded number of them under way, until all are answered: as many
+// inputs as those of 64 connections with 100 each, which is what `./dev bench serve` sends.
 Measured run(durable::Writers& writers, Shop& shop, std::size_t events) {
-  constexpr std::size_t under_way = 12;
+  constexpr std::size_t under_way = 64 / groups.count;
   std::mutex mutex;
   std::condition_variable changed;
   std::size_t open = 0;
@@ -386,10 +387,17 @@ int main(int count, char** given) {
     return 0;
   }
 
-  const Row on_zipf = durable("durable, Zipf", zipf);
+  // One beside the other, three times: this machine's speed can differ by a third between two runs.
+  std::array<std::pair<double, Row>, 3> rounds;  // of memory alone
+  for (auto& [of_memory, row] : rounds) {
+    row = durable("durable, Zipf", zipf);
+    of_memory = row.measured.events_per_second / memory_alone();
+  }
+  std::sort(rounds.begin(), rounds.end(),
+            [](const auto& a, const auto& b) { return a.first < b.first; });
+  const auto& [of_memory, on_zipf] = rounds[1];
   const Row on_any = durable("durable, uniform", uniform);
   const double plain_zipf = plain("Zipf", zipf), plain_any = plain("uniform", uniform);
-  const double memory = memory_alone();
 
   std::printf("\n| what | measured | wanted | reached |\n| --- | --- | --- | --- |\n");
   const auto at_least = [](const char* what, double is, double wanted) {
@@ -403,7 +411,7 @@ int main(int count, char** given) {
            7);
   at_least("durable over the plain layout, any customer next",
            on_any.measured.events_per_second / plain_any, 4);
-  at_least("durable over memory alone, Zipf", on_zipf.measured.events_per_second / memory, 0.7);
+  at_least("durable over memory alone, Zipf, the middle one of three", of_memory, 0.7);
   at_most("commit, p99 over p50, Zipf", on_zipf.commit_p99 / on_zipf.commit_p50, 15);
   at_most("longest commit, ms, Zipf", on_zipf.commit_max, 60);
   at_most("bytes written over bytes of JSON, Zipf",

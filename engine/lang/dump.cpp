@@ -12,7 +12,7 @@ struct Overloaded : Visits... {
   using Visits::operator()...;
 };
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   std::string all = "\"";
   for (const char c : text) {
     if (c == '"' || c == '\\') all += '\\';
@@ -35,12 +35,12 @@ std::string show(const Path& path) {
   for (const auto& name : path.names) all += (all.empty() ? "" : ".") + show(name);
   return all;
 }
-std::string show(const PlainText& text) { return quoted(text.text); }
+std::string show(const PlainText& text) { return in_quotes(text.text); }
 std::string show(const TextLiteral& text) {
   std::string all = "(text";
   for (const auto& part : text.parts) {
     if (const auto* chunk = std::get_if<TextChunk>(&part)) {
-      all += " " + quoted(chunk->text);
+      all += " " + in_quotes(chunk->text);
     } else {
       all += " " + dump(*std::get<Box<Expr>>(part));
     }
@@ -151,7 +151,7 @@ std::string show(const Type& it) {
     std::string values;
     for (const auto& value : it.values) {
       values += (values.empty() ? "" : ", ") + show(value.name);
-      if (value.alias) values += " " + quoted(value.alias->text);
+      if (value.alias) values += " " + in_quotes(value.alias->text);
     }
     all += "(" + values + ")";
   }
@@ -195,8 +195,8 @@ class Dumper {
   }
   template <class Decl>
   void head(std::string_view word, const Decl& it, const std::string& more = {}) {
-    line(std::string(word) + " " + show(it.name) + (it.alias ? " " + quoted(it.alias->text) : "") +
-         more);
+    line(std::string(word) + " " + show(it.name) +
+         (it.alias ? " " + in_quotes(it.alias->text) : "") + more);
   }
   template <class Decl, class Visit>
   void clauses(std::string_view word, const Decl& it, Visit visit) {
@@ -238,7 +238,8 @@ class Dumper {
 // ------------------------------------------------------------------------------------ vocabulary
 
 void Dumper::field(const Field& it) {
-  auto text = show(it.name) + (it.alias ? " " + quoted(it.alias->text) : "") + ": " + show(it.type);
+  auto text =
+      show(it.name) + (it.alias ? " " + in_quotes(it.alias->text) : "") + ": " + show(it.type);
   if (it.default_value) text += " = " + dump(*it.default_value);
   line("field " + text + (it.is_private ? " private" : ""));
 }
@@ -732,7 +733,7 @@ void Dumper::declaration(const Declaration& declared) {
             });
           },
           [&](const CustomerDecl& it) {
-            line(std::string("customer") + (it.alias ? " " + quoted(it.alias->text) : ""));
+            line(std::string("customer") + (it.alias ? " " + in_quotes(it.alias->text) : ""));
             inner([&] {
               for (const auto& item : it.items) {
                 std::visit(
@@ -756,7 +757,8 @@ void Dumper::declaration(const Declaration& declared) {
             inner([&] {
               for (const auto& level : it.levels) {
                 line(
-                    show(level.name) + (level.alias ? " " + quoted(level.alias->text) : "") + ": " +
+                    show(level.name) + (level.alias ? " " + in_quotes(level.alias->text) : "") +
+                    ": " +
                     std::visit(
                         Overloaded{[](const TopShare& top) { return "top " + dump(top.share); },
                                    [](const NextShare& next) { return "next " + dump(next.share); },

@@ -11,7 +11,7 @@
 namespace koi::lang {
 namespace {
 
-const char* const folder = "tests/golden/parse";
+const char* const goldens_folder = "tests/golden/parse";
 
 std::string outcome(const std::string& name, const std::string& input) {
   const std::vector<Source> sources{Source(name, input)};
@@ -25,7 +25,7 @@ std::string outcome(const std::string& name, const std::string& input) {
 }
 
 TEST(ParseGolden, EachTextGivesItsTree) {
-  for (const Golden& each : goldens(folder)) {
+  for (const Golden& each : goldens(goldens_folder)) {
     SCOPED_TRACE(each.name());
     const std::string got = outcome(each.name(), each.input);
     each.expect(got);
@@ -41,7 +41,7 @@ const std::set<std::string_view> shown_elsewhere{"K0001", "K0002", "K0003",
 
 TEST(ParseGolden, EachCodeOfTheParserHasACase) {
   std::string all;
-  for (const Golden& each : goldens(folder)) all += each.output;
+  for (const Golden& each : goldens(goldens_folder)) all += each.output;
   for (const auto& each : catalogue()) {
     if (each.text >= "K0200" || shown_elsewhere.contains(each.text)) continue;
     EXPECT_NE(all.find("[" + std::string(each.text) + "]"), all.npos) << each.text;

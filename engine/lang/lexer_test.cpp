@@ -38,7 +38,7 @@ std::vector<Kind> kinds(const std::string& text) {
   return all;
 }
 
-std::vector<std::string> codes(const std::string& text) {
+std::vector<std::string> lexer_codes(const std::string& text) {
   std::vector<std::string> all;
   for (const auto& each : lex(Source("a.koi", text), 0, Language::English).diagnostics) {
     all.push_back(each.code);
@@ -116,9 +116,9 @@ TEST(Lexer, ALongTextLosesTheIndentationItsLinesShare) {
 }
 
 TEST(Lexer, AnOpenTextEndsWithItsLineAndTheNextOneIsRead) {
-  EXPECT_THAT(codes("\"abc\nlet"), ElementsAre("K0010"));
+  EXPECT_THAT(lexer_codes("\"abc\nlet"), ElementsAre("K0010"));
   EXPECT_THAT(kinds("\"abc\nlet"), ElementsAre(Kind::TEXT, Kind::LET));
-  EXPECT_THAT(codes("\"abc {x\nlet"), ElementsAre("K0012"));
+  EXPECT_THAT(lexer_codes("\"abc {x\nlet"), ElementsAre("K0012"));
   EXPECT_THAT(kinds("\"abc {x or \"y\nlet"), ElementsAre(Kind::TEXT, Kind::LET));
 }
 
@@ -132,14 +132,14 @@ TEST(Lexer, ABackQuotedWordIsNoKeyword) {
 }
 
 TEST(Lexer, ALookAlikeLetterIsReportedAndReadAsItsTwin) {
-  EXPECT_THAT(codes("\xD1\x81ount"), ElementsAre("K0008"));  // Cyrillic es
-  EXPECT_THAT(codes("\"\xD1\x81ount\""), IsEmpty());
+  EXPECT_THAT(lexer_codes("\xD1\x81ount"), ElementsAre("K0008"));  // Cyrillic es
+  EXPECT_THAT(lexer_codes("\"\xD1\x81ount\""), IsEmpty());
 }
 
 TEST(Lexer, DirectionControlsAreErrorsOutsideTexts) {
-  EXPECT_THAT(codes("a \xE2\x80\xAE b"), ElementsAre("K0007"));
-  EXPECT_THAT(codes("# a \xE2\x80\xAE b"), ElementsAre("K0007"));
-  EXPECT_THAT(codes("\"a \xE2\x80\xAE b\""), IsEmpty());
+  EXPECT_THAT(lexer_codes("a \xE2\x80\xAE b"), ElementsAre("K0007"));
+  EXPECT_THAT(lexer_codes("# a \xE2\x80\xAE b"), ElementsAre("K0007"));
+  EXPECT_THAT(lexer_codes("\"a \xE2\x80\xAE b\""), IsEmpty());
 }
 
 TEST(Lexer, WhatIsNoTextIsRefusedWithItsPlace) {
@@ -148,14 +148,14 @@ TEST(Lexer, WhatIsNoTextIsRefusedWithItsPlace) {
   EXPECT_EQ(lexed.diagnostics[0].code, "K0001");
   EXPECT_EQ(lexed.diagnostics[0].span.begin, 5u);
   EXPECT_FALSE(lexed.complete);
-  EXPECT_THAT(codes(std::string("a\0b", 3)), ElementsAre("K0002"));
-  EXPECT_THAT(codes(std::string(most_bytes + 1, ' ')), ElementsAre("K0003"));
+  EXPECT_THAT(lexer_codes(std::string("a\0b", 3)), ElementsAre("K0002"));
+  EXPECT_THAT(lexer_codes(std::string(most_bytes + 1, ' ')), ElementsAre("K0003"));
 }
 
 TEST(Lexer, AThousandsCommaIsAMistakeButAListIsNot) {
-  EXPECT_THAT(codes("budget 10,000 messages"), ElementsAre("K0111"));
-  EXPECT_THAT(codes("¥5,000.00"), ElementsAre("K0111"));
-  EXPECT_THAT(codes("[10,200] ¥30_000.00,100张 1, 000"), IsEmpty());
+  EXPECT_THAT(lexer_codes("budget 10,000 messages"), ElementsAre("K0111"));
+  EXPECT_THAT(lexer_codes("¥5,000.00"), ElementsAre("K0111"));
+  EXPECT_THAT(lexer_codes("[10,200] ¥30_000.00,100张 1, 000"), IsEmpty());
 }
 
 TEST(Lexer, CommentsAndBlankLinesAreKept) {

@@ -21,9 +21,9 @@ struct TooDeep {
 };
 
 // Our words, as the grammar's library wants them.
-class Words : public antlr4::TokenSource {
+class WordSource : public antlr4::TokenSource {
  public:
-  Words(const Lexed& lexed, const std::string& path) : lexed_(lexed), path_(path) {}
+  WordSource(const Lexed& lexed, const std::string& path) : lexed_(lexed), path_(path) {}
 
   std::unique_ptr<antlr4::Token> nextToken() override {
     const auto at = std::min(next_, lexed_.tokens.size() - 1);
@@ -85,7 +85,7 @@ void add_stretch(antlr4::ParserRuleContext* ctx, std::uint32_t parent, std::uint
 
 void parse_words(const Source& source, const Lexed& lexed, std::uint32_t number, Language language,
                  Parsed& parsed, Outline* outline) {
-  Words words(lexed, source.path());
+  WordSource words(lexed, source.path());
   antlr4::CommonTokenStream stream(&words);
   BoundedParser parser(&stream);
   parser.removeErrorListeners();

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "check/detail/checker.h"
+#include "check/effective.h"
 
 namespace koi::check {
 namespace {
@@ -14,10 +15,6 @@ static_assert(clause_words.size() == std::variant_size_v<ast::CampaignClause>);
 
 bool may_be_said_again(const ast::CampaignClause& clause) {
   return std::holds_alternative<ast::LeaveClause>(clause);
-}
-
-SourceSpan span_of(const ast::CampaignClause& clause) {
-  return std::visit([](const auto& each) { return each.span; }, clause);
 }
 
 }  // namespace

@@ -25,10 +25,6 @@ constexpr std::array silences{
 };
 static_assert(silences.size() == std::variant_size_v<ast::CampaignClause>);
 
-SourceSpan span_of(const ast::CampaignClause& clause) {
-  return std::visit([](const auto& each) { return each.span; }, clause);
-}
-
 // The text of a span on one line: runs of blanks and line ends become one blank.
 std::string on_one_line(SourceSpan span, const std::vector<Source>& sources) {
   std::string out;
@@ -44,6 +40,10 @@ std::string on_one_line(SourceSpan span, const std::vector<Source>& sources) {
 }
 
 }  // namespace
+
+SourceSpan span_of(const ast::CampaignClause& clause) {
+  return std::visit([](const auto& each) { return each.span; }, clause);
+}
 
 const ast::PolicyDecl* find_policy(const std::vector<ast::File>& files) {
   for (const auto& file : files)

@@ -19,6 +19,7 @@ struct EffectiveClause {
   SourceSpan span;   // where it stands; of Silence, the campaign's name
 };
 
+SourceSpan span_of(const lang::ast::CampaignClause& clause);
 const lang::ast::PolicyDecl* find_policy(const std::vector<lang::ast::File>& files);
 
 // In the order class, for, enter, hold out, goal, leave, budget, period, priority; behind them what

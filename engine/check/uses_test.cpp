@@ -25,7 +25,7 @@ std::vector<std::string> uses_of(const std::string& text, const std::string& nam
   return found;
 }
 
-const std::string program = R"(event purchase "购买" { sku: text  amount "金额": money }
+const std::string thanking_program = R"(event purchase "购买" { sku: text  amount "金额": money }
 customer { role: enum(member, staff) = member }
 segment staff when customer.role == staff
 metric spent = sum 购买.金额
@@ -42,24 +42,26 @@ test "t" { at 2026-01-01 10:00 ann purchase { sku: "a"  amount: ¥9.00 }  expect
 
 TEST(Uses, AnEventIsFoundByNameAndAlias) {
   EXPECT_THAT(
-      uses_of(program, "purchase"),
+      uses_of(thanking_program, "purchase"),
       UnorderedElementsAre("purchase@1", "\"购买\"@1", "购买@4", "purchase@10", "purchase@13"));
 }
 TEST(Uses, AFieldIsFoundInMetricsConditionsAndTests) {
-  EXPECT_THAT(uses_of(program, "amount"),
+  EXPECT_THAT(uses_of(thanking_program, "amount"),
               UnorderedElementsAre("amount@1", "\"金额\"@1", "金额@4", "金额@10", "amount@13"));
 }
 TEST(Uses, AValueOfAnEnumAndASegmentOfItsNameAreTwo) {
-  EXPECT_THAT(uses_of(program, "staff) = "), UnorderedElementsAre("staff@2", "staff@3"));
-  EXPECT_THAT(uses_of(program, "staff when"), UnorderedElementsAre("staff@3", "staff@9"));
+  EXPECT_THAT(uses_of(thanking_program, "staff) = "), UnorderedElementsAre("staff@2", "staff@3"));
+  EXPECT_THAT(uses_of(thanking_program, "staff when"), UnorderedElementsAre("staff@3", "staff@9"));
 }
 TEST(Uses, ANameGivenWithAsIsFoundInTheContentThatTheCampaignSays) {
-  EXPECT_THAT(uses_of(program, "p where"), UnorderedElementsAre("p@10", "p@10", "p@11", "p@6"));
+  EXPECT_THAT(uses_of(thanking_program, "p where"),
+              UnorderedElementsAre("p@10", "p@10", "p@11", "p@6"));
 }
 TEST(Uses, ContentsAndChannelsAreFoundInStepsAndTests) {
-  EXPECT_THAT(uses_of(program, "thanks"),
+  EXPECT_THAT(uses_of(thanking_program, "thanks"),
               UnorderedElementsAre("thanks@6", "thanks@11", "thanks@13"));
-  EXPECT_THAT(uses_of(program, "sms {"), UnorderedElementsAre("sms@5", "sms@11", "sms@13"));
+  EXPECT_THAT(uses_of(thanking_program, "sms {"),
+              UnorderedElementsAre("sms@5", "sms@11", "sms@13"));
 }
 
 }  // namespace

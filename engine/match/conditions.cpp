@@ -20,9 +20,6 @@ constexpr std::size_t ruled_out_at_least = 1;
 // So many must look for a text before one automaton looks for all.
 constexpr std::size_t searching_at_least = 8;
 
-constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
-
 std::size_t bins_below(std::span<const std::int64_t> cuts, std::int64_t number) {
   return static_cast<std::size_t>(std::upper_bound(cuts.begin(), cuts.end(), number) -
                                   cuts.begin());

@@ -35,9 +35,6 @@ using plan::Node;
 using plan::NodeId;
 using plan::Op;
 
-constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
-
 // A plan's expressions, each once.
 struct Expressions {
   plan::Plan plan;

@@ -14,9 +14,6 @@ namespace {
 constexpr std::size_t alternatives_at_most = 8;
 constexpr std::size_t tests_at_most = 32;
 
-constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
-constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
-
 const std::vector<Conjunction> always{{}};
 const std::vector<Conjunction> never{};
 

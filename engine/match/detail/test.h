@@ -41,6 +41,10 @@ struct Test {
 };
 static_assert(sizeof(Test) == 32);
 
+// Where a range is open, it ends here.
+inline constexpr std::int64_t lowest = std::numeric_limits<std::int64_t>::min();
+inline constexpr std::int64_t highest = std::numeric_limits<std::int64_t>::max();
+
 inline Test range_test(Cell cell, Kind kind, std::int64_t first, std::int64_t last) {
   Test test;
   test.cell = cell;

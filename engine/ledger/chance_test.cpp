@@ -12,26 +12,27 @@
 namespace koi::ledger {
 namespace {
 
-constexpr Key key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
+constexpr Key papers_key{0x0706050403020100, 0x0f0e0d0c0b0a0908};
 
 // From the paper's appendix A, and the first lines of its authors' vectors.
 TEST(SipHash, GivesThePapersValues) {
   std::string bytes;
   for (char i = 0; i < 15; ++i) bytes.push_back(i);
-  EXPECT_EQ(siphash(key, bytes), 0xa129ca6149be45e5u);
-  EXPECT_EQ(siphash(key, ""), 0x726fdb47dd0e0e31u);
-  EXPECT_EQ(siphash(key, bytes.substr(0, 1)), 0x74f839c593dc67fdu);
-  EXPECT_EQ(siphash(key, bytes.substr(0, 8)), 0x93f5f5799a932462u);
+  EXPECT_EQ(siphash(papers_key, bytes), 0xa129ca6149be45e5u);
+  EXPECT_EQ(siphash(papers_key, ""), 0x726fdb47dd0e0e31u);
+  EXPECT_EQ(siphash(papers_key, bytes.substr(0, 1)), 0x74f839c593dc67fdu);
+  EXPECT_EQ(siphash(papers_key, bytes.substr(0, 8)), 0x93f5f5799a932462u);
 }
 
 // printf 'koi-draw-1\0' and the sixteen bytes 00 … 0f, through sha256sum.
 TEST(Commitment, IsTheSha256OfTheKey) {
-  EXPECT_EQ(commitment(key), "4afe9ae3ee6de269e94e325d8aeeae391733e7e9e97f643ef4b418a5c4f25b90");
-  EXPECT_NE(commitment(key), commitment({key.second, key.first}));
+  EXPECT_EQ(commitment(papers_key),
+            "4afe9ae3ee6de269e94e325d8aeeae391733e7e9e97f643ef4b418a5c4f25b90");
+  EXPECT_NE(commitment(papers_key), commitment({papers_key.second, papers_key.first}));
 }
 
 TEST(Chance, IsTheSameForTheSameOccasionAlone) {
-  Chance one(key, "a"), again(key, "a"), other(key, "b");
+  Chance one(papers_key, "a"), again(papers_key, "a"), other(papers_key, "b");
   std::array<std::uint64_t, 3> first{}, second{}, third{};
   for (auto& each : first) each = one.below(UINT64_MAX);
   for (auto& each : second) each = again.below(UINT64_MAX);
@@ -41,7 +42,7 @@ TEST(Chance, IsTheSameForTheSameOccasionAlone) {
 }
 
 TEST(Chance, IsEven) {
-  Chance chance(key, "even");
+  Chance chance(papers_key, "even");
   constexpr int draws = 70'000;
   std::array<int, 7> seen{};
   for (int i = 0; i < draws; ++i) ++seen[static_cast<std::size_t>(chance.between(-3, 3) + 3)];
@@ -52,7 +53,7 @@ TEST(Chance, IsEven) {
 
 TEST(RandomAmount, StaysWithinItsBoundsAndKeepsTheMean) {
   constexpr Bounds bounds{30, 888, 200};
-  Chance chance(key, "amounts");
+  Chance chance(papers_key, "amounts");
   constexpr int draws = 200'000;
   std::int64_t sum = 0, least = INT64_MAX, most = 0;
   double squares = 0;
@@ -70,7 +71,7 @@ TEST(RandomAmount, StaysWithinItsBoundsAndKeepsTheMean) {
 }
 
 TEST(RandomAmount, OfEqualBoundsIsThatAmount) {
-  Chance chance(key, "one");
+  Chance chance(papers_key, "one");
   EXPECT_EQ(random_amount({5, 5, 5}, chance), 5);
   EXPECT_EQ(random_amount({5, 9, 5}, chance), 5);
   EXPECT_EQ(random_amount({5, 9, 9}, chance), 9);
@@ -85,7 +86,7 @@ TEST(Split, EquallyLosesNothing) {
 TEST(Split, ByLuckSumsToTheTotalAndKeepsTheMinimum) {
   for (std::int64_t total = 30; total < 400; ++total) {
     for (std::size_t shares = 1; shares <= 10; ++shares) {
-      Chance chance(key, std::to_string(total) + "/" + std::to_string(shares));
+      Chance chance(papers_key, std::to_string(total) + "/" + std::to_string(shares));
       const auto parts = split_by_luck(total, shares, 3, chance);
       ASSERT_EQ(parts.size(), shares);
       ASSERT_EQ(std::accumulate(parts.begin(), parts.end(), std::int64_t{0}), total);
@@ -100,7 +101,7 @@ TEST(Split, ByLuckIsWorthTheSameAtEveryTurn) {
   constexpr int packets = 40'000;
   std::array<double, shares> sum{}, squares{};
   for (int i = 0; i < packets; ++i) {
-    Chance chance(key, "fair" + std::to_string(i));
+    Chance chance(papers_key, "fair" + std::to_string(i));
     const auto parts = split_by_luck(total, shares, 30, chance);
     for (std::size_t j = 0; j < shares; ++j) {
       sum[j] += static_cast<double>(parts[j]);
@@ -119,7 +120,7 @@ TEST(Split, KnowsWhatCannotBeSplit) {
 }
 
 TEST(Draw, FollowsTheWeightsAndSkipsWhatIsOutOfStock) {
-  Chance chance(key, "wheel");
+  Chance chance(papers_key, "wheel");
   const std::array<std::uint64_t, 4> weights{1, 0, 99, 900};
   std::array<int, 4> seen{};
   constexpr int draws = 100'000;

@@ -17,7 +17,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr int pages_at_once = 1024;
-constexpr int cache_kib = 1024;
+constexpr int copying_cache_kib = 1024;
 
 // Where a copy that was broken off lies, nobody has it open.
 void clear(const fs::path& file) {
@@ -27,7 +27,7 @@ void clear(const fs::path& file) {
 
 Result<void> copy_pages(const fs::path& from, SQLite::Database& into,
                         const std::function<bool()>& gives_up) {
-  KOI_LET(const auto source, detail::open_reader(from, cache_kib));
+  KOI_LET(const auto source, detail::open_reader(from, copying_cache_kib));
   return detail::guarded(from, [&]() -> Result<void> {
     // While this transaction lasts, what it reads is the file of this moment.
     source->exec("BEGIN");

@@ -9,15 +9,13 @@ namespace koi::store {
 
 namespace {
 
-constexpr detail::Format format{.application = 0x4b6f6949,  // "KoiI"
-                                .version = 1,
-                                .tables = R"sql(
+constexpr detail::Format identifiers_format{.application = 0x4b6f6949,  // "KoiI"
+                                            .version = 1,
+                                            .tables = R"sql(
   CREATE TABLE identifier(home INTEGER NOT NULL, key BLOB NOT NULL, customer BLOB NOT NULL,
                           PRIMARY KEY(home, key)) WITHOUT ROWID;
 )sql",
-                                .synchronous = "full"};
-
-constexpr int commits_until_copied = 64;  // the log is copied into the file now and then
+                                            .synchronous = "full"};
 
 }  // namespace
 
@@ -60,7 +58,7 @@ class Identifiers::Impl {
     const auto done = std::exchange(open_, nullptr);
     return detail::guarded(file_, [&]() -> Result<void> {
       done->commit();
-      if (++commits_ % commits_until_copied == 0) detail::copy_log(*db_);
+      if (++commits_ % detail::commits_until_copied == 0) detail::copy_log(*db_);
       return {};
     });
   }
@@ -78,7 +76,7 @@ Identifiers::~Identifiers() = default;
 
 Result<std::unique_ptr<Identifiers>> Identifiers::open(const Directory& directory) {
   const auto file = directory.path() / "identifiers.db";
-  KOI_LET(auto db, detail::open(file, format));
+  KOI_LET(auto db, detail::open(file, identifiers_format));
   return detail::guarded(file, [&]() -> Result<std::unique_ptr<Identifiers>> {
     // A process that was killed in the middle of a commit leaves a link that is found and not
     // synced: an event would follow it, and a power cut take it away. Copying syncs the log first.

@@ -4,14 +4,11 @@
 #include <iterator>
 #include <tuple>
 
+#include "store/detail/fenced.h"
+
 namespace koi::store {
 
-namespace {
-Error fenced(Group group) {
-  return {"fenced", "another process has taken over group " + std::to_string(group) +
-                        "; this one must stop writing to it"};
-}
-}  // namespace
+using detail::fenced;
 
 // ---- Journal
 

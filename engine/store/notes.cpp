@@ -15,16 +15,14 @@ using detail::bind_bytes;
 using detail::blob;
 using detail::guarded;
 
-constexpr detail::Format format{.application = 0x4b6f694e,  // "KoiN"
-                                .version = 1,
-                                .tables = R"sql(
+constexpr detail::Format notes_format{.application = 0x4b6f694e,  // "KoiN"
+                                      .version = 1,
+                                      .tables = R"sql(
   CREATE TABLE note(channel TEXT NOT NULL, name BLOB NOT NULL, until INTEGER NOT NULL,
                     text BLOB NOT NULL, PRIMARY KEY(channel, name)) WITHOUT ROWID;
   CREATE INDEX by_end ON note(until);
 )sql",
-                                .synchronous = "full"};
-
-constexpr int commits_until_copied = 64;
+                                      .synchronous = "full"};
 
 }  // namespace
 
@@ -113,7 +111,7 @@ class Notes::Impl {
         statement.reset();
       }
       transaction.commit();
-      if (++commits_ % commits_until_copied == 0) detail::copy_log(*db_);
+      if (++commits_ % detail::commits_until_copied == 0) detail::copy_log(*db_);
       return {};
     });
   }
@@ -137,7 +135,7 @@ Notes::~Notes() = default;
 
 Result<std::unique_ptr<Notes>> Notes::open(const Directory& directory, Timestamp now) {
   const auto file = directory.path() / "notes.db";
-  KOI_LET(auto db, detail::open(file, format));
+  KOI_LET(auto db, detail::open(file, notes_format));
   KOI_TRY(guarded(file, [&]() -> Result<void> {
     SQLite::Statement drop(*db, "DELETE FROM note WHERE until<=?");
     drop.bind(1, now.us);

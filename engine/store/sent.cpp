@@ -17,17 +17,16 @@ using detail::bind_bytes;
 using detail::blob;
 using detail::guarded;
 
-constexpr detail::Format format{.application = 0x4b6f694d,  // "KoiM"
-                                .version = 1,
-                                .tables = R"sql(
+constexpr detail::Format messages_format{.application = 0x4b6f694d,  // "KoiM"
+                                         .version = 1,
+                                         .tables = R"sql(
   CREATE TABLE message(second INTEGER NOT NULL, half INTEGER NOT NULL, bytes BLOB NOT NULL,
                        PRIMARY KEY(second, half)) WITHOUT ROWID;
   CREATE TABLE secret(only INTEGER PRIMARY KEY CHECK(only=1), bytes BLOB NOT NULL);
 )sql",
-                                .synchronous = "normal"};
+                                         .synchronous = "normal"};
 
 constexpr std::size_t secret_bytes = 32;
-constexpr int adds_until_copied = 16;
 
 std::string encode(const SentMessage& message) {
   ByteWriter out;
@@ -107,7 +106,7 @@ class Sent::Impl {
       }
       put_.reset();
       transaction.commit();
-      if (++adds_ % adds_until_copied == 0) detail::copy_log(*db_);
+      if (++adds_ % detail::adds_until_copied == 0) detail::copy_log(*db_);
       return {};
     });
   }
@@ -153,7 +152,7 @@ Sent::~Sent() = default;
 
 Result<std::unique_ptr<Sent>> Sent::open(const Directory& directory) {
   const auto file = directory.path() / "sent.db";
-  KOI_LET(auto db, detail::open(file, format));
+  KOI_LET(auto db, detail::open(file, messages_format));
   auto impl = std::make_unique<Impl>(file, std::move(db));
   KOI_TRY(impl->find_secret());
   return std::unique_ptr<Sent>(new Sent(std::move(impl)));

@@ -13,6 +13,7 @@
 #include "model/codec.h"
 #include "store/detail/batches.h"
 #include "store/detail/database.h"
+#include "store/detail/fenced.h"
 #include "store/detail/journal_rows.h"
 #include "store/detail/use.h"
 
@@ -24,6 +25,7 @@ using detail::Batch;
 using detail::bind_bytes;
 using detail::blob;
 using detail::bytes_of;
+using detail::fenced;
 using detail::guarded;
 using detail::key_of;
 using detail::last_position;
@@ -52,11 +54,12 @@ constexpr const char* tables = R"sql(
                                        PRIMARY KEY(key, customer)) WITHOUT ROWID
 )sql";
 // Of whoever writes and of whoever reads: both go through the file in its order.
-constexpr int cache_kib = 1 << 10;
-constexpr detail::Format format{.application = 0x4b6f694a,  // "KoiJ"
-                                .version = 2,
-                                .tables = tables,
-                                .synchronous = "normal"};  // each commit is synced by itself
+constexpr int journal_cache_kib = 1 << 10;
+constexpr detail::Format journal_format{
+    .application = 0x4b6f694a,  // "KoiJ"
+    .version = 2,
+    .tables = tables,
+    .synchronous = "normal"};  // each commit is synced by itself
 
 // A commit of many groups with this much goes on in another row: SQLite's have their limits.
 constexpr std::size_t long_row = 16u << 20;
@@ -64,11 +67,6 @@ constexpr std::size_t long_row = 16u << 20;
 // When the log of the file has this many pages it is copied, and when the copying is this close
 // behind, the committing thread does the rest itself, so that the log begins anew.
 constexpr int pages_to_copy = 2000, pages_to_finish = 200;
-
-Error fenced(Group group) {
-  return {"fenced", "another process has taken over group " + std::to_string(group) +
-                        "; this one must stop writing to it"};
-}
 
 }  // namespace
 
@@ -144,8 +142,8 @@ class SqliteJournal::Impl {
       raise.bind(1, group);
       raise.exec();
       const Epoch epoch = epoch_of(group);
-      if (writer_->execAndGet("PRAGMA user_version").getInt() < format.version)
-        writer_->exec("PRAGMA user_version=" + std::to_string(format.version));
+      if (writer_->execAndGet("PRAGMA user_version").getInt() < journal_format.version)
+        writer_->exec("PRAGMA user_version=" + std::to_string(journal_format.version));
       transaction.commit();
       epochs_[group] = epoch;
       version_ = version_of_file();
@@ -594,11 +592,11 @@ Result<std::unique_ptr<SqliteJournal>> SqliteJournal::open(const Directory& dire
                                                            Groups groups, Copying copying) {
   using Opened = Result<std::unique_ptr<SqliteJournal>>;
   const auto file = directory.path() / "journal.db";
-  KOI_LET(auto writer, detail::open(file, format));
-  KOI_LET(auto reader, detail::open_reader(file, cache_kib));
+  KOI_LET(auto writer, detail::open(file, journal_format));
+  KOI_LET(auto reader, detail::open_reader(file, journal_cache_kib));
   KOI_LET(auto copier, detail::open_reader(file, 256));
   return guarded(file, [&]() -> Opened {
-    writer->exec("PRAGMA cache_size=-" + std::to_string(cache_kib));
+    writer->exec("PRAGMA cache_size=-" + std::to_string(journal_cache_kib));
     {
       detail::Transaction made(*writer);
       writer->exec(tables);

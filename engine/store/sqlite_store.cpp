@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "store/detail/database.h"
+#include "store/detail/fenced.h"
 #include "store/detail/use.h"
 
 namespace koi::store {
@@ -17,19 +18,20 @@ namespace {
 
 using detail::bind_bytes;
 using detail::blob;
+using detail::fenced;
 using detail::guarded;
 using detail::Use;
 
 // Of each of a group's two connections. What is between the root of the tree and its leaves fits;
 // of the leaves nobody asks for the same one again soon: a checkpoint goes through them in their
 // order, and who is asked for often is in memory. (With 16 MiB both took the same time.)
-constexpr int cache_kib = 2 << 10;
+constexpr int state_cache_kib = 2 << 10;
 
 // `twin` has the customers whose place in `customer` another one holds: next to none ever, but a
 // hash promises nothing.
-constexpr detail::Format format{.application = 0x4b6f6953,  // "KoiS"
-                                .version = 1,
-                                .tables = R"sql(
+constexpr detail::Format state_format{.application = 0x4b6f6953,  // "KoiS"
+                                      .version = 1,
+                                      .tables = R"sql(
   CREATE TABLE part(epoch INTEGER NOT NULL, position INTEGER NOT NULL, kept BLOB NOT NULL);
   INSERT INTO part VALUES(0, 0, x'');
   CREATE TABLE customer(place INTEGER PRIMARY KEY, customer BLOB NOT NULL, due INTEGER,
@@ -39,7 +41,7 @@ constexpr detail::Format format{.application = 0x4b6f6953,  // "KoiS"
                     bytes BLOB NOT NULL, PRIMARY KEY(part, customer)) WITHOUT ROWID;
   CREATE TABLE layout(number INTEGER PRIMARY KEY, bytes BLOB NOT NULL);
 )sql",
-                                .synchronous = "normal"};
+                                      .synchronous = "normal"};
 
 // Files that were made before anything was shared get it when they are opened.
 constexpr const char* shared_table = R"sql(
@@ -57,11 +59,6 @@ std::int64_t first_place_of(Partition partition) {
 }
 std::int64_t last_place_of(Partition partition) {
   return first_place_of(partition) | ((std::int64_t{1} << place_bits) - 1);
-}
-
-Error fenced(Group group) {
-  return {"fenced", "another process has taken over group " + std::to_string(group) +
-                        "; this one must stop writing to it"};
 }
 
 // Binds a due instant; never is NULL.
@@ -401,12 +398,12 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const Directory& director
   std::vector<std::unique_ptr<File>> files;
   for (Group group = 0; group < groups.count; ++group) {
     const auto file = directory.path() / (std::string(file_prefix) + std::to_string(group) + ".db");
-    KOI_LET(auto writer, detail::open(file, format));
-    KOI_LET(auto reader, detail::open_reader(file, cache_kib));
+    KOI_LET(auto writer, detail::open(file, state_format));
+    KOI_LET(auto reader, detail::open_reader(file, state_cache_kib));
     KOI_LET(
         auto opened, guarded(file, [&]() -> Result<std::unique_ptr<File>> {
           writer->exec(shared_table);
-          writer->exec("PRAGMA cache_size=-" + std::to_string(cache_kib));
+          writer->exec("PRAGMA cache_size=-" + std::to_string(state_cache_kib));
           // A kill may have left a checkpoint in the log that was never synced. Whoever finds it
           // goes by it (a deploy that finds its walk over is done), so it must stay.
           if (!detail::copy_log(*writer).all())

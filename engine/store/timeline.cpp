@@ -22,18 +22,17 @@ using detail::guarded;
 // one after the other, as fast as a file can be, and rarely read. `filter` is a Bloom filter of
 // their customers (Bloom, CACM 1970; 16 bits an entry, 4 probes: one of 400 misses looks like a
 // hit), so that looking for one customer opens few rows.
-constexpr detail::Format format{.application = 0x4b6f6954,  // "KoiT"
-                                .version = 1,
-                                .tables = R"sql(
+constexpr detail::Format timeline_format{.application = 0x4b6f6954,  // "KoiT"
+                                         .version = 1,
+                                         .tables = R"sql(
   CREATE TABLE entries(id INTEGER PRIMARY KEY, latest INTEGER NOT NULL, count INTEGER NOT NULL,
                        size INTEGER NOT NULL, filter BLOB NOT NULL, bytes BLOB NOT NULL);
 )sql",
-                                .synchronous = "normal"};
+                                         .synchronous = "normal"};
 
 constexpr std::size_t entries_in_row = 1000;    // a short row is filled up before the next begins
 constexpr std::size_t largest_row = 64u << 20;  // unpacked, in bytes
 constexpr std::size_t bits_for_each = 16, probes = 4;
-constexpr int adds_until_copied = 16;
 
 class Filter {
  public:
@@ -140,7 +139,7 @@ class Timeline::Impl {
       bind_bytes(put_, 6, packed);
       put_.exec();
       put_.reset();
-      if (++adds_ % adds_until_copied == 0) detail::copy_log(*db_);
+      if (++adds_ % detail::adds_until_copied == 0) detail::copy_log(*db_);
       return {};
     });
   }
@@ -212,7 +211,7 @@ Timeline::~Timeline() = default;
 
 Result<std::unique_ptr<Timeline>> Timeline::open(const Directory& directory) {
   const auto file = directory.path() / "timeline.db";
-  KOI_LET(auto db, detail::open(file, format));
+  KOI_LET(auto db, detail::open(file, timeline_format));
   return std::unique_ptr<Timeline>(new Timeline(std::make_unique<Impl>(file, std::move(db))));
 }
 

@@ -120,6 +120,10 @@ struct Copied {
   bool all() const { return copied >= pages; }
 };
 Copied copy_log(SQLite::Database& db);
+// How often the log of a file is copied that is copied now and then: after so many commits of a few
+// rows, or adds of as many as there are.
+inline constexpr int commits_until_copied = 64;
+inline constexpr int adds_until_copied = 16;
 
 // Descriptors of a file and its log beside SQLite's own. They must outlive every connection of the
 // process to that file: closing one drops the locks that SQLite holds on it.

@@ -13,8 +13,10 @@ namespace koi::core {
 
 namespace {
 
-std::int64_t sum(std::int64_t a, std::int64_t b) { return checked_add(a, b).value_or(INT64_MAX); }
-std::int64_t product(std::int64_t a, std::int64_t b) {
+std::int64_t sum_or_most(std::int64_t a, std::int64_t b) {
+  return checked_add(a, b).value_or(INT64_MAX);
+}
+std::int64_t product_or_most(std::int64_t a, std::int64_t b) {
   return checked_multiply(a, b).value_or(INT64_MAX);
 }
 
@@ -54,8 +56,8 @@ std::int64_t Accounts::Shared::taken(Timestamp at) const {
     case EscrowRow::Kind::Budget: {
       const plan::Budget& of = all->plan_.budgets[budget.index()];
       const Timestamp when = is_rolling ? at : begin;
-      const std::int64_t given = product(all->out(budget, when), parts_of(all->plan_, of));
-      return of.costs ? sum(given, all->out(of.costs, when)) : given;
+      const std::int64_t given = product_or_most(all->out(budget, when), parts_of(all->plan_, of));
+      return of.costs ? sum_or_most(given, all->out(of.costs, when)) : given;
     }
     case EscrowRow::Kind::Limit: {
       const auto* node = all->fetch(all->counted_, books::key_of_count(limit.definition, value),
@@ -356,7 +358,7 @@ std::int64_t Accounts::available(const Shared& account, Timestamp now, std::int6
   const std::string name = account.name(account.period);
   const std::int64_t before = turn.before[name];
   const std::int64_t taken = is_amount ? desk.account.taken(at) - before : before;
-  const std::int64_t all = sum(want, std::max<std::int64_t>(taken, 0));
+  const std::int64_t all = sum_or_most(want, std::max<std::int64_t>(taken, 0));
   const auto final = turn.final.find(name);
   if (final != turn.final.end() && all >= final->second) return std::max<std::int64_t>(there, 0);
   desk.changes();
@@ -385,7 +387,7 @@ void Accounts::Shared::note_lack(std::vector<Lack>& lacks, const std::string& na
 std::int64_t Accounts::Shared::left(Accounts& all, plan::BudgetId id, Timestamp now,
                                     std::int64_t want) {
   const std::int64_t parts = parts_of(all.plan_, all.plan_.budgets[id.index()]);
-  return all.available(all.shared_budget(id, now), now, product(want, parts)) / parts;
+  return all.available(all.shared_budget(id, now), now, product_or_most(want, parts)) / parts;
 }
 
 // A turn that lacks one is undone.
@@ -527,7 +529,7 @@ std::optional<std::pair<Accounts::Shared, std::int64_t>> Accounts::Shared::of(Ac
       return std::nullopt;
   }
   const Timestamp when = charge.pot.begin == Timestamp::ever() ? now : charge.pot.begin;
-  return std::pair(all.shared_budget(id, when), product(charge.amount, parts));
+  return std::pair(all.shared_budget(id, when), product_or_most(charge.amount, parts));
 }
 
 std::optional<Accounts::Shared> Accounts::Shared::of(Accounts& all, const Counted& counted,
@@ -587,7 +589,7 @@ void Accounts::move_in(std::uint16_t from, const Counted& what, Timestamp now) {
   const auto place = std::lower_bound(
       all.begin(), all.end(), what, [](const Counted& a, const Counted& b) { return a.at < b.at; });
   if (place != all.end() && place->at == what.at)
-    place->amount = sum(place->amount, what.amount);
+    place->amount = sum_or_most(place->amount, what.amount);
   else
     all.insert(place, what);
   if (!sharing_) return;

@@ -7,6 +7,7 @@
 #include "core/detail/holdings_codec.h"
 #include "core/detail/ids_codec.h"
 #include "core/detail/layout.h"
+#include "core/detail/order.h"
 #include "model/codec.h"
 
 namespace koi::core {
@@ -335,17 +336,6 @@ bool fits(const Plan& plan, const OpenSend& open) {
   return send && open.channel <= send->channels.size() &&
          (open.frame.empty() || open.frame.size() == campaign.frame_size);
 }
-
-// Where another plan wrote it, the order may be another one.
-template <class Things, class Before>
-void put_in_order(Things& things, Before before) {
-  if (!std::is_sorted(things.begin(), things.end(), before))
-    std::stable_sort(things.begin(), things.end(), before);
-}
-
-constexpr auto by_campaign = [](const auto& a, const auto& b) {
-  return std::pair(a.campaign, a.key) < std::pair(b.campaign, b.key);
-};
 
 // --- Whole states -------------------------------------------------------------------------------
 

@@ -179,12 +179,12 @@ State random_state(const plan::Plan& plan, std::uint64_t seed) {
   return state;
 }
 
-constexpr std::uint64_t states = 400;
+constexpr std::uint64_t state_count = 400;
 
 TEST(StateCodec, EveryStateComesBackAsItWas) {
   const Everything made;
   const Codec codec(made.plan);
-  for (std::uint64_t seed = 0; seed < states; ++seed) {
+  for (std::uint64_t seed = 0; seed < state_count; ++seed) {
     const State state = random_state(made.plan, seed);
     const std::string bytes = codec.encode(state);
     const auto read = codec.decode(bytes);
@@ -223,7 +223,7 @@ TEST(StateCodec, APlanWithOtherSlotsFindsItsOwn) {
   EXPECT_EQ(to.decode(from.encode(random_state(before.plan, 1))).error().code, "layout");
   ASSERT_TRUE(to.learn(from.layout()));
   ASSERT_TRUE(back.learn(to.layout()));
-  for (std::uint64_t seed = 0; seed < states; ++seed) {
+  for (std::uint64_t seed = 0; seed < state_count; ++seed) {
     State state = random_state(before.plan, seed);
     const auto read = to.decode(from.encode(state));
     ASSERT_TRUE(read) << read.error().what;
@@ -253,7 +253,7 @@ TEST(StateCodec, HostileBytesAreRefusedOrMakeAState) {
   std::mt19937_64 random(1);
   std::size_t refused = 0;
   for (int round = 0; round < 20'000; ++round) {
-    std::string bytes = codec.encode(random_state(made.plan, random() % states));
+    std::string bytes = codec.encode(random_state(made.plan, random() % state_count));
     switch (random() % 3) {
       case 0: bytes.resize(random() % bytes.size()); break;
       case 1: bytes.append(random() % 9 + 1, static_cast<char>(random())); break;

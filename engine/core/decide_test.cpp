@@ -15,7 +15,7 @@ namespace {
 using plan::Op;
 using testing::ElementsAre;
 
-Timestamp at(const char* local) { return *parse_instant(std::string(local) + ":00+08:00"); }
+Timestamp at_minute(const char* local) { return *parse_instant(std::string(local) + ":00+08:00"); }
 
 // The cart of the shop: a cart and no order of the same sku within 30 minutes, a nudge on `wechat`
 // else on `sms`, a day later another one. Quiet from 22:00 to 08:00, two messages a day.
@@ -70,12 +70,12 @@ class Cart : public testing::Test {
     Event event;
     event.id = id ? id : "e" + std::to_string(++count_);
     event.type = type;
-    event.time = at(when);
+    event.time = at_minute(when);
     event.customer = "ann";
     event.fields = {Value(), Value(), Value::text(sku)};
     return decide(made.plan, state, event, effects);
   }
-  void until(const char* when) { decide(made.plan, state, Tick{at(when), true}, effects); }
+  void until(const char* when) { decide(made.plan, state, Tick{at_minute(when), true}, effects); }
   void receipts(Failure failure) {
     const std::size_t decided = effects.size();
     for (std::size_t i = 0; i < decided; ++i)
@@ -108,7 +108,7 @@ class Cart : public testing::Test {
 
 TEST_F(Cart, AbsenceEntersAtItsDeadlineAndNotBefore) {
   happens(cart, "2026-03-02T10:00", "A1");
-  decide(made.plan, state, Tick{at("2026-03-02T10:30"), false}, effects);
+  decide(made.plan, state, Tick{at_minute("2026-03-02T10:30"), false}, effects);
   EXPECT_THAT(done(), ElementsAre());
   until("2026-03-02T10:30");
   EXPECT_THAT(done(), ElementsAre("enter 03-02T10:30", "send wechat cart: A1 03-02T10:30"));
@@ -157,7 +157,7 @@ TEST_F(Cart, AFailedDeliveryGoesOnToTheNextChannelAndAFailureThereIsOneRefusal) 
   EXPECT_THAT(done(), ElementsAre("enter 03-02T10:30", "send wechat cart: A1 03-02T10:30",
                                   "send sms cart: A1 03-02T10:30"));
   ASSERT_EQ(state.open.size(), 1u);
-  const Receipt receipt{state.open[0].key, at("2026-03-02T10:31"), Failure::Quota};
+  const Receipt receipt{state.open[0].key, at_minute("2026-03-02T10:31"), Failure::Quota};
   EXPECT_EQ(decide(made.plan, state, receipt, effects), Standing::Applied);
   EXPECT_THAT(done(), ElementsAre("refuse unreachable 03-02T10:31"));
   EXPECT_EQ(decide(made.plan, state, receipt, effects), Standing::Duplicate);
@@ -201,7 +201,7 @@ TEST_F(Cart, WhatIsLaterThanLatenessChangesNothingButARefusalHolds) {
   Event refusal;
   refusal.id = "stop";
   refusal.type = type_of(EngineEvent::Unsubscribed);
-  refusal.time = at("2026-03-02T01:00");
+  refusal.time = at_minute("2026-03-02T01:00");
   refusal.fields.resize(4);
   EXPECT_EQ(decide(made.plan, state, refusal, effects), Standing::TooLate);
   happens(cart, "2026-03-02T13:00", "A1");
@@ -213,7 +213,7 @@ TEST_F(Cart, WhatIsPassedOverIsRememberedAndARefusalInItHolds) {
   Event passed;
   passed.id = "B1";
   passed.type = made.order;
-  passed.time = at("2026-03-02T10:00");
+  passed.time = at_minute("2026-03-02T10:00");
   passed.fields = {Value::money(100), Value(), Value()};
   pass_over(made.plan, state, passed);
   EXPECT_EQ(decide(made.plan, state, passed, effects), Standing::Duplicate);
@@ -221,7 +221,7 @@ TEST_F(Cart, WhatIsPassedOverIsRememberedAndARefusalInItHolds) {
   Event refusal;
   refusal.id = "stop";
   refusal.type = type_of(EngineEvent::Unsubscribed);
-  refusal.time = at("2026-03-02T11:00");
+  refusal.time = at_minute("2026-03-02T11:00");
   refusal.fields.resize(4);
   pass_over(made.plan, state, refusal);
   happens(cart, "2026-03-02T13:00", "A1");
@@ -234,7 +234,7 @@ TEST_F(Cart, TheSameInputsGiveTheSameBytesAndAStateReadBackGoesOnTheSame) {
     State whole = state, broken = state;
     std::vector<Effect> from_whole, from_broken;
     std::mt19937_64 random(seed);
-    Timestamp now = at("2026-03-02T09:00");
+    Timestamp now = at_minute("2026-03-02T09:00");
     for (int i = 0; i < 120; ++i) {
       now = now + minutes(static_cast<std::int64_t>(random() % 200));
       Event event;

@@ -13,6 +13,7 @@
 
 #include "core/accounts.h"
 #include "core/detail/plan_for_tests.h"
+#include "core/detail/shelf_for_tests.h"
 #include "core/periods.h"
 #include "model/codec.h"
 
@@ -20,36 +21,12 @@ namespace koi::core {
 namespace {
 
 using ledger::Stage;
-using Content = std::map<std::string, std::string, std::less<>>;
+using Content = decltype(ShelfForTests::rows);
 
-class Kept : public Shelf {
- public:
-  Result<std::string> read(std::string_view key) const override {
-    const auto place = rows.find(key);
-    return place == rows.end() ? std::string() : place->second;
-  }
-  Result<std::vector<Row>> behind(std::string_view key, std::size_t most) const override {
-    std::vector<Row> found;
-    for (auto place = rows.upper_bound(key); place != rows.end() && found.size() < most; ++place)
-      found.push_back({place->first, place->second});
-    return found;
-  }
-  Content rows;
-};
-
-void put(Content& rows, std::vector<Accounts::Change> changes) {
-  for (Accounts::Change& each : changes) {
-    if (each.bytes.empty())
-      rows.erase(each.key);
-    else
-      rows.insert_or_assign(std::move(each.key), std::move(each.bytes));
-  }
-}
-
-constexpr auto total = plan::BudgetId::of(0), daily = plan::BudgetId::of(1),
-               rolling = plan::BudgetId::of(2), money = plan::BudgetId::of(3),
-               costs = plan::BudgetId::of(4);
-constexpr auto draw = plan::IncentiveId::of(0), coupon = plan::IncentiveId::of(1);
+constexpr auto total_budget = plan::BudgetId::of(0), daily_budget = plan::BudgetId::of(1),
+               rolling_budget = plan::BudgetId::of(2), money_budget = plan::BudgetId::of(3),
+               costs_budget = plan::BudgetId::of(4);
+constexpr auto prize_draw = plan::IncentiveId::of(0), ten_off_coupon = plan::IncentiveId::of(1);
 constexpr std::uint64_t numbers = 31 * 31 * 31;  // of `T-####`
 constexpr std::int64_t stock = 3;
 constexpr Duration rolling_span = hours(2);
@@ -62,7 +39,7 @@ plan::Plan shop() {
   plan.budgets.push_back({"total", 101, true, 300, {Per::Kind::Ever, {}}});
   plan.budgets.push_back({"daily", 102, false, 40, {Per::Kind::Day, {}}});
   plan.budgets.push_back({"rolling", 103, false, 30, {Per::Kind::Rolling, {0, rolling_span}}});
-  plan.budgets.push_back({"money", 104, true, 20, {Per::Kind::Ever, {}}, costs});
+  plan.budgets.push_back({"money", 104, true, 20, {Per::Kind::Ever, {}}, costs_budget});
   plan.budgets.push_back({"costs", 105, true, plan::unlimited, {Per::Kind::Ever, {}}, {}, true});
   plan.limits.push_back({201, false, 5, PlanForTests::city, {Per::Kind::Day, {}}});
   plan.limits.push_back({202, false, 3, PlanForTests::city, {Per::Kind::Ever, {}}});
@@ -83,7 +60,7 @@ plan::Plan shop() {
 struct Wish {
   enum class Kind : std::uint8_t { Budget, Message, Limit, Prize, Number, Code };
   Kind kind = Kind::Budget;
-  plan::BudgetId budget = total;
+  plan::BudgetId budget = total_budget;
   std::size_t limit = 0;
   std::uint64_t value = 0;
   std::int64_t amount = 1;
@@ -101,7 +78,7 @@ class World {
   World(std::uint16_t groups, std::uint64_t seed, std::uint64_t rules = 7)
       : plan(shop()), random(seed), rules_(rules), groups_(groups) {
     for (std::uint16_t i = 0; i < groups; ++i) {
-      kept_.push_back(std::make_unique<Kept>());
+      shelves_.push_back(std::make_unique<ShelfForTests>());
       accounts.emplace_back();
       open(i);
     }
@@ -114,8 +91,7 @@ class World {
 
   // Everything it keeps goes to its shelf, and it begins anew from there.
   void restart(std::uint16_t group) {
-    put(kept_[group]->rows, in(group).freeze());
-    in(group).committed();
+    shelves_[group]->put(in(group));
     open(group);
   }
   void change_rules(std::uint64_t rules) {
@@ -125,10 +101,10 @@ class World {
 
   // All that a group keeps, as bytes.
   Content content(std::uint16_t group) const {
-    Content rows = kept_[group]->rows;
+    ShelfForTests shelf = *shelves_[group];
     Accounts copy = *accounts[group];
-    put(rows, copy.freeze());
-    return rows;
+    shelf.put(copy.freeze());
+    return std::move(shelf.rows);
   }
 
   void attempt(std::uint16_t group, Turn turn) {
@@ -183,16 +159,16 @@ class World {
   }
   std::int64_t prizes() {
     std::int64_t all = 0;
-    for (auto& each : accounts) all += each->prizes_given(draw, 0);
+    for (auto& each : accounts) all += each->prizes_given(prize_draw, 0);
     return all;
   }
 
   // --- What must hold
 
   void holds() {
-    ASSERT_LE(out(total), 300);
+    ASSERT_LE(out(total_budget), 300);
     ASSERT_LE(prizes(), stock);
-    ASSERT_LE(out(money) * 10'000 + out(costs), 20 * 10'000);
+    ASSERT_LE(out(money_budget) * 10'000 + out(costs_budget), 20 * 10'000);
     std::map<Timestamp, std::int64_t> days;
     for (auto& each : accounts)
       for (const auto& [pot, balances] : each->ledger().pots())
@@ -281,7 +257,7 @@ class World {
  private:
   void open(std::uint16_t group) {
     accounts[group] = std::make_unique<Accounts>(plan, rules_);
-    in(group).keep_on(*kept_[group], 4);
+    in(group).keep_on(*shelves_[group], 4);
     in(group).share(group, groups_);
   }
 
@@ -365,15 +341,16 @@ class World {
         const std::int64_t left = mine.left(wish.budget, now, wish.amount);
         const std::int64_t amount =
             left >= wish.amount ? wish.amount : (wish.what_is_left ? left : 0);
-        if (amount <= 0) return refuse(wish.budget == total ? 300 - out(total) : 0, wish.amount);
+        if (amount <= 0)
+          return refuse(wish.budget == total_budget ? 300 - out(total_budget) : 0, wish.amount);
         mine.spend(wish.budget, amount, now, {});
         return grant([this, now, amount, of = wish.budget] {
-          if (of == rolling) taken_rolling_[now] += amount;
+          if (of == rolling_budget) taken_rolling_[now] += amount;
         });
       }
       case Wish::Kind::Message: {
         plan::Campaign campaign;
-        campaign.budgets = {money};
+        campaign.budgets = {money_budget};
         plan.channels.resize(1);
         plan.channels[0].cost_millionths = wish.amount;
         const auto price = mine.price(campaign, plan::ChannelId::of(0), now);
@@ -394,13 +371,13 @@ class World {
         return grant([is_over] { EXPECT_FALSE(is_over) << "more than the limit"; });
       }
       case Wish::Kind::Prize:
-        if (!mine.has_prize(draw, 0)) return refuse(stock - prizes(), 1);
-        mine.prize_is_given(draw, 0);
+        if (!mine.has_prize(prize_draw, 0)) return refuse(stock - prizes(), 1);
+        mine.prize_is_given(prize_draw, 0);
         return grant([] {});
       case Wish::Kind::Number: {
-        if (!mine.has_number(coupon, numbers))
+        if (!mine.has_number(ten_off_coupon, numbers))
           return refuse(static_cast<std::int64_t>(numbers - issued.size() - in_turn_), 1);
-        const std::uint64_t number = mine.next_number(coupon);
+        const std::uint64_t number = mine.next_number(ten_off_coupon);
         ++in_turn_;
         return grant([this, number] {
           EXPECT_LT(number, numbers);
@@ -423,7 +400,7 @@ class World {
   std::uint64_t rules_;
   std::uint16_t groups_;
   std::uint64_t in_turn_ = 0;  // numbers and codes that the turn at hand has taken
-  std::vector<std::unique_ptr<Kept>> kept_;
+  std::vector<std::unique_ptr<ShelfForTests>> shelves_;
   std::vector<std::deque<std::string>> letters_;
   std::vector<std::deque<Turn>> waiting_;
   std::map<Timestamp, std::int64_t> taken_rolling_;
@@ -448,7 +425,7 @@ Wish random_wish(World& world) {
     case 5: wish.kind = Wish::Kind::Code; break;
     default:
       wish.budget = plan::BudgetId::of(world.pick(4));
-      wish.amount = 1 + std::int64_t(world.pick(wish.budget == total ? 20 : 6));
+      wish.amount = 1 + std::int64_t(world.pick(wish.budget == total_budget ? 20 : 6));
       wish.what_is_left = world.pick(3) == 0;
   }
   return wish;
@@ -516,14 +493,15 @@ TEST_P(WorldOf, GroupsNeverTakeMoreThanThereIsAndGiveTheLastOfIt) {
       if (world.granted == before) break;
     }
   };
-  take_all({Wish::Kind::Budget, total});
-  EXPECT_EQ(world.out(total), 300);
-  take_all({Wish::Kind::Budget, daily});
-  EXPECT_EQ(world.out(daily, begin_of(world.plan.budgets[1].per, now, *world.plan.policy.zone)),
-            40);
-  take_all({Wish::Kind::Limit, total, 1, 1});
+  take_all({Wish::Kind::Budget, total_budget});
+  EXPECT_EQ(world.out(total_budget), 300);
+  take_all({Wish::Kind::Budget, daily_budget});
+  EXPECT_EQ(
+      world.out(daily_budget, begin_of(world.plan.budgets[1].per, now, *world.plan.policy.zone)),
+      40);
+  take_all({Wish::Kind::Limit, total_budget, 1, 1});
   EXPECT_EQ(world.counted(1, 1, now), 3);
-  take_all({Wish::Kind::Limit, total, 0, 2});
+  take_all({Wish::Kind::Limit, total_budget, 0, 2});
   EXPECT_EQ(world.counted(0, 2, now), 5);
   take_all({Wish::Kind::Prize});
   EXPECT_EQ(world.prizes(), stock);
@@ -538,12 +516,13 @@ TEST_P(WorldOf, GroupsNeverTakeMoreThanThereIsAndGiveTheLastOfIt) {
   }
   take_all({Wish::Kind::Code});
   EXPECT_EQ(world.given.size(), 42u);
-  take_all({Wish::Kind::Message, total, 0, 0, 1'000});
-  EXPECT_GT(world.out(money) * 10'000 + world.out(costs), 20 * 10'000 - 1'000);
+  take_all({Wish::Kind::Message, total_budget, 0, 0, 1'000});
+  EXPECT_GT(world.out(money_budget) * 10'000 + world.out(costs_budget), 20 * 10'000 - 1'000);
   now = now + days(1);
-  take_all({Wish::Kind::Budget, rolling});
-  EXPECT_EQ(world.out(rolling, pot_begin(world.plan.budgets[2].per, now, *world.plan.policy.zone)),
-            30);
+  take_all({Wish::Kind::Budget, rolling_budget});
+  EXPECT_EQ(
+      world.out(rolling_budget, pot_begin(world.plan.budgets[2].per, now, *world.plan.policy.zone)),
+      30);
   world.holds();
   world.is_quiet();
 }
@@ -559,15 +538,15 @@ Turn wanting(Wish wish, Timestamp now = morning) { return {{wish}, now, {}}; }
 TEST(Escrow, WhoeverHasASliceTakesFromItWithoutAsking) {
   World world(2, 1);
   for (const std::uint16_t group : two) {
-    world.attempt(group, wanting({Wish::Kind::Budget, total, 0, 0, 10}));
+    world.attempt(group, wanting({Wish::Kind::Budget, total_budget, 0, 0, 10}));
     world.deliver_all();
   }
   const std::uint64_t letters = world.letters;
   for (int i = 0; i < 20; ++i)
     for (const std::uint16_t group : two)
-      world.attempt(group, wanting({Wish::Kind::Budget, total, 0, 0, 1}));
+      world.attempt(group, wanting({Wish::Kind::Budget, total_budget, 0, 0, 1}));
   EXPECT_EQ(world.letters, letters);
-  EXPECT_EQ(world.out(total), 60);
+  EXPECT_EQ(world.out(total_budget), 60);
   world.is_quiet();
 }
 
@@ -578,9 +557,9 @@ TEST(Escrow, AllThatIsThereIsGivenWhenAllAskAtOnce) {
     world.is_monotonic = true;
     for (std::uint16_t group = 0; group < 5; ++group)
       for (int i = 0; i < 2; ++i)
-        world.attempt(group, wanting({Wish::Kind::Budget, total, 0, 0, 100}));
+        world.attempt(group, wanting({Wish::Kind::Budget, total_budget, 0, 0, 100}));
     world.deliver_all();
-    EXPECT_EQ(world.out(total), 300);
+    EXPECT_EQ(world.out(total_budget), 300);
     EXPECT_EQ(world.granted, 3u);
     EXPECT_EQ(world.refused, 7u);
     world.is_quiet();
@@ -590,9 +569,9 @@ TEST(Escrow, AllThatIsThereIsGivenWhenAllAskAtOnce) {
 TEST(Escrow, WhatIsLeftIsGivenToTheLastUnit) {
   World world(3, 1);
   for (const std::uint16_t group : three)
-    world.attempt(group, wanting({Wish::Kind::Budget, total, 0, 0, 290, true}));
+    world.attempt(group, wanting({Wish::Kind::Budget, total_budget, 0, 0, 290, true}));
   world.deliver_all();
-  EXPECT_EQ(world.out(total), 300);
+  EXPECT_EQ(world.out(total_budget), 300);
   EXPECT_EQ(world.granted, 2u);
   EXPECT_EQ(world.refused, 1u);
 }
@@ -601,29 +580,29 @@ TEST(Escrow, WhatWasTakenBeforeTheRulesChangedCountsWhoeverTookIt) {
   World world(3, 1, 7);
   world.plan.budgets[0].amount = plan::unlimited;
   for (const std::uint16_t group : three)
-    world.attempt(group, wanting({Wish::Kind::Budget, total, 0, 0, 90}));
+    world.attempt(group, wanting({Wish::Kind::Budget, total_budget, 0, 0, 90}));
   EXPECT_EQ(world.letters, 0u);
   world.plan.budgets[0].amount = 300;
   world.change_rules(8);
   for (int i = 0; i < 40; ++i)
     for (const std::uint16_t group : three) {
-      world.attempt(group, wanting({Wish::Kind::Budget, total, 0, 0, 1}));
+      world.attempt(group, wanting({Wish::Kind::Budget, total_budget, 0, 0, 1}));
       world.deliver_all();
     }
-  EXPECT_EQ(world.out(total), 300);
+  EXPECT_EQ(world.out(total_budget), 300);
   // And what has been lent and not taken is not taken any more where the rules give less.
   world.plan.budgets[0].amount = 310;
   world.change_rules(9);
-  world.attempt(0, wanting({Wish::Kind::Budget, total, 0, 0, 1}));
+  world.attempt(0, wanting({Wish::Kind::Budget, total_budget, 0, 0, 1}));
   world.deliver_all();
-  EXPECT_EQ(world.out(total), 301);
+  EXPECT_EQ(world.out(total_budget), 301);
   world.plan.budgets[0].amount = 302;
   world.change_rules(10);
   for (const std::uint16_t group : three) {
-    world.attempt(group, wanting({Wish::Kind::Budget, total, 0, 0, 1}));
+    world.attempt(group, wanting({Wish::Kind::Budget, total_budget, 0, 0, 1}));
     world.deliver_all();
   }
-  EXPECT_EQ(world.out(total), 302);
+  EXPECT_EQ(world.out(total_budget), 302);
 }
 
 TEST(Escrow, WhoeverGoesIntoAnotherGroupTakesAlongWhatHeHolds) {
@@ -631,7 +610,7 @@ TEST(Escrow, WhoeverGoesIntoAnotherGroupTakesAlongWhatHeHolds) {
     for (std::uint16_t to = 0; to < 3; ++to) {
       if (from == to) continue;
       World world(3, 1);
-      world.attempt(from, wanting({Wish::Kind::Budget, total, 0, 0, 100}));
+      world.attempt(from, wanting({Wish::Kind::Budget, total_budget, 0, 0, 100}));
       world.deliver_all();
       const Charge charge{{101, Timestamp::ever()}, 60, true};
       world.in(from).move_out(to, charge, Stage::Given, morning, {});
@@ -642,18 +621,18 @@ TEST(Escrow, WhoeverGoesIntoAnotherGroupTakesAlongWhatHeHolds) {
         EXPECT_EQ(balances.sum(), 0);
         EXPECT_EQ(balances[Stage::Transit], group == from ? 60 : -60);
       }
-      world.attempt(to, wanting({Wish::Kind::Budget, total, 0, 0, 1}));
+      world.attempt(to, wanting({Wish::Kind::Budget, total_budget, 0, 0, 1}));
       world.deliver_all();
       world.is_conserved();
-      EXPECT_EQ(world.out(total), 101);
+      EXPECT_EQ(world.out(total_budget), 101);
       // He gives it back there, and anybody can have it.
       world.in(to).post({morning, charge.pot, Stage::Given, Stage::Returned, 60, {}});
       for (const std::uint16_t group : three)
         for (int i = 0; i < 130; ++i) {
-          world.attempt(group, wanting({Wish::Kind::Budget, total, 0, 0, 2}));
+          world.attempt(group, wanting({Wish::Kind::Budget, total_budget, 0, 0, 2}));
           world.deliver_all();
         }
-      EXPECT_EQ(world.out(total), 299);
+      EXPECT_EQ(world.out(total_budget), 299);
       world.holds();
     }
 }
@@ -708,7 +687,7 @@ TEST(Escrow, ACodeThatLeadsElsewhereIsFoundByWhatTheInputSays) {
   mine.begin_turn({}, places);
   ASSERT_NE(mine.find("T-1"), nullptr);
   EXPECT_EQ(mine.find("T-1")->customer, "ann");
-  EXPECT_EQ(mine.find("T-1")->incentive, coupon);
+  EXPECT_EQ(mine.find("T-1")->incentive, ten_off_coupon);
   EXPECT_TRUE(mine.find("T-2")->incentive.is_none()) << "the rules do not know it any more";
   EXPECT_EQ(mine.find("T-3"), nullptr);
   mine.end_turn();

@@ -15,8 +15,6 @@ using plan::NodeId;
 using plan::Op;
 using plan::WindowKind;
 
-constexpr FieldId no_field = FieldId::none();
-
 class Expressions : public testing::Test {
  protected:
   Value value(NodeId node, Timestamp now = Timestamp{}) {

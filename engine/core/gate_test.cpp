@@ -8,10 +8,10 @@
 namespace koi::core {
 namespace {
 
-using Kind = Verdict::Kind;
+using VerdictKind = Verdict::Kind;
 using plan::CampaignClass;
 
-Timestamp at(const char* local) { return *parse_instant(std::string(local) + "+08:00"); }
+Timestamp at_second(const char* local) { return *parse_instant(std::string(local) + "+08:00"); }
 
 class Gate : public testing::Test {
  protected:
@@ -22,16 +22,16 @@ class Gate : public testing::Test {
     state = new_customer(made.plan, "ann");
   }
   void consents(plan::ChannelId channel = {}, const char* when = "2026-01-01T00:00:00") {
-    record_consent(state, CampaignClass::Marketing, channel, true, at(when));
+    record_consent(state, CampaignClass::Marketing, channel, true, at_second(when));
   }
   void refuses(plan::ChannelId channel = {}, const char* when = "2026-01-01T00:00:00") {
-    record_consent(state, CampaignClass::Marketing, channel, false, at(when));
+    record_consent(state, CampaignClass::Marketing, channel, false, at_second(when));
   }
   Verdict ask(const char* when = "2026-03-02T12:00:00", plan::ChannelId channel = wechat) {
-    return ask_gate(made.plan, state, campaign, false, channel, at(when));
+    return ask_gate(made.plan, state, campaign, false, channel, at_second(when));
   }
   void send(const char* when, plan::ChannelId channel = wechat) {
-    record_sent(made.plan, state, campaign, channel, at(when));
+    record_sent(made.plan, state, campaign, channel, at_second(when));
   }
   void cap(std::uint32_t limit, Span per,
            plan::Cap::Calendar calendar = plan::Cap::Calendar::None) {
@@ -46,7 +46,7 @@ class Gate : public testing::Test {
     return made.metric(plan::Aggregate::Count, {}, {plan::WindowKind::Trailing, {0, hours(48)}});
   }
   void orders(const char* when) {
-    log_event(made.plan.logs[0], state.logs.at(0), at(when), {}, at(when),
+    log_event(made.plan.logs[0], state.logs.at(0), at_second(when), {}, at_second(when),
               zone_of(made.plan, state));
   }
 
@@ -59,14 +59,14 @@ class Gate : public testing::Test {
 TEST_F(Gate, MarketingNeedsConsentAndTransactionalNone) {
   EXPECT_EQ(ask().reason, Reason::NoConsent);
   campaign.campaign_class = CampaignClass::Transactional;
-  EXPECT_EQ(ask().kind, Kind::Pass);
+  EXPECT_EQ(ask().kind, VerdictKind::Pass);
 }
 
 TEST_F(Gate, ARefusalForAChannelOutlivesAConsentForAllOfThem) {
   refuses(sms, "2026-01-01T00:00:00");
   consents({}, "2026-02-01T00:00:00");
   EXPECT_EQ(ask("2026-03-02T12:00:00", sms).reason, Reason::Unsubscribed);
-  EXPECT_EQ(ask("2026-03-02T12:00:00", wechat).kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T12:00:00", wechat).kind, VerdictKind::Pass);
 }
 
 TEST_F(Gate, ARefusalForAllChannelsIsLiftedOnlyByALaterConsent) {
@@ -74,7 +74,7 @@ TEST_F(Gate, ARefusalForAllChannelsIsLiftedOnlyByALaterConsent) {
   refuses({}, "2026-01-02T00:00:00");
   EXPECT_EQ(ask().reason, Reason::Unsubscribed);
   consents(wechat, "2026-01-03T00:00:00");
-  EXPECT_EQ(ask().kind, Kind::Pass);
+  EXPECT_EQ(ask().kind, VerdictKind::Pass);
   EXPECT_EQ(ask("2026-03-02T12:00:00", sms).reason, Reason::Unsubscribed);
 }
 
@@ -87,24 +87,24 @@ TEST_F(Gate, AConsentThatIsOlderThanTheRefusalDoesNotReplaceIt) {
 TEST_F(Gate, TheFirstQuietInstantIsQuietAndTheLastIsNot) {
   consents();
   made.plan.policy.quiet = {.from = *parse_time_of_day("22:00"), .to = *parse_time_of_day("08:00")};
-  EXPECT_EQ(ask("2026-03-02T21:59:59.999999").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T21:59:59.999999").kind, VerdictKind::Pass);
   const Verdict quiet = ask("2026-03-02T22:00:00");
-  EXPECT_EQ(quiet.kind, Kind::Delay);
-  EXPECT_EQ(quiet.until, at("2026-03-03T08:00:00"));
-  EXPECT_EQ(ask("2026-03-03T07:59:59.999999").until, at("2026-03-03T08:00:00"));
-  EXPECT_EQ(ask("2026-03-03T08:00:00").kind, Kind::Pass);
+  EXPECT_EQ(quiet.kind, VerdictKind::Delay);
+  EXPECT_EQ(quiet.until, at_second("2026-03-03T08:00:00"));
+  EXPECT_EQ(ask("2026-03-03T07:59:59.999999").until, at_second("2026-03-03T08:00:00"));
+  EXPECT_EQ(ask("2026-03-03T08:00:00").kind, VerdictKind::Pass);
   made.plan.policy.quiet->drop = true;
   EXPECT_EQ(ask("2026-03-02T23:00:00").reason, Reason::QuietHours);
   campaign.campaign_class = CampaignClass::Transactional;
-  EXPECT_EQ(ask("2026-03-02T23:00:00").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T23:00:00").kind, VerdictKind::Pass);
 }
 
 TEST_F(Gate, QuietHoursAreThoseOfTheCustomersOwnZone) {
   consents();
   made.plan.policy.quiet = {.from = *parse_time_of_day("22:00"), .to = *parse_time_of_day("08:00")};
   state.attributes[time_zone_attribute.index()] = Value::text("Europe/London");
-  EXPECT_EQ(ask("2026-03-02T23:00:00").kind, Kind::Pass);   // three in the afternoon there
-  EXPECT_EQ(ask("2026-03-02T12:00:00").kind, Kind::Delay);  // four in the morning
+  EXPECT_EQ(ask("2026-03-02T23:00:00").kind, VerdictKind::Pass);   // three in the afternoon there
+  EXPECT_EQ(ask("2026-03-02T12:00:00").kind, VerdictKind::Delay);  // four in the morning
 }
 
 TEST_F(Gate, ARollingCapPassesExactlyADayLater) {
@@ -114,16 +114,16 @@ TEST_F(Gate, ARollingCapPassesExactlyADayLater) {
   send("2026-03-02T15:00:00");
   const Verdict capped = ask("2026-03-03T11:59:59.999999");
   EXPECT_EQ(capped.reason, Reason::Cap);
-  EXPECT_EQ(capped.until, at("2026-03-03T12:00:00"));
-  EXPECT_EQ(ask("2026-03-03T12:00:00").kind, Kind::Pass);
+  EXPECT_EQ(capped.until, at_second("2026-03-03T12:00:00"));
+  EXPECT_EQ(ask("2026-03-03T12:00:00").kind, VerdictKind::Pass);
 }
 
 TEST_F(Gate, ACalendarCapBeginsAnewAtMidnight) {
   consents();
   cap(1, {}, plan::Cap::Calendar::Day);
   send("2026-03-02T23:59:59");
-  EXPECT_EQ(ask("2026-03-02T23:59:59.5").until, at("2026-03-03T00:00:00"));
-  EXPECT_EQ(ask("2026-03-03T00:00:00").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T23:59:59.5").until, at_second("2026-03-03T00:00:00"));
+  EXPECT_EQ(ask("2026-03-03T00:00:00").kind, VerdictKind::Pass);
 }
 
 TEST_F(Gate, AChannelsCapCountsThatChannelAlone) {
@@ -131,7 +131,7 @@ TEST_F(Gate, AChannelsCapCountsThatChannelAlone) {
   made.plan.policy.caps = {{.campaign_class = {}, .channel = sms, .limit = 1, .per = {0, days(7)}}};
   send("2026-03-02T12:00:00", sms);
   EXPECT_EQ(ask("2026-03-02T13:00:00", sms).reason, Reason::Cap);
-  EXPECT_EQ(ask("2026-03-02T13:00:00", wechat).kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T13:00:00", wechat).kind, VerdictKind::Pass);
 }
 
 TEST_F(Gate, WhatNoCapCountsAnyMoreIsForgotten) {
@@ -147,35 +147,36 @@ TEST_F(Gate, AChannelThatNeedsAnIdentifierReachesOnlyWhoHasOne) {
   made.plan.channels[1].reach_by = IdentifierId::of(0);
   EXPECT_EQ(ask("2026-03-02T12:00:00", sms).reason, Reason::Unreachable);
   state.identifiers = {{IdentifierId::of(0), "13800000000"}};
-  EXPECT_EQ(ask("2026-03-02T12:00:00", sms).kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T12:00:00", sms).kind, VerdictKind::Pass);
 }
 
 TEST_F(Gate, AChannelThatWhatTheCustomerDoesOpensLetsOutSoManyForSoLong) {
   consents();
   made.plan.channels[0].openings = {{orders_of_two_days(), 2}};
   EXPECT_EQ(ask("2026-03-02T12:00:00").reason, Reason::WindowClosed);
-  EXPECT_EQ(ask("2026-03-02T12:00:00", sms).kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T12:00:00", sms).kind, VerdictKind::Pass);
   orders("2026-03-02T12:00:00");
   EXPECT_EQ(ask("2026-03-02T11:59:59.999999").reason, Reason::WindowClosed);
-  EXPECT_EQ(ask("2026-03-02T12:00:00").kind, Kind::Pass);
-  EXPECT_EQ(ask("2026-03-04T11:59:59.999999").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T12:00:00").kind, VerdictKind::Pass);
+  EXPECT_EQ(ask("2026-03-04T11:59:59.999999").kind, VerdictKind::Pass);
   EXPECT_EQ(ask("2026-03-04T12:00:00").reason, Reason::WindowClosed);
 
   send("2026-03-02T12:00:00");
   send("2026-03-02T12:30:00", sms);
-  EXPECT_EQ(ask("2026-03-02T13:00:00").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T13:00:00").kind, VerdictKind::Pass);
   send("2026-03-02T13:00:00");
   EXPECT_EQ(ask("2026-03-02T13:00:00").reason, Reason::WindowClosed);
-  release_sent(state, CampaignClass::Marketing, wechat, at("2026-03-02T13:00:00"));
-  EXPECT_EQ(ask("2026-03-02T13:00:00").kind, Kind::Pass);
+  release_sent(state, CampaignClass::Marketing, wechat, at_second("2026-03-02T13:00:00"));
+  EXPECT_EQ(ask("2026-03-02T13:00:00").kind, VerdictKind::Pass);
   send("2026-03-02T14:00:00");
   EXPECT_EQ(ask("2026-03-03T11:00:00").reason, Reason::WindowClosed);
   orders("2026-03-03T11:00:00");
-  EXPECT_EQ(ask("2026-03-03T11:00:00").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-03T11:00:00").kind, VerdictKind::Pass);
 
   send("2026-03-08T12:00:00");  // by a campaign that another channel's rules let out
   EXPECT_EQ(state.sent.size(), 1u);
-  state.sent.push_back({at("2026-03-08T12:00:00"), CampaignClass::Marketing, {}});  // of one gone
+  state.sent.push_back(
+      {at_second("2026-03-08T12:00:00"), CampaignClass::Marketing, {}});  // of one gone
   send("2026-03-08T13:00:00");
   EXPECT_EQ(state.sent.size(), 2u);
 }
@@ -185,7 +186,7 @@ TEST_F(Gate, AnOpeningWithoutANumberLetsOutAnyNumber) {
   made.plan.channels[0].openings = {{orders_of_two_days(), 0}};
   orders("2026-03-02T12:00:00");
   for (int i = 0; i < 100; ++i) send("2026-03-02T12:00:00");
-  EXPECT_EQ(ask("2026-03-02T12:00:01").kind, Kind::Pass);
+  EXPECT_EQ(ask("2026-03-02T12:00:01").kind, VerdictKind::Pass);
 }
 
 TEST_F(Gate, TheHoldOutIsAStableShareOfCustomers) {

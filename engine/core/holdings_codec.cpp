@@ -2,6 +2,7 @@
 
 #include "core/detail/holdings_codec.h"
 #include "core/detail/ids_codec.h"
+#include "core/detail/order.h"
 
 namespace koi::core {
 
@@ -10,11 +11,11 @@ using ledger::Stage;
 namespace {
 
 // Both ends of time are numbers like others: the difference wraps around, and back.
-void write_time(ByteWriter& out, Timestamp time, Timestamp base) {
+void write_time_since(ByteWriter& out, Timestamp time, Timestamp base) {
   out.signed_(static_cast<std::int64_t>(static_cast<std::uint64_t>(time.us) -
                                         static_cast<std::uint64_t>(base.us)));
 }
-Timestamp read_time(ByteReader& in, Timestamp base) {
+Timestamp read_time_since(ByteReader& in, Timestamp base) {
   return {static_cast<std::int64_t>(static_cast<std::uint64_t>(base.us) +
                                     static_cast<std::uint64_t>(in.signed_()))};
 }
@@ -43,7 +44,7 @@ void write(ByteWriter& out, const List<Counted>& counted, Timestamp base) {
   out.unsigned_(counted.size());
   for (const Counted& each : counted) {
     out.fixed64(each.limit);
-    write_time(out, each.at, base);
+    write_time_since(out, each.at, base);
     out.signed_(each.amount);
     out.unsigned_(each.value);
   }
@@ -52,7 +53,7 @@ List<Counted> read_counted(ByteReader& in, Timestamp base) {
   List<Counted> counted(in.count(11));
   for (Counted& each : counted) {
     each.limit = in.fixed64();
-    each.at = read_time(in, base);
+    each.at = read_time_since(in, base);
     each.amount = in.signed_();
     each.value = in.unsigned_();
   }
@@ -65,7 +66,7 @@ void write(ByteWriter& out, const List<Charge>& charges, Timestamp base) {
   out.unsigned_(charges.size());
   for (const Charge& charge : charges) {
     out.fixed64(charge.pot.of);
-    write_time(out, charge.pot.begin, base);
+    write_time_since(out, charge.pot.begin, base);
     out.signed_(charge.amount);
     out.boolean(charge.is_money);
   }
@@ -75,7 +76,7 @@ List<Charge> read_charges(ByteReader& in, Timestamp base) {
   List<Charge> charges(in.count(11));
   for (Charge& charge : charges) {
     charge.pot.of = in.fixed64();
-    charge.pot.begin = read_time(in, base);
+    charge.pot.begin = read_time_since(in, base);
     charge.amount = in.signed_();
     if (charge.amount < 0) in.fault();
     charge.is_money = in.boolean();
@@ -89,19 +90,19 @@ void write(ByteWriter& out, const List<ledger::Lot>& lots, Timestamp base) {
   out.unsigned_(lots.size());
   for (const ledger::Lot& lot : lots) {
     const bool is_pending = lot.usable != Timestamp::ever();
-    write_time(out, lot.lapses, base);
+    write_time_since(out, lot.lapses, base);
     out.signed_(lot.amount);
     out.boolean(is_pending);
-    if (is_pending) write_time(out, lot.usable, base);
+    if (is_pending) write_time_since(out, lot.usable, base);
   }
 }
 List<ledger::Lot> read_lots(ByteReader& in, Timestamp base) {
   List<ledger::Lot> lots(in.count(3));
   std::int64_t all = 0;
   for (ledger::Lot& lot : lots) {
-    lot.lapses = read_time(in, base);
+    lot.lapses = read_time_since(in, base);
     lot.amount = in.signed_();
-    if (in.boolean()) lot.usable = read_time(in, base);
+    if (in.boolean()) lot.usable = read_time_since(in, base);
     if (lot.amount <= 0 || __builtin_add_overflow(all, lot.amount, &all)) in.fault();
   }
   return lots;
@@ -113,7 +114,7 @@ void write(ByteWriter& out, const Purse& purse, Timestamp base) {
   out.unsigned_(purse.history.size());
   for (const Moved& each : purse.history) {
     out.byte(static_cast<std::uint8_t>(each.what));
-    write_time(out, each.at, base);
+    write_time_since(out, each.at, base);
     out.signed_(each.amount);
   }
 }
@@ -126,7 +127,7 @@ Purse read_purse(ByteReader& in, const Layout& slots, Timestamp base) {
     const std::uint8_t what = in.byte();
     if (what > static_cast<std::uint8_t>(last_moved)) in.fault();
     each.what = static_cast<Moved::What>(what);
-    each.at = read_time(in, base);
+    each.at = read_time_since(in, base);
     each.amount = in.signed_();
   }
   return purse;
@@ -136,7 +137,7 @@ void write(ByteWriter& out, const Spent& spent, Timestamp base) {
   out.hash(spent.key);
   write_id(out, spent.points);
   out.text(spent.order);
-  write_time(out, spent.at, base);
+  write_time_since(out, spent.at, base);
   write(out, spent.lots, base);
 }
 Spent read_spent(ByteReader& in, const Layout& slots, Timestamp base) {
@@ -144,7 +145,7 @@ Spent read_spent(ByteReader& in, const Layout& slots, Timestamp base) {
   spent.key = in.hash();
   spent.points = read_id(in, slots.incentives);
   spent.order = in.text();
-  spent.at = read_time(in, base);
+  spent.at = read_time_since(in, base);
   spent.lots = read_lots(in, base);
   return spent;
 }
@@ -178,8 +179,8 @@ void write(ByteWriter& out, const Grant& grant, Timestamp base) {
   write_id(out, grant.referral);
   out.hash(grant.key);
   out.hash(grant.entry);
-  write_time(out, grant.at, base);
-  write_time(out, grant.until, base);
+  write_time_since(out, grant.at, base);
+  write_time_since(out, grant.until, base);
   out.byte(static_cast<std::uint8_t>(grant.stage));
   out.signed_(grant.amount);
   out.text(grant.code);
@@ -197,8 +198,8 @@ void write(ByteWriter& out, const Grant& grant, Timestamp base) {
   out.byte(static_cast<std::uint8_t>(unsigned{!grant.order.empty()} << 2 |
                                      unsigned{is_locked} << 1 | unsigned{is_done}));
   if (!grant.order.empty()) out.text(grant.order);
-  if (is_locked) write_time(out, grant.locked_until, base);
-  if (is_done) write_time(out, grant.done, base);
+  if (is_locked) write_time_since(out, grant.locked_until, base);
+  if (is_done) write_time_since(out, grant.done, base);
 }
 
 Grant read_grant(ByteReader& in, const Layout& slots, Timestamp base) {
@@ -208,8 +209,8 @@ Grant read_grant(ByteReader& in, const Layout& slots, Timestamp base) {
   grant.referral = read_id(in, slots.referrals);
   grant.key = in.hash();
   grant.entry = in.hash();
-  grant.at = read_time(in, base);
-  grant.until = read_time(in, base);
+  grant.at = read_time_since(in, base);
+  grant.until = read_time_since(in, base);
   const std::uint8_t stage = in.byte();
   if (stage > static_cast<std::uint8_t>(Stage::ClawedBack)) in.fault();
   grant.stage = static_cast<Stage>(stage);
@@ -228,16 +229,16 @@ Grant read_grant(ByteReader& in, const Layout& slots, Timestamp base) {
   const std::uint8_t marks = in.byte();
   if (marks > 7) in.fault();
   if ((marks & 4) != 0) grant.order = in.text();
-  if ((marks & 2) != 0) grant.locked_until = read_time(in, base);
-  if ((marks & 1) != 0) grant.done = read_time(in, base);
+  if ((marks & 2) != 0) grant.locked_until = read_time_since(in, base);
+  if ((marks & 1) != 0) grant.done = read_time_since(in, base);
   return grant;
 }
 
 void write(ByteWriter& out, const Binding& binding, Timestamp base) {
   write_id(out, binding.referral);
   out.text(binding.inviter);
-  write_time(out, binding.at, base);
-  write_time(out, binding.qualified, base);
+  write_time_since(out, binding.at, base);
+  write_time_since(out, binding.qualified, base);
   out.hash(binding.key);
   out.text(binding.code);
   write_id(out, binding.by);
@@ -252,8 +253,8 @@ Binding read_binding(ByteReader& in, const Layout& slots, Timestamp base) {
   Binding binding;
   binding.referral = read_id(in, slots.referrals);
   binding.inviter = in.text();
-  binding.at = read_time(in, base);
-  binding.qualified = read_time(in, base);
+  binding.at = read_time_since(in, base);
+  binding.qualified = read_time_since(in, base);
   binding.key = in.hash();
   binding.code = in.text();
   const std::uint64_t event = in.unsigned_();
@@ -272,7 +273,7 @@ Binding read_binding(ByteReader& in, const Layout& slots, Timestamp base) {
 void write(ByteWriter& out, const Friend& brought, Timestamp base) {
   write_id(out, brought.referral);
   out.text(brought.invitee);
-  write_time(out, brought.at, base);
+  write_time_since(out, brought.at, base);
   const bool has_above = !brought.above.empty() || !brought.brought.empty();
   out.byte(static_cast<std::uint8_t>(
       unsigned{!brought.names.empty()} << 7 | static_cast<unsigned>(brought.stage) << 4 |
@@ -299,7 +300,7 @@ Friend read_friend(ByteReader& in, const Layout& slots, Timestamp base) {
   Friend brought;
   brought.referral = read_id(in, slots.referrals);
   brought.invitee = in.text();
-  brought.at = read_time(in, base);
+  brought.at = read_time_since(in, base);
   const std::uint8_t marks = in.byte();
   const unsigned stage = marks >> 4 & 7;
   if (stage > static_cast<unsigned>(Friend::Stage::ClawedBack)) in.fault();
@@ -335,13 +336,13 @@ Friend read_friend(ByteReader& in, const Layout& slots, Timestamp base) {
 void write(ByteWriter& out, const Answered& answered, Timestamp base) {
   out.hash(answered.key);
   out.fixed64(answered.asked);
-  write_time(out, answered.at, base);
+  write_time_since(out, answered.at, base);
   out.boolean(answered.is_pending);
   const Answer& answer = answered.answer;
   out.byte(static_cast<std::uint8_t>(answer.reason));
   write_id(out, answer.incentive);
   out.signed_(answer.amount);
-  write_time(out, answer.until, base);
+  write_time_since(out, answer.until, base);
   out.text(answer.about);
   out.signed_(answer.other);
 }
@@ -350,7 +351,7 @@ Answered read_answered(ByteReader& in, const Layout& slots, Timestamp base) {
   Answered answered;
   answered.key = in.hash();
   answered.asked = in.fixed64();
-  answered.at = read_time(in, base);
+  answered.at = read_time_since(in, base);
   answered.is_pending = in.boolean();
   const std::uint8_t reason = in.byte();
   if (reason > static_cast<std::uint8_t>(last_reason)) in.fault();
@@ -358,16 +359,10 @@ Answered read_answered(ByteReader& in, const Layout& slots, Timestamp base) {
   answer.reason = static_cast<Reason>(reason);
   answer.incentive = read_id(in, slots.incentives);
   answer.amount = in.signed_();
-  answer.until = read_time(in, base);
+  answer.until = read_time_since(in, base);
   answer.about = in.text();
   answer.other = in.signed_();
   return answered;
-}
-
-template <class List, class Before>
-void put_in_order(List& list, Before before) {
-  if (!std::is_sorted(list.begin(), list.end(), before))
-    std::stable_sort(list.begin(), list.end(), before);
 }
 
 }  // namespace

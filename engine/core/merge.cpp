@@ -6,6 +6,7 @@
 #include <iterator>
 #include <utility>
 
+#include "core/detail/order.h"
 #include "core/detail/turn.h"
 #include "core/gate.h"
 #include "core/metrics.h"
@@ -311,10 +312,6 @@ void Turn::join_watches(const State& other) {
 // --- Journeys ------------------------------------------------------------------------------------
 
 namespace {
-
-constexpr auto by_campaign = [](const auto& a, const auto& b) {
-  return std::pair(a.campaign, a.key) < std::pair(b.campaign, b.key);
-};
 
 template <class Items>
 void insert_behind(Items& items, typename Items::value_type item) {

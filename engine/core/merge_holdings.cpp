@@ -14,11 +14,6 @@ using ledger::Stage;
 
 namespace {
 
-template <class Items, class Item>
-bool has(const Items& items, const Item& item) {
-  return std::find(items.begin(), items.end(), item) != items.end();
-}
-
 // What is not there yet, behind what is.
 template <class Items, class Others>
 void add_missing(Items& into, const Others& from) {

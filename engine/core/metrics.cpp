@@ -55,14 +55,15 @@ Timestamp leaves_window(const plan::Window& window, Timestamp time, Timestamp no
 }
 
 // The part of a log that a window holds: positions [begin, end).
-struct Range {
+struct LogRange {
   std::size_t begin = 0;
   std::size_t end = 0;
   bool empty() const { return begin == end; }
   std::size_t size() const { return end - begin; }
 };
 
-Range in_window(const Logged& kept, const plan::Window& window, Timestamp now, const Zone& zone) {
+LogRange in_window(const Logged& kept, const plan::Window& window, Timestamp now,
+                   const Zone& zone) {
   if (kept.times.empty()) return {};
   const Timestamp floor = window_floor(window, now, zone);
   const auto begin = std::upper_bound(kept.times.begin(), kept.times.end(), floor);
@@ -182,7 +183,7 @@ Value read_accumulated(const plan::Plan& plan, const plan::Metric& metric, const
 // The values of a metric's field in a window, oldest first, without those that are missing.
 template <class Visit>
 void for_each_value(const plan::Log& log, const plan::Metric& metric, const Logged& kept,
-                    Range range, Visit visit) {
+                    LogRange range, Visit visit) {
   for (std::size_t i = range.begin; i < range.end; ++i) {
     const Value& value = kept.values[i * log.columns.size() + metric.column];
     if (!value.is_missing()) visit(value, kept.times[i]);
@@ -191,7 +192,7 @@ void for_each_value(const plan::Log& log, const plan::Metric& metric, const Logg
 
 Reading read_logged(const plan::Plan& plan, const plan::Log& log, const plan::Metric& metric,
                     const Logged& kept, Timestamp now, const Zone& zone) {
-  const Range range = in_window(kept, metric.window, now, zone);
+  const LogRange range = in_window(kept, metric.window, now, zone);
   const auto each = [&](auto visit) { for_each_value(log, metric, kept, range, visit); };
   switch (metric.aggregate) {
     case Aggregate::Count: return {Value::integer(static_cast<std::int64_t>(range.size())), true};
@@ -468,7 +469,7 @@ Timestamp next_change(const plan::Plan& plan, const plan::Metric& metric, const 
     return streak_ends(state.accumulators[metric.accumulator.index()].runs, now, zone);
   }
   const Logged& kept = state.logs[metric.log.index()];
-  const Range range = in_window(kept, metric.window, now, zone);
+  const LogRange range = in_window(kept, metric.window, now, zone);
   if (range.empty()) return Timestamp::never();
   Timestamp change = leaves_window(metric.window, kept.times[range.begin], now, zone);
   if (metric.aggregate == Aggregate::Streak) {
@@ -500,7 +501,7 @@ Timestamp next_crossing(const plan::Plan& plan, const plan::Metric& metric, cons
 
   const Zone& zone = zone_of(plan, state);
   const Logged& kept = state.logs[metric.log.index()];
-  const Range range = in_window(kept, metric.window, now, zone);
+  const LogRange range = in_window(kept, metric.window, now, zone);
   const plan::Log& log = plan.logs[metric.log.index()];
   const auto weight = [&](std::size_t row) -> std::int64_t {
     if (counts) return 1;

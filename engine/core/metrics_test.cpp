@@ -17,8 +17,6 @@ using plan::Aggregate;
 using plan::Window;
 using plan::WindowKind;
 
-constexpr FieldId no_field = FieldId::none();
-
 struct Happened {
   Timestamp time;
   std::vector<Value> fields;

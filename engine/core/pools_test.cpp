@@ -1,40 +1,16 @@
 // Codes that were uploaded, in memory and beyond it.
 #include <gtest/gtest.h>
 
-#include <map>
 #include <memory>
 #include <set>
 #include <string>
 
 #include "core/accounts.h"
+#include "core/detail/shelf_for_tests.h"
 #include "ledger/codes.h"
 
 namespace koi::core {
 namespace {
-
-class Kept final : public Shelf {
- public:
-  Result<std::string> read(std::string_view key) const override {
-    const auto place = bytes.find(key);
-    return place == bytes.end() ? std::string() : place->second;
-  }
-  Result<std::vector<Row>> behind(std::string_view key, std::size_t most) const override {
-    std::vector<Row> rows;
-    for (auto each = bytes.upper_bound(key); each != bytes.end() && rows.size() < most; ++each)
-      rows.push_back({each->first, each->second});
-    return rows;
-  }
-  void put(Accounts& accounts) {
-    for (Accounts::Change& each : accounts.freeze()) {
-      if (each.bytes.empty())
-        bytes.erase(each.key);
-      else
-        bytes[each.key] = each.bytes;
-    }
-    accounts.committed();
-  }
-  std::map<std::string, std::string, std::less<>> bytes;
-};
 
 plan::Plan plan_with_coupons() {
   plan::Plan plan;
@@ -88,9 +64,9 @@ TEST(Pools, TakeNoCodeThatACouponMayGenerate) {
 
 TEST(Pools, ComeToTheSameWhateverIsInMemory) {
   const plan::Plan plan = plan_with_coupons();
-  Kept kept;
+  ShelfForTests shelf;
   auto accounts = std::make_unique<Accounts>(plan);
-  accounts->keep_on(kept, 4);
+  accounts->keep_on(shelf, 4);
   std::set<std::string> given;
   int uploaded = 0;
   for (int round = 0; round < 60; ++round) {
@@ -98,10 +74,10 @@ TEST(Pools, ComeToTheSameWhateverIsInMemory) {
     for (int i = 0; i < 9; ++i) codes.push_back("C" + std::to_string(round * 5 + i));
     uploaded += static_cast<int>(accounts->stock("a", codes));
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(given.insert(accounts->take_code("a")).second);
-    if (round % 4 == 1) kept.put(*accounts);
+    if (round % 4 == 1) shelf.put(*accounts);
     if (round % 8 == 5) {  // a restart
       accounts = std::make_unique<Accounts>(plan);
-      accounts->keep_on(kept, 4);
+      accounts->keep_on(shelf, 4);
     }
   }
   EXPECT_FALSE(accounts->fault());
@@ -111,17 +87,17 @@ TEST(Pools, ComeToTheSameWhateverIsInMemory) {
 
 TEST(Pools, WhatAHolderHasNoMoreLeadsNowhereAndLeavesTheStore) {
   const plan::Plan plan = plan_with_coupons();
-  Kept kept;
+  ShelfForTests shelf;
   Accounts accounts(plan);
-  accounts.keep_on(kept, 4);
+  accounts.keep_on(shelf, 4);
   accounts.lead("T-1", {"ann", plan::IncentiveId::of(0), {}});
-  kept.put(accounts);
-  EXPECT_EQ(kept.bytes.size(), 1u);
+  shelf.put(accounts);
+  EXPECT_EQ(shelf.rows.size(), 1u);
   ASSERT_NE(accounts.find("T-1"), nullptr);
   accounts.forget("T-1");
   EXPECT_EQ(accounts.find("T-1"), nullptr);
-  kept.put(accounts);
-  EXPECT_TRUE(kept.bytes.empty());
+  shelf.put(accounts);
+  EXPECT_TRUE(shelf.rows.empty());
   Accounts in_memory(plan);
   in_memory.lead("T-1", {"ann", plan::IncentiveId::of(0), {}});
   in_memory.forget("T-1");
@@ -130,23 +106,23 @@ TEST(Pools, WhatAHolderHasNoMoreLeadsNowhereAndLeavesTheStore) {
 
 TEST(Pools, ATurnThatIsUndoneLeavesACodeWhereItLedBefore) {
   const plan::Plan plan = plan_with_coupons();
-  Kept kept;
+  ShelfForTests shelf;
   {
     Accounts accounts(plan);
-    accounts.keep_on(kept, 4);
+    accounts.keep_on(shelf, 4);
     accounts.lead("T-1", {"ann", plan::IncentiveId::of(0), {}});
-    kept.put(accounts);
+    shelf.put(accounts);
   }
   Accounts accounts(plan);
-  accounts.keep_on(kept, 4);
+  accounts.keep_on(shelf, 4);
   accounts.share(0, 2);
   accounts.begin_turn();
   accounts.lead("T-1", {"ben", plan::IncentiveId::of(0), {}});
   accounts.undo_turn();
-  kept.put(accounts);
+  shelf.put(accounts);
   ASSERT_NE(accounts.find("T-1"), nullptr);
   EXPECT_EQ(accounts.find("T-1")->customer, "ann");
-  EXPECT_EQ(kept.bytes.size(), 1u);
+  EXPECT_EQ(shelf.rows.size(), 1u);
 }
 
 }  // namespace

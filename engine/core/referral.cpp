@@ -16,11 +16,6 @@ constexpr std::size_t ancestors_at_most = 16;
 // So many messages in a row, each caused by the one before, are enough for anything.
 constexpr std::uint8_t hops_at_most = 16;
 
-template <class List, class Item>
-bool has(const List& list, const Item& item) {
-  return std::find(list.begin(), list.end(), item) != list.end();
-}
-
 // The settled one, or else the one that its inviter is asked about.
 Binding* binding_of(Holdings& holdings, plan::ReferralId referral) {
   for (Binding& each : holdings.bindings)

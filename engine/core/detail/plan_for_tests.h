@@ -8,6 +8,8 @@
 
 namespace koi::core {
 
+inline constexpr FieldId no_field = FieldId::none();  // of a metric that reads none
+
 class PlanForTests {
  public:
   PlanForTests() {

@@ -35,6 +35,11 @@ struct Happening {
   bool by_engine = false;  // follows from a decision; `any event` does not mean it
 };
 
+template <class Items, class Item>
+bool has(const Items& items, const Item& item) {
+  return std::find(items.begin(), items.end(), item) != items.end();
+}
+
 // A customer whom another remembers without his id.
 inline std::uint64_t hash_of_customer(std::string_view id) { return hash64(id, 0x667269656e64); }
 

@@ -19,7 +19,7 @@ constexpr std::size_t longest_file = std::size_t{1} << 20;
 constexpr std::uint64_t most_a_second = 1'000'000;
 constexpr std::uint64_t most_a_day = 1'000'000'000;
 
-std::string in_marks(std::string_view text) {
+std::string excerpt_in_marks(std::string_view text) {
   std::string out = "`";
   for (const char c : text.substr(0, 60)) out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
   return out + "`";
@@ -47,18 +47,18 @@ struct Wrongs {
 };
 
 // What the file may name: in it a member of one of these lists.
-struct List {
+struct NamedList {
   const char* name;
   const char* one;
   std::map<std::string, Environment::Channel> Environment::*named;
 };
-constexpr std::array lists{List{"channels", "channel", &Environment::channels},
-                           List{"teams", "team", &Environment::teams},
-                           List{"webhooks", "webhook", &Environment::webhooks}};
+constexpr std::array lists{NamedList{"channels", "channel", &Environment::channels},
+                           NamedList{"teams", "team", &Environment::teams},
+                           NamedList{"webhooks", "webhook", &Environment::webhooks}};
 
-void take_channel(const List& list, Environment& environment, const std::string& name,
+void take_channel(const NamedList& list, Environment& environment, const std::string& name,
                   const Json& given, Wrongs& wrong) {
-  const std::string place = list.one + (" " + in_marks(name));
+  const std::string place = list.one + (" " + excerpt_in_marks(name));
   if (!given.is_object())
     return wrong(place + R"( must be an object: {"connector": NAME, and its settings})");
   Environment::Channel channel;
@@ -89,7 +89,8 @@ void take_channel(const List& list, Environment& environment, const std::string&
                (!value.is_number_unsigned() || value.get<std::uint64_t>() <= INT64_MAX)) {
       channel.settings.emplace(setting, value.get<std::int64_t>());
     } else {
-      wrong(place + ": " + in_marks(setting) + " must be a text, a whole number, true or false");
+      wrong(place + ": " + excerpt_in_marks(setting) +
+            " must be a text, a whole number, true or false");
     }
   }
   if (channel.connector.empty()) wrong(place + R"( names no connector: "connector": NAME)");
@@ -98,7 +99,7 @@ void take_channel(const List& list, Environment& environment, const std::string&
 
 // All that a plan's deliveries may go to. Names are of one program, so that no two are the same.
 struct Wanted {
-  const List* list = nullptr;
+  const NamedList* list = nullptr;
   std::string name;
   std::uint32_t rate_per_second = 0;
 };
@@ -115,7 +116,7 @@ std::vector<Wanted> wanted_by(const Environment& environment, const plan::Plan& 
 channel::Allowance::Said said_of_account(const Environment& environment,
                                          const Environment::Channel& given) {
   channel::Allowance::Said said;
-  for (const List& list : lists)
+  for (const NamedList& list : lists)
     for (const auto& [name, other] : environment.*list.named) {
       if (other.connector != given.connector || other.settings != given.settings) continue;
       said.rate = said.rate || other.rate_per_second > 0;
@@ -129,7 +130,7 @@ void take_http(Environment& environment, const Json& given, Wrongs& wrong) {
     return wrong(R"(`http` must be an object: {"proxy": ADDRESS, "ca_file": PATH}, both optional)");
   for (const auto& [name, value] : given.items()) {
     if ((name != "proxy" && name != "ca_file") || !value.is_string())
-      wrong("`http`: " + in_marks(name) +
+      wrong("`http`: " + excerpt_in_marks(name) +
             " is no setting of it, or no text; it takes proxy and ca_file");
     else
       (name == "proxy" ? environment.http.proxy : environment.http.ca_file) =
@@ -180,7 +181,7 @@ Result<Environment> parse_environment(std::string_view text, std::string file) {
     if (event == Json::parse_event_t::object_start) names.emplace_back();
     if (event == Json::parse_event_t::object_end) names.pop_back();
     if (event == Json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second)
-      wrong(in_marks(value.get<std::string>()) + " stands there twice; leave one");
+      wrong(excerpt_in_marks(value.get<std::string>()) + " stands there twice; leave one");
     return true;
   };
   Json json;
@@ -200,12 +201,12 @@ Result<Environment> parse_environment(std::string_view text, std::string file) {
   }
   for (const auto& [name, value] : json.items()) {
     const auto list = std::find_if(lists.begin(), lists.end(),
-                                   [&](const List& each) { return each.name == name; });
+                                   [&](const NamedList& each) { return each.name == name; });
     if (list != lists.end() && value.is_object()) {
       for (const auto& [channel, given] : value.items())
         take_channel(*list, environment, channel, given, wrong);
     } else if (list != lists.end()) {
-      wrong(in_marks(name) + R"( must be an object: {"sms": {"connector": "console"}})");
+      wrong(excerpt_in_marks(name) + R"( must be an object: {"sms": {"connector": "console"}})");
     } else if (name == "http") {
       take_http(environment, value, wrong);
     } else if (name == "public_url") {
@@ -213,7 +214,7 @@ Result<Environment> parse_environment(std::string_view text, std::string file) {
     } else if (name == "only_test_recipients") {
       take_only_to(environment, value, wrong);
     } else {
-      wrong(in_marks(name) +
+      wrong(excerpt_in_marks(name) +
             " is not known here; there are channels, teams, webhooks, http, public_url and "
             "only_test_recipients");
     }
@@ -249,17 +250,17 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
   std::string connectors;
   for (const channel::ConnectorType* const type : types) add(connectors, type->name);
 
-  for (const List& list : lists) {
+  for (const NamedList& list : lists) {
     std::string names;
     for (const Wanted& each : wanted)
       if (each.list == &list) add(names, each.name);
     for (const auto& [name, given] : environment.*list.named) {
-      const std::string one = list.one + (" " + in_marks(name));
+      const std::string one = list.one + (" " + excerpt_in_marks(name));
       if (std::none_of(wanted.begin(), wanted.end(),
                        [&](const Wanted& each) { return each.list == &list && each.name == name; }))
         wrong("the rules declare no " + one + "; they have: " + (names.empty() ? "none" : names));
       if (!channel::find(types, given.connector))
-        wrong(one + ": there is no connector " + in_marks(given.connector) +
+        wrong(one + ": there is no connector " + excerpt_in_marks(given.connector) +
               "; there are: " + connectors);
     }
   }
@@ -285,7 +286,7 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
         std::string_view rest = error.what;
         while (!rest.empty()) {
           const std::string_view line = rest.substr(0, rest.find('\n'));
-          wrong(each.list->one + (" " + in_marks(each.name)) + " (" + given.connector +
+          wrong(each.list->one + (" " + excerpt_in_marks(each.name)) + " (" + given.connector +
                 "): " + std::string(line));
           rest.remove_prefix(std::min(rest.size(), line.size() + 1));
         }

@@ -13,7 +13,7 @@ namespace koi::runtime {
 namespace {
 
 using testing::HasSubstr;
-using Kind = channel::Setting::Kind;
+using SettingKind = channel::Setting::Kind;
 
 int opened = 0;
 struct Quiet final : channel::Connector {
@@ -27,10 +27,13 @@ Result<std::unique_ptr<channel::Connector>> open_never(const channel::Settings&,
   return Error{"file", "/full: the disk is full"};
 }
 constexpr std::array settings{
-    channel::Setting{.name = "url", .kind = Kind::Url, .help = "Where to post."},
-    channel::Setting{.name = "secret", .kind = Kind::Secret, .help = "Signs.", .optional = true},
-    channel::Setting{.name = "count", .kind = Kind::Number, .help = "How many.", .otherwise = "1"},
-    channel::Setting{.name = "loud", .kind = Kind::Flag, .help = "Whether.", .otherwise = "true"},
+    channel::Setting{.name = "url", .kind = SettingKind::Url, .help = "Where to post."},
+    channel::Setting{
+        .name = "secret", .kind = SettingKind::Secret, .help = "Signs.", .optional = true},
+    channel::Setting{
+        .name = "count", .kind = SettingKind::Number, .help = "How many.", .otherwise = "1"},
+    channel::Setting{
+        .name = "loud", .kind = SettingKind::Flag, .help = "Whether.", .otherwise = "true"},
 };
 const channel::ConnectorType console{.name = "console", .summary = "x", .open = open_quiet};
 const channel::ConnectorType hook{

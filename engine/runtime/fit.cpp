@@ -12,7 +12,6 @@ namespace {
 using channel::Format;
 using channel::Limits;
 using plan::ChannelId;
-using plan::Message;
 
 // What of a text is certain: all but what data put into it.
 struct Certain {
@@ -76,7 +75,7 @@ class OnChannel {
         continue;
       campaign_ = campaign;
       step_ = static_cast<std::uint16_t>(step);
-      const Message& message = plan_.messages[send->message];
+      const plan::Message& message = plan_.messages[send->message];
       const std::string& content = plan_.contents[message.content.index()].name;
       const Limits::Going going = limits_.going(content, send->is_reply());
       if (!send->is_reply()) forms_.insert(going.form->name);
@@ -84,21 +83,21 @@ class OnChannel {
         of_content(Misfit::What::MoneyAlone, content);
         continue;
       }
-      for (const Message::Variant& variant : message.variants)
+      for (const plan::Message::Variant& variant : message.variants)
         if (is_sent_here(message, variant)) look_at(content, variant, going);
     }
   }
 
   // A language's own variant for the channel goes before the one for all.
-  bool is_sent_here(const Message& message, const Message::Variant& variant) const {
+  bool is_sent_here(const plan::Message& message, const plan::Message::Variant& variant) const {
     if (!variant.channel.is_none()) return variant.channel == channel_;
     return std::none_of(message.variants.begin(), message.variants.end(),
-                        [&](const Message::Variant& other) {
+                        [&](const plan::Message::Variant& other) {
                           return other.channel == channel_ && other.language == variant.language;
                         });
   }
 
-  void look_at(const std::string& content, const Message::Variant& variant,
+  void look_at(const std::string& content, const plan::Message::Variant& variant,
                const Limits::Going& going) {
     if (!variant.title.is_none() && going.form->format == Format::Template)
       of_content(Misfit::What::NoTitle, content);

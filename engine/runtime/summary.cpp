@@ -10,14 +10,14 @@ namespace koi::runtime {
 
 namespace {
 
-using Words = std::pair<const char*, const char*>;  // English, Chinese
+using Wording = std::pair<const char*, const char*>;  // English, Chinese
 
 class Teller {
  public:
   Teller(const plan::Plan& plan, const Summary& summary, Language language)
       : plan_(plan), summary_(summary), language_(language) {}
 
-  std::string say(Words words) const {
+  std::string say(Wording words) const {
     return language_ == Language::Chinese ? words.second : words.first;
   }
   std::string title_of(const Symbol& symbol) const {
@@ -44,7 +44,7 @@ class Teller {
   std::vector<std::pair<std::string, std::uint64_t>> other_acts(
       const CampaignFigures& figures) const {
     std::vector<std::pair<std::string, std::uint64_t>> acts;
-    const auto add = [&](Words words, std::uint64_t n) {
+    const auto add = [&](Wording words, std::uint64_t n) {
       if (n > 0) acts.emplace_back(say(words), n);
     };
     add({"tags changed", "更改标签"}, figures.tagged);
@@ -86,7 +86,7 @@ class Teller {
   // The lines beneath the tables: what became of the records.
   std::vector<std::pair<std::string, std::uint64_t>> records() const {
     std::vector<std::pair<std::string, std::uint64_t>> lines;
-    const auto add = [&](Words words, std::uint64_t n) {
+    const auto add = [&](Wording words, std::uint64_t n) {
       if (n > 0) lines.emplace_back(say(words), n);
     };
     add({"late, within the allowance", "迟到，仍计入"}, summary_.late);
@@ -357,9 +357,9 @@ std::string render_html(const plan::Plan& plan, const Summary& summary, Language
   const Teller teller(plan, summary, language);
   const auto cell = [](const std::string& text) { return "<td>" + escaped_html(text) + "</td>"; };
   const auto number = [](std::uint64_t n) { return "<td class=n>" + grouped(n) + "</td>"; };
-  const auto head = [&](std::initializer_list<Words> names) {
+  const auto head = [&](std::initializer_list<Wording> names) {
     std::string out = "<tr>";
-    for (const Words& words : names) out += "<th>" + teller.say(words) + "</th>";
+    for (const Wording& words : names) out += "<th>" + teller.say(words) + "</th>";
     return out + "</tr>\n";
   };
   std::string out = "<!doctype html>\n<html lang=\"" +

@@ -4,12 +4,11 @@
 #include <array>
 
 #include "base/assert.h"
+#include "json.h"
 
 namespace koi::simulator {
 
 namespace {
-
-std::string json(std::string_view text) { return '"' + std::string(text) + '"'; }
 
 // When the source says that it happened, by a clock of its own.
 Timestamp time_by_its_own_clock(Chance& chance, Timestamp now) {

@@ -13,7 +13,6 @@ namespace koi::simulator {
 
 using channel::Deferred;
 using channel::Done;
-using channel::Outcome;
 using channel::Refused;
 using channel::Repeat;
 using channel::Unknown;
@@ -32,9 +31,9 @@ struct Providers::Call {
   bool has_arrived = false;  // or never will
   bool is_stubborn = false;  // it does not end when it is cancelled
   bool throws = false;
-  std::optional<Outcome> coming;  // on its way back
-  std::optional<Outcome> answer;  // there
-  asio::steady_timer woken;       // never expires: cancelled when there is an answer
+  std::optional<channel::Outcome> coming;  // on its way back
+  std::optional<channel::Outcome> answer;  // there
+  asio::steady_timer woken;                // never expires: cancelled when there is an answer
 };
 
 class PretendConnector final : public channel::Connector {
@@ -42,14 +41,14 @@ class PretendConnector final : public channel::Connector {
   PretendConnector(Providers& providers, std::size_t channel, asio::any_io_executor executor)
       : providers_(providers), channel_(channel), executor_(std::move(executor)) {}
 
-  asio::awaitable<Outcome> deliver(Delivery delivery) override {
+  asio::awaitable<channel::Outcome> deliver(Delivery delivery) override {
     if (providers_.changes_keys_ && delivery.attempt > 1) delivery.key.low ^= delivery.attempt;
     auto call = make(delivery.key);
     call->delivery = std::move(delivery);
     providers_.begin(call);
     return until_answered(std::move(call));
   }
-  asio::awaitable<Outcome> ask(Hash128 key) override {
+  asio::awaitable<channel::Outcome> ask(Hash128 key) override {
     auto call = make(key);
     call->asks = true;
     providers_.begin(call);
@@ -64,7 +63,7 @@ class PretendConnector final : public channel::Connector {
     return call;
   }
 
-  asio::awaitable<Outcome> until_answered(std::shared_ptr<Providers::Call> call) {
+  asio::awaitable<channel::Outcome> until_answered(std::shared_ptr<Providers::Call> call) {
     co_await asio::this_coro::throw_if_cancelled(false);
     const auto state = co_await asio::this_coro::cancellation_state;
     while (!call->answer) {
@@ -243,7 +242,8 @@ void Providers::arrive(Call& call) {
     for (const auto& other : calls_)
       if (other->key == call.key) other->has_arrived = true;
     if (goes_well)
-      call.coming = is_there ? Outcome(Done{}) : Outcome(Deferred{{}, false, "not known"});
+      call.coming =
+          is_there ? channel::Outcome(Done{}) : channel::Outcome(Deferred{{}, false, "not known"});
     else if (chance_.one_in(2))
       call.coming = Unknown{"hung up"};
     return;  // or it is silent
@@ -313,7 +313,8 @@ void Providers::over(const std::shared_ptr<Call>& call) {
   // What was cancelled on its way comes through now or never.
   if (!call->has_arrived && !call->asks && chance_.one_in(2)) take(*call);
   call->has_arrived = true;
-  const Outcome outcome = call->throws || !call->answer ? Outcome(Unknown{"none"}) : *call->answer;
+  const channel::Outcome outcome =
+      call->throws || !call->answer ? channel::Outcome(Unknown{"none"}) : *call->answer;
   record_.say((call->asks ? "asked " : "delivered ") + to_hex(call->key) + ": " +
               channel::to_string(outcome));
   Carried& carried = carried_.at(call->key);

@@ -4,13 +4,13 @@
 #include <array>
 #include <utility>
 
+#include "json.h"
+
 namespace koi::simulator {
 
 namespace {
 
 constexpr Duration asks_for = hours(24);
-
-std::string json(std::string_view text) { return '"' + std::string(text) + '"'; }
 
 }  // namespace
 

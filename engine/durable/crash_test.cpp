@@ -22,9 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr store::Groups groups{2};
-constexpr std::uint64_t rules = 5;
-constexpr int customers = 300;
+constexpr int customer_count = 300;
 
 Timestamp now() {
   return {std::chrono::duration_cast<std::chrono::microseconds>(
@@ -37,14 +35,15 @@ struct Life {
   explicit Life(const fs::path& path)
       : deeds(path / "keys"),
         directory(*store::Directory::open(path / "data", {.reserve = 1u << 20})),
-        journal(*store::SqliteJournal::open(directory, groups)),
-        states(*store::SqliteStore::open(directory, groups)),
-        writers(*Writers::open({plan, rules, *journal, *states, groups, deeds, now}, settings())) {}
+        journal(*store::SqliteJournal::open(directory, two_groups)),
+        states(*store::SqliteStore::open(directory, two_groups)),
+        writers(*Writers::open({plan, trial_rules, *journal, *states, two_groups, deeds, now},
+                               settings())) {}
 
   // Small enough that states come and go, and checkpoints happen, in the time that a life has.
   static Settings settings() {
     Settings settings;
-    settings.budget = std::uint64_t{groups.count} * 60'000;
+    settings.budget = std::uint64_t{two_groups.count} * 60'000;
     settings.longest_batch = 50;
     settings.longest_queue = 200;
     settings.timers_at_once = 20;
@@ -74,7 +73,7 @@ struct Life {
     for (int i = 0; i < 1 + number % 4; ++i) numbers.push_back(number + i);
     for (const int each : numbers)
       inputs.push_back(trial_order(life.plan, "e" + std::to_string(each),
-                                   "c" + std::to_string(each * 7 % customers), now(), each));
+                                   "c" + std::to_string(each * 7 % customer_count), now(), each));
     const auto taken = life.writers->submit(std::move(inputs), [=](auto result) {
       if (!result) return;
       const auto size = static_cast<ssize_t>(numbers.size() * sizeof(int));
@@ -116,7 +115,7 @@ class Crash : public ::testing::Test {
     Life life(scratch_.path());
     life.writers->start([](const Error& error) { ADD_FAILURE() << error.what; });
     ASSERT_TRUE(life.writers->stop());
-    const Expected expected = expected_of(life.plan, *life.journal, groups);
+    const Expected expected = expected_of(life.plan, *life.journal, two_groups);
     for (const int number : ever_acknowledged_)
       ASSERT_TRUE(expected.ids.contains("e" + std::to_string(number))) << "event " << number;
     EXPECT_EQ(expected.orders(), std::ssize(expected.ids));

@@ -17,10 +17,9 @@ namespace koi::durable {
 
 namespace {
 
-using Mark = CrashWatch::Mark;
-
 constexpr std::array signals{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT};
-std::array<struct sigaction, signals.size()> before;  // what they did, and do after the mark
+// What they did, and do after the mark.
+std::array<struct sigaction, signals.size()> actions_before;
 
 // A stack of its own for the handler: the thread's may be what ran out.
 class SpareStack {
@@ -46,9 +45,10 @@ class SpareStack {
 constinit thread_local std::atomic<std::uint32_t>* of_this_thread = nullptr;
 
 void note(int signal, siginfo_t* info, void*) {
-  if (of_this_thread && *of_this_thread == Mark::Stepping) *of_this_thread = Mark::Crashed;
+  if (of_this_thread && *of_this_thread == CrashWatch::Mark::Stepping)
+    *of_this_thread = CrashWatch::Mark::Crashed;
   for (std::size_t i = 0; i < signals.size(); ++i)
-    if (signals[i] == signal) ::sigaction(signal, &before[i], nullptr);
+    if (signals[i] == signal) ::sigaction(signal, &actions_before[i], nullptr);
   // What the processor found happens again on return; what was sent is sent again.
   if (info->si_code <= 0) ::raise(signal);
 }
@@ -61,7 +61,7 @@ void note_signals() {
     struct sigaction now {};
     ::sigaction(signals[i], nullptr, &now);
     if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == &note) continue;
-    before[i] = now;
+    actions_before[i] = now;
     ::sigaction(signals[i], &noted, nullptr);
   }
 }
@@ -88,15 +88,15 @@ class Mapped final : public CrashWatch {
 };
 
 // What the life before has left.
-void begin_life(Mark& mark) {
-  if (mark.state == Mark::Crashed) {
+void begin_life(CrashWatch::Mark& mark) {
+  if (mark.state == CrashWatch::Mark::Crashed) {
     const bool is_same =
         mark.position == mark.crashed_position && mark.customer == mark.crashed_customer;
     mark.crashes = is_same ? mark.crashes + 1 : 1;
     mark.crashed_position = mark.position;
     mark.crashed_customer = mark.customer;
   }
-  mark.state = Mark::Resting;
+  mark.state = CrashWatch::Mark::Resting;
 }
 
 }  // namespace

@@ -23,8 +23,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-constexpr store::Groups groups{2};
-constexpr std::uint64_t rules = 5;
 const std::string crashes_now = "sku of a crash", crashes_later = "sku of a later crash";
 
 // Orders of the one sku crash at once, those of the other an hour later, at the timer.
@@ -51,13 +49,13 @@ plan::Plan crashing_plan() {
   return plan;
 }
 
-struct Life {
-  explicit Life(const std::filesystem::path& path, Timestamp at)
+struct CrashingLife {
+  explicit CrashingLife(const std::filesystem::path& path, Timestamp at)
       : now(at), directory(*store::Directory::open(path / "data", {.reserve = 1u << 20})) {
-    watch = *CrashWatch::open(directory, groups);
-    writers = *Writers::open(
-        {plan, rules, *journal, *states, groups, deeds, [this] { return now; }, watch.get()},
-        {.recovers_at_once = false});
+    watch = *CrashWatch::open(directory, two_groups);
+    writers = *Writers::open({plan, trial_rules, *journal, *states, two_groups, deeds,
+                              [this] { return now; }, watch.get()},
+                             {.recovers_at_once = false});
   }
   void run() { run_dry(*writers); }
   void order(const std::string& id, const std::string& customer, const std::string& sku) {
@@ -88,8 +86,9 @@ struct Life {
   Timestamp now;
   Nowhere deeds;
   store::Directory directory;
-  std::unique_ptr<store::SqliteJournal> journal = *store::SqliteJournal::open(directory, groups);
-  std::unique_ptr<store::SqliteStore> states = *store::SqliteStore::open(directory, groups);
+  std::unique_ptr<store::SqliteJournal> journal =
+      *store::SqliteJournal::open(directory, two_groups);
+  std::unique_ptr<store::SqliteStore> states = *store::SqliteStore::open(directory, two_groups);
   std::unique_ptr<CrashWatch> watch;
   std::unique_ptr<Writers> writers;
   std::map<std::string, core::Standing> answers;
@@ -115,7 +114,7 @@ class CrashWatchTest : public ::testing::Test {
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
   }
   int signal_of_start() {
-    return signal_of([this] { Life(scratch_.path(), now_).run(); });
+    return signal_of([this] { CrashingLife(scratch_.path(), now_).run(); });
   }
 
   Scratch scratch_;
@@ -124,7 +123,7 @@ class CrashWatchTest : public ::testing::Test {
 
 TEST_F(CrashWatchTest, AnInputThatCrashesTwiceIsSetAsideAndEveryoneElseGoesOn) {
   EXPECT_EQ(signal_of([&] {
-              Life life(scratch_.path(), now_);
+              CrashingLife life(scratch_.path(), now_);
               life.order("e1", "ann", "tea");
               life.order("e2", "bob", crashes_now);
             }),
@@ -132,7 +131,7 @@ TEST_F(CrashWatchTest, AnInputThatCrashesTwiceIsSetAsideAndEveryoneElseGoesOn) {
   EXPECT_EQ(signal_of_start(), SIGABRT);
   ASSERT_EQ(signal_of_start(), 0);
 
-  Life life(scratch_.path(), now_);
+  CrashingLife life(scratch_.path(), now_);
   EXPECT_THAT(life.set_aside(), IsEmpty()) << "once is enough";
   life.run();
   EXPECT_EQ(life.orders("ann"), 1);
@@ -145,13 +144,13 @@ TEST_F(CrashWatchTest, AnInputThatCrashesTwiceIsSetAsideAndEveryoneElseGoesOn) {
 }
 
 TEST_F(CrashWatchTest, TheStartThatSetsSomethingAsideSaysSo) {
-  ASSERT_EQ(signal_of([&] { Life(scratch_.path(), now_).order("e1", "bob", crashes_now); }),
+  ASSERT_EQ(signal_of([&] { CrashingLife(scratch_.path(), now_).order("e1", "bob", crashes_now); }),
             SIGABRT);
   ASSERT_EQ(signal_of_start(), SIGABRT);
-  const Life life(scratch_.path(), now_);
+  const CrashingLife life(scratch_.path(), now_);
   EXPECT_THAT(life.set_aside(), ElementsAre(store::SetAside{2, 0}));  // behind its opening
   EXPECT_TRUE(
-      life.writers->recovered()[groups.group_of(partition_of("bob"))].set_aside.has_value());
+      life.writers->recovered()[two_groups.group_of(partition_of("bob"))].set_aside.has_value());
   EXPECT_EQ(life.writers->figures().set_aside, 1u);
 }
 
@@ -159,7 +158,7 @@ TEST_F(CrashWatchTest, TimersThatCrashTwiceAreSetAsideAndOthersFire) {
   std::vector<std::string> others;
   for (int i = 0; i < 20; ++i) others.push_back("c" + std::to_string(i));
   ASSERT_EQ(signal_of([&] {
-              Life life(scratch_.path(), now_);
+              CrashingLife life(scratch_.path(), now_);
               life.order("e", "bob", crashes_later);
               for (const std::string& each : others) life.order("e " + each, each, "tea");
               ASSERT_TRUE(life.writers->checkpoint(0) && life.writers->checkpoint(1));
@@ -168,7 +167,7 @@ TEST_F(CrashWatchTest, TimersThatCrashTwiceAreSetAsideAndOthersFire) {
   now_ = now_ + hours(2);
   ASSERT_EQ(signal_of_start(), SIGABRT);
   ASSERT_EQ(signal_of_start(), SIGABRT);
-  Life life(scratch_.path(), now_);
+  CrashingLife life(scratch_.path(), now_);
   ASSERT_EQ(life.set_aside().size(), 1u);
   EXPECT_NE(life.set_aside()[0].customer, 0u);
   life.run();
@@ -189,14 +188,14 @@ TEST_F(CrashWatchTest, AKillSaysNothingAboutTheInput) {
   const auto stepped_and = [&](int signal) {
     return signal_of([&] {
       const auto directory = *store::Directory::open(scratch_.path() / "data", {.reserve = 1});
-      const auto watch = *CrashWatch::open(directory, groups);
+      const auto watch = *CrashWatch::open(directory, two_groups);
       watch->stepping(1, {7, 0});
       ::raise(signal);
     });
   };
   const auto suspect = [&] {
     const auto directory = *store::Directory::open(scratch_.path() / "data", {.reserve = 1});
-    return (*CrashWatch::open(directory, groups))->suspect(1);
+    return (*CrashWatch::open(directory, two_groups))->suspect(1);
   };
   ASSERT_EQ(stepped_and(SIGKILL), SIGKILL);
   ASSERT_EQ(stepped_and(SIGKILL), SIGKILL);
@@ -210,7 +209,7 @@ TEST_F(CrashWatchTest, AKillSaysNothingAboutTheInput) {
 TEST_F(CrashWatchTest, AStackThatOverflowsCountsToo) {
   const auto overflow = [&] {
     const auto directory = *store::Directory::open(scratch_.path() / "data", {.reserve = 1});
-    const auto watch = *CrashWatch::open(directory, groups);
+    const auto watch = *CrashWatch::open(directory, two_groups);
     watch->stepping(0, {3, 0});
     const std::function<int(int)> deeper = [&](int depth) {
       volatile char room[4096];
@@ -222,7 +221,7 @@ TEST_F(CrashWatchTest, AStackThatOverflowsCountsToo) {
   ASSERT_EQ(signal_of(overflow), SIGSEGV);
   ASSERT_EQ(signal_of(overflow), SIGSEGV);
   const auto directory = *store::Directory::open(scratch_.path() / "data", {.reserve = 1});
-  EXPECT_EQ((*CrashWatch::open(directory, groups))->suspect(0), (store::SetAside{3, 0}));
+  EXPECT_EQ((*CrashWatch::open(directory, two_groups))->suspect(0), (store::SetAside{3, 0}));
 }
 
 }  // namespace

@@ -78,7 +78,7 @@ namespace {
 // Places keep their top bit unset; the one added here marks an entry as used.
 constexpr std::uint64_t in_use = std::uint64_t{1} << 63;
 
-Partition partition_of(std::uint64_t place) { return store::partition_at(place & ~in_use); }
+Partition partition_in(std::uint64_t place) { return store::partition_at(place & ~in_use); }
 
 // Beside an entry: its place in the index, of which more than a third is empty.
 constexpr std::uint64_t index_bytes = 2 * sizeof(std::uint64_t);
@@ -148,7 +148,7 @@ Customers::Customers(const plan::Plan& plan, const store::Store& store, store::G
                      for (std::size_t slot = 0; slot < entries_.size(); ++slot)
                        if (const Entry& entry = entries_[slot];
                            !entry.is_free() && entry.due != Timestamp::never())
-                         each({entry.due, partition_of(entry.place), std::string(entry.id())});
+                         each({entry.due, partition_in(entry.place), std::string(entry.id())});
                    }}) {}
 
 Result<void> Customers::learn() {
@@ -352,7 +352,7 @@ void Customers::changed() {
     value.bytes = now;
   }
   const Timestamp due = is_held(state.id) ? Timestamp::never() : core::next_due(state);
-  timers_.move(partition_of(entry.place), state.id, entry.due, due);
+  timers_.move(partition_in(entry.place), state.id, entry.due, due);
   entry.due = due;
   if (entry.generation == current_) return;
   entry.generation = current_ & Entry::last_generation;
@@ -408,7 +408,7 @@ store::Saved Customers::saved(const Entry& entry) const {
   } else {
     bytes = entry.bytes();
   }
-  return {partition_of(entry.place), std::string(entry.id()), std::move(bytes),
+  return {partition_in(entry.place), std::string(entry.id()), std::move(bytes),
           is_held(entry.id()) ? due_of(entry) : entry.due};
 }
 

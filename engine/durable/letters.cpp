@@ -8,7 +8,7 @@ namespace koi::durable {
 
 namespace {
 
-enum class Of : char { Letter = 'l', Sent = 's', Taken = 't' };
+enum class LetterRow : char { Letter = 'l', Sent = 's', Taken = 't' };
 
 // Big endian, so that keys are in the order of the numbers.
 void append(std::string& key, std::uint64_t number, int bytes) {
@@ -22,14 +22,14 @@ std::uint64_t number_in(std::string_view bytes) {
   return number;
 }
 
-std::string key_of(Of what, store::Group group) {
+std::string key_of(LetterRow what, store::Group group) {
   std::string key{letters_mark, static_cast<char>(what)};
   append(key, group, 2);
   return key;
 }
 
 std::string key_of(const Letter& letter) {
-  std::string key = key_of(Of::Letter, letter.to);
+  std::string key = key_of(LetterRow::Letter, letter.to);
   append(key, letter.number, 8);
   return key;
 }
@@ -40,7 +40,7 @@ std::string bytes_of(std::uint64_t number) {
   return out.take();
 }
 
-Error damaged() {
+Error damaged_letters() {
   return {"corrupt", "what a checkpoint keeps of the letters between groups is damaged"};
 }
 
@@ -49,7 +49,7 @@ Error damaged() {
 Result<LetterFrom> read(const Letter& letter, const plan::Plan& plan) {
   LetterFrom came{letter.from, letter.number, {}};
   ByteReader in(letter.told);
-  if (!read(in, plan, came.told)) return damaged();
+  if (!read(in, plan, came.told)) return damaged_letters();
   return came;
 }
 
@@ -58,34 +58,34 @@ Letters::Letters(store::Group own, store::Groups groups, Rows& rows)
 
 Result<bool> Letters::learn(std::string_view key, std::string_view bytes) {
   if (key.empty() || key.front() != letters_mark) return false;
-  if (key.size() < 4) return damaged();
+  if (key.size() < 4) return damaged_letters();
   const auto group = static_cast<store::Group>(number_in(key.substr(2, 2)));
-  if (group >= to_.size() || group == own_) return damaged();
+  if (group >= to_.size() || group == own_) return damaged_letters();
   ByteReader in(bytes);
-  switch (static_cast<Of>(key[1])) {
-    case Of::Letter: {
-      if (key.size() != 12) return damaged();
+  switch (static_cast<LetterRow>(key[1])) {
+    case LetterRow::Letter: {
+      if (key.size() != 12) return damaged_letters();
       Letter letter{own_, group, number_in(key.substr(4)), in.fixed64(), {}};
       letter.told = in.rest();
       auto& open = to_[group].open;
       // Of a replay that keeps no others there are gaps between them.
       if (!in.ok() || letter.number == 0 || (!open.empty() && open.back().number >= letter.number))
-        return damaged();
+        return damaged_letters();
       open.push_back(std::move(letter));
       return true;
     }
-    case Of::Sent: to_[group].last = in.unsigned_(); break;
-    case Of::Taken: from_[group] = in.unsigned_(); break;
-    default: return damaged();
+    case LetterRow::Sent: to_[group].last = in.unsigned_(); break;
+    case LetterRow::Taken: from_[group] = in.unsigned_(); break;
+    default: return damaged_letters();
   }
-  if (key.size() != 4 || !in.ok() || !in.at_end()) return damaged();
+  if (key.size() != 4 || !in.ok() || !in.at_end()) return damaged_letters();
   return true;
 }
 
 void Letters::write(store::Group to, std::uint64_t rules, const Told& told) {
   KOI_ASSERT(to != own_);
   To& there = to_[to];
-  rows_.put(key_of(Of::Sent, to), bytes_of(++there.last));
+  rows_.put(key_of(LetterRow::Sent, to), bytes_of(++there.last));
   const bool is_kept =
       keeps_ == Keeps::All || (keeps_ == Keeps::Arrivals && std::holds_alternative<Arrival>(told));
   if (!is_kept) return;
@@ -110,7 +110,7 @@ void Letters::arrived(store::Group to, std::uint64_t up_to) {
 bool Letters::takes(store::Group from, std::uint64_t number) {
   if (from >= from_.size() || from == own_ || number != from_[from] + 1) return false;
   from_[from] = number;
-  rows_.put(key_of(Of::Taken, from), bytes_of(number));
+  rows_.put(key_of(LetterRow::Taken, from), bytes_of(number));
   return true;
 }
 

@@ -9,9 +9,6 @@
 namespace koi::durable {
 namespace {
 
-constexpr store::Groups groups{3};
-constexpr std::uint64_t rules = 77;
-
 Told loan(std::int64_t amount) {
   core::Loan loan;
   loan.account = "account";
@@ -46,7 +43,7 @@ std::string bytes_of(const Told& told) {
 
 // Puts the rows into a store, and gives what a new start reads of them.
 struct Kept {
-  store::MemoryStore store{groups};
+  store::MemoryStore store{three_groups};
   store::Position position = 0;
   void put(Rows& rows) {
     std::vector<store::Shared> shared;
@@ -96,9 +93,9 @@ TEST(Letters, WhatGroupsTellEachOtherComesBackFromItsBytesAndNothingElseDoes) {
 
 TEST(Letters, AreNumberedForEachGroupAndStayUntilTheyHaveArrived) {
   Rows rows;
-  Letters letters(0, groups, rows);
-  for (int i = 0; i < 3; ++i) letters.write(1, rules, loan(i));
-  letters.write(2, rules, message());
+  Letters letters(0, three_groups, rows);
+  for (int i = 0; i < 3; ++i) letters.write(1, trial_rules, loan(i));
+  letters.write(2, trial_rules, message());
   EXPECT_EQ(letters.take_new().size(), 4u);
   EXPECT_TRUE(letters.take_new().empty());
   EXPECT_EQ(letters.last(1), 3u);
@@ -113,7 +110,7 @@ TEST(Letters, AreNumberedForEachGroupAndStayUntilTheyHaveArrived) {
 
 TEST(Letters, AreTakenInTheirOrderAndEachOnce) {
   Rows rows;
-  Letters letters(0, groups, rows);
+  Letters letters(0, three_groups, rows);
   EXPECT_FALSE(letters.takes(1, 2)) << "the first one is still to come";
   EXPECT_TRUE(letters.takes(1, 1));
   EXPECT_FALSE(letters.takes(1, 1));
@@ -126,14 +123,15 @@ TEST(Letters, AreTakenInTheirOrderAndEachOnce) {
 
 TEST(Letters, AStartFindsThemAsTheCheckpointHasThem) {
   Rows rows;
-  Letters letters(0, groups, rows);
-  for (int i = 0; i < 300; ++i) letters.write(static_cast<store::Group>(1 + i % 2), rules, loan(i));
+  Letters letters(0, three_groups, rows);
+  for (int i = 0; i < 300; ++i)
+    letters.write(static_cast<store::Group>(1 + i % 2), trial_rules, loan(i));
   for (std::uint64_t i = 1; i <= 5; ++i) ASSERT_TRUE(letters.takes(2, i));
   letters.arrived(1, 100);
   Kept kept;
   kept.put(rows);
   Rows again;
-  Letters learnt(0, groups, again);
+  Letters learnt(0, three_groups, again);
   ASSERT_TRUE(learn(again, learnt, kept.store));
   EXPECT_EQ(learnt.open(1), letters.open(1));
   EXPECT_EQ(learnt.open(2), letters.open(2));
@@ -149,8 +147,8 @@ TEST(Letters, AStartFindsThemAsTheCheckpointHasThem) {
 
 TEST(Letters, WhatCameAndWentBetweenTwoCheckpointsIsNoRow) {
   Rows rows;
-  Letters letters(0, groups, rows);
-  letters.write(1, rules, loan(1));
+  Letters letters(0, three_groups, rows);
+  letters.write(1, trial_rules, loan(1));
   letters.arrived(1, 1);
   std::vector<store::Shared> shared;
   rows.freeze(shared);
@@ -172,7 +170,7 @@ TEST(Letters, RowsThatAreDamagedAreRefused) {
            {std::string(">t\0\7", 4), "\1"},
            {std::string(">l\0\1\0\0\0\0\0\0\0\0", 12), "12345678"}}) {
     Rows rows;
-    Letters letters(0, groups, rows);
+    Letters letters(0, three_groups, rows);
     const auto learnt = letters.learn(key, bytes);
     ASSERT_FALSE(learnt) << key;
     EXPECT_EQ(learnt.error().code, "corrupt");

@@ -16,7 +16,7 @@ std::string key_of(std::uint64_t number) {
   return key;
 }
 
-Error damaged() {
+Error damaged_meetings() {
   return {"corrupt", "what a checkpoint keeps of customers who have met is damaged"};
 }
 
@@ -25,7 +25,7 @@ Error damaged() {
 Result<bool> Meetings::learn(std::string_view key, std::string_view bytes, const plan::Plan& plan,
                              std::uint64_t rules) {
   if (key.empty() || key.front() != meetings_mark) return false;
-  if (key.size() != 9) return damaged();
+  if (key.size() != 9) return damaged_meetings();
   std::uint64_t number = 0;
   for (const char each : key.substr(1)) number = number << 8 | static_cast<std::uint8_t>(each);
   ByteReader in(bytes);
@@ -39,9 +39,9 @@ Result<bool> Meetings::learn(std::string_view key, std::string_view bytes, const
   what.is_held = in.boolean();
   Told told;
   ByteReader rest(in.rest());
-  if (!in.ok() || customer.empty() || !read(rest, plan, told)) return damaged();
+  if (!in.ok() || customer.empty() || !read(rest, plan, told)) return damaged_meetings();
   auto* const meeting = std::get_if<Meeting>(&told);
-  if (!meeting) return damaged();
+  if (!meeting) return damaged_meetings();
   what.meeting = std::move(*meeting);
   kept_[customer].push_back({number, std::move(what)});
   last_ = std::max(last_, number);

@@ -13,10 +13,7 @@
 namespace koi::durable {
 namespace {
 
-constexpr store::Groups one_group{1};
-constexpr std::uint64_t rules = 77;
-
-class Outside final : public Deeds {
+class KeysTaken final : public Deeds {
  public:
   void take(store::Group, std::vector<Deed> deeds) override {
     for (const Deed& deed : deeds) keys.insert(deed.effect.key);
@@ -34,7 +31,8 @@ class Merging : public ::testing::Test {
     settings.longest_batch = 20;
     settings.timers_at_once = 7;
     auto opened = Writers::open(
-        {plan, rules, *journal, *store, one_group, outside, [this] { return now; }}, settings);
+        {plan, trial_rules, *journal, *store, one_group, outside, [this] { return now; }},
+        settings);
     EXPECT_TRUE(opened);
     return *std::move(opened);
   }
@@ -56,7 +54,7 @@ class Merging : public ::testing::Test {
   plan::Plan plan = trial_plan();
   std::optional<store::MemoryJournal> journal;
   std::optional<store::MemoryStore> store;
-  Outside outside;
+  KeysTaken outside;
   Timestamp now = *parse_instant("2026-03-02T10:00:00Z");
 };
 

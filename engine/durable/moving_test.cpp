@@ -17,7 +17,6 @@
 namespace koi::durable {
 namespace {
 
-constexpr std::uint64_t rules = 77;
 constexpr auto phone = IdentifierId::of(0), device = IdentifierId::of(1);
 
 plan::Plan plan_with_devices() {
@@ -26,7 +25,7 @@ plan::Plan plan_with_devices() {
   return plan;
 }
 
-class Outside final : public Deeds {
+class WantedAndRefused final : public Deeds {
  public:
   void take(store::Group, std::vector<Deed> deeds) override {
     const std::lock_guard lock(mutex_);  // groups recover side by side
@@ -52,9 +51,9 @@ class Outside final : public Deeds {
 };
 
 // A process by hand, and the directory before it.
-class World {
+class WorldByHand {
  public:
-  World(std::uint16_t groups, unsigned seed) : groups_{groups}, chance_(seed) { start(); }
+  WorldByHand(std::uint16_t groups, unsigned seed) : groups_{groups}, chance_(seed) { start(); }
 
   std::size_t below(std::size_t end) { return chance_() % end; }
   void lose_one_in(std::size_t many) { lost_ = many; }
@@ -156,7 +155,7 @@ class World {
   }
   // Each group's journal alone says what is stored.
   void expect_as_replayed() {
-    Outside again;
+    WantedAndRefused again;
     const match::Index index = match::Index::build(plan_);
     for (store::Group group = 0; group < groups_.count; ++group) {
       store::MemoryStore nothing{groups_};
@@ -176,7 +175,7 @@ class World {
   const store::Journal& journal() const { return journal_; }
   Writers& writers() { return *writers_; }
   const store::Groups groups_;
-  Outside outside;
+  WantedAndRefused outside;
 
  private:
   void start() {
@@ -184,7 +183,7 @@ class World {
     settings.budget = 1u << 20;
     settings.longest_batch = 5;
     settings.timers_at_once = 3;
-    durable::World world{plan_, rules, journal_, store_, groups_, outside, [this] { return now_; }};
+    World world{plan_, trial_rules, journal_, store_, groups_, outside, [this] { return now_; }};
     world.carry = [this](const Letter&) { return lost_ == 0 || below(lost_) != 0; };
     auto opened = Writers::open(std::move(world), settings);
     ASSERT_TRUE(opened) << opened.error().what;
@@ -207,7 +206,7 @@ class World {
 
 TEST(Moving, WhoeverWasSeenFirstStaysAndHasBothHistoriesWhicheverGroupItIs) {
   for (const bool stays_where_it_is_seen : {false, true}) {
-    World world(2, 1);
+    WorldByHand world(2, 1);
     const std::string anna = world.id_of(0, "phone:a"), ben = world.id_of(1, "ben");
     const std::string& first = stays_where_it_is_seen ? ben : anna;
     const std::string& second = stays_where_it_is_seen ? anna : ben;
@@ -238,7 +237,7 @@ TEST(Moving, WhoeverWasSeenFirstStaysAndHasBothHistoriesWhicheverGroupItIs) {
 TEST(Moving, TwoWhoMeetEachOtherAtOneMomentAreOneAndBothEventsCount) {
   for (unsigned seed = 1; seed <= 12; ++seed) {
     SCOPED_TRACE(seed);
-    World world(2, seed);
+    WorldByHand world(2, seed);
     const std::string anna = world.id_of(0, "phone:a"), ben = world.id_of(1, "phone:b");
     world.submit(world.order(anna, {{phone, "1"}}));
     world.submit(world.order(ben, {{phone, "2"}}));
@@ -261,7 +260,7 @@ TEST(Moving, TwoWhoMeetEachOtherAtOneMomentAreOneAndBothEventsCount) {
 TEST(Moving, AChainOfThreeGroupsComesTogether) {
   for (unsigned seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(seed);
-    World world(3, seed);
+    WorldByHand world(3, seed);
     std::vector<std::string> ids;
     for (store::Group group = 0; group < 3; ++group)
       ids.push_back(world.id_of(group, "device:d" + std::to_string(group) + "-"));
@@ -292,7 +291,7 @@ TEST(Moving, AChainOfThreeGroupsComesTogether) {
 TEST(Moving, AFamilyOnOneDeviceIsNotOnePersonHoweverTheyCome) {
   for (unsigned seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(seed);
-    World world(3, seed);
+    WorldByHand world(3, seed);
     const std::string shared = world.id_of(static_cast<store::Group>(seed % 3), "device:d");
     std::vector<std::string> family;
     for (store::Group group = 0; group < 3; ++group)
@@ -314,7 +313,7 @@ TEST(Moving, AFamilyOnOneDeviceIsNotOnePersonHoweverTheyCome) {
 }
 
 TEST(Moving, AnEventThatHadToWaitCountsThoughTheOtherHasSeenMuchSince) {
-  World world(2, 1);
+  WorldByHand world(2, 1);
   const std::string anna = world.id_of(0, "phone:a"), ben = world.id_of(1, "ben");
   world.submit(world.order(anna, {{phone, "1"}}));
   world.come_to_rest();
@@ -330,7 +329,7 @@ TEST(Moving, AnEventThatHadToWaitCountsThoughTheOtherHasSeenMuchSince) {
 }
 
 TEST(Moving, ARefusalOfOneWhoHasGoneIsTheOneWhoStaysAndWithdrawsAtOnce) {
-  World world(2, 1);
+  WorldByHand world(2, 1);
   const std::string anna = world.id_of(0, "phone:a"), ben = world.id_of(1, "ben");
   world.submit(world.order(anna, {{phone, "1"}}));
   world.come_to_rest();
@@ -349,7 +348,7 @@ TEST(Moving, ARefusalOfOneWhoHasGoneIsTheOneWhoStaysAndWithdrawsAtOnce) {
 
 TEST(Moving, AMergeThatIsSetAsideTellsTheOtherGroupOfRefusalsAndOfNothingElse) {
   const auto letters_where_he = [](std::optional<EngineEvent> said) {
-    World world(2, 1);
+    WorldByHand world(2, 1);
     const std::string anna = world.id_of(0, "phone:a"), ben = world.id_of(1, "ben");
     world.submit(world.order(anna, {{phone, "1"}}));
     world.come_to_rest();
@@ -366,7 +365,7 @@ TEST(Moving, AMergeThatIsSetAsideTellsTheOtherGroupOfRefusalsAndOfNothingElse) {
       if (letter && std::holds_alternative<Arrival>(letter->told)) comes = read.position;
     }
     EXPECT_GT(comes, 0u);
-    Outside again;
+    WantedAndRefused again;
     const match::Index index = match::Index::build(world.plan());
     store::MemoryStore nothing{world.groups_};
     Writer writer(world.plan(), index, nothing, world.groups_, 0, 1u << 30, again);
@@ -383,7 +382,7 @@ TEST(Moving, AMergeThatIsSetAsideTellsTheOtherGroupOfRefusalsAndOfNothingElse) {
 // --- At random -----------------------------------------------------------------------------------
 
 // Somebody's order: by his name, his phone or his device, now and then with what is another's.
-Event any_order(World& world) {
+Event any_order(WorldByHand& world) {
   const auto number = [&] { return std::to_string(world.below(14)); };
   const std::string who = number();
   std::vector<Identifier> identifiers;
@@ -407,7 +406,7 @@ TEST(Moving, WorldsThatComeToRestAfterEachInputAreThoseOfOneGroup) {
   std::size_t gone = 0;
   for (unsigned seed = 1; seed <= 24; ++seed) {
     SCOPED_TRACE(seed);
-    World one(1, seed), many(static_cast<std::uint16_t>(2 + seed % 3), seed + 1000);
+    WorldByHand one(1, seed), many(static_cast<std::uint16_t>(2 + seed % 3), seed + 1000);
     for (int turn = 0; turn < 70; ++turn) {
       const Duration time = seconds(static_cast<std::int64_t>(one.below(400)));
       one.pass(time);
@@ -435,7 +434,7 @@ TEST(Moving, WorldsThatNeverRestLoseNoOrderAndAreWhatEachJournalSays) {
   std::size_t letters = 0;
   for (unsigned seed = 1; seed <= 40; ++seed) {
     SCOPED_TRACE(seed);
-    World world(static_cast<std::uint16_t>(2 + seed % 4), seed);
+    WorldByHand world(static_cast<std::uint16_t>(2 + seed % 4), seed);
     constexpr int turns = 120;
     for (int turn = 0; turn < turns; ++turn) {
       world.pass(seconds(static_cast<std::int64_t>(world.below(30))));

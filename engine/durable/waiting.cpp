@@ -9,9 +9,9 @@ namespace koi::durable {
 
 namespace {
 
-enum class Of : char { Asked = 'a', First = 'f', Input = 'i', Meeting = 'm', Last = 'n' };
+enum class WaitingRow : char { Asked = 'a', First = 'f', Input = 'i', Meeting = 'm', Last = 'n' };
 
-std::string key_of(Of what, std::string_view rest = {}) {
+std::string key_of(WaitingRow what, std::string_view rest = {}) {
   return std::string{waiting_mark, static_cast<char>(what)}.append(rest);
 }
 
@@ -21,12 +21,14 @@ std::string key_of_input(std::int64_t number) {
   const auto plain = static_cast<std::uint64_t>(number);
   std::string bytes;
   for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(plain >> shift));
-  return key_of(number < 0 ? Of::First : Of::Input, bytes);
+  return key_of(number < 0 ? WaitingRow::First : WaitingRow::Input, bytes);
 }
 
-std::string key_of_meeting(std::string_view customer) { return key_of(Of::Meeting, customer); }
+std::string key_of_meeting(std::string_view customer) {
+  return key_of(WaitingRow::Meeting, customer);
+}
 
-std::string key_of_asked(std::string_view customer) { return key_of(Of::Asked, customer); }
+std::string key_of_asked(std::string_view customer) { return key_of(WaitingRow::Asked, customer); }
 
 std::string encode(const Waited& what, std::uint64_t rules) {
   ByteWriter out;
@@ -49,7 +51,7 @@ std::string encode(const std::vector<core::Lack>& lacks) {
   return out.take();
 }
 
-Error damaged() {
+Error damaged_waiting() {
   return {"corrupt", "what a checkpoint keeps of the inputs that wait is damaged"};
 }
 
@@ -67,10 +69,10 @@ Result<Waited> decode(std::string_view bytes, const plan::Plan& plan, std::uint6
   what.customer = in.text();
   const bool is_given = in.boolean();
   if (!is_given) what.due = in.time();
-  if (!in.ok() || partition >= partition_count || what.customer.empty()) return damaged();
-  if (!is_given) return in.at_end() ? Result<Waited>(std::move(what)) : damaged();
+  if (!in.ok() || partition >= partition_count || what.customer.empty()) return damaged_waiting();
+  if (!is_given) return in.at_end() ? Result<Waited>(std::move(what)) : damaged_waiting();
   KOI_LET(Input input, decode_input(plan, in.rest()));
-  if (std::holds_alternative<Opening>(input)) return damaged();
+  if (std::holds_alternative<Opening>(input)) return damaged_waiting();
   what.given = given_of(std::move(input));
   return what;
 }
@@ -93,20 +95,21 @@ bool is_refusal(const Waited& what) {
 Result<bool> Waiting::learn(std::string_view key, std::string_view bytes, const plan::Plan& plan,
                             std::uint64_t rules) {
   if (key.empty() || key.front() != waiting_mark) return false;
-  if (key.size() < 2) return damaged();
+  if (key.size() < 2) return damaged_waiting();
   const std::string_view rest = key.substr(2);
   ByteReader in(bytes);
-  switch (static_cast<Of>(key[1])) {
-    case Of::Asked:  // stands before the inputs
-      if (rest.empty() || !read(in, waiters_[std::string(rest)].lacks)) return damaged();
+  switch (static_cast<WaitingRow>(key[1])) {
+    case WaitingRow::Asked:  // stands before the inputs
+      if (rest.empty() || !read(in, waiters_[std::string(rest)].lacks)) return damaged_waiting();
       return true;
-    case Of::First:
-    case Of::Input: {
-      if (rest.size() != 8) return damaged();
+    case WaitingRow::First:
+    case WaitingRow::Input: {
+      if (rest.size() != 8) return damaged_waiting();
       std::uint64_t plain = 0;
       for (const char each : rest) plain = plain << 8 | static_cast<std::uint8_t>(each);
       const auto number = static_cast<std::int64_t>(plain);
-      if ((number < 0) != (static_cast<Of>(key[1]) == Of::First)) return damaged();
+      if ((number < 0) != (static_cast<WaitingRow>(key[1]) == WaitingRow::First))
+        return damaged_waiting();
       KOI_LET(Waited what, decode(bytes, plan, rules));
       what.number = number;
       Waiter& waiter = waiters_[what.customer];
@@ -121,25 +124,25 @@ Result<bool> Waiting::learn(std::string_view key, std::string_view bytes, const 
       if (waiter.inputs.size() == 1) index(customer, waiter);
       return true;
     }
-    case Of::Meeting: {
+    case WaitingRow::Meeting: {
       Asked asked;
       asked.number = in.unsigned_();
       asked.is_resting = in.boolean();
-      if (rest.empty() || !in.ok() || !in.at_end()) return damaged();
+      if (rest.empty() || !in.ok() || !in.at_end()) return damaged_waiting();
       waiters_[std::string(rest)].asked = asked;
       return true;
     }
-    case Of::Last:
+    case WaitingRow::Last:
       last_ = static_cast<std::int64_t>(in.unsigned_());
-      if (!rest.empty() || !in.ok() || !in.at_end()) return damaged();
+      if (!rest.empty() || !in.ok() || !in.at_end()) return damaged_waiting();
       return true;
   }
-  return damaged();
+  return damaged_waiting();
 }
 
 Result<void> Waiting::learnt() const {
   for (const auto& [customer, waiter] : waiters_)
-    if (waiter.inputs.empty()) return damaged();
+    if (waiter.inputs.empty()) return damaged_waiting();
   return {};
 }
 
@@ -178,7 +181,7 @@ Waiting::Waiter& Waiting::keep(Waited what, std::uint64_t rules, std::int64_t nu
 std::int64_t Waiting::add(Waited what, std::uint64_t rules) {
   ByteWriter last;
   last.unsigned_(static_cast<std::uint64_t>(++last_));
-  rows_.put(key_of(Of::Last), last.take());
+  rows_.put(key_of(WaitingRow::Last), last.take());
   keep(std::move(what), rules, last_);
   return last_;
 }
@@ -306,7 +309,7 @@ Waited Waiting::take(std::string_view customer) {
   if (place->second.inputs.empty()) waiters_.erase(place);
   if (waiters_.empty()) {
     last_ = first_ = 0;
-    rows_.erase(key_of(Of::Last));
+    rows_.erase(key_of(WaitingRow::Last));
   }
   return std::move(first.what);
 }

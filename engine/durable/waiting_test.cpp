@@ -9,8 +9,6 @@
 namespace koi::durable {
 namespace {
 
-constexpr std::uint64_t rules = 77;
-
 Waited waited(const plan::Plan& plan, const std::string& customer, int number) {
   Waited what;
   what.stamp = Timestamp{1000 + number};
@@ -41,7 +39,7 @@ TEST(Waiting, WhatACustomerWaitsWithIsHisInTheOrderInWhichItCame) {
   const plan::Plan plan = trial_plan();
   Rows rows;
   Waiting waiting(rows);
-  for (int i = 0; i < 6; ++i) waiting.add(waited(plan, i % 2 == 0 ? "a" : "b", i), rules);
+  for (int i = 0; i < 6; ++i) waiting.add(waited(plan, i % 2 == 0 ? "a" : "b", i), trial_rules);
   EXPECT_EQ(waiting.size(), 6u);
   EXPECT_TRUE(waiting.waits("a"));
   EXPECT_FALSE(waiting.waits("c"));
@@ -59,7 +57,7 @@ TEST(Waiting, ThoseWhoAreAnsweredGoOnFirstComeFirstServed) {
   const plan::Plan plan = trial_plan();
   Rows rows;
   Waiting waiting(rows);
-  for (int i = 0; i < 4; ++i) waiting.add(waited(plan, std::string(1, "dbca"[i]), i), rules);
+  for (int i = 0; i < 4; ++i) waiting.add(waited(plan, std::string(1, "dbca"[i]), i), trial_rules);
   waiting.asks("d", {lack("x", 1)});
   waiting.asks("b", {lack("x", 1), lack("y", 1)});
   waiting.asks("c", {lack("x", 2)});
@@ -78,11 +76,11 @@ TEST(Waiting, AStartFindsItAsTheCheckpointHasItToTheByte) {
   const plan::Plan plan = trial_plan();
   Rows rows;
   Waiting waiting(rows);
-  for (int i = 0; i < 5; ++i) waiting.add(waited(plan, i % 2 == 0 ? "a" : "b", i), rules);
+  for (int i = 0; i < 5; ++i) waiting.add(waited(plan, i % 2 == 0 ? "a" : "b", i), trial_rules);
   Waited timer = waited(plan, "b", 6);
   timer.given.reset();
   timer.due = Timestamp{99};
-  waiting.add(std::move(timer), rules);
+  waiting.add(std::move(timer), trial_rules);
   waiting.asks("a", {lack("x", 1)});
   waiting.asks("b", {lack("x", 1), lack("y", 2)});
   EXPECT_TRUE(waiting.answered("y", 2, true).empty());
@@ -92,7 +90,7 @@ TEST(Waiting, AStartFindsItAsTheCheckpointHasItToTheByte) {
   Waiting learnt(others);
   const std::vector<store::Shared> kept = frozen(rows);
   for (const store::Shared& each : kept) {
-    const auto known = learnt.learn(each.key, each.bytes, plan, rules);
+    const auto known = learnt.learn(each.key, each.bytes, plan, trial_rules);
     ASSERT_TRUE(known && *known) << (known ? each.key : known.error().what);
   }
   ASSERT_TRUE(learnt.learnt());
@@ -104,7 +102,7 @@ TEST(Waiting, AStartFindsItAsTheCheckpointHasItToTheByte) {
   // Both go on alike.
   waiting.answered("x", 1, false);
   for (Waiting* each : {&waiting, &learnt}) {
-    each->add(waited(plan, "c", 8), rules);
+    each->add(waited(plan, "c", 8), trial_rules);
     each->asks("c", {lack("z", 3)});
     EXPECT_EQ(id_of(each->take("a")), "e2");
   }
@@ -118,15 +116,15 @@ TEST(Waiting, WhatIsPutFirstStandsThereAfterAStartTooAndWhatWasAskedIsForgotten)
   const plan::Plan plan = trial_plan();
   Rows rows;
   Waiting waiting(rows);
-  for (int i = 0; i < 2; ++i) waiting.add(waited(plan, "a", i), rules);
+  for (int i = 0; i < 2; ++i) waiting.add(waited(plan, "a", i), trial_rules);
   waiting.asks("a", {lack("x", 1)});
-  waiting.put_first(waited(plan, "a", 2), rules);
+  waiting.put_first(waited(plan, "a", 2), trial_rules);
   EXPECT_TRUE(waiting.answered("x", 1, false).empty());
   waiting.asks_about("a", Waiting::Asked{7, true});
-  waiting.put_first(waited(plan, "a", 3), rules);
+  waiting.put_first(waited(plan, "a", 3), trial_rules);
   EXPECT_FALSE(waiting.asked_about("a"));
   waiting.asks_about("a", Waiting::Asked{8, true});
-  waiting.change("a", rules, [](Waited& each) {
+  waiting.change("a", trial_rules, [](Waited& each) {
     Event& event = std::get<Event>(*each.given);
     event.time = Timestamp{6};
     return event.id == "e0";
@@ -134,13 +132,13 @@ TEST(Waiting, WhatIsPutFirstStandsThereAfterAStartTooAndWhatWasAskedIsForgotten)
   Rows others;
   Waiting learnt(others);
   for (const store::Shared& each : frozen(rows))
-    ASSERT_TRUE(learnt.learn(each.key, each.bytes, plan, rules));
+    ASSERT_TRUE(learnt.learn(each.key, each.bytes, plan, trial_rules));
   ASSERT_TRUE(learnt.learnt());
   EXPECT_EQ(learnt.bytes(), waiting.bytes());
   ASSERT_TRUE(learnt.asked_about("a"));
   EXPECT_EQ(learnt.asked_about("a")->number, 8u);
   EXPECT_TRUE(learnt.asked_about("a")->is_resting);
-  learnt.put_first(waited(plan, "a", 4), rules);
+  learnt.put_first(waited(plan, "a", 4), trial_rules);
   for (const char* id : {"e4", "e3", "e2"}) EXPECT_EQ(id_of(learnt.take("a")), id);
   EXPECT_EQ(std::get<Event>(*learnt.first("a").given).time, Timestamp{6});
   EXPECT_EQ(id_of(learnt.take("a")), "e0");
@@ -159,19 +157,19 @@ TEST(Meetings, ThatAreKeptAreGivenInTheirOrderAndAfterAStartToo) {
     meeting.link = IdentifierId::of(0);
     meeting.number = number;
     const std::string about = meeting.other;
-    meetings.keep(about, {std::move(meeting), number == 2}, rules);
+    meetings.keep(about, {std::move(meeting), number == 2}, trial_rules);
   }
   const std::vector<store::Shared> kept = frozen(rows);
   Rows others;
   Meetings learnt(others);
   for (const store::Shared& each : kept) {
-    const auto known = learnt.learn(each.key, each.bytes, plan, rules);
+    const auto known = learnt.learn(each.key, each.bytes, plan, trial_rules);
     ASSERT_TRUE(known && *known);
-    const auto refused = learnt.learn(each.key, each.bytes, plan, rules + 1);
+    const auto refused = learnt.learn(each.key, each.bytes, plan, trial_rules + 1);
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, "rules");
     for (std::size_t size = 0; size < each.bytes.size(); ++size)
-      EXPECT_FALSE(learnt.learn(each.key, each.bytes.substr(0, size), plan, rules));
+      EXPECT_FALSE(learnt.learn(each.key, each.bytes.substr(0, size), plan, trial_rules));
   }
   for (Meetings* each : {&meetings, &learnt}) {
     std::vector<std::string> who;
@@ -189,7 +187,7 @@ TEST(Waiting, OtherRulesAndDamagedRowsAreRefused) {
   const plan::Plan plan = trial_plan();
   Rows rows;
   Waiting waiting(rows);
-  waiting.add(waited(plan, "a", 1), rules);
+  waiting.add(waited(plan, "a", 1), trial_rules);
   waiting.asks("a", {lack("x", 1)});
   const std::vector<store::Shared> kept = frozen(rows);
   ASSERT_EQ(kept.size(), 3u);
@@ -197,16 +195,17 @@ TEST(Waiting, OtherRulesAndDamagedRowsAreRefused) {
     Rows others;
     Waiting learnt(others);
     if (each.key.starts_with("?i")) {
-      const auto refused = learnt.learn(each.key, each.bytes, plan, rules + 1);
+      const auto refused = learnt.learn(each.key, each.bytes, plan, trial_rules + 1);
       ASSERT_FALSE(refused);
       EXPECT_EQ(refused.error().code, "rules");
     }
     for (std::size_t size = 0; size < each.bytes.size(); ++size)
-      EXPECT_FALSE(learnt.learn(each.key, each.bytes.substr(0, size), plan, rules)) << each.key;
+      EXPECT_FALSE(learnt.learn(each.key, each.bytes.substr(0, size), plan, trial_rules))
+          << each.key;
   }
   Rows others;
   Waiting learnt(others);
-  ASSERT_TRUE(learnt.learn(kept[0].key, kept[0].bytes, plan, rules));
+  ASSERT_TRUE(learnt.learn(kept[0].key, kept[0].bytes, plan, trial_rules));
   EXPECT_FALSE(learnt.learnt()) << "somebody asks, and waits with nothing";
 }
 

@@ -14,16 +14,13 @@
 namespace koi::durable {
 namespace {
 
-constexpr store::Groups groups{3};
-constexpr std::uint64_t rules = 77;
-
 // What stands outside: every key that came, and whether one life gave it twice.
 class Outside final : public Deeds {
  public:
   void take(store::Group group, std::vector<Deed> deeds) override {
     const std::lock_guard lock(mutex_);
     for (const Deed& deed : deeds) {
-      EXPECT_EQ(groups.group_of(deed.partition), group);
+      EXPECT_EQ(three_groups.group_of(deed.partition), group);
       EXPECT_TRUE(in_this_life_.insert(deed.effect.key).second) << "an effect twice";
       keys.insert(deed.effect.key);
     }
@@ -56,13 +53,13 @@ class Outside final : public Deeds {
 
 struct Deployment {
   plan::Plan plan = trial_plan();
-  store::MemoryJournal journal{groups, 1};
-  store::MemoryStore store{groups};
+  store::MemoryJournal journal{three_groups, 1};
+  store::MemoryStore store{three_groups};
   Outside outside;
   Timestamp now = *parse_instant("2026-03-02T10:00:00Z");
 
   World world() {
-    return {plan, rules, journal, store, groups, outside, [this] { return now; }};
+    return {plan, trial_rules, journal, store, three_groups, outside, [this] { return now; }};
   }
   Result<std::unique_ptr<Writers>> open(Settings settings) {
     outside.begin_life();
@@ -75,7 +72,7 @@ struct Deployment {
   }
   // After a clean stop everything is in the store, and as a plain run over the journal has it.
   void expect_as_run() {
-    const Expected expected = expected_of(plan, journal, groups);
+    const Expected expected = expected_of(plan, journal, three_groups);
     std::map<std::string, std::string> stored;
     for (Partition partition = 0; partition < partition_count; ++partition) {
       const std::vector<store::Saved> all = *store.scan(partition, "", 1'000'000);
@@ -95,7 +92,7 @@ struct Deployment {
 // So small that hardly anybody stays in memory.
 Settings tight() {
   Settings settings;
-  settings.budget = std::uint64_t{groups.count} * 6000;
+  settings.budget = std::uint64_t{three_groups.count} * 6000;
   settings.longest_batch = 20;
   settings.timers_at_once = 7;
   return settings;
@@ -124,7 +121,7 @@ TEST(Writers, AnswerWhenTheBatchIsDurableAndSteppedAndNotBefore) {
   EXPECT_TRUE(*writers->commit());
   EXPECT_FALSE(answers);
   EXPECT_TRUE(deployment.outside.keys.empty());
-  for (store::Group group = 0; group < groups.count; ++group) {
+  for (store::Group group = 0; group < three_groups.count; ++group) {
     EXPECT_FALSE(answers);
     while (*writers->step(group)) {
     }
@@ -142,7 +139,7 @@ TEST(Writers, StepOnlyWhatIsSyncedAndWriteMoreBeforeIt) {
   const auto writers = *deployment.open(tight());
   const auto step_all = [&] {
     int steps = 0;
-    for (store::Group group = 0; group < groups.count; ++group)
+    for (store::Group group = 0; group < three_groups.count; ++group)
       while (*writers->step(group)) ++steps;
     return steps;
   };
@@ -197,7 +194,7 @@ TEST(Writers, FillTheOthersBatchesWhileAGroupHasAsMuchBeforeItAsItMay) {
   const auto submit_to = [&](store::Group group, Lane lane = Lane::Outer) {
     for (;; ++next)
       if (Given order = deployment.order(next, 100);
-          groups.group_of(partition_of(customer_of(order))) == group) {
+          three_groups.group_of(partition_of(customer_of(order))) == group) {
         ++next;
         ASSERT_TRUE(writers->submit({std::move(order)}, {}, lane));
         return;
@@ -257,7 +254,7 @@ TEST(Writers, ComeToTheSameAsAPlainRunWhateverIsInMemoryAndHoweverItIsBatched) {
     ASSERT_TRUE(store_all(*writers));
     deployment.expect_as_run();
     EXPECT_GT(crashes, 0u);
-    EXPECT_GT(expected_of(deployment.plan, deployment.journal, groups).timers, 20u);
+    EXPECT_GT(expected_of(deployment.plan, deployment.journal, three_groups).timers, 20u);
   }
 }
 
@@ -339,7 +336,7 @@ TEST(Writers, DoNotOpenWhereWhatCustomersShareCannotBeRead) {
   Death never;
   DyingStore store(deployment.store, never);
   const auto open = [&] {
-    return Writers::open({deployment.plan, rules, deployment.journal, store, groups,
+    return Writers::open({deployment.plan, trial_rules, deployment.journal, store, three_groups,
                           deployment.outside, [&] { return deployment.now; }},
                          tight());
   };
@@ -360,7 +357,8 @@ bool live_through(Death death) {
     DyingJournal journal(deployment.journal, death);
     DyingStore store(deployment.store, death);
     World world = deployment.world();
-    const World dying{world.plan, rules, journal, store, groups, deployment.outside, world.clock};
+    const World dying{world.plan,   trial_rules,        journal,    store,
+                      three_groups, deployment.outside, world.clock};
     const auto writers = *Writers::open(dying, tight());
     for (int number = 0; number < events && !death.is_dead; ++number) {
       deployment.now = deployment.now + minutes(7);
@@ -370,10 +368,10 @@ bool live_through(Death death) {
       if (number % 3 != 0) continue;
       if (!writers->commit()) break;
       bool failed = false;
-      for (store::Group group = 0; group < groups.count; ++group)
+      for (store::Group group = 0; group < three_groups.count; ++group)
         failed = failed || !writers->step(group);
-      if (failed || (number % 9 == 0 &&
-                     !writers->checkpoint(static_cast<store::Group>(number / 9 % groups.count))))
+      if (failed || (number % 9 == 0 && !writers->checkpoint(static_cast<store::Group>(
+                                            number / 9 % three_groups.count))))
         break;
     }
   }
@@ -388,7 +386,7 @@ bool live_through(Death death) {
   run_dry(*writers);
   EXPECT_TRUE(store_all(*writers));
   deployment.expect_as_run();
-  const Expected expected = expected_of(deployment.plan, deployment.journal, groups);
+  const Expected expected = expected_of(deployment.plan, deployment.journal, three_groups);
   EXPECT_EQ(expected.ids.size(), static_cast<std::size_t>(events));
   EXPECT_EQ(expected.orders(), events);
   return death.is_dead;
@@ -419,7 +417,7 @@ TEST(Writers, RefuseATailThatOtherRulesOrOtherSemanticsHaveDecided) {
     run_dry(*writers);
   }
   World other = deployment.world();
-  other.rules = rules + 1;
+  other.rules = trial_rules + 1;
   EXPECT_EQ(Writers::open(other, tight()).error().code, "rules");
   {
     const auto writers = *deployment.open(tight());
@@ -427,7 +425,7 @@ TEST(Writers, RefuseATailThatOtherRulesOrOtherSemanticsHaveDecided) {
   }
   EXPECT_TRUE(Writers::open(other, tight()));  // a clean stop leaves no tail
 
-  const Opening opening{deployment.now, 5, semantics + 1, rules};
+  const Opening opening{deployment.now, 5, semantics + 1, trial_rules};
   const std::vector<store::Row> rows{{0, encode(opening)}, {0, "unreadable for this one"}};
   const store::Appended batch{0, *deployment.journal.take(0), rows};
   ASSERT_TRUE(deployment.journal.append(std::span(&batch, 1)));
@@ -441,7 +439,7 @@ TEST(Writers, RefuseAStateThatIsAnotherCustomers) {
   Deployment deployment;
   const core::Codec codec(deployment.plan);
   const Partition partition = partition_of("c1");
-  const store::Group group = groups.group_of(partition);
+  const store::Group group = three_groups.group_of(partition);
   const std::vector<store::Saved> swapped = {
       {partition, "c1", codec.encode(core::new_customer(deployment.plan, "c2")),
        Timestamp::never()}};
@@ -460,21 +458,23 @@ TEST(Writers, RefuseStatesOfAnotherJournal) {
     run_dry(*writers);
     ASSERT_TRUE(store_all(*writers));
   }
-  store::MemoryJournal empty(groups, 1), longer(groups, 2);
+  store::MemoryJournal empty(three_groups, 1), longer(three_groups, 2);
   const World world = deployment.world();
-  const World without{world.plan, rules, empty, world.store, groups, world.deeds, world.clock};
+  const World without{world.plan,   trial_rules, empty,      world.store,
+                      three_groups, world.deeds, world.clock};
   EXPECT_EQ(Writers::open(without, tight()).error().code, "foreign");
 
   Deployment elsewhere;
   {
-    const World there{elsewhere.plan,          rules,  longer,
-                      elsewhere.store,         groups, elsewhere.outside,
+    const World there{elsewhere.plan,          trial_rules,  longer,
+                      elsewhere.store,         three_groups, elsewhere.outside,
                       deployment.world().clock};
     const auto writers = *Writers::open(there, tight());
     for (int i = 0; i < 20; ++i) ASSERT_TRUE(writers->submit({deployment.order(i, 5)}, {}));
     run_dry(*writers);
   }
-  const World mixed{world.plan, rules, longer, world.store, groups, world.deeds, world.clock};
+  const World mixed{world.plan,   trial_rules, longer,     world.store,
+                    three_groups, world.deeds, world.clock};
   const auto refused = Writers::open(mixed, tight());
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "foreign");
@@ -567,7 +567,7 @@ TEST(Writers, ARefusalReachesWhatItsOwnBatchHasDecided) {
   for (plan::Campaign& campaign : deployment.plan.campaigns)
     campaign.campaign_class = plan::CampaignClass::Service;
   const World world{
-      deployment.plan, rules, deployment.journal, deployment.store, groups, deeds, [&] {
+      deployment.plan, trial_rules, deployment.journal, deployment.store, three_groups, deeds, [&] {
         return deployment.now;
       }};
   Settings settings;
@@ -583,7 +583,9 @@ TEST(Writers, ARefusalReachesWhatItsOwnBatchHasDecided) {
   refusal.customer = "ann";
   refusal.fields.resize(deployment.plan.schema[refusal.type].fields.size());
   // Somebody of bob's group, whose timer comes before his.
-  const auto group_of = [](const std::string& id) { return groups.group_of(partition_of(id)); };
+  const auto group_of = [](const std::string& id) {
+    return three_groups.group_of(partition_of(id));
+  };
   std::string other = "a0";
   for (int i = 1; group_of(other) != group_of("bob"); ++i) other = "a" + std::to_string(i);
   ASSERT_TRUE(writers->submit({ordered("ann"), ordered(other), ordered("bob"), refusal}, {}));
@@ -617,7 +619,7 @@ TEST(Writers, FireTimersOfThoseWhoAreLongOutOfMemory) {
   run_dry(*writers);
   ASSERT_TRUE(store_all(*writers));
   deployment.expect_as_run();
-  const Expected expected = expected_of(deployment.plan, deployment.journal, groups);
+  const Expected expected = expected_of(deployment.plan, deployment.journal, three_groups);
   EXPECT_GE(expected.timers, 500u);
   for (const auto& [id, state] : expected.customers)
     EXPECT_EQ(core::next_due(state), Timestamp::never());
@@ -628,7 +630,7 @@ TEST(Writers, ReceiptsComeToThoseWhoSent) {
   const auto writers = *deployment.open(tight());
   ASSERT_TRUE(writers->submit({deployment.order(1, 1)}, {}));
   run_dry(*writers);
-  const Expected before = expected_of(deployment.plan, deployment.journal, groups);
+  const Expected before = expected_of(deployment.plan, deployment.journal, three_groups);
   const Hash128 key = before.customers.begin()->second.open.at(0).key;
   ASSERT_TRUE(writers->submit(
       {ReceiptFor{before.customers.begin()->first, {key, deployment.now, Failure::Unreachable}}},
@@ -702,7 +704,7 @@ TEST(Writers, OfManyThreadsComeToTheSameAsAPlainRun) {
   };
   deployment.now = world.clock();
   Settings settings = tight();
-  settings.budget = std::uint64_t{groups.count} * 40'000;
+  settings.budget = std::uint64_t{three_groups.count} * 40'000;
   settings.checkpoints = {std::chrono::milliseconds(20), 40, std::chrono::milliseconds(30)};
   const auto writers = *Writers::open(world, settings);
   writers->start([](const Error& error) { ADD_FAILURE() << error.what; });
@@ -731,7 +733,7 @@ TEST(Writers, OfManyThreadsComeToTheSameAsAPlainRun) {
   EXPECT_EQ(answered, 4 * 1500 * 3);
   EXPECT_GT(writers->checkpoints(), 5u);
   deployment.expect_as_run();
-  for (store::Group group = 0; group < groups.count; ++group)
+  for (store::Group group = 0; group < three_groups.count; ++group)
     EXPECT_EQ(*deployment.store.position(group), *deployment.journal.last(group));
   EXPECT_FALSE(writers->submit({deployment.order(0, 1)}, {}));
 }
@@ -791,7 +793,8 @@ TEST(Writers, TellEveryoneWhoWaitsWhenTheJournalFails) {
   Death death{4, true};
   DyingJournal journal(deployment.journal, death);
   World world = deployment.world();
-  const World dying{world.plan, rules, journal, world.store, groups, world.deeds, world.clock};
+  const World dying{world.plan,   trial_rules, journal,    world.store,
+                    three_groups, world.deeds, world.clock};
   const auto writers = *Writers::open(dying, tight());
   std::promise<Error> trouble;
   writers->start([&](const Error& error) { trouble.set_value(error); });

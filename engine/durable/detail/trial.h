@@ -2,6 +2,7 @@
 // the journal's rows through the core, with none of what is tested.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -13,6 +14,11 @@
 #include "store/journal.h"
 
 namespace koi::durable {
+
+// What journals and what waits name the rules by.
+constexpr std::uint64_t trial_rules = 77;
+// How many groups a deployment has.
+constexpr store::Groups one_group{1}, two_groups{2}, three_groups{3};
 
 // event order { amount: money?  sku: text?  note: list of text? }: counted, summed, logged for an
 // hour. Each order of a customer who is not in it begins campaign `thanks`: a message on wechat,

@@ -12,14 +12,6 @@ namespace {
 
 using testing::ElementsAre;
 
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  KOI_ASSERT(at != std::string::npos);
-  return text.replace(at, from.size(), to);
-}
-
-const Bundle shop = trial_bundle(trial_shop());
-
 // What a deploy is to: other steps and words, metrics, segments and schedules that were not there.
 std::string other_shop(const std::string& more) {
   return replaced(
@@ -31,8 +23,8 @@ std::string other_shop(const std::string& more) {
                "wait 3 hours", "wait 2 hours"),
       "wait 1 day", "wait 2 days");
 }
-const Bundle other = trial_bundle(other_shop(""));
-const Bundle with_metrics = trial_bundle(other_shop(more_metrics));
+const Bundle other_rules = trial_bundle(other_shop(""));
+const Bundle other_rules_with_metrics = trial_bundle(other_shop(more_metrics));
 
 // What came of a history with a deploy in it.
 struct Came {
@@ -68,7 +60,7 @@ class DeployAhead : public ::testing::Test {
     Shop place;
     Shoppers history(seed);
     {
-      Life life(place, shop);
+      Life life(place, shop_rules);
       live_up_to_the_border(place, life, history);
       life.stop();
     }
@@ -88,7 +80,7 @@ class DeployAhead : public ::testing::Test {
     Shoppers history(seed), which(seed + 1);
     std::optional<Result<Report>> report;
     {
-      Life life(place, shop);
+      Life life(place, shop_rules);
       history.live(place, life, before);
       Site site = place.site();
       site.clock = [&] { return since; };
@@ -105,7 +97,7 @@ class DeployAhead : public ::testing::Test {
     }
     const bool is_live = report && *report;
     next.revive();
-    Life life(place, is_live ? wanted : shop, is_live ? Ways{{}, {}, ways.canary} : Ways());
+    Life life(place, is_live ? wanted : shop_rules, is_live ? Ways{{}, {}, ways.canary} : Ways());
     EXPECT_TRUE(life.reports.empty());
     history.live(place, life, behind);
     life.stop();
@@ -115,11 +107,11 @@ class DeployAhead : public ::testing::Test {
 
 // Ways that move somebody, or leave some to the former rules.
 std::vector<std::pair<Bundle, Ways>> all_deploys() {
-  return {{other, {}},
-          {with_metrics, {}},
-          {other, {.migrate = {{"thank"}, {"greet"}}}},
-          {with_metrics, {.migrate = {{"greet"}}, .stop = {"thank"}}},
-          {other, {.canary = 300'000}},
+  return {{other_rules, {}},
+          {other_rules_with_metrics, {}},
+          {other_rules, {.migrate = {{"thank"}, {"greet"}}}},
+          {other_rules_with_metrics, {.migrate = {{"greet"}}, .stop = {"thank"}}},
+          {other_rules, {.canary = 300'000}},
           {trial_bundle(replaced(trial_shop(), "cap marketing 3", "cap marketing 2")), {}}};
 }
 
@@ -153,7 +145,7 @@ TEST_F(DeployAhead, ThatFailsAnywhereLeavesTheFormerRulesAsIfItHadNeverBeen) {
   const auto never = [](std::uint64_t seed) {
     Shop place;
     Shoppers history(seed);
-    Life life(place, shop);
+    Life life(place, shop_rules);
     live_up_to_the_border(place, life, history);
     life.stop();
     history.live(place, life, behind);
@@ -162,13 +154,13 @@ TEST_F(DeployAhead, ThatFailsAnywhereLeavesTheFormerRulesAsIfItHadNeverBeen) {
   };
   constexpr std::uint64_t seed = 4;
   const Came untouched = never(seed);
-  const Came right = in_place(seed, with_metrics, {});
+  const Came right = in_place(seed, other_rules_with_metrics, {});
   int failed = 0;
   for (int at = 0; at < 1000; ++at) {
     for (const bool after : {false, true}) {
       SCOPED_TRACE(std::to_string(at) + (after ? " after" : " before"));
       const std::optional<Came> came =
-          ahead(seed, with_metrics, {}, right.deployment.turns[1].since, at, after);
+          ahead(seed, other_rules_with_metrics, {}, right.deployment.turns[1].since, at, after);
       ASSERT_TRUE(came);
       const bool is_live = came->deployment.turns.size() == 2;
       EXPECT_EQ(came->keys, is_live ? right.keys : untouched.keys);
@@ -187,13 +179,13 @@ TEST_F(DeployAhead, ThatFailsAnywhereLeavesTheFormerRulesAsIfItHadNeverBeen) {
 TEST_F(DeployAhead, IsGivenUpWhenItIsAsked) {
   Shop place;
   Shoppers history(1);
-  Life life(place, shop);
+  Life life(place, shop_rules);
   history.live(place, life, before);
   store::MemoryStore next(trial_groups);
   const Site site = place.site();
   Beside beside = life.beside(next);
   beside.gives_up = [] { return true; };
-  const auto made = Ahead::make(site, std::move(beside), other, {}, {});
+  const auto made = Ahead::make(site, std::move(beside), other_rules, {}, {});
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().code, "stopping");
   EXPECT_EQ((**read_deployment(place.directory)).turns.size(), 1u);
@@ -202,7 +194,7 @@ TEST_F(DeployAhead, IsGivenUpWhenItIsAsked) {
 TEST_F(DeployAhead, TakesAlongWhatCustomersShareAndWhatBecomesOfItMeanwhile) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     Shoppers(1).live(place, life, before);
     life.stop();
   }
@@ -225,7 +217,7 @@ TEST_F(DeployAhead, TakesAlongWhatCustomersShareAndWhatBecomesOfItMeanwhile) {
                                   .folder = {},
                                   .write_back = [] { return Result<void>(); },
                                   .gives_up = {}},
-                                 other, {}, {});
+                                 other_rules, {}, {});
   EXPECT_EQ(*next.shared_behind(0, "", 10'000), many);
   share({{"place 1001", ""}, {"place 1002", "given back"}, {"pot", "7"}});
   ASSERT_TRUE(made->follow());

@@ -16,10 +16,10 @@ namespace koi::deploy {
 
 namespace {
 
-constexpr std::string_view mark = "koi bundle ";
-constexpr std::uint8_t version = 1;
+constexpr std::string_view bundle_mark = "koi bundle ";
+constexpr std::uint8_t bundle_version = 1;
 // A program of a hundred of the longest files.
-constexpr std::size_t longest = 100 * lang::most_bytes;
+constexpr std::size_t longest_bundle = 100 * lang::most_bytes;
 
 Error corrupt(const std::filesystem::path& file, std::string_view how) {
   return {"corrupt", file.string() + " is damaged (" + std::string(how) +
@@ -55,7 +55,7 @@ std::string encode(const Bundle& bundle) {
     out.text(file.name);
     out.text(file.text);
   }
-  return std::string(mark) + static_cast<char>('0' + version) + "\n" + out.take();
+  return std::string(bundle_mark) + static_cast<char>('0' + bundle_version) + "\n" + out.take();
 }
 
 Hash128 name_of(const Bundle& bundle) { return hash128(encode(bundle)); }
@@ -117,7 +117,7 @@ Result<Hash128> Bundles::keep(const Bundle& bundle) const {
   const std::string bytes = encode(bundle);
   const Hash128 name = hash128(bytes);
   KOI_TRY(make_folder(folder_));
-  KOI_LET(const auto known, read_whole(file_of(name), longest));
+  KOI_LET(const auto known, read_whole(file_of(name), longest_bundle));
   if (known && *known == bytes) return name;
   if (known) return corrupt(file_of(name), "its bytes are not those that its name says");
   KOI_TRY(write_whole(file_of(name), bytes));
@@ -126,18 +126,19 @@ Result<Hash128> Bundles::keep(const Bundle& bundle) const {
 
 Result<Bundle> Bundles::read(Hash128 name) const {
   const auto file = file_of(name);
-  KOI_LET(const auto bytes, read_whole(file, longest));
+  KOI_LET(const auto bytes, read_whole(file, longest_bundle));
   if (!bytes)
     return Error{"missing", file.string() +
                                 " is not there; put it back from a backup: inputs of "
                                 "the journal can only be read with the rules in it"};
   if (hash128(*bytes) != name) return corrupt(file, "its bytes are not those that its name says");
   std::string_view rest = *bytes;
-  if (!rest.starts_with(mark) || rest.size() < mark.size() + 2 || rest[mark.size() + 1] != '\n')
+  if (!rest.starts_with(bundle_mark) || rest.size() < bundle_mark.size() + 2 ||
+      rest[bundle_mark.size() + 1] != '\n')
     return corrupt(file, "it does not begin as a bundle does");
-  if (rest[mark.size()] != static_cast<char>('0' + version))
+  if (rest[bundle_mark.size()] != static_cast<char>('0' + bundle_version))
     return Error{"newer", file.string() + " was written by a later version of Koi; start that one"};
-  rest.remove_prefix(mark.size() + 2);
+  rest.remove_prefix(bundle_mark.size() + 2);
   ByteReader in(rest);
   Bundle bundle;
   bundle.seed = in.fixed64();

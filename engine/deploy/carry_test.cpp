@@ -10,7 +10,7 @@
 namespace koi::deploy {
 namespace {
 
-const std::string daily =
+const std::string more_campaigns =
     "content hi { body \"hi\" }\n"
     "campaign daily { class service  enter always  every day at 09:00 for buyer\n"
     "  send hi via app, else mail }\n"
@@ -44,8 +44,8 @@ std::vector<core::State> states_of(const plan::Plan& plan, std::uint64_t seed) {
 }
 
 TEST(Carry, ToTheSameRulesEveryStateStaysAsItIs) {
-  const plan::Plan plan = plan_of(trial_bundle(trial_shop(daily)));
-  const plan::Plan same = plan_of(trial_bundle("# a word\n" + trial_shop(daily)));
+  const plan::Plan plan = plan_of(trial_bundle(trial_shop(more_campaigns)));
+  const plan::Plan same = plan_of(trial_bundle("# a word\n" + trial_shop(more_campaigns)));
   const Carry carry(plan, same);
   EXPECT_TRUE(carry.changes_nothing());
   for (std::uint64_t seed = 0; seed < 20; ++seed)
@@ -58,14 +58,14 @@ TEST(Carry, ToTheSameRulesEveryStateStaysAsItIs) {
 
 // Whatever is recomputed for the new rules, the old ones would have come to the same.
 TEST(Carry, ThereAndBackOverRulesWithMoreLosesNothing) {
-  const plan::Plan plan = plan_of(trial_bundle(trial_shop(daily)));
+  const plan::Plan plan = plan_of(trial_bundle(trial_shop(more_campaigns)));
   std::string text = trial_shop(
       "event gift { to: text }\n"
       "channel post { class direct }\nmetric gifts = count gift\n"
       "metric spent = sum order.amount\nsegment aaa when gifts > 2\n"
       "campaign given_to { class service  priority 90  when gift  wait 1 day  send told via post "
       "}\n" +
-      daily);
+      more_campaigns);
   text.insert(text.find("customer { ") + 11, "age: int = 3  nick: text?  ");
   const plan::Plan more = plan_of(trial_bundle(text));
   const Carry there(plan, more), back(more, plan);

@@ -20,48 +20,47 @@ using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-const Bundle shop = trial_bundle(trial_shop());
-const Bundle with_metrics = trial_bundle(trial_shop(more_metrics));
+const Bundle shop_with_metrics = trial_bundle(trial_shop(more_metrics));
 
 // --- The first one ------------------------------------------------------------------------------
 
 TEST(Deploy, TheFirstRulesAreLiveAtOnceAndTheSameAgainAreNoDeploy) {
   Shop place;
-  const auto first = place.deploy(shop);
+  const auto first = place.deploy(shop_rules);
   ASSERT_TRUE(first);
   ASSERT_THAT(*first, SizeIs(1));
   EXPECT_EQ(first->front().former, std::nullopt);
-  EXPECT_EQ(first->front().bundle, name_of(shop));
-  EXPECT_EQ(*Bundles(place.directory).read(name_of(shop)), shop);
-  EXPECT_THAT(*place.deploy(shop), IsEmpty());
+  EXPECT_EQ(first->front().bundle, name_of(shop_rules));
+  EXPECT_EQ(*Bundles(place.directory).read(name_of(shop_rules)), shop_rules);
+  EXPECT_THAT(*place.deploy(shop_rules), IsEmpty());
 }
 
 TEST(Deploy, RulesThatAreNoProgramChangeNothing) {
   Shop place;
-  ASSERT_TRUE(place.deploy(shop));
+  ASSERT_TRUE(place.deploy(shop_rules));
   const auto refused = place.deploy(trial_bundle("segment s when nobody\n"));
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, "rules");
-  EXPECT_THAT(*place.deploy(shop), IsEmpty());
+  EXPECT_THAT(*place.deploy(shop_rules), IsEmpty());
 }
 
 TEST(Deploy, AJournalWithoutItsDeploymentIsRefused) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
   }
   std::filesystem::remove(place.directory.path() / "deployment.json");
-  EXPECT_EQ(place.deploy(shop).error().code, "foreign");
+  EXPECT_EQ(place.deploy(shop_rules).error().code, "foreign");
 }
 
 TEST(Deploy, AJournalThatIsShorterThanTheDeploymentIsRefused) {
   Shop place, other;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
   }
-  ASSERT_TRUE(place.deploy(with_metrics));
+  ASSERT_TRUE(place.deploy(shop_with_metrics));
   Site site = place.site();
   const Site elsewhere{.directory = site.directory,
                        .journal = other.journal,
@@ -69,7 +68,7 @@ TEST(Deploy, AJournalThatIsShorterThanTheDeploymentIsRefused) {
                        .groups = site.groups,
                        .deeds = site.deeds,
                        .clock = site.clock};
-  EXPECT_EQ(deploy(elsewhere, shop).error().code, "foreign");
+  EXPECT_EQ(deploy(elsewhere, shop_rules).error().code, "foreign");
 }
 
 // --- New metrics --------------------------------------------------------------------------------
@@ -83,17 +82,17 @@ TEST(Deploy, AMetricThatCameLaterIsByteForByteTheOneThatWasThereFromTheBeginning
     Shop later, always;
     Shoppers one(seed), other(seed);
     {
-      Life life(later, shop);
+      Life life(later, shop_rules);
       one.live(later, life, 25);
       if (seed % 2 == 0) life.stop();
     }
     {
-      Life life(always, with_metrics);
+      Life life(always, shop_with_metrics);
       other.live(always, life, 25);
       life.stop();
     }
     {
-      Life life(later, with_metrics);
+      Life life(later, shop_with_metrics);
       ASSERT_THAT(life.reports, SizeIs(1));
       // These fourteen, and one without a name that shares its log with `week` from now on.
       EXPECT_THAT(life.reports[0].metrics_built, SizeIs(15));
@@ -105,11 +104,11 @@ TEST(Deploy, AMetricThatCameLaterIsByteForByteTheOneThatWasThereFromTheBeginning
       life.stop();
     }
     {
-      Life life(always, with_metrics);
+      Life life(always, shop_with_metrics);
       other.live(always, life, 15);
       life.stop();
     }
-    const plan::Plan plan = plan_of(with_metrics);
+    const plan::Plan plan = plan_of(shop_with_metrics);
     ASSERT_EQ(later.states(plan), always.states(plan));
     ASSERT_EQ(later.outside.keys(), always.outside.keys());
     customers += later.states(plan).size();
@@ -147,7 +146,7 @@ TEST(Deploy, TheRebuildComesToTheStatesAsTheyAreAtRandom) {
       if (history.below(2) == 0) life.stop();
     }
     {
-      Life life(place, shop);
+      Life life(place, shop_rules);
       life.stop();
     }
     const Deployment deployment = **read_deployment(place.directory);
@@ -184,7 +183,7 @@ TEST(Deploy, TheRebuildComesToTheStatesAsTheyAreAtRandom) {
 TEST(Deploy, MetricsOverWhatTheOldRulesDidNotDeclareBeginWithTheDeploy) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
   }
   std::string text = trial_shop(
@@ -248,7 +247,7 @@ TEST(Deploy, WhatTheOldRulesHaveAcceptedIsDecidedByThem) {
     for (Shop* place : {&killed, &stopped}) {
       Shoppers history(seed);
       {
-        Life life(*place, shop);
+        Life life(*place, shop_rules);
         history.live(*place, life, 10);
         life.stop();
         history.live(*place, life, 10);
@@ -270,10 +269,10 @@ TEST(Deploy, WhatTheOldRulesHaveAcceptedIsDecidedByThem) {
 TEST(Deploy, WhatTheDeedsKeepIsCarriedOverAsItIs) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
   }
-  ASSERT_TRUE(place.deploy(with_metrics));
+  ASSERT_TRUE(place.deploy(shop_with_metrics));
   std::vector<std::string> kept;
   for (store::Group group = 0; group < trial_groups.count; ++group)
     if (const std::string bytes = *place.memory.kept(group); !bytes.empty())
@@ -282,12 +281,6 @@ TEST(Deploy, WhatTheDeedsKeepIsCarriedOverAsItIs) {
 }
 
 // --- Campaigns ----------------------------------------------------------------------------------
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const auto at = text.find(from);
-  KOI_ASSERT(at != std::string::npos);
-  return text.replace(at, from.size(), to);
-}
 
 // The state of ann, who is in `thank` (waiting three hours) and on her way into `remind`, after a
 // deploy of the text; and what the report says.
@@ -300,7 +293,7 @@ struct AfterDeploy {
 AfterDeploy deployed(const std::string& text, Duration later = days(1)) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}},
                {"view", "2", "ann", place.now, {{"sku", Value::text("a")}}}});
   }
@@ -373,7 +366,7 @@ TEST(Deploy, WhoIsInACampaignThatIsGoneFinishesAndNobodyEntersIt) {
   EXPECT_EQ(other.after, usual.after);
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
   }
   const std::size_t before = place.outside.keys().size();
@@ -386,7 +379,7 @@ TEST(Deploy, WhoIsInACampaignThatIsGoneFinishesAndNobodyEntersIt) {
 TEST(Deploy, WhoIsInOneVersionIsInTheCampaignAndOutOfItMayEnterTheNext) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
     life.stop();
   }
@@ -456,12 +449,12 @@ TEST(Deploy, WhoIsUnderWayFinishesOnTheVersionHeEnteredWithAtRandom) {
     Shoppers one(seed), other(seed);
     std::size_t before = 0;
     {
-      Life life(moved, shop);
+      Life life(moved, shop_rules);
       one.live(moved, life, 25);
       if (seed % 2 == 0) life.stop();
     }
     {
-      Life life(stayed, shop);
+      Life life(stayed, shop_rules);
       other.live(stayed, life, 25);
       before = stayed.outside.keys().size();
       stayed.now = stayed.now + days(9);
@@ -493,7 +486,7 @@ TEST(Deploy, WhoIsUnderWayFinishesOnTheVersionHeEnteredWithAtRandom) {
 TEST(Deploy, AVersionThatNobodyIsInAnyMoreIsLetGo) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
     life.answer();
     life.stop();
@@ -508,7 +501,7 @@ TEST(Deploy, AVersionThatNobodyIsInAnyMoreIsLetGo) {
   {
     Life life(place, gracias);
     EXPECT_THAT(live(place.directory)->turn.kept, SizeIs(1)) << "ann is in the first one still";
-    EXPECT_EQ(live(place.directory)->turn.kept[0].bundle, name_of(shop));
+    EXPECT_EQ(live(place.directory)->turn.kept[0].bundle, name_of(shop_rules));
     place.now = place.now + days(3);
     life.settle();
     life.answer();
@@ -547,7 +540,7 @@ TEST(Deploy, ASegmentThatTimeAloneBringsIsEnteredWhenItsTimeComes) {
 TEST(Deploy, SchedulesBeginFromNowOn) {
   Shop place;  // it is eight in the morning
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
     place.now = place.now + hours(5);
     life.settle();
@@ -621,7 +614,7 @@ TEST(Deploy, ANewConditionToLeaveByIsNotAskedOfWhoEnteredWithoutIt) {
 TEST(Deploy, ATextIsChangedWithoutAWalk) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"order", "1", "ann", place.now, {{"amount", Value::money(100)}}}});
     life.stop();
   }
@@ -640,7 +633,7 @@ TEST(Deploy, AnAttributeOfAnotherTypeBeginsAnew) {
   text = replaced(text, "    set customer.city = \"told\" }", "    set customer.city = 4 }");
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     life.take({{"register", "1", "ann", place.now, {{"city", Value::text("Turpan")}}}});
   }
   Life life(place, trial_bundle(text));
@@ -659,7 +652,7 @@ TEST(Deploy, RefusalsForAChannelThatIsGoneHoldForAll) {
     Told kept{"unsubscribed", "2", "ann", place.now, {{"channel", Value::text("mail")}}};
     life.take({refusal, kept});
   }
-  Life life(place, shop);
+  Life life(place, shop_rules);
   EXPECT_GT(life.reports[0].carried.refusals_widened, 0u);
   const core::State ann = life.state("ann");
   std::set<std::string> refused;
@@ -677,17 +670,17 @@ TEST(Deploy, TheFormerRulesComeBackWithTheirOwn) {
   Shop there, stayed;
   Shoppers one(5), other(5);
   {
-    Life life(there, shop);
+    Life life(there, shop_rules);
     one.live(there, life, 20);
   }
-  { Life life(there, with_metrics); }
+  { Life life(there, shop_with_metrics); }
   {
-    Life life(there, shop);
-    EXPECT_EQ(life.reports[0].former, name_of(with_metrics));
+    Life life(there, shop_rules);
+    EXPECT_EQ(life.reports[0].former, name_of(shop_with_metrics));
     one.live(there, life, 20);
     life.stop();
   }
-  Life life(stayed, shop);
+  Life life(stayed, shop_rules);
   other.live(stayed, life, 40);
   life.stop();
   EXPECT_EQ(there.states(life.plan()), stayed.states(life.plan()));
@@ -716,7 +709,7 @@ Ending ending(int kill_at, bool after, const Bundle& next, bool* was_killed) {
   Shop place;
   Shoppers history(11);
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     history.live(place, life, 15);
     life.stop();
     history.live(place, life, 10);
@@ -771,7 +764,7 @@ TEST(Deploy, AKillBetweenAnyTwoCheckpointsLeavesTheDataWhole) {
 
 TEST(Deploy, AfterAKillTheFormerRulesOrYetOthersMayFollow) {
   bool killed = false;
-  for (const Bundle* next : {&shop, &with_metrics}) {
+  for (const Bundle* next : {&shop_rules, &shop_with_metrics}) {
     const Ending whole = ending(1'000'000, false, *next, &killed);
     for (int at = 0; at < 1000; at += 2) {
       SCOPED_TRACE(at);
@@ -792,7 +785,7 @@ TEST(Deploy, AfterAKillTheFormerRulesOrYetOthersMayFollow) {
 TEST(Deploy, ABuildForOthersIsMadeAgainAndItsOwnIsTakenUp) {
   Shop place;
   {
-    Life life(place, shop);
+    Life life(place, shop_rules);
     Shoppers(3).live(place, life, 20);
     life.stop();
   }
@@ -804,10 +797,10 @@ TEST(Deploy, ABuildForOthersIsMadeAgainAndItsOwnIsTakenUp) {
     if (progress.stage == Stage::Rebuild) rows = progress.done;
   };
   place.store.fail_at(0, false);  // of the walk: behind the build
-  EXPECT_EQ(deploy(site, with_metrics).error().code, "killed");
+  EXPECT_EQ(deploy(site, shop_with_metrics).error().code, "killed");
   EXPECT_GT(std::exchange(rows, 0), 20u);
   place.store.revive();
-  const auto reports = deploy(site, with_metrics);
+  const auto reports = deploy(site, shop_with_metrics);
   ASSERT_TRUE(reports);
   EXPECT_TRUE(reports->front().was_broken_off);
   EXPECT_EQ(rows, 0u);

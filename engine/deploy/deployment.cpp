@@ -12,8 +12,8 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int version = 4;  // 3: states had no folder; 2: no ways; 1: nothing was linked
-constexpr std::size_t longest = std::size_t{64} << 20;
+constexpr int deployment_version = 4;  // 3: states had no folder; 2: no ways; 1: nothing was linked
+constexpr std::size_t longest_deployment = std::size_t{64} << 20;
 constexpr std::uint32_t everybody = 1'000'000;
 constexpr std::string_view states_prefix = "states-";
 
@@ -203,7 +203,7 @@ std::string to_json(const Deployment& deployment) {
                                 {"against", to_hex(turn.against)}};
   }
   Json all = {{"koi", "deployment"},
-              {"version", version},
+              {"version", deployment_version},
               {"seed", hex(deployment.seed)},
               {"created", to_string(deployment.created, utc())},
               {"under_way", deployment.is_under_way},
@@ -221,7 +221,7 @@ Result<Deployment> deployment_of(std::string_view json, std::string_view file) {
   if (in.text("koi") != "deployment") return damaged;
   const auto found = all.find("version");
   if (found == all.end() || !found->is_number_integer()) return damaged;
-  if (found->get<std::int64_t>() > version)
+  if (found->get<std::int64_t>() > deployment_version)
     return Error{"newer",
                  std::string(file) + " was written by a later version of Koi; start that one"};
   Deployment deployment;
@@ -260,7 +260,7 @@ Result<Deployment> deployment_of(std::string_view json, std::string_view file) {
 
 Result<std::optional<Deployment>> read_deployment(const store::Directory& directory) {
   const auto file = file_of(directory);
-  KOI_LET(const auto bytes, read_whole(file, longest));
+  KOI_LET(const auto bytes, read_whole(file, longest_deployment));
   if (!bytes) return std::optional<Deployment>();
   KOI_LET(Deployment deployment, deployment_of(*bytes, file.string()));
   return std::optional<Deployment>(std::move(deployment));

@@ -7,30 +7,31 @@
 namespace koi::deploy {
 namespace {
 
-const Deployment whole{.seed = 0xfedcba9876543210,
-                       .created = {1'772'000'000'000'001},
-                       .turns = {{{1, 2}, {1'772'000'000'000'002}, {0, 0}},
-                                 {.bundle = {UINT64_MAX, 0},
-                                  .since = {1'772'000'001'000'000},
-                                  .positions = {7, UINT64_MAX},
-                                  .kept = {{{1, 2}, "新人", 77}, {{3, 4}, "old", UINT64_MAX}},
-                                  .by = "ann",
-                                  .why = "spring",
-                                  .ways = {.migrate = {{"新人", {{"wait after a", "wait"}}}},
-                                           .stop = {"old", "older"},
-                                           .canary = 50'000},
-                                  .against = {5, 6}}},
-                       .is_under_way = true,
-                       .states = "states-12"};
+const Deployment whole_deployment{
+    .seed = 0xfedcba9876543210,
+    .created = {1'772'000'000'000'001},
+    .turns = {{{1, 2}, {1'772'000'000'000'002}, {0, 0}},
+              {.bundle = {UINT64_MAX, 0},
+               .since = {1'772'000'001'000'000},
+               .positions = {7, UINT64_MAX},
+               .kept = {{{1, 2}, "新人", 77}, {{3, 4}, "old", UINT64_MAX}},
+               .by = "ann",
+               .why = "spring",
+               .ways = {.migrate = {{"新人", {{"wait after a", "wait"}}}},
+                        .stop = {"old", "older"},
+                        .canary = 50'000},
+               .against = {5, 6}}},
+    .is_under_way = true,
+    .states = "states-12"};
 
 TEST(Deployment, IsReadBackAsItWasWritten) {
-  EXPECT_EQ(*deployment_of(to_json(whole), "file"), whole);
+  EXPECT_EQ(*deployment_of(to_json(whole_deployment), "file"), whole_deployment);
   const Deployment fresh{.seed = 0, .created = {0}, .turns = {}, .is_under_way = false};
   EXPECT_EQ(*deployment_of(to_json(fresh), "file"), fresh);
 }
 
 TEST(Deployment, DamagedTextIsNamedAndNeverTakenInPart) {
-  const std::string text = to_json(whole);
+  const std::string text = to_json(whole_deployment);
   const auto without = [&](const std::string& from, const std::string& to) {
     std::string changed = text;
     const auto at = changed.find(from);
@@ -77,7 +78,7 @@ TEST(Deployment, DamagedTextIsNamedAndNeverTakenInPart) {
 
 // As it was before anything was linked.
 TEST(Deployment, AFileOfTheFirstVersionIsRead) {
-  Deployment plain = whole;
+  Deployment plain = whole_deployment;
   plain.turns[1].kept.clear();
   plain.turns[1].by = plain.turns[1].why = "";
   plain.turns[1].ways = {};
@@ -89,7 +90,7 @@ TEST(Deployment, AFileOfTheFirstVersionIsRead) {
 
 // Openings of one bundle under different versions are told apart.
 TEST(Deployment, ATurnIsNamedByItsBundleAndWhatIsLinkedToIt) {
-  Turn turn = whole.turns[1];
+  Turn turn = whole_deployment.turns[1];
   EXPECT_NE(name_of(turn), turn.bundle);
   Turn other = turn;
   other.kept.pop_back();
@@ -111,10 +112,10 @@ TEST(Deployment, PartsOfTheCustomersAreReadAndTold) {
 }
 
 TEST(Deployment, PositionsAndInstantsNeverGoBack) {
-  Deployment back = whole;
+  Deployment back = whole_deployment;
   back.turns[1].since = {1'772'000'000'000'001};
   EXPECT_EQ(deployment_of(to_json(back), "f").error().code, "corrupt");
-  back = whole;
+  back = whole_deployment;
   back.turns[0].positions = {8, 0};
   EXPECT_EQ(deployment_of(to_json(back), "f").error().code, "corrupt");
 }

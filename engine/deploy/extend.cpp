@@ -60,17 +60,18 @@ plan::Plan extend(const plan::Plan& rules, std::span<const plan::Plan* const> la
 }
 
 namespace {
-void fill(const EventType& type, std::vector<Value>& values) {
+void fill_fields(const EventType& type, std::vector<Value>& values) {
   while (values.size() < type.fields.size()) values.push_back(type.fields[values.size()].fallback);
 }
 }  // namespace
 
 void fill(const plan::Plan& extended, Event& event) {
-  fill(extended.schema[event.type], event.fields);
+  fill_fields(extended.schema[event.type], event.fields);
 }
 
 void fill(const plan::Plan& extended, core::Call& call) {
-  for (core::Call::Facts& facts : call.facts) fill(extended.schema[facts.type], facts.fields);
+  for (core::Call::Facts& facts : call.facts)
+    fill_fields(extended.schema[facts.type], facts.fields);
 }
 
 void fill(const plan::Plan& extended, durable::Given& given) {

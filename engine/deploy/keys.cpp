@@ -13,7 +13,6 @@ namespace koi::deploy {
 
 namespace {
 
-constexpr std::size_t key_bytes = 32, signature_bytes = 64;
 constexpr std::string_view algorithm = "ed25519";
 
 struct Free {

@@ -2,6 +2,7 @@
 // files as OpenSSL's own tools write them.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <string_view>
@@ -10,9 +11,11 @@
 
 namespace koi::deploy {
 
+constexpr std::size_t key_bytes = 32, signature_bytes = 64;  // of public keys, of signatures
+
 struct Signature {
-  std::string key;    // the public key, 32 bytes
-  std::string bytes;  // 64 of them
+  std::string key;    // the public key, key_bytes long
+  std::string bytes;  // signature_bytes of them
   friend auto operator<=>(const Signature&, const Signature&) = default;
 };
 

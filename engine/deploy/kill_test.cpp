@@ -21,7 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int customers = 120;
+constexpr int customer_count = 120;
 
 std::string rules(const std::string& more) {
   return R"(policy { time zone "Asia/Shanghai"  currency CNY }
@@ -60,8 +60,8 @@ constexpr char begins = 's', is_under_way = 'w', is_done = 'd', is_mended = 'b',
 
 // One life of the process under one bundle, from opening the directory on. `told` is called when
 // states are on their way.
-struct Life {
-  Life(const fs::path& path, const Bundle& bundle, std::function<void()> told = {})
+struct LifeOnDisk {
+  LifeOnDisk(const fs::path& path, const Bundle& bundle, std::function<void()> told = {})
       : directory(*store::Directory::open(path / "data", {.reserve = 1u << 20})),
         journal(*store::SqliteJournal::open(directory, trial_groups)),
         states(*store::SqliteStore::open(directory, trial_groups)),
@@ -113,13 +113,13 @@ struct Life {
 };
 
 // In the child: one bundle after the other, until it is killed.
-[[noreturn]] void live(const fs::path& path, int number, std::uint64_t seed, int acknowledged,
-                       int told) {
+[[noreturn]] void live_until_killed(const fs::path& path, int number, std::uint64_t seed,
+                                    int acknowledged, int told) {
   std::mt19937_64 chance(seed);
   for (;;) {
     Victim::tell(told, begins);
-    Life life(path, all_bundles()[chance() % all_bundles().size()],
-              [&] { Victim::tell(told, is_under_way); });
+    LifeOnDisk life(path, all_bundles()[chance() % all_bundles().size()],
+                    [&] { Victim::tell(told, is_under_way); });
     for (const Report& report : life.reports)
       Victim::tell(told, report.was_broken_off ? is_mended : is_done);
     Victim::tell(told, takes_orders);
@@ -130,7 +130,7 @@ struct Life {
         numbers.push_back(number);
         inputs.emplace_back(event_of(life.plan, {"order",
                                                  "e" + std::to_string(number),
-                                                 "c" + std::to_string(number * 7 % customers),
+                                                 "c" + std::to_string(number * 7 % customer_count),
                                                  now(),
                                                  {{"amount", Value::money(number % 100)}}}));
         ++number;
@@ -140,7 +140,7 @@ struct Life {
         const auto size = static_cast<ssize_t>(numbers.size() * sizeof(int));
         if (::write(acknowledged, numbers.data(), numbers.size() * sizeof(int)) != size) ::_exit(2);
       });
-      if (!taken) Life::die(taken.error());
+      if (!taken) LifeOnDisk::die(taken.error());
       std::this_thread::sleep_for(std::chrono::microseconds(100));
     }
     // Sometimes a clean stop, sometimes a tail is left behind.
@@ -193,7 +193,7 @@ class Killed : public ::testing::Test {
     const std::uint64_t seed = chance_();
     Victim child([&](int told) {
       ::close(ends[0]);
-      live(folder_->path(), first_, seed, ends[1], told);
+      live_until_killed(folder_->path(), first_, seed, ends[1], told);
     });
     ::close(ends[1]);
     constexpr std::array marks{begins, is_under_way, takes_orders};
@@ -229,7 +229,7 @@ class Killed : public ::testing::Test {
     const Bundle& bundle = all_bundles()[2];
     std::map<std::string, Counted> expected;
     {
-      Life life(folder_->path(), bundle);
+      LifeOnDisk life(folder_->path(), bundle);
       for (const Report& report : life.reports) broken_off_ += report.was_broken_off ? 1 : 0;
       ASSERT_TRUE(life.writers->stop());
       expected = counted(life.directory, *life.journal);

@@ -33,7 +33,7 @@ const std::string steps = R"(  when order as o
     wait 2 days
     send last via app
 )";
-const Bundle old_rules = trial_bundle(program(steps));
+const Bundle former_rules = trial_bundle(program(steps));
 
 const plan::Campaign& thank_of(const plan::Plan& plan) { return plan.campaigns.front(); }
 
@@ -52,12 +52,6 @@ std::vector<std::string> said(const Shop& place) {
   std::vector<std::string> texts;
   for (const auto& [key, text] : place.outside.texts()) texts.push_back(text);
   return texts;
-}
-
-std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  KOI_ASSERT(at != std::string::npos);
-  return text.replace(at, from.size(), to);
 }
 
 TEST(Migrate, StepsAreNamedByWhatTheyDoAndWaitsByWhatTheyComeAfter) {
@@ -81,7 +75,7 @@ TEST(Migrate, WhoIsUnderWayGoesOnAtTheStepOfTheSameNameInTheNewVersion) {
   Shop place;
   const Timestamp begin = place.now;
   {
-    Life life(place, old_rules);
+    Life life(place, former_rules);
     life.take({order(place.now, "1", "ann")});  // will be at the second wait
     place.now = begin + days(1) + hours(1);
     life.take({order(place.now, "2", "bo")});  // at the first
@@ -113,7 +107,7 @@ TEST(Migrate, WhoIsUnderWayGoesOnAtTheStepOfTheSameNameInTheNewVersion) {
 TEST(Migrate, ADeadlineThatAShorterWaitHasMovedIntoThePastIsNow) {
   Shop place;
   {
-    Life life(place, old_rules);
+    Life life(place, former_rules);
     life.take({order(place.now, "1", "ann")});
     life.stop();
   }
@@ -137,7 +131,7 @@ TEST(Migrate, StepsGoWhereTheDeploySaysAndThoseWithoutACounterpartStay) {
     SCOPED_TRACE(is_told);
     Shop place;
     {
-      Life life(place, old_rules);
+      Life life(place, former_rules);
       life.take({order(place.now, "1", "ann")});
       place.now = place.now + days(1) + hours(1);
       life.settle();
@@ -163,7 +157,7 @@ TEST(Migrate, StepsGoWhereTheDeploySaysAndThoseWithoutACounterpartStay) {
 TEST(Migrate, WhatDoesNotFitIsRefusedAndNothingIsChanged) {
   Shop place;
   {
-    Life life(place, old_rules);
+    Life life(place, former_rules);
     life.take({order(place.now, "1", "ann")});
     life.stop();
   }
@@ -174,7 +168,7 @@ TEST(Migrate, WhatDoesNotFitIsRefusedAndNothingIsChanged) {
   // What the last message says now was not kept of the order when it came.
   EXPECT_THAT(refused(trial_bundle(replaced(program(steps), "{o.sku", "{o.note")), migrate()),
               HasSubstr("kept the note of order, which the former version did not keep"));
-  EXPECT_THAT(refused(old_rules, migrate({{"wait after send asked", "wait after send hello"}})),
+  EXPECT_THAT(refused(former_rules, migrate({{"wait after send asked", "wait after send hello"}})),
               HasSubstr("no former version"));
   const Bundle next = trial_bundle(replaced(program(steps), "wait 1 day", "wait 2 hours"));
   EXPECT_THAT(refused(next, migrate({{"wait after send asked", "wait after lunch"}})),
@@ -275,11 +269,11 @@ TEST(Migrate, ACampaignThatIsStoppedSendsNothingMoreAndItsGoalMayStillBeReached)
 TEST(Migrate, TheSameRulesCanBeDeployedAgainToStopACampaign) {
   Shop place;
   {
-    Life life(place, old_rules);
+    Life life(place, former_rules);
     life.take({order(place.now, "1", "ann")});
     life.stop();
   }
-  Life life(place, old_rules, {{}, {"thank"}});
+  Life life(place, former_rules, {{}, {"thank"}});
   ASSERT_EQ(life.reports.size(), 1u);
   EXPECT_TRUE(life.state("ann").journeys.empty());
   life.take({order(place.now, "2", "bo")});
@@ -291,7 +285,7 @@ TEST(Migrate, TheSameRulesCanBeDeployedAgainToStopACampaign) {
 TEST(Migrate, AKillLeavesTheOldOrTheNewWholeAndNobodyIsMovedTwice) {
   const Bundle next = trial_bundle(
       replaced(program(steps, "metric spent = sum order.amount\n"), "wait 1 day", "wait 3 hours"));
-  struct Ending {
+  struct EndOfMove {
     std::map<std::string, std::string> states;
     std::set<Hash128> keys;
     std::uint64_t moved = 0;
@@ -299,7 +293,7 @@ TEST(Migrate, AKillLeavesTheOldOrTheNewWholeAndNobodyIsMovedTwice) {
   const auto ending = [&](int kill_at, bool after, bool* was_killed) {
     Shop place;
     {
-      Life life(place, old_rules);
+      Life life(place, former_rules);
       for (int i = 0; i < 30; ++i)
         life.take({order(place.now + minutes(i), std::to_string(i), "c" + std::to_string(i))});
       place.now = place.now + hours(2);
@@ -308,7 +302,7 @@ TEST(Migrate, AKillLeavesTheOldOrTheNewWholeAndNobodyIsMovedTwice) {
     place.store.fail_at(kill_at, after);
     const auto reports = place.deploy(next, migrate());
     *was_killed = !reports;
-    Ending end;
+    EndOfMove end;
     if (reports) end.moved = reports->back().carried.journeys_moved.at("thank");
     place.store.revive();
     {
@@ -325,14 +319,14 @@ TEST(Migrate, AKillLeavesTheOldOrTheNewWholeAndNobodyIsMovedTwice) {
     return end;
   };
   bool killed = false;
-  const Ending whole = ending(1'000'000, false, &killed);
+  const EndOfMove whole = ending(1'000'000, false, &killed);
   ASSERT_FALSE(killed);
   EXPECT_EQ(whole.moved, 30u);
   int kills = 0;
   for (int at = 0; killed || at == 0; ++at)
     for (const bool after : {false, true}) {
       SCOPED_TRACE(std::to_string(at) + (after ? " after" : " before"));
-      const Ending end = ending(at, after, &killed);
+      const EndOfMove end = ending(at, after, &killed);
       EXPECT_EQ(end.states, whole.states);
       EXPECT_EQ(end.keys, whole.keys);
       EXPECT_EQ(end.moved, 30u);

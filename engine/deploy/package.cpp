@@ -15,9 +15,9 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::string_view mark = "koib 2\n", older_mark = "koib 1\n";
+constexpr std::string_view package_mark = "koib 2\n", older_package_mark = "koib 1\n";
 constexpr std::uint64_t seed_of_tests = 1;
-constexpr std::size_t length_bytes = 8, hash_bytes = 32, key_bytes = 32, signature_bytes = 64;
+constexpr std::size_t length_bytes = 8, hash_bytes = 32;
 
 std::string manifest_of(const Package& package) {
   Json files = Json::array(), tests = Json::array();
@@ -41,7 +41,7 @@ std::string manifest_of(const Package& package) {
 // All but the signatures.
 std::string content_of(const Package& package) {
   const std::string manifest = manifest_of(package);
-  std::string out(mark);
+  std::string out(package_mark);
   for (std::size_t i = 0; i < length_bytes; ++i)
     out += static_cast<char>(manifest.size() >> (8 * i) & 0xff);
   out += manifest;
@@ -50,7 +50,9 @@ std::string content_of(const Package& package) {
   return out + sha256(out);
 }
 
-std::string to_be_signed(std::string_view hash) { return std::string(mark) + std::string(hash); }
+std::string to_be_signed(std::string_view hash) {
+  return std::string(package_mark) + std::string(hash);
+}
 
 // Takes bytes from the front; what is not there makes all of it fail.
 class Taker {
@@ -159,14 +161,14 @@ Result<Package> decode_package(std::string_view bytes, std::string_view name) {
                                 "); build it again with `koi build`"};
   };
   Taker in(bytes);
-  const std::string_view begin = in.take(mark.size());
-  if (begin.size() == mark.size() && begin.starts_with("koib ") && begin != mark &&
+  const std::string_view begin = in.take(package_mark.size());
+  if (begin.size() == package_mark.size() && begin.starts_with("koib ") && begin != package_mark &&
       begin.back() == '\n')
-    return begin == older_mark
+    return begin == older_package_mark
                ? Error{"older", std::string(name) +
                                     " was built by an earlier version of Koi; build it again"}
                : Error{"newer", std::string(name) + " was built by a later version of Koi"};
-  if (begin != mark) return corrupt("it does not begin as one");
+  if (begin != package_mark) return corrupt("it does not begin as one");
   std::uint64_t length = 0;
   const std::string_view length_text = in.take(length_bytes);
   for (std::size_t i = length_text.size(); i > 0; --i)

@@ -16,7 +16,7 @@ namespace books = core::books;
 namespace {
 
 constexpr store::Group home_of_pools = 0;
-constexpr std::size_t rows_at_once = 1024;
+constexpr std::size_t pool_rows_at_once = 1024;
 
 // Empty where its codes come from a pool, or it is no coupon.
 std::string pattern_of(const plan::Incentive& incentive) {
@@ -65,12 +65,12 @@ Result<void> Patterns::check(const store::Store& store) const {
   KOI_TRY(check_generated(store));
   const std::string prefix = books::key_of_uploaded({});
   for (std::string after = prefix;;) {
-    KOI_LET(const auto rows, store.shared_behind(home_of_pools, after, rows_at_once));
+    KOI_LET(const auto rows, store.shared_behind(home_of_pools, after, pool_rows_at_once));
     for (const store::Shared& row : rows) {
       if (!row.key.starts_with(prefix)) return {};
       KOI_TRY(check_uploaded(std::string_view(row.key).substr(prefix.size()), row.bytes));
     }
-    if (rows.size() < rows_at_once) return {};
+    if (rows.size() < pool_rows_at_once) return {};
     after = rows.back().key;
   }
 }

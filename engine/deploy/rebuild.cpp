@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::size_t rows_at_once = 4096;
+constexpr std::size_t journal_rows_at_once = 4096;
 // Of the budget that states changed since the last checkpoint may hold.
 constexpr std::uint64_t percent_held = 40;
 constexpr std::size_t longest_note = std::size_t{1} << 20;
@@ -90,7 +90,7 @@ class Replay {
     while (at_ < last_) {
       if (next_ == rows_.size()) {
         KOI_LET(rows_, journal_.read(group_, at_ + 1,
-                                     std::min<store::Position>(rows_at_once, last_ - at_)));
+                                     std::min<store::Position>(journal_rows_at_once, last_ - at_)));
         next_ = 0;
         if (rows_.empty()) return damaged(group_, at_, "ends before its time");
       }

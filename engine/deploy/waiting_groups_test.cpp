@@ -14,7 +14,6 @@
 namespace koi::deploy {
 namespace {
 
-constexpr store::Groups groups{2};
 constexpr std::size_t effects_of_one = 2;  // he enters, and is given something
 
 // A server whose letters arrive when the test wants.
@@ -24,13 +23,10 @@ class Serving {
       : shop_(shop), handed_(shop.outside), lives_(*live(shop.directory)) {
     durable::Settings settings;
     settings.longest_queue = longest_queue;
-    durable::World world{lives_.plan,
-                         lives_.rules,
-                         shop.journal,
-                         shop.live,
-                         groups,
-                         handed_,
-                         [this] { return shop_.now; }};
+    durable::World world{
+        lives_.plan, lives_.rules, shop.journal, shop.live, trial_groups, handed_, [this] {
+          return shop_.now;
+        }};
     world.carry = [this](const durable::Letter&) { return arrives; };
     auto opened = durable::Writers::open(std::move(world), settings);
     KOI_ASSERT(opened);
@@ -68,18 +64,18 @@ int of_who_waits(Shop& shop) {
 }
 
 store::Group group_of(int number) {
-  return groups.group_of(partition_of("c" + std::to_string(number)));
+  return trial_groups.group_of(partition_of("c" + std::to_string(number)));
 }
 
 TEST(WaitingGroups, WhileTooMuchWaitsTheDoorOfThatGroupIsBusyAndNothingIsLost) {
   constexpr std::size_t most = 8;
   store::Group waits{};
   {
-    Shop trial{.groups = groups};
+    Shop trial{.groups = trial_groups};
     ASSERT_TRUE(trial.deploy(trial_bundle(packet_of_ones())));
     waits = group_of(of_who_waits(trial));
   }
-  Shop shop{.groups = groups};
+  Shop shop{.groups = trial_groups};
   ASSERT_TRUE(shop.deploy(trial_bundle(packet_of_ones())));
   Serving serving(shop, most);
   std::size_t taken = 0;
@@ -124,15 +120,15 @@ void leave_somebody_waiting(Shop& shop) {
 }
 
 TEST(WaitingGroups, OtherRulesDoNotStartWhereSomebodyWaitsForTheseToDecide) {
-  Shop shop{.groups = groups};
+  Shop shop{.groups = trial_groups};
   ASSERT_TRUE(shop.deploy(trial_bundle(packet_of_ones())));
   leave_somebody_waiting(shop);
   const Live lives = *live(shop.directory);
   Outside::Handed handed(shop.outside);
   const auto open = [&](std::uint64_t rules) {
-    return durable::Writers::open(
-        {lives.plan, rules, shop.journal, shop.live, groups, handed, [&shop] { return shop.now; }},
-        {});
+    return durable::Writers::open({lives.plan, rules, shop.journal, shop.live, trial_groups, handed,
+                                   [&shop] { return shop.now; }},
+                                  {});
   };
   const auto refused = open(lives.rules + 1);
   ASSERT_FALSE(refused);
@@ -147,21 +143,21 @@ TEST(WaitingGroups, OtherRulesDoNotStartWhereSomebodyWaitsForTheseToDecide) {
 }
 
 TEST(WaitingGroups, ADeployDecidesWhatWaitsByTheRulesThatHaveAcceptedIt) {
-  Shop shop{.groups = groups};
+  Shop shop{.groups = trial_groups};
   ASSERT_TRUE(shop.deploy(trial_bundle(packet_of_ones())));
   leave_somebody_waiting(shop);
   const std::size_t given = shop.outside.keys().size();
   const auto reports = shop.deploy(trial_bundle(packet_of_ones() + "metric grabs = count grab\n"));
   ASSERT_TRUE(reports) << reports.error().what;
   EXPECT_EQ(shop.outside.keys().size(), given + effects_of_one);
-  for (store::Group group = 0; group < groups.count; ++group)
+  for (store::Group group = 0; group < trial_groups.count; ++group)
     EXPECT_FALSE(*durable::has_open(shop.live, group));
 }
 
 TEST(WaitingGroups, ADeployAheadDoesNotBecomeLiveWhileSomebodyWaits) {
-  Shop shop{.groups = groups};
+  Shop shop{.groups = trial_groups};
   ASSERT_TRUE(shop.deploy(trial_bundle(packet_of_ones())));
-  store::MemoryStore next(groups);
+  store::MemoryStore next(trial_groups);
   const Site site = shop.site();
   auto ahead = Ahead::make(site,
                            {.live = shop.live,

@@ -14,13 +14,13 @@ namespace koi::deploy {
 
 namespace {
 
-constexpr std::uint8_t version = 3;  // 2: nobody was moved; 1: nobody was kept
+constexpr std::uint8_t mark_version = 3;  // 2: nobody was moved; 1: nobody was kept
 
 }  // namespace
 
 std::string encode(const Mark& mark) {
   ByteWriter out;
-  out.byte(version);
+  out.byte(mark_version);
   out.unsigned_(mark.turn);
   out.boolean(mark.is_over);
   out.unsigned_(mark.partition);
@@ -64,7 +64,8 @@ Result<Mark> decode_mark(std::string_view bytes) {
   mark.carried.consents_forgotten = in.unsigned_();
   mark.carried.refusals_widened = in.unsigned_();
   mark.carried.schedules_missed = in.unsigned_();
-  if (written >= 1 && written <= version && in.ok() && in.at_end() && partition < partition_count)
+  if (written >= 1 && written <= mark_version && in.ok() && in.at_end() &&
+      partition < partition_count)
     return mark;
   return Error{"corrupt", "the mark that says how far a deploy has come is damaged"};
 }

@@ -42,6 +42,12 @@ Bundle trial_bundle(const std::string& text, std::uint64_t seed) {
   return {seed, {{"shop.koi", text}}};
 }
 
+std::string replaced(std::string text, const std::string& from, const std::string& to) {
+  const std::size_t at = text.find(from);
+  KOI_ASSERT(at != std::string::npos);
+  return text.replace(at, from.size(), to);
+}
+
 plan::Plan plan_of(const Bundle& bundle) {
   auto plan = compile(bundle);
   EXPECT_TRUE(plan) << (plan ? "" : plan.error().what);

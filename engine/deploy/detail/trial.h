@@ -34,6 +34,12 @@ std::string trial_shop(const std::string& more = {});
 
 Bundle trial_bundle(const std::string& text, std::uint64_t seed = 7);
 
+// The shop as it is deployed first.
+inline const Bundle shop_rules = trial_bundle(trial_shop());
+
+// The text with the first `from`, which must be there, replaced by `to`.
+std::string replaced(std::string text, const std::string& from, const std::string& to);
+
 plan::Plan plan_of(const Bundle& bundle);
 
 // The world outside: every effect that ever left, and the deliveries whose receipts are open. What

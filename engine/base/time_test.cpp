@@ -4,10 +4,11 @@
 
 #include <string>
 
+#include "base/detail/instants.h"
+
 namespace koi {
 namespace {
 
-Timestamp at(std::string_view text) { return parse_instant(text).value(); }
 Date day(std::string_view text) { return parse_date(text).value(); }
 
 TEST(Date, CountsTheDaysOfTheGregorianCalendar) {

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/detail/instants.h"
 #include "base/time.h"
 
 namespace koi {
@@ -17,7 +18,6 @@ const Zone& zone(std::string_view name) {
   if (found == nullptr) throw std::runtime_error("no zone " + std::string(name));
   return *found;
 }
-Timestamp at(std::string_view text) { return parse_instant(text).value(); }
 
 // The instant of a clock's time, as UTC text.
 std::string when(std::string_view name, std::string_view local) {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "net/curl.h"
+#include "net/waiter.h"
 
 namespace koi::net {
 
@@ -51,16 +52,10 @@ std::string_view trimmed(std::string_view text) {
   return text;
 }
 
-// Who waits for an exchange, its type forgotten.
-struct Waiter {
-  virtual ~Waiter() = default;
-  virtual void answer(Result<Response> result) = 0;
-};
-
 struct Exchange {
   Request request;
   Response response;
-  std::unique_ptr<Waiter> waiter;
+  std::unique_ptr<Waiter<Response>> waiter;
   CURL* easy = nullptr;
   curl_slist* headers = nullptr;
   char error[CURL_ERROR_SIZE] = {};
@@ -121,7 +116,7 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
     sockets_.clear();
   }
 
-  void start(Request request, std::unique_ptr<Waiter> waiter, std::uint64_t id) {
+  void start(Request request, std::unique_ptr<Waiter<Response>> waiter, std::uint64_t id) {
     auto exchange = std::make_unique<Exchange>();
     exchange->request = std::move(request);
     exchange->waiter = std::move(waiter);
@@ -380,18 +375,6 @@ class Client::Loop : public std::enable_shared_from_this<Loop> {
   std::uint64_t last_id_ = 0;
 };
 
-namespace {
-template <class Handler>
-struct WaiterOf final : Waiter {
-  explicit WaiterOf(Handler given) : handler(std::move(given)) {}
-  void answer(Result<Response> result) override {
-    asio::get_associated_cancellation_slot(handler).clear();
-    std::move(handler)(std::move(result));
-  }
-  Handler handler;
-};
-}  // namespace
-
 Client::Client(asio::any_io_executor executor, ClientSettings settings)
     : loop_(std::make_shared<Loop>(std::move(executor), std::move(settings))) {}
 
@@ -408,7 +391,7 @@ asio::awaitable<Result<Response>> Client::send(Request request) {
         if (const auto alive = weak.lock()) alive->cancel(id);
       });
     loop->start(std::move(request),
-                std::make_unique<WaiterOf<decltype(handler)>>(std::move(handler)), id);
+                std::make_unique<WaiterOf<Response, decltype(handler)>>(std::move(handler)), id);
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<Response>)>(
       initiate, asio::use_awaitable);

@@ -16,17 +16,13 @@
 #include <chrono>
 #include <cstdlib>
 
+#include "net/detail/keep.h"
+
 namespace koi::net {
 namespace {
 
 using asio::use_awaitable;
 using asio::ip::tcp;
-
-// Runs `work` to its end and keeps what it gives.
-template <class T>
-asio::awaitable<void> keep(asio::awaitable<T> work, std::optional<T>& result) {
-  result.emplace(co_await std::move(work));
-}
 
 // A provider that says, byte by byte, what its script says.
 class Script {

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "net/curl.h"
+#include "net/waiter.h"
 
 namespace koi::net {
 
@@ -28,28 +29,14 @@ namespace {
 using Security = MailerSettings::Security;
 using To = MailAnswer::To;
 
-struct Waiter {
-  virtual ~Waiter() = default;
-  virtual void answer(Result<MailAnswer> result) = 0;
-};
-template <class Handler>
-struct WaiterOf final : Waiter {
-  explicit WaiterOf(Handler given) : handler(std::move(given)) {}
-  void answer(Result<MailAnswer> result) override {
-    asio::get_associated_cancellation_slot(handler).clear();
-    std::move(handler)(std::move(result));
-  }
-  Handler handler;
-};
-
 // Whether the message can be the server's: it cannot be before its end was sent, and libcurl sends
 // that after it was told that there is no more to read.
 enum class Stage : std::uint8_t { Before, EndGiven, Stopped };
 
 struct Job {
   Mail mail;
-  std::unique_ptr<Waiter> waiter;  // touched on the executor alone; answered once
-  bool begun = false;              // under the pool's mutex
+  std::unique_ptr<Waiter<MailAnswer>> waiter;  // touched on the executor alone; answered once
+  bool begun = false;                          // under the pool's mutex
   std::atomic<Stage> stage{Stage::Before};
   std::atomic<bool> cancelled{false};
 
@@ -384,7 +371,7 @@ asio::awaitable<Result<MailAnswer>> Mailer::send(Mail mail) {
         const auto open = weak_job.lock();
         if (alive && open) alive->cancel(open);
       });
-    job->waiter = std::make_unique<WaiterOf<decltype(handler)>>(std::move(handler));
+    job->waiter = std::make_unique<WaiterOf<MailAnswer, decltype(handler)>>(std::move(handler));
     pool->start(job);
   };
   co_return co_await asio::async_initiate<const asio::use_awaitable_t<>, void(Result<MailAnswer>)>(

@@ -13,13 +13,10 @@
 #include <optional>
 #include <thread>
 
+#include "net/detail/keep.h"
+
 namespace koi::net {
 namespace {
-
-template <class T>
-asio::awaitable<void> keep(asio::awaitable<T> work, std::optional<T>& result) {
-  result.emplace(co_await std::move(work));
-}
 
 // A client as plain as can be, on the test's own thread.
 class Plain {

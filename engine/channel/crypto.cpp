@@ -6,15 +6,11 @@
 #include <openssl/rand.h>
 
 #include "base/assert.h"
+#include "channel/detail/bytes.h"
 
 namespace koi::channel {
 
 namespace {
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
 
 std::string digest_of(std::string_view text, const EVP_MD* how) {
   std::string digest(EVP_MAX_MD_SIZE, '\0');

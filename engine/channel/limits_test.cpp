@@ -35,7 +35,7 @@ TEST(Lengths, OfTextMessagesAreSeventyUnitsOrSixtySevenEach) {
   EXPECT_EQ(of(36, "🎉"), 2u);
 }
 
-constexpr std::array settings{
+constexpr std::array settings_taken{
     Setting{.name = "most", .kind = Setting::Kind::Number, .help = "How many.", .otherwise = "2"}};
 constexpr std::array plain_lengths{Length{.of = Length::Of::Title, .most = 5},
                                    Length{.of = Length::Of::Link, .most = 20},
@@ -57,7 +57,7 @@ Result<WayOf> way_of(const Given& given) {
 }
 const ConnectorType type{.name = "both",
                          .summary = "x",
-                         .settings = settings,
+                         .settings = settings_taken,
                          .capabilities = {.forms = forms},
                          .way_of = way_of};
 

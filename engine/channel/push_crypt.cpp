@@ -10,6 +10,7 @@
 #include "base/assert.h"
 #include "base/hash.h"
 #include "channel/crypto.h"
+#include "channel/detail/bytes.h"
 
 namespace koi::channel {
 
@@ -18,10 +19,6 @@ namespace {
 using Cipher = std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)>;
 constexpr std::size_t block = 32;  // of the padding; the cipher's own is 16
 constexpr std::size_t head = 20;   // 16 bytes of chance, 4 of length
-
-const unsigned char* bytes_of(std::string_view text) {
-  return reinterpret_cast<const unsigned char*>(text.data());
-}
 
 }  // namespace
 

@@ -15,7 +15,7 @@ using Kind = Setting::Kind;
 using testing::HasSubstr;
 
 constexpr std::array<std::string_view, 2> streams{"stdout", "stderr"};
-const std::array all{
+const std::array of_all_kinds{
     Setting{.name = "url", .kind = Kind::Url, .help = "Where to post."},
     Setting{.name = "secret", .kind = Kind::Secret, .help = "Signs."},
     Setting{.name = "wait",
@@ -36,7 +36,7 @@ Given good() {
   return {{"url", "https://example.com/hook"}, {"secret", "env:KOI_TEST_SECRET"}};
 }
 std::string error_of(const Given& given) {
-  const auto settings = Settings::read(all, given);
+  const auto settings = Settings::read(of_all_kinds, given);
   return settings ? "no error" : settings.error().what;
 }
 std::string error_with(const std::string& name, GivenValue value) {
@@ -49,7 +49,7 @@ TEST(Settings, WhatIsGivenIsReadAndTheRestHasItsValues) {
   Given given = good();
   given["count"] = std::int64_t{7};
   given["wait"] = "250ms";
-  const auto settings = Settings::read(all, given);
+  const auto settings = Settings::read(of_all_kinds, given);
   ASSERT_TRUE(settings) << settings.error().what;
   EXPECT_EQ(settings->text("url"), "https://example.com/hook");
   EXPECT_EQ(settings->secret("secret").reveal(), "hush");
@@ -93,7 +93,7 @@ TEST(Settings, ASecretInAFileLosesTheLineFeedAtItsEnd) {
   std::ofstream(path) << "hush hush\n";
   Given given = good();
   given["secret"] = "file:" + path.string();
-  const auto settings = Settings::read(all, given);
+  const auto settings = Settings::read(of_all_kinds, given);
   std::filesystem::remove(path);
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->secret("secret").reveal(), "hush hush");
@@ -101,7 +101,7 @@ TEST(Settings, ASecretInAFileLosesTheLineFeedAtItsEnd) {
 }
 
 TEST(Settings, TheTableHoldsEachSettingWithItsMeaning) {
-  const std::string table = settings_table(all);
+  const std::string table = settings_table(of_all_kinds);
   EXPECT_THAT(table, HasSubstr("| `url` | URL | must be given | Where to post. |\n"));
   EXPECT_THAT(table,
               HasSubstr("| `wait` | duration, from 1ms to 1h | `20s` | How long to wait. |\n"));

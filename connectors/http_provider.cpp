@@ -7,7 +7,6 @@
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
 #include <asio/executor_work_guard.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/read.hpp>
@@ -23,15 +22,12 @@
 #include <thread>
 
 #include "base/assert.h"
+#include "connectors/quietly.h"
 #include "net/client.h"
 
 namespace koi::connectors {
 
 using channel::Act;
-
-namespace {
-constexpr auto quietly = asio::experimental::as_tuple(asio::use_awaitable);
-}
 
 namespace {
 // A door to which nobody comes: as many stand before it as may, so that no other gets there.

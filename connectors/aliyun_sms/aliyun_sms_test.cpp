@@ -24,8 +24,8 @@ namespace {
 using namespace channel;
 using testing::HasSubstr;
 
-constexpr const char* id = "testId";
-constexpr const char* secret = "t3stSecret";
+constexpr const char* access_key_id = "testId";
+constexpr const char* access_key_secret = "t3stSecret";
 constexpr const char* callback_token = "c4llback-token";
 
 // The service: it takes what is signed as its documentation says, under a nonce that is new. How it
@@ -35,12 +35,12 @@ class Service final : public HttpProvider {
   explicit Service(
       std::shared_ptr<std::set<std::string>> nonces = std::make_shared<std::set<std::string>>())
       : HttpProvider(script(std::move(nonces))) {
-    setenv("KOI_TEST_ALIYUN_SECRET", secret, 1);
+    setenv("KOI_TEST_ALIYUN_SECRET", access_key_secret, 1);
     setenv("KOI_TEST_ALIYUN_CALLBACK", callback_token, 1);
   }
   Given settings() const override {
     return {{"url", address()},
-            {"access_key_id", id},
+            {"access_key_id", access_key_id},
             {"access_key_secret", "env:KOI_TEST_ALIYUN_SECRET"},
             {"callback_token", "env:KOI_TEST_ALIYUN_CALLBACK"},
             {"sign", "小店"},
@@ -55,7 +55,7 @@ class Service final : public HttpProvider {
     given["gather_within"] = "5s";
     return given;
   }
-  std::vector<std::string> secrets() const override { return {secret, callback_token}; }
+  std::vector<std::string> secrets() const override { return {access_key_secret, callback_token}; }
 
   // Of the query, or of the form.
   static std::string field(const net::Asked& asked, const std::string& name) {
@@ -90,7 +90,7 @@ class Service final : public HttpProvider {
       const std::size_t from = begin + name.size() + 1;
       return authorization.substr(from, authorization.find(',', from) - from);
     };
-    if (part("ACS3-HMAC-SHA256 Credential") != id) return false;
+    if (part("ACS3-HMAC-SHA256 Credential") != access_key_id) return false;
     std::string text = asked.method + "\n" + asked.path + "\n" + asked.query + "\n";
     std::set<std::string> named;
     std::istringstream names(part("SignedHeaders"));
@@ -104,7 +104,8 @@ class Service final : public HttpProvider {
                                    "x-acs-signature-nonce", "x-acs-version"})
       if (!named.contains(must)) return false;
     text += "\n" + part("SignedHeaders") + "\n" + digest(asked.body, nullptr);
-    return part("Signature") == digest("ACS3-HMAC-SHA256\n" + digest(text, nullptr), secret) &&
+    return part("Signature") ==
+               digest("ACS3-HMAC-SHA256\n" + digest(text, nullptr), access_key_secret) &&
            header(asked, "x-acs-content-sha256") == digest(asked.body, nullptr);
   }
   // As many signatures and values as numbers, at most a hundred, each number once.

@@ -13,7 +13,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::string text_of(const Json& json, const char* name) {
+std::string text_or_number_of(const Json& json, const char* name) {
   const auto found = json.find(name);
   if (found == json.end()) return {};
   if (found->is_string()) return found->get<std::string>();
@@ -22,7 +22,7 @@ std::string text_of(const Json& json, const char* name) {
 
 // "2017-01-01 00:00:00" of China; else now.
 Timestamp time_of(const Json& json, const char* name, Timestamp now) {
-  return parse_instant(text_of(json, name) + "+08:00").value_or(now);
+  return parse_instant(text_or_number_of(json, name) + "+08:00").value_or(now);
 }
 
 std::string person_of(const std::string& number, bool international) {
@@ -34,8 +34,9 @@ std::string person_of(const std::string& number, bool international) {
 }
 
 void take_report(const Json& json, const SentAs& sent_as, Received& into) {
-  auto key = key_from_hex(text_of(json, "out_id"));
-  if (!key && sent_as) key = sent_as(text_of(json, "biz_id"), text_of(json, "phone_number"));
+  auto key = key_from_hex(text_or_number_of(json, "out_id"));
+  if (!key && sent_as)
+    key = sent_as(text_or_number_of(json, "biz_id"), text_or_number_of(json, "phone_number"));
   const auto success = json.find("success");
   if (!key || !success->is_boolean()) return;
   // Carriers' codes differ and are not published: what did not arrive cannot be reached there.
@@ -43,13 +44,13 @@ void take_report(const Json& json, const SentAs& sent_as, Received& into) {
 }
 
 void take_reply(const Json& json, bool international, Timestamp now, Received& into) {
-  const std::string person = person_of(text_of(json, "phone_number"), international);
+  const std::string person = person_of(text_or_number_of(json, "phone_number"), international);
   const Timestamp time = time_of(json, "send_time", now);
-  std::string id = text_of(json, "sequence_id");
+  std::string id = text_or_number_of(json, "sequence_id");
   if (id.empty()) id = std::to_string(time.us / 1'000'000);
   if (person.empty()) return;
   into.events.push_back({"sms:" + id + ":replied", "replied", time, person, {}});
-  if (is_opt_out(text_of(json, "content")))
+  if (is_opt_out(text_or_number_of(json, "content")))
     into.events.push_back({"sms:" + id + ":unsubscribed", "unsubscribed", time, person, {}});
 }
 

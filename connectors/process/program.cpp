@@ -9,7 +9,6 @@
 
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/posix/stream_descriptor.hpp>
 #include <asio/read_until.hpp>
 #include <asio/steady_timer.hpp>
@@ -21,6 +20,7 @@
 #include <map>
 
 #include "process/answer.h"
+#include "quietly.h"
 
 extern "C" {
 #include <sys/pidfd.h>  // glibc 2.36 forgot to say that these are C
@@ -34,7 +34,6 @@ using std::chrono::steady_clock;
 
 namespace {
 
-constexpr auto quietly = asio::experimental::as_tuple(asio::use_awaitable);
 constexpr std::size_t longest_answer = std::size_t{512} << 10;
 constexpr Duration first_wait = seconds(1), longest_wait = minutes(1);
 

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <asio/co_spawn.hpp>
 #include <asio/detached.hpp>
-#include <asio/experimental/as_tuple.hpp>
 #include <asio/io_context.hpp>
 #include <asio/ip/tcp.hpp>
 #include <asio/read_until.hpp>
@@ -21,6 +20,7 @@
 
 #include "base/assert.h"
 #include "base/scratch.h"
+#include "quietly.h"
 
 namespace koi::connectors {
 
@@ -29,7 +29,6 @@ using channel::Act;
 
 namespace {
 
-constexpr auto quietly = asio::experimental::as_tuple(asio::use_awaitable);
 constexpr const char* password = "s3cret of the test";
 
 // A key and a certificate that it signed itself, for 127.0.0.1, in PEM; made once.

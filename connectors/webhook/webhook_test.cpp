@@ -18,18 +18,18 @@ using namespace channel;
 using testing::HasSubstr;
 
 // Made for the test: the secret of the specification's own vector.
-constexpr const char* secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+constexpr const char* signing_secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 // A receiver that checks each signature and knows ids again, as the specification says.
 class Receiver final : public HttpProvider {
  public:
-  Receiver() : HttpProvider(script()) { setenv("KOI_TEST_WEBHOOK_SECRET", secret, 1); }
+  Receiver() : HttpProvider(script()) { setenv("KOI_TEST_WEBHOOK_SECRET", signing_secret, 1); }
   Given settings() const override {
     return {{"url", address() + "/hook"},
             {"secret", "env:KOI_TEST_WEBHOOK_SECRET"},
             {"answer_within", within()}};
   }
-  std::vector<std::string> secrets() const override { return {secret, secret + 6}; }
+  std::vector<std::string> secrets() const override { return {signing_secret, signing_secret + 6}; }
 
  private:
   static Script script() {
@@ -39,7 +39,8 @@ class Receiver final : public HttpProvider {
       const std::string* const second = net::find(asked.headers, "webhook-timestamp");
       const std::string* const signature = net::find(asked.headers, "webhook-signature");
       if (!id || !second || !signature) return std::nullopt;
-      const auto expected = webhook_signatures({*webhook_key(secret)}, *id, *second, asked.body);
+      const auto expected =
+          webhook_signatures({*webhook_key(signing_secret)}, *id, *second, asked.body);
       return *signature == expected ? std::optional(*id) : std::nullopt;
     };
     script.accepted.status = 204;
@@ -83,7 +84,7 @@ class WebhookTest : public ::testing::Test {
 
 // libraries/go/webhook_test.go of the specification's repository, and the same in its other ones.
 TEST(WebhookSignature, IsThatOfThePublishedVector) {
-  const auto key = webhook_key(secret);
+  const auto key = webhook_key(signing_secret);
   ASSERT_TRUE(key);
   EXPECT_EQ(key->size(), 24u);
   const std::string signature = webhook_signatures({*key}, "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -154,10 +155,11 @@ class WebhookToldTest : public WebhookTest {
     auto connector = open(receiver.settings());
     EXPECT_TRUE(connector);
     net::Asked asked{.method = "POST", .path = "/", .headers = {}, .body = body + spoil};
-    asked.headers = {{"Webhook-Id", "msg_1"},
-                     {"Webhook-Timestamp", second},
-                     {"Webhook-Signature", "v1a,x " + webhook_signatures({*webhook_key(secret)},
-                                                                         "msg_1", second, body)}};
+    asked.headers = {
+        {"Webhook-Id", "msg_1"},
+        {"Webhook-Timestamp", second},
+        {"Webhook-Signature",
+         "v1a,x " + webhook_signatures({*webhook_key(signing_secret)}, "msg_1", second, body)}};
     return wait_for(context, (*connector)->receive(std::move(asked)));
   }
 };

@@ -24,9 +24,9 @@ using namespace channel;
 using testing::HasSubstr;
 using Json = nlohmann::json;
 
-constexpr const char* secret = "appsecret-of-the-test";
-constexpr const char* push_token = "pushtoken-of-the-test";
-constexpr const char* push_key = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
+constexpr const char* app_secret = "appsecret-of-the-test";
+constexpr const char* wechat_push_token = "pushtoken-of-the-test";
+constexpr const char* wechat_push_key = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
 
 // The platform: it lends one token at a time, takes what comes under it, and answers errors with
 // status 200.
@@ -47,9 +47,9 @@ class Platform final : public HttpProvider {
   };
   explicit Platform(std::shared_ptr<Books> kept = std::make_shared<Books>())
       : HttpProvider(script(kept)), books(std::move(kept)) {
-    setenv("KOI_TEST_WECHAT_SECRET", secret, 1);
-    setenv("KOI_TEST_WECHAT_TOKEN", push_token, 1);
-    setenv("KOI_TEST_WECHAT_KEY", push_key, 1);
+    setenv("KOI_TEST_WECHAT_SECRET", app_secret, 1);
+    setenv("KOI_TEST_WECHAT_TOKEN", wechat_push_token, 1);
+    setenv("KOI_TEST_WECHAT_KEY", wechat_push_key, 1);
   }
   Given settings() const override {
     return {{"url", address()},
@@ -73,7 +73,9 @@ class Platform final : public HttpProvider {
     given["does"] = "tags";
     return given;
   }
-  std::vector<std::string> secrets() const override { return {secret, "42_token-", push_token}; }
+  std::vector<std::string> secrets() const override {
+    return {app_secret, "42_token-", wechat_push_token};
+  }
   Address person() const override { return {"openid", "oABC-123_xyz"}; }
 
   std::shared_ptr<Books> books;  // only while nothing is under way
@@ -129,7 +131,7 @@ class Platform final : public HttpProvider {
       books->asked_for_token = asked.body;
       if (books->refuses_tokens) return coded(books->refuses_tokens);
       const Json body = Json::parse(asked.body, nullptr, false);
-      if (asked.method != "POST" || !body.is_object() || body.value("secret", "") != secret ||
+      if (asked.method != "POST" || !body.is_object() || body.value("secret", "") != app_secret ||
           body.value("appid", "") != "wx1234" ||
           body.value("grant_type", "") != "client_credential")
         return coded(40125);
@@ -218,7 +220,7 @@ TEST_F(WechatOfficialTest, EachKindOfMessageHasItsPlaceAndItsFields) {
   EXPECT_EQ(deliver(greeting("greeting")), "done");
   EXPECT_EQ(platform.books->asked_for_token,
             R"({"grant_type":"client_credential","appid":"wx1234","secret":")" +
-                std::string(secret) + R"(","force_refresh":false})");
+                std::string(app_secret) + R"(","force_refresh":false})");
   EXPECT_EQ(platform.last().path, "/cgi-bin/message/template/send");
   EXPECT_EQ(platform.last().query, "access_token=42_token-1");
   EXPECT_EQ(platform.last().body,
@@ -305,7 +307,7 @@ std::string event(const std::string& name, const std::string& more = "") {
                 more);
 }
 // "TYPE name=value …" for each that a push tells of.
-std::vector<std::string> told(const std::string& xml, bool follow_consents = true) {
+std::vector<std::string> wechat_tells(const std::string& xml, bool follow_consents = true) {
   std::vector<std::string> all;
   for (const Told& each : told_by_wechat(*parse_xml(xml), follow_consents, {})) {
     EXPECT_EQ(each.person, "oABC");
@@ -319,23 +321,25 @@ std::vector<std::string> told(const std::string& xml, bool follow_consents = tru
 
 TEST(WechatPush, TellsOfFollowersAndTheirConsent) {
   using testing::ElementsAre;
-  EXPECT_THAT(told(event("subscribe", "<EventKey><![CDATA[qrscene_expo]]></EventKey>")),
+  EXPECT_THAT(wechat_tells(event("subscribe", "<EventKey><![CDATA[qrscene_expo]]></EventKey>")),
               ElementsAre("follow scene=expo", "scan scene=expo", "consented"));
-  EXPECT_THAT(told(event("subscribe"), false), ElementsAre("follow scene="));
-  EXPECT_THAT(told(event("unsubscribe")), ElementsAre("unfollow", "unsubscribed"));
-  EXPECT_THAT(told(event("SCAN", "<EventKey>expo</EventKey>")), ElementsAre("scan scene=expo"));
-  EXPECT_THAT(told(event("CLICK", "<EventKey>deals</EventKey>")), ElementsAre("menu key=deals"));
-  EXPECT_THAT(told(event("LOCATION")), ElementsAre());
-  EXPECT_THAT(told(event("subscribe_msg_popup_event",
-                         "<SubscribeMsgPopupEvent><List><TemplateId>T</TemplateId>"
-                         "<SubscribeStatusString>reject</SubscribeStatusString></List>"
-                         "</SubscribeMsgPopupEvent>")),
+  EXPECT_THAT(wechat_tells(event("subscribe"), false), ElementsAre("follow scene="));
+  EXPECT_THAT(wechat_tells(event("unsubscribe")), ElementsAre("unfollow", "unsubscribed"));
+  EXPECT_THAT(wechat_tells(event("SCAN", "<EventKey>expo</EventKey>")),
+              ElementsAre("scan scene=expo"));
+  EXPECT_THAT(wechat_tells(event("CLICK", "<EventKey>deals</EventKey>")),
+              ElementsAre("menu key=deals"));
+  EXPECT_THAT(wechat_tells(event("LOCATION")), ElementsAre());
+  EXPECT_THAT(wechat_tells(event("subscribe_msg_popup_event",
+                                 "<SubscribeMsgPopupEvent><List><TemplateId>T</TemplateId>"
+                                 "<SubscribeStatusString>reject</SubscribeStatusString></List>"
+                                 "</SubscribeMsgPopupEvent>")),
               ElementsAre("notice_choice template=T choice=reject"));
   const auto text = [](const std::string& content) {
     return pushed("<MsgType>text</MsgType><Content>" + content + "</Content><MsgId>77</MsgId>");
   };
-  EXPECT_THAT(told(text("hello")), ElementsAre("replied kind=text"));
-  EXPECT_THAT(told(text("退订")), ElementsAre("replied kind=text", "unsubscribed"));
+  EXPECT_THAT(wechat_tells(text("hello")), ElementsAre("replied kind=text"));
+  EXPECT_THAT(wechat_tells(text("退订")), ElementsAre("replied kind=text", "unsubscribed"));
   EXPECT_THAT(told_by_wechat(*parse_xml("<xml/>"), true, {}), ElementsAre());
 }
 
@@ -365,7 +369,7 @@ class WechatCallbackTest : public WechatOfficialTest {
   static net::Asked plain(std::string method, std::string body, std::string more = "") {
     return {.method = std::move(method),
             .path = "/",
-            .query = "signature=" + push_signature({push_token, "1772447001", "n1"}) +
+            .query = "signature=" + push_signature({wechat_push_token, "1772447001", "n1"}) +
                      "&timestamp=1772447001&nonce=n1" + more,
             .headers = {},
             .body = std::move(body)};
@@ -375,7 +379,7 @@ class WechatCallbackTest : public WechatOfficialTest {
     given["encoding_key"] = "env:KOI_TEST_WECHAT_KEY";
     return given;
   }
-  PushCrypt crypt = *PushCrypt::open(push_token, push_key, "wx1234");
+  PushCrypt crypt = *PushCrypt::open(wechat_push_token, wechat_push_key, "wx1234");
 };
 
 TEST_F(WechatCallbackTest, TheAddressIsProvenByTheEcho) {

@@ -28,9 +28,9 @@ using testing::StartsWith;
 using Json = nlohmann::json;
 
 constexpr const char* corp = "wx49f0ab532d5d035a";
-constexpr const char* secret = "corpsecret-of-the-test";
-constexpr const char* push_token = "123456";
-constexpr const char* push_key = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
+constexpr const char* corp_secret = "corpsecret-of-the-test";
+constexpr const char* wecom_push_token = "123456";
+constexpr const char* wecom_push_key = "kWxPEV2UEDyxWpmPdKC3F4dgPDmOvfKX1HGnEUDS1aR";
 
 // The platform: it lends one token at a time, checks fields and limits, keeps tasks until a member
 // of staff taps, and answers errors with status 200.
@@ -51,9 +51,9 @@ class Enterprise final : public HttpProvider {
   };
   explicit Enterprise(std::shared_ptr<Books> kept = std::make_shared<Books>())
       : HttpProvider(script(kept)), books(std::move(kept)) {
-    setenv("KOI_TEST_WECOM_SECRET", secret, 1);
-    setenv("KOI_TEST_WECOM_TOKEN", push_token, 1);
-    setenv("KOI_TEST_WECOM_KEY", push_key, 1);
+    setenv("KOI_TEST_WECOM_SECRET", corp_secret, 1);
+    setenv("KOI_TEST_WECOM_TOKEN", wecom_push_token, 1);
+    setenv("KOI_TEST_WECOM_KEY", wecom_push_key, 1);
   }
   Given settings() const override {
     return {{"to", "customers"},
@@ -85,7 +85,9 @@ class Enterprise final : public HttpProvider {
     given["to"] = "tags";
     return given;
   }
-  std::vector<std::string> secrets() const override { return {secret, "lent-token-", push_key}; }
+  std::vector<std::string> secrets() const override {
+    return {corp_secret, "lent-token-", wecom_push_key};
+  }
   Address person() const override { return {"external_userid", "wmABC-123_xyz"}; }
   bool takes_keys() const override { return false; }
 
@@ -107,7 +109,7 @@ class Enterprise final : public HttpProvider {
       const std::string *const id = net::find(query, "corpid"), *const given =
                                                                     net::find(query, "corpsecret");
       if (!id || *id != corp) return told({}, 40013);
-      if (!given || *given != secret) return told({}, 40001);
+      if (!given || *given != corp_secret) return told({}, 40001);
       if (!books.valid) ++books.lent;
       books.valid = true;
       return told({{"access_token", books.token()}, {"expires_in", 7200}});
@@ -490,7 +492,8 @@ std::string change(const std::string& what, const std::string& more = "") {
          what + "</ChangeType><UserID>zhang</UserID><ExternalUserID>wmA</ExternalUserID>" + more +
          "</xml>";
 }
-std::vector<std::string> told(const std::string& xml, bool follow_consents = true) {
+// "TYPE name=value …" for each that a push tells of.
+std::vector<std::string> wecom_tells(const std::string& xml, bool follow_consents = true) {
   std::vector<std::string> all;
   for (const Told& each : told_by_wecom(*parse_xml(xml), follow_consents, {})) {
     EXPECT_EQ(each.person, "wmA");
@@ -502,13 +505,14 @@ std::vector<std::string> told(const std::string& xml, bool follow_consents = tru
 }
 
 TEST(WecomPush, TellsWhoComesAndGoes) {
-  EXPECT_THAT(told(change("add_external_contact", "<State>expo</State>")),
+  EXPECT_THAT(wecom_tells(change("add_external_contact", "<State>expo</State>")),
               ElementsAre("follow scene=expo staff=zhang", "scan scene=expo", "consented"));
-  EXPECT_THAT(told(change("add_half_external_contact"), false),
+  EXPECT_THAT(wecom_tells(change("add_half_external_contact"), false),
               ElementsAre("follow scene= staff=zhang"));
-  EXPECT_THAT(told(change("del_follow_user")), ElementsAre("unfollow staff=zhang", "unsubscribed"));
-  EXPECT_THAT(told(change("del_external_contact")), ElementsAre("unfollow staff=zhang"));
-  EXPECT_THAT(told(change("transfer_fail")), ElementsAre());
+  EXPECT_THAT(wecom_tells(change("del_follow_user")),
+              ElementsAre("unfollow staff=zhang", "unsubscribed"));
+  EXPECT_THAT(wecom_tells(change("del_external_contact")), ElementsAre("unfollow staff=zhang"));
+  EXPECT_THAT(wecom_tells(change("transfer_fail")), ElementsAre());
   EXPECT_TRUE(told_by_wecom(*parse_xml("<xml><Event>click</Event></xml>"), true, {}).empty());
 }
 
@@ -541,7 +545,7 @@ TEST(WecomPush, TellsWhoComesIntoAGroupAndWhoLeavesIt) {
 class WecomCallbackTest : public WecomTest {
  protected:
   net::Asked sealed(const std::string& method, const std::string& text, bool spoil = false) {
-    const PushCrypt crypt = *PushCrypt::open(push_token, push_key, corp);
+    const PushCrypt crypt = *PushCrypt::open(wecom_push_token, wecom_push_key, corp);
     const std::string encrypted = crypt.encrypt(text, "0123456789abcdef");
     net::Asked asked{.method = method, .path = "/", .headers = {}};
     asked.query = "msg_signature=" + crypt.signature("1", spoil ? "3" : "2", encrypted) +

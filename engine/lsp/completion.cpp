@@ -12,14 +12,17 @@
 namespace koi::lsp {
 namespace {
 
-using lang::Kind;
 using lang::Rule;
 using Names = Symbol::Kind;
+using TokenKind = lang::Kind;
 
-bool is_comparator(Kind kind) {
-  return kind == Kind::ASSIGN || (kind >= Kind::EQUAL && kind <= Kind::GREATER_EQUAL);
+bool is_comparator(TokenKind kind) {
+  return kind == TokenKind::ASSIGN ||
+         (kind >= TokenKind::EQUAL && kind <= TokenKind::GREATER_EQUAL);
 }
-bool is_aggregate(Kind kind) { return kind >= Kind::COUNT && kind <= Kind::MOST_FREQUENT; }
+bool is_aggregate(TokenKind kind) {
+  return kind >= TokenKind::COUNT && kind <= TokenKind::MOST_FREQUENT;
+}
 
 // What the place asks for, gathered from the words before it.
 class Place {
@@ -34,7 +37,7 @@ class Place {
 
   std::vector<Candidate> candidates() {
     if (expected_.in_text) return {};
-    for (const Kind kind : expected_.words) keyword(kind);
+    for (const TokenKind kind : expected_.words) keyword(kind);
     for (const Rule rule : expected_.names) names(rule);
     std::stable_sort(out_.begin(), out_.end(), [](const Candidate& a, const Candidate& b) {
       return std::tie(a.rank, a.text) < std::tie(b.rank, b.text);
@@ -50,13 +53,13 @@ class Place {
  private:
   const std::vector<lang::Token>& tokens() const { return expected_.before.tokens; }
   // The nth word from the end, 0 the last; END_OF_FILE before the declaration.
-  Kind back(std::size_t n) const {
+  TokenKind back(std::size_t n) const {
     const std::size_t count = tokens().size() - expected_.first;
-    return n < count ? tokens()[tokens().size() - 1 - n].kind : Kind::END_OF_FILE;
+    return n < count ? tokens()[tokens().size() - 1 - n].kind : TokenKind::END_OF_FILE;
   }
   std::string word(std::size_t index) const {
     const auto& token = tokens()[index];
-    if (token.kind == Kind::NAME) return expected_.before.values[token.value];
+    if (token.kind == TokenKind::NAME) return expected_.before.values[token.value];
     return std::string(text_.substr(token.begin, token.end - token.begin));
   }
   std::string word_back(std::size_t n) const { return word(tokens().size() - 1 - n); }
@@ -71,7 +74,7 @@ class Place {
         rank + (alias_first ? 1 : 0));
     if (alias != name) add(alias, kind, detail + " `" + name + "`", rank + (alias_first ? 0 : 1));
   }
-  void keyword(Kind kind) {
+  void keyword(TokenKind kind) {
     if (!lang::is_keyword(kind)) return;
     const auto& word = lang::keyword(kind);
     const auto spelling = chinese_ || word.english.empty() ? word.chinese : word.english;
@@ -124,7 +127,7 @@ class Place {
     return nullptr;
   }
   bool is_customer(std::string_view name) const {
-    if (const auto kind = lang::keyword_kind(name); kind == Kind::CUSTOMER) return true;
+    if (const auto kind = lang::keyword_kind(name); kind == TokenKind::CUSTOMER) return true;
     return std::any_of(symbols_.begin(), symbols_.end(), [&](const Symbol& each) {
       return each.kind == Names::Customer && !each.alias.empty() && each.alias == name;
     });
@@ -133,7 +136,7 @@ class Place {
   // content, what any campaign calls so.
   const EventType* kept(std::string_view name) const {
     for (std::size_t i = expected_.first; i + 2 < tokens().size(); ++i)
-      if (tokens()[i + 1].kind == Kind::AS && word(i + 2) == name)
+      if (tokens()[i + 1].kind == TokenKind::AS && word(i + 2) == name)
         if (const auto* found = event(word(i))) return found;
     if (const auto* found = event(name)) return found;
     for (const auto& campaign : program_.meaning.campaigns)
@@ -152,12 +155,12 @@ class Place {
   const EventType* asked_event() const {
     int depth = 0;
     for (std::size_t i = tokens().size(); i-- > expected_.first;) {
-      const Kind kind = tokens()[i].kind;
-      if (kind == Kind::RPAREN) ++depth;
-      if (kind == Kind::LPAREN && depth > 0) --depth;
-      if (kind == Kind::LBRACE || kind == Kind::RBRACE) return nullptr;
-      if (kind != Kind::WHERE || depth > 0) continue;
-      if (i >= 3 && tokens()[i - 2].kind == Kind::AS) return event(word(i - 3));
+      const TokenKind kind = tokens()[i].kind;
+      if (kind == TokenKind::RPAREN) ++depth;
+      if (kind == TokenKind::LPAREN && depth > 0) --depth;
+      if (kind == TokenKind::LBRACE || kind == TokenKind::RBRACE) return nullptr;
+      if (kind != TokenKind::WHERE || depth > 0) continue;
+      if (i >= 3 && tokens()[i - 2].kind == TokenKind::AS) return event(word(i - 3));
       return i >= 1 ? event(word(i - 1)) : nullptr;
     }
     return nullptr;
@@ -172,8 +175,8 @@ class Place {
           return &each.type;
       return nullptr;
     };
-    if (back(n) == Kind::END_OF_FILE) return nullptr;
-    if (back(n + 1) == Kind::DOT && back(n + 2) != Kind::END_OF_FILE) {
+    if (back(n) == TokenKind::END_OF_FILE) return nullptr;
+    if (back(n + 1) == TokenKind::DOT && back(n + 2) != TokenKind::END_OF_FILE) {
       const std::string head = word_back(n + 2);
       if (is_customer(head)) return among(schema.attributes, word_back(n));
       const auto* of = kept(head);
@@ -195,31 +198,31 @@ class Place {
   }
 
   void value() {
-    if (back(0) == Kind::DOT) {
-      const std::string head = back(1) == Kind::END_OF_FILE ? std::string() : word_back(1);
+    if (back(0) == TokenKind::DOT) {
+      const std::string head = back(1) == TokenKind::END_OF_FILE ? std::string() : word_back(1);
       if (is_customer(head)) {
         attributes();
         for (const char* each : {"id", "created", "consent"})
           builtin(each, "of every customer", "每个顾客都有");
       } else if (const auto* of = kept(head)) {
         fields(*of, 0);
-      } else if (back(2) == Kind::DOT) {
+      } else if (back(2) == TokenKind::DOT) {
         classes();  // customer.consent.▮
         declared({Names::Channel});
       }
       return;
     }
     if (is_aggregate(back(0))) return events();
-    if (back(0) == Kind::SET) return attributes(), builtin("customer", "the customer", "顾客");
-    if (is_comparator(back(0)) || back(0) == Kind::CONTAINS)
+    if (back(0) == TokenKind::SET) return attributes(), builtin("customer", "the customer", "顾客");
+    if (is_comparator(back(0)) || back(0) == TokenKind::CONTAINS)
       if (const Type* type = type_before(1)) values_of(*type);
-    if (back(0) == Kind::LBRACKET && back(1) == Kind::IN)
+    if (back(0) == TokenKind::LBRACKET && back(1) == TokenKind::IN)
       if (const Type* type = type_before(2)) values_of(*type);
     if (const auto* of = asked_event()) fields(*of, -1);
     declared({Names::Metric, Names::Segment, Names::Let, Names::Tier, Names::Audience});
     builtin("customer", "the customer at hand", "当前的顾客");
     for (std::size_t i = expected_.first; i + 1 < tokens().size(); ++i)
-      if (tokens()[i].kind == Kind::AS)
+      if (tokens()[i].kind == TokenKind::AS)
         add(word(i + 1), Candidate::Kind::Name,
             reader_ == Language::Chinese ? "记下的事件" : "an event that is kept", 0);
     for (const auto& each : check::functions()) builtin(each.name, "a function", "函数");
@@ -228,29 +231,29 @@ class Place {
   // The customers of a test, by the words behind `customer` in it.
   void customers() {
     for (std::size_t i = expected_.first; i + 1 < tokens().size(); ++i)
-      if (tokens()[i].kind == Kind::CUSTOMER)
+      if (tokens()[i].kind == TokenKind::CUSTOMER)
         add(word(i + 1), Candidate::Kind::Name,
             reader_ == Language::Chinese ? "顾客" : "a customer", -1);
   }
   // `redeem first_order of ann {`, the brace being that token.
   bool is_at_the_till(std::size_t brace) const {
     if (brace < expected_.first + 4) return false;
-    const Kind deed = tokens()[brace - 4].kind;
-    return deed == Kind::REDEEM || deed == Kind::LOCK || deed == Kind::ROLL_BACK;
+    const TokenKind deed = tokens()[brace - 4].kind;
+    return deed == TokenKind::REDEEM || deed == TokenKind::LOCK || deed == TokenKind::ROLL_BACK;
   }
   // Labels in braces: `ann purchase { ▮` has the event's fields, `given customer ann { ▮`
   // attributes.
   void labels() {
     std::size_t depth = 1;
     for (std::size_t i = tokens().size(); i-- > expected_.first;) {
-      if (tokens()[i].kind == Kind::RBRACE) ++depth;
-      if (tokens()[i].kind != Kind::LBRACE || --depth > 0) continue;
-      if (i >= 2 && tokens()[i - 2].kind == Kind::CUSTOMER) {
+      if (tokens()[i].kind == TokenKind::RBRACE) ++depth;
+      if (tokens()[i].kind != TokenKind::LBRACE || --depth > 0) continue;
+      if (i >= 2 && tokens()[i - 2].kind == TokenKind::CUSTOMER) {
         attributes();
         identifiers();
         for (const char* each : {"consent", "hold_out"}) builtin(each, "a knob", "开关");
       } else if (is_at_the_till(i)) {
-        keyword(Kind::AMOUNT);
+        keyword(TokenKind::AMOUNT);
         for (const char* each : {"order", "hold", "beside"})
           builtin(each, "what the till says", "收银台提供的信息");
       } else if (i >= 1) {
@@ -261,11 +264,11 @@ class Place {
   }
 
   void names(Rule rule) {
-    const Kind last = back(0);
+    const TokenKind last = back(0);
     switch (rule) {
       case Rule::SendStep:
-        return last == Kind::SEND ? declared({Names::Content}) : declared({Names::Channel});
-      case Rule::ReplyStep: return last == Kind::REPLY ? declared({Names::Content}) : value();
+        return last == TokenKind::SEND ? declared({Names::Content}) : declared({Names::Channel});
+      case Rule::ReplyStep: return last == TokenKind::REPLY ? declared({Names::Content}) : value();
       case Rule::Gift: return declared({Names::Incentive, Names::Referral});
       case Rule::StartStep: return declared({Names::Campaign});
       case Rule::NotifyStep: return declared({Names::Team});
@@ -281,40 +284,42 @@ class Place {
         return;
       case Rule::CampaignClause: return classes();
       case Rule::ChannelClause:
-        if (last == Kind::CLASS)
+        if (last == TokenKind::CLASS)
           for (const char* each : {"conversation", "broadcast", "direct"})
             builtin(each, "a class of channels", "渠道类别");
-        else if (last == Kind::REACH_BY)
+        else if (last == TokenKind::REACH_BY)
           identifiers();
         else
           attributes();
         return;
       case Rule::PolicyClause:
         classes();
-        return last == Kind::CAP ? declared({Names::Channel}) : void();
+        return last == TokenKind::CAP ? declared({Names::Channel}) : void();
       case Rule::ContentItem: return declared({Names::Channel});
       case Rule::IdentifyBy: return attributes();
       case Rule::Setting:
       case Rule::Label: return labels();
       case Rule::TestAct:
-        if (last == Kind::AT || back(0) == Kind::LOCAL_TIME || back(0) == Kind::INSTANT)
+        if (last == TokenKind::AT || back(0) == TokenKind::LOCAL_TIME ||
+            back(0) == TokenKind::INSTANT)
           return customers();
         return events();
-      case Rule::TestLine: return last == Kind::GIVEN ? declared({Names::Channel}) : void();
+      case Rule::TestLine: return last == TokenKind::GIVEN ? declared({Names::Channel}) : void();
       case Rule::ExpectedDeed:
         switch (last) {
-          case Kind::ENTER:
-          case Kind::LEAVE:
-          case Kind::GOAL:
-          case Kind::START: return declared({Names::Campaign});
-          case Kind::SEND:
-          case Kind::REPLY: return declared({Names::Content});
-          case Kind::NOTIFY: return declared({Names::Team});
-          case Kind::CALL: return declared({Names::Webhook});
-          case Kind::EMIT: return events();
+          case TokenKind::ENTER:
+          case TokenKind::LEAVE:
+          case TokenKind::GOAL:
+          case TokenKind::START: return declared({Names::Campaign});
+          case TokenKind::SEND:
+          case TokenKind::REPLY: return declared({Names::Content});
+          case TokenKind::NOTIFY: return declared({Names::Team});
+          case TokenKind::CALL: return declared({Names::Webhook});
+          case TokenKind::EMIT: return events();
           default: return declared({Names::Incentive, Names::Referral});
         }
-      case Rule::ExpectedTail: return last == Kind::VIA ? declared({Names::Channel}) : customers();
+      case Rule::ExpectedTail:
+        return last == TokenKind::VIA ? declared({Names::Channel}) : customers();
       default: return;  // a new name, which is the author's to choose
     }
   }

@@ -11,13 +11,13 @@ namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct BackupOptions {
   std::string server = "http://127.0.0.1:8700", token_file, by, why;
   std::string data, to, backup;
 };
 
 // Of a server that does not run.
-int back_up_at_rest(const Options& options) {
+int back_up_at_rest(const BackupOptions& options) {
   if (options.to.empty()) return trouble("say with --to where the backup goes");
   const auto directory = store::Directory::open(options.data);
   if (!directory)
@@ -30,7 +30,7 @@ int back_up_at_rest(const Options& options) {
   return print(options.to + "\n" + serve::told(*backup));
 }
 
-int back_up(const Options& options) {
+int back_up(const BackupOptions& options) {
   if (!options.data.empty()) return back_up_at_rest(options);
   Remote server(options.server, options.token_file);
   const auto outcome = ask_and_wait(server, "/v1/backups", "", "/v1/backups/");
@@ -40,14 +40,14 @@ int back_up(const Options& options) {
   return print(message);
 }
 
-int restore(const Options& options) {
+int restore(const BackupOptions& options) {
   const auto backup = serve::restore(options.backup, options.data, runtime::SystemClock().now());
   if (!backup) return trouble(backup.error().what);
   return print(options.data + ": " + serve::told(*backup) +
                "a server on it takes nothing in and sends nothing until `koi open`\n");
 }
 
-int open(const Options& options) {
+int open(const BackupOptions& options) {
   const auto said = query_of(options.by, options.why);
   if (!said) return trouble(said.error().what);
   const auto answer = Remote(options.server, options.token_file).ask("POST", "/v1/open" + *said);
@@ -59,7 +59,7 @@ int open(const Options& options) {
 }  // namespace
 
 std::function<int()> add_backup(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BackupOptions>();
   add_server(app, options->server, options->token_file);
   app.add_option("--data", options->data,
                  "Instead of --server: the data folder of a server that does not run");
@@ -69,7 +69,7 @@ std::function<int()> add_backup(CLI::App& app) {
 }
 
 std::function<int()> add_restore(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BackupOptions>();
   app.add_option("backup", options->backup, "The folder that `koi backup` made")->required();
   app.add_option("--data", options->data, "The data folder to make of it; it must not exist")
       ->required();
@@ -77,7 +77,7 @@ std::function<int()> add_restore(CLI::App& app) {
 }
 
 std::function<int()> add_open(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BackupOptions>();
   add_server(app, options->server, options->token_file);
   add_said(app, options->by, options->why);
   return [options] { return open(*options); };

@@ -15,7 +15,7 @@ namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct BuildOptions {
   std::vector<std::string> paths;
   std::string out, sign, language;
 };
@@ -43,7 +43,7 @@ void put_results(const LoadedProgram& program, std::vector<sim::TestResult> resu
   }
 }
 
-int build(const Options& options) {
+int build(const BuildOptions& options) {
   const Language language = language_of(options.language);
   std::string key;
   if (!options.sign.empty()) {
@@ -94,7 +94,7 @@ int build(const Options& options) {
 }  // namespace
 
 std::function<int()> add_build(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<BuildOptions>();
   app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
   app.add_option("-o,--out", options->out, "The bundle, as spring.koib")->required();
   app.add_option("--sign", options->sign, "Signs it with this private key (`koi keys make`)");

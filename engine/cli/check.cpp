@@ -13,7 +13,7 @@ namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct CheckOptions {
   std::vector<std::string> paths;
   std::string format = "text", language, environment;
   bool strict = false, effective = false;
@@ -56,7 +56,7 @@ Result<void> look_at(const std::string& file, Language language, LoadedProgram& 
   return {};
 }
 
-int check(const Options& options) {
+int check(const CheckOptions& options) {
   const Language language = language_of(options.language);
   auto program = load_program(options.paths, language);
   if (!program) return trouble(program.error().what);
@@ -74,7 +74,7 @@ int check(const Options& options) {
 }  // namespace
 
 std::function<int()> add_check(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<CheckOptions>();
   app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
   app.add_option("--format", options->format, "text, or json: one object a line")
       ->check(CLI::IsMember({"text", "json"}));

@@ -54,6 +54,8 @@ Language language_of(const std::string& option);
 
 // Writes to the standard output, and Done or `status` where all was written; else Trouble, told.
 int print(std::string_view text, int status = Done);
+// A whole file, as runtime::Sink writes it, with its errors.
+Result<void> write_file(const std::string& path, std::string_view text);
 // One line to standard error, after "koi: ".
 int trouble(std::string_view sentence);
 

@@ -14,7 +14,16 @@ namespace koi::cli {
 
 namespace {
 
-using namespace channel;
+using channel::Connector;
+using channel::ConnectorType;
+using channel::Deferred;
+using channel::Level;
+using channel::Outcome;
+using channel::Pending;
+using channel::Received;
+using channel::Settings;
+using channel::Tools;
+using channel::Unknown;
 using std::chrono::steady_clock;
 
 constexpr const char* answer_within = "10s";
@@ -94,7 +103,8 @@ class Checks {
  private:
   // Or the provider has it and will say what became of it.
   static bool is_done(const Outcome& outcome) {
-    return std::holds_alternative<Done>(outcome) || std::holds_alternative<Pending>(outcome);
+    return std::holds_alternative<channel::Done>(outcome) ||
+           std::holds_alternative<Pending>(outcome);
   }
   // By the program itself, and not for it.
   bool answered(const Outcome& outcome) const {

@@ -14,7 +14,7 @@ namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct DeployOptions {
   std::string package, server = "http://127.0.0.1:8700", token_file, by, why, format = "text";
   // What becomes of those who are under way.
   std::vector<std::string> migrate, steps, stop;
@@ -23,7 +23,7 @@ struct Options {
   bool has_ways() const { return !migrate.empty() || !stop.empty(); }
 };
 
-std::string ways_of(const Options& options) {
+std::string ways_of(const DeployOptions& options) {
   std::string query;
   const auto add = [&](const char* name, const std::vector<std::string>& values) {
     for (const std::string& value : values)
@@ -52,7 +52,7 @@ int ask_for(Remote& server, const std::string& path, const std::string& body) {
 }
 
 // Says whom it moves before it does so.
-int put_live(const Options& options, const std::string& path, const std::string& body) {
+int put_live(const DeployOptions& options, const std::string& path, const std::string& body) {
   const auto said = query_of(options.by, options.why);
   if (!said) return trouble(said.error().what);
   Remote server(options.server, options.token_file);
@@ -65,7 +65,7 @@ int put_live(const Options& options, const std::string& path, const std::string&
   return ask_for(server, whole, body);
 }
 
-int deploy(const Options& options) {
+int deploy(const DeployOptions& options) {
   // What is wrong with it is said here, before anything is sent.
   const auto package = read_package(options.package);
   if (!package) return trouble(package.error().what);
@@ -81,7 +81,7 @@ std::string turn_of(const Json& turn) {
          (why.empty() ? "" : ": " + why) + "\n";
 }
 
-int status(const Options& options) {
+int status(const DeployOptions& options) {
   const auto answer = Remote(options.server, options.token_file).ask("GET", "/v1/status");
   if (!answer) return trouble(answer.error().what);
   const Json& json = answer->second;
@@ -139,7 +139,7 @@ int status(const Options& options) {
   return print(out);
 }
 
-void add_ways(CLI::App& app, Options& options) {
+void add_ways(CLI::App& app, DeployOptions& options) {
   app.add_option("--migrate", options.migrate,
                  "Who is under way in this campaign goes on in its new version, at the step of the "
                  "same name; may be given more than once")
@@ -176,7 +176,7 @@ int ask(const Asking& asking) {
 }
 
 std::function<int()> add_deploy(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DeployOptions>();
   app.add_option("bundle", options->package, "What `koi build` made (.koib)")->required();
   add_server(app, options->server, options->token_file);
   add_said(app, options->by, options->why);
@@ -189,14 +189,14 @@ std::function<int()> add_deploy(CLI::App& app) {
 }
 
 std::function<int()> add_promote(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DeployOptions>();
   add_server(app, options->server, options->token_file);
   add_said(app, options->by, options->why);
   return [options] { return put_live(*options, "/v1/promote", {}); };
 }
 
 std::function<int()> add_rollback(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DeployOptions>();
   add_server(app, options->server, options->token_file);
   add_said(app, options->by, options->why);
   add_ways(app, *options);
@@ -204,7 +204,7 @@ std::function<int()> add_rollback(CLI::App& app) {
 }
 
 std::function<int()> add_status(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DeployOptions>();
   add_server(app, options->server, options->token_file);
   app.add_option("--format", options->format, "text, or json")
       ->check(CLI::IsMember({"text", "json"}));

@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct DocsOptions {
   std::string folder;
   bool compare = false;
 };
@@ -44,7 +44,7 @@ std::vector<std::string> differences(const fs::path& folder, const std::vector<P
   return found;
 }
 
-int docs(const CLI::App& app, const Options& options) {
+int docs(const CLI::App& app, const DocsOptions& options) {
   const std::vector<Page> pages = reference(app);
   const fs::path folder = options.folder;
   if (options.compare) {
@@ -69,7 +69,7 @@ int docs(const CLI::App& app, const Options& options) {
 }  // namespace
 
 std::function<int()> add_docs(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DocsOptions>();
   app.add_option("folder", options->folder, "The folder that the pages are written to")->required();
   app.add_flag("--check", options->compare, "Only says which pages are not what the code writes");
   return [&app, options] { return docs(*app.get_parent(), *options); };

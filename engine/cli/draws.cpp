@@ -18,9 +18,7 @@ namespace koi::cli {
 
 namespace {
 
-using Json = nlohmann::json;
-
-struct Options {
+struct DrawsOptions {
   std::vector<std::string> paths;
   std::string effects, key, language;
   std::uint64_t seed = 1;
@@ -34,7 +32,7 @@ class Auditor {
 
   // One line of effects. Error "line": it is none; "differs": it should have been another prize.
   Result<void> read(const std::string& line) {
-    const Json effect = Json::parse(line, nullptr, false);
+    const auto effect = nlohmann::json::parse(line, nullptr, false);
     if (!effect.is_object()) return Error{"line", "it is no effect of `koi run`"};
     const auto text = [&](const char* name) {
       const auto place = effect.find(name);
@@ -88,7 +86,7 @@ class Auditor {
   std::optional<Drawn> last_;
 };
 
-int draws(const Options& options) {
+int draws(const DrawsOptions& options) {
   const Language language = language_of(options.language);
   const auto program = load_program(options.paths, language);
   if (!program) return trouble(program.error().what);
@@ -124,7 +122,7 @@ int draws(const Options& options) {
 }  // namespace
 
 std::function<int()> add_draws(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<DrawsOptions>();
   app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
   app.add_option("--seed", options->seed, "The seed that the program was run with")
       ->capture_default_str();

@@ -10,13 +10,13 @@ namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct ExplainOptions {
   std::string code, language;
   bool all = false;
   Asking asking;
 };
 
-int explain(Options options) {
+int explain(ExplainOptions options) {
   if (options.all || !options.asking.campaign.empty() || !options.asking.message.empty()) {
     options.asking.customer = options.code;
     return ask(options.asking);
@@ -37,7 +37,7 @@ int explain(Options options) {
 }  // namespace
 
 std::function<int()> add_explain(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ExplainOptions>();
   app.add_option(
          "what", options->code,
          "The code of a diagnostic, as K0201; with --campaign, --message or --all, a customer's id")

@@ -5,13 +5,12 @@
 #include "cli/command.h"
 #include "cli/program.h"
 #include "format/format.h"
-#include "runtime/sink.h"
 
 namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct FmtOptions {
   std::vector<std::string> paths;
   std::string into;
   bool compare = false, to_output = false;
@@ -22,14 +21,7 @@ bool has_errors(const format::Formatted& formatted) {
                      [](const Diagnostic& each) { return each.severity == Severity::Error; });
 }
 
-Result<void> write_back(const Source& source, const std::string& text) {
-  runtime::Sink file;
-  KOI_TRY(file.open(source.path()));
-  KOI_TRY(file.write(text));
-  return file.close();
-}
-
-int fmt(Options options) {
+int fmt(FmtOptions options) {
   if (options.paths.empty()) options.paths = {"."};
   const Language reader = language_of({});
   const auto sources = load_sources(options.paths);
@@ -67,7 +59,7 @@ int fmt(Options options) {
       out += source.path() + "\n";
       continue;
     }
-    if (const auto written = write_back(source, formatted.text); !written)
+    if (const auto written = write_file(source.path(), formatted.text); !written)
       return trouble(written.error().what);
   }
   if (options.to_output && findings)
@@ -78,7 +70,7 @@ int fmt(Options options) {
 }  // namespace
 
 std::function<int()> add_fmt(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<FmtOptions>();
   app.add_option("paths", options->paths,
                  "Files of .koi, or folders of them; the current folder where none is given");
   app.add_flag("--check", options->compare,

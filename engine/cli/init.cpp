@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "cli/command.h"
-#include "runtime/sink.h"
 
 namespace koi::cli {
 
@@ -141,13 +140,6 @@ constexpr std::string_view events_in_chinese =
 {"id":"e5","type":"add_to_cart","time":"2026-03-02T10:06:00+08:00","subject":"bao","data":{"sku":"香炉","price":"98.50"}}
 {"id":"e6","type":"purchase","time":"2026-03-02T12:00:00+08:00","subject":"an","data":{"order":"o1","amount":"168.00"}}
 )";
-
-Result<void> write_file(const fs::path& path, std::string_view text) {
-  runtime::Sink sink;
-  KOI_TRY(sink.open(path.string()));
-  KOI_TRY(sink.write(text));
-  return sink.close();
-}
 
 int init(const std::string& folder, Language language) {
   std::error_code error;

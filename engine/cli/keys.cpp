@@ -16,7 +16,7 @@ namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct KeysOptions {
   std::string make, show, name, sign, key;
 };
 
@@ -65,7 +65,7 @@ int sign(const std::string& file, const std::string& with) {
 }  // namespace
 
 std::function<int()> add_keys(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<KeysOptions>();
   app.require_subcommand(1);
   CLI::App* const making = app.add_subcommand(
       "make", "Writes a new private key into a file, and says its line for a key ring");

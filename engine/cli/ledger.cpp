@@ -9,11 +9,11 @@ namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct LedgerOptions {
   std::string what, data;
 };
 
-int verify(const Options& options) {
+int verify(const LedgerOptions& options) {
   const auto audit = serve::audit(options.data);
   if (!audit) return trouble(audit.error().what);
   return print(serve::told(*audit), audit->findings.empty() ? Done : Findings);
@@ -22,7 +22,7 @@ int verify(const Options& options) {
 }  // namespace
 
 std::function<int()> add_ledger(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<LedgerOptions>();
   app.add_option("what", options->what,
                  "verify: makes every balance anew from the postings and compares it, and what is "
                  "out with the customers and the payments under way")

@@ -11,7 +11,7 @@ namespace koi::cli {
 
 namespace {
 
-constexpr Command commands[] = {
+constexpr Command command_table[] = {
     {"init", "Makes a folder with a small working program and its test", add_init},
     {"check", "Says all that is wrong with a program", add_check},
     {"test", "Runs the tests in a program's files", add_test},
@@ -66,6 +66,13 @@ int print(std::string_view text, int status) {
   return written ? status : trouble(written.error().what);
 }
 
+Result<void> write_file(const std::string& path, std::string_view text) {
+  runtime::Sink file;
+  KOI_TRY(file.open(path));
+  KOI_TRY(file.write(text));
+  return file.close();
+}
+
 int trouble(std::string_view sentence) {
   std::fprintf(stderr, "koi: %.*s\n", static_cast<int>(sentence.size()), sentence.data());
   return Trouble;
@@ -88,7 +95,7 @@ int main(int count, char** arguments) {
   CLI::App app{"Koi: campaigns in plain words, run over customers' events"};
   app.require_subcommand(1);
   int status = Done;
-  for (const Command& command : commands) {
+  for (const Command& command : command_table) {
     CLI::App* const part = app.add_subcommand(command.name, command.summary);
     part->callback([act = command.add(*part), &status] { status = act(); });
   }

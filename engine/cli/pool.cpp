@@ -21,7 +21,7 @@ constexpr std::size_t part_bytes = std::size_t{4} << 20;
 constexpr auto between_tries = std::chrono::seconds(1);
 constexpr int most_tries = 120;  // of one part
 
-struct Options {
+struct PoolOptions {
   std::string server = "http://127.0.0.1:8700", token_file, what, pool;
   std::vector<std::string> files;
 };
@@ -62,7 +62,7 @@ Result<Json> send(Remote& server, const std::string& path, const std::string& pa
   }
 }
 
-Result<void> upload(Remote& server, const Options& options, const std::string& file,
+Result<void> upload(Remote& server, const PoolOptions& options, const std::string& file,
                     Uploaded& all) {
   std::ifstream in(file == "-" ? "/dev/stdin" : file, std::ios::binary);
   if (!in) return Error{"unreadable", file + ": it cannot be read"};
@@ -97,7 +97,7 @@ Result<void> upload(Remote& server, const Options& options, const std::string& f
   return {};
 }
 
-int upload(const Options& options) {
+int upload(const PoolOptions& options) {
   Remote server(options.server, options.token_file);
   Uploaded all;
   for (const std::string& file : options.files)
@@ -121,7 +121,7 @@ int upload(const Options& options) {
 }  // namespace
 
 std::function<int()> add_pool(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<PoolOptions>();
   app.add_option("what", options->what,
                  "upload: gives the server the codes of files, a code a line; what it has it does "
                  "not take twice")

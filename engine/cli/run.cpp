@@ -16,13 +16,12 @@
 #include "core/accounts.h"
 #include "ledger/codes.h"
 #include "runtime/run.h"
-#include "runtime/sink.h"
 
 namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct RunOptions {
   std::vector<std::string> paths, events;
   std::string map, until, effects, rejects = "rejects.ndjson", report, data, language;
   unsigned threads = 0;
@@ -104,13 +103,6 @@ Result<Timestamp> instant_of(const std::string& text, const Zone& zone) {
                             "2026-11-11T20:00:00+08:00"};
 }
 
-Result<void> write_file(const std::string& path, std::string_view text) {
-  runtime::Sink sink;
-  KOI_TRY(sink.open(path));
-  KOI_TRY(sink.write(text));
-  return sink.close();
-}
-
 // The codes of each pool, which stand in a file beside the rules, one a line.
 Result<std::vector<runtime::RunOptions::Pool>> pools_of(const LoadedProgram& program,
                                                         const plan::Plan& plan) {
@@ -148,7 +140,7 @@ Result<std::vector<runtime::RunOptions::Pool>> pools_of(const LoadedProgram& pro
   return pools;
 }
 
-int run(const Options& options) {
+int run(const RunOptions& options) {
   if (!options.data.empty())
     return trouble(
         "`run --data` is not supported yet; without it the run begins with no customers and keeps "
@@ -230,7 +222,7 @@ int run(const Options& options) {
 }  // namespace
 
 std::function<int()> add_run(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<RunOptions>();
   app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
   app.add_option("--events", options->events,
                  "Files of events: .ndjson, .csv with --map, - for the standard input")

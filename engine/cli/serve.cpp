@@ -16,7 +16,7 @@ namespace koi::cli {
 
 namespace {
 
-struct Options {
+struct ServeOptions {
   std::vector<std::string> paths;
   std::string data, backups, environment, listen = "127.0.0.1:8700", token_file, keys, language;
   std::size_t approvals = 1;
@@ -36,7 +36,7 @@ bool read_listen(const std::string& text, serve::ServerOptions& into) {
   return read.ec == std::errc() && read.ptr == port.data() + port.size();
 }
 
-int serve(const Options& options) {
+int serve(const ServeOptions& options) {
   const Language language = language_of(options.language);
   serve::ServerOptions server;
   if (!options.keys.empty()) {
@@ -96,7 +96,7 @@ int serve(const Options& options) {
 }  // namespace
 
 std::function<int()> add_serve(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<ServeOptions>();
   app.add_option(
       "paths", options->paths,
       "Files of .koi, folders of them, or one bundle (.koib); none: what is live already");

@@ -9,7 +9,6 @@
 #include "cli/command.h"
 #include "cli/program.h"
 #include "compile/compile.h"
-#include "runtime/sink.h"
 #include "sim/coverage.h"
 #include "sim/run_tests.h"
 
@@ -19,21 +18,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-struct Options {
+struct TestOptions {
   std::vector<std::string> paths;
   std::string filter, format = "text", junit, coverage_html, language;
   bool coverage = false, watch = false;
   std::size_t coverage_at_least = 0;
 };
 
-Result<void> write_file(const std::string& path, std::string_view text) {
-  runtime::Sink file;
-  KOI_TRY(file.open(path));
-  KOI_TRY(file.write(text));
-  return file.close();
-}
-
-int test(const Options& options) {
+int test(const TestOptions& options) {
   const Language language = language_of(options.language);
   const auto program = load_program(options.paths, language);
   if (!program) return trouble(program.error().what);
@@ -114,7 +106,7 @@ Look look_at(const std::vector<std::string>& paths) {
 }
 
 // Runs the tests, and again whenever a file of the program has changed, until it is interrupted.
-int watch(const Options& options) {
+int watch(const TestOptions& options) {
   constexpr auto moment = std::chrono::milliseconds(200);
   on_interrupt();
   const bool chinese = language_of(options.language) == Language::Chinese;
@@ -138,7 +130,7 @@ int watch(const Options& options) {
 }  // namespace
 
 std::function<int()> add_test(CLI::App& app) {
-  auto options = std::make_shared<Options>();
+  auto options = std::make_shared<TestOptions>();
   app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
   app.add_option("--filter", options->filter, "Only tests with this in their name");
   app.add_option("--format", options->format, "text, or json: one object a line")

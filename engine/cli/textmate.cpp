@@ -11,7 +11,7 @@
 namespace koi::cli {
 namespace {
 
-std::string quoted(std::string_view text) {
+std::string json_string(std::string_view text) {
   std::string out;
   append_json_string(out, text);
   return out;
@@ -49,12 +49,12 @@ std::string scope_of(const lang::WordRow& row, std::string_view group) {
 }
 
 std::string rule(std::string_view scope, const std::string& match) {
-  return "{\"name\":" + quoted(scope) + ",\"match\":" + quoted(match) + "}";
+  return "{\"name\":" + json_string(scope) + ",\"match\":" + json_string(match) + "}";
 }
 
 std::string text_rule(std::string_view begin, std::string_view end) {
-  return "{\"name\":\"string.quoted.koi\",\"begin\":" + quoted(begin) + ",\"end\":" + quoted(end) +
-         ",\"patterns\":[{\"include\":\"#in-text\"}]}";
+  return "{\"name\":\"string.quoted.koi\",\"begin\":" + json_string(begin) +
+         ",\"end\":" + json_string(end) + ",\"patterns\":[{\"include\":\"#in-text\"}]}";
 }
 
 }  // namespace

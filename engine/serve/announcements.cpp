@@ -14,12 +14,11 @@ namespace koi::serve {
 namespace {
 
 constexpr std::size_t customers_in_a_slice = 500;
-constexpr std::size_t rows_at_once = 4096;
-constexpr auto until_next_try = std::chrono::milliseconds(20);
+constexpr std::size_t tail_rows_at_once = 4096;
 // The file of one that is told, and of one that was: its first line says when it came, in
 // microseconds; behind that stands what it was read from.
 constexpr std::string_view is_told = ".event", was_told = ".told";
-constexpr std::size_t longest = runtime::longest_line + 64;
+constexpr std::size_t longest_announcement = runtime::longest_line + 64;
 
 }  // namespace
 
@@ -48,7 +47,7 @@ Result<void> Announcements::read_folder() {
   for (const std::filesystem::path& path : files) {
     const std::string kind = path.extension().string();
     if (kind != is_told && kind != was_told) continue;
-    KOI_LET(const auto bytes, deploy::read_whole(path, longest));
+    KOI_LET(const auto bytes, deploy::read_whole(path, longest_announcement));
     if (!bytes) continue;
     Timestamp came;
     const std::size_t line = std::min(bytes->find('\n'), bytes->size());
@@ -160,7 +159,7 @@ Result<void> Announcements::since_checkpoint(store::Group group,
   KOI_LET(const store::Position stored, world_.store.position(group));
   KOI_LET(const store::Position last, world_.journal.last(group));
   for (store::Position from = stored + 1; from <= last;) {
-    KOI_LET(const auto rows, world_.journal.read(group, from, rows_at_once));
+    KOI_LET(const auto rows, world_.journal.read(group, from, tail_rows_at_once));
     if (rows.empty()) break;
     for (const store::Read& each : rows)
       if (const auto customer = durable::customer_in(each.row.bytes); !customer.empty())

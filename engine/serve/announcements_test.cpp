@@ -10,15 +10,16 @@
 #include "base/scratch.h"
 #include "deploy/bundles.h"
 #include "durable/deeds.h"
+#include "serve/detail/test.h"
 #include "store/memory.h"
 
 namespace koi::serve {
 namespace {
 
 // Who has entered what, and how often.
-class Entries : public durable::Deeds {
+class EntriesByCampaign : public durable::Deeds {
  public:
-  explicit Entries(const plan::Plan& plan) : plan_(plan) {}
+  explicit EntriesByCampaign(const plan::Plan& plan) : plan_(plan) {}
   void take(store::Group, std::vector<durable::Deed> deeds) override {
     const std::lock_guard lock(mutex_);
     for (const durable::Deed& deed : deeds)
@@ -39,9 +40,7 @@ class Entries : public durable::Deeds {
   std::map<std::string, std::map<std::string, int>> of_;
 };
 
-constexpr store::Groups groups{2};
-constexpr int customers = 3000;
-const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
+constexpr int visitors = 3000;
 
 class AnnouncementsTest : public ::testing::Test {
  protected:
@@ -62,14 +61,14 @@ class AnnouncementsTest : public ::testing::Test {
 
   void open() {
     auto writers = durable::Writers::open(
-        {plan_, 1, journal_, store_, groups, *entries_, [this] { return Timestamp{now_}; }},
+        {plan_, 1, journal_, store_, two_groups, *entries_, [this] { return Timestamp{now_}; }},
         durable::Settings{});
     ASSERT_TRUE(writers) << writers.error().what;
     writers_ = *std::move(writers);
     writers_->start({});
     auto made = Announcements::open(
         folder_.path() / "everyone",
-        {plan_, journal_, store_, groups, *writers_, [this] { return Timestamp{now_}; },
+        {plan_, journal_, store_, two_groups, *writers_, [this] { return Timestamp{now_}; },
          [this](channel::Level, std::string_view line) {
            const std::lock_guard lock(mutex_);
            said_ += std::string(line) + "\n";
@@ -118,11 +117,11 @@ class AnnouncementsTest : public ::testing::Test {
   }
 
   const Scratch folder_;
-  store::MemoryJournal journal_{groups};
-  store::MemoryStore store_{groups};
+  store::MemoryJournal journal_{two_groups};
+  store::MemoryStore store_{two_groups};
   std::atomic<std::int64_t> now_ = noon.us;
   plan::Plan plan_;
-  std::optional<Entries> entries_;
+  std::optional<EntriesByCampaign> entries_;
   std::mutex mutex_;
   std::string said_;
   std::unique_ptr<durable::Writers> writers_;
@@ -130,25 +129,25 @@ class AnnouncementsTest : public ::testing::Test {
 };
 
 TEST_F(AnnouncementsTest, EverybodyWhoIsThereSeesItOnceWhereverHeIsKept) {
-  visit(0, customers / 2, noon - minutes(2));
+  visit(0, visitors / 2, noon - minutes(2));
   close();  // these are in the store, the others in the journal alone
   open();
-  visit(customers / 2, customers, noon - minutes(1));
+  visit(visitors / 2, visitors, noon - minutes(1));
   announcements_->start();
   ASSERT_EQ(*announce("s1", noon), core::Standing::Applied);
   EXPECT_EQ(*announce("s1", noon), core::Standing::Duplicate);
   now_ += seconds(1).us;
-  visit(customers, customers + 10, noon + seconds(1));  // too late for it
+  visit(visitors, visitors + 10, noon + seconds(1));  // too late for it
   until_told();
   const auto greeted = entries_->of("greets");
-  EXPECT_EQ(greeted.size(), static_cast<std::size_t>(customers));
+  EXPECT_EQ(greeted.size(), static_cast<std::size_t>(visitors));
   for (const auto& [customer, times] : greeted) EXPECT_EQ(times, 1) << customer;
-  EXPECT_FALSE(greeted.contains("c" + std::to_string(customers)));
-  EXPECT_EQ(entries_->of("visits").size(), static_cast<std::size_t>(customers) + 10);
+  EXPECT_FALSE(greeted.contains("c" + std::to_string(visitors)));
+  EXPECT_EQ(entries_->of("visits").size(), static_cast<std::size_t>(visitors) + 10);
 }
 
 TEST_F(AnnouncementsTest, OneThatWasBrokenOffIsToldToTheEndAfterTheNextStart) {
-  visit(0, customers, noon - minutes(1));
+  visit(0, visitors, noon - minutes(1));
   for (int round = 0; round < 5; ++round) {
     EXPECT_EQ(*announce("s1", noon),
               round == 0 ? core::Standing::Applied : core::Standing::Duplicate);
@@ -159,7 +158,7 @@ TEST_F(AnnouncementsTest, OneThatWasBrokenOffIsToldToTheEndAfterTheNextStart) {
   }
   EXPECT_EQ(announcements_->pending(), 0u);
   const auto greeted = entries_->of("greets");
-  EXPECT_EQ(greeted.size(), static_cast<std::size_t>(customers));
+  EXPECT_EQ(greeted.size(), static_cast<std::size_t>(visitors));
   for (const auto& [customer, times] : greeted) EXPECT_EQ(times, 1) << customer;
 }
 

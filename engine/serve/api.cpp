@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "serve/calls.h"
 #include "serve/customer_view.h"
+#include "serve/detail/paths.h"
 #include "serve/figures.h"
 #include "serve/holdings_view.h"
 #include "serve/page.h"
@@ -21,7 +22,6 @@ namespace {
 
 constexpr std::size_t timeline_lines = 100;
 constexpr std::size_t most_friends_asked = 1000;
-constexpr std::string_view v1_customers = "/v1/customers/";
 constexpr std::string_view v1_deploys = "/v1/deploys/", v1_backups = "/v1/backups/";
 constexpr std::size_t most_waiting_bytes = 64u << 20;
 constexpr std::string_view v1_callbacks = "/v1/callbacks/";

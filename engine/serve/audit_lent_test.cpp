@@ -7,6 +7,7 @@
 #include <array>
 
 #include "core/books.h"
+#include "serve/detail/test.h"
 
 namespace koi::serve {
 namespace {
@@ -17,7 +18,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr store::Groups groups{3};
 constexpr std::uint64_t definition = 77;
 const ledger::Pot pot{definition, Timestamp::ever()};
 
@@ -26,17 +26,17 @@ class LentTest : public ::testing::Test {
   LentTest() {
     plan_.policy.zone = &utc();
     plan_.budgets.push_back({.name = "gift", .definition = definition, .amount = 100});
-    home_ = core::home_of(account_, groups.count);
+    home_ = core::home_of(account_, three_groups.count);
     of_[home_].lent = {30, 20, 40};
-    for (store::Group group = 0; group < groups.count; ++group) {
+    for (store::Group group = 0; group < three_groups.count; ++group) {
       of_[group].slice = of_[home_].lent[group];
       outs_[group] = 10;
     }
   }
 
   Lent::Findings found(bool had_others = false) {
-    Lent lent(plan_, groups, had_others);
-    for (store::Group group = 0; group < groups.count; ++group) {
+    Lent lent(plan_, three_groups, had_others);
+    for (store::Group group = 0; group < three_groups.count; ++group) {
       EXPECT_TRUE(lent.learn(group, core::books::key_of_escrow(account_), encode(of_[group])));
       lent.learn(group, pot, outs_[group]);
       for (const store::Shared& each : letters_[group])
@@ -48,7 +48,7 @@ class LentTest : public ::testing::Test {
   // A letter that is on its way.
   void writes(store::Group from, store::Group to, const Loan& loan) {
     durable::Rows rows;
-    durable::Letters letters(from, groups, rows);
+    durable::Letters letters(from, three_groups, rows);
     letters.write(to, 1, loan);
     rows.freeze(letters_[from]);
   }
@@ -56,15 +56,15 @@ class LentTest : public ::testing::Test {
   plan::Plan plan_;
   std::string account_ = core::books::key_of(pot);
   store::Group home_ = 0;
-  std::array<Escrow, groups.count> of_;
-  std::array<std::int64_t, groups.count> outs_{};
-  std::array<std::vector<store::Shared>, groups.count> letters_;
+  std::array<Escrow, three_groups.count> of_;
+  std::array<std::int64_t, three_groups.count> outs_{};
+  std::array<std::vector<store::Shared>, three_groups.count> letters_;
 };
 
 TEST_F(LentTest, WhatIsWhereItsHomeSaysIsRight) { EXPECT_THAT(found().wrong, IsEmpty()); }
 
 TEST_F(LentTest, ASliceThatIsNotWhatWasLentIsFound) {
-  const auto other = static_cast<store::Group>((home_ + 1) % groups.count);
+  const auto other = static_cast<store::Group>((home_ + 1) % three_groups.count);
   --of_[other].slice;
   EXPECT_THAT(found().wrong, ElementsAre(HasSubstr("`gift` has")));
   // Unless the rest is on its way, there or back.
@@ -99,7 +99,7 @@ TEST_F(LentTest, WhatIsLentBeyondTheAmountIsFound) {
 
 TEST_F(LentTest, ASliceOfWhichItsHomeKnowsNothingIsFound) {
   of_[home_].lent.clear();
-  for (store::Group group = 0; group < groups.count; ++group)
+  for (store::Group group = 0; group < three_groups.count; ++group)
     if (group != home_) of_[group] = {};
   EXPECT_THAT(found().wrong, ElementsAre(HasSubstr("of which its home knows nothing")));
 }
@@ -107,7 +107,7 @@ TEST_F(LentTest, ASliceOfWhichItsHomeKnowsNothingIsFound) {
 TEST_F(LentTest, ANumberInTwoPlacesIsFound) {
   account_ = core::books::key_of_codes("ten");
   of_ = {};
-  home_ = core::home_of(account_, groups.count);
+  home_ = core::home_of(account_, three_groups.count);
   of_[home_].lent = {5, 5, 5};
   of_[home_].next_number = 15;
   of_[0].ranges = {{0, 5}};

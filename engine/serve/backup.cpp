@@ -27,9 +27,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using OrderedJson = nlohmann::ordered_json;
 
-constexpr int version = 1;
+constexpr int manifest_version = 1;
 constexpr std::size_t longest_json = std::size_t{64} << 20;
 constexpr std::string_view manifest = "backup.json", restored = "restored.json";
 // Beside the customers and the journal, in the order in which they are copied behind it: what the
@@ -232,13 +232,13 @@ Result<std::vector<Backup::File>> list(const fs::path& folder) {
 }
 
 std::string to_json(const Backup& backup) {
-  Json files = Json::array();
+  OrderedJson files = OrderedJson::array();
   for (const Backup::File& file : backup.files)
     files.push_back({{"name", file.name}, {"bytes", file.bytes}, {"sha256", file.sha256}});
-  const Json json{{"version", version},
-                  {"taken", to_string(backup.taken, utc())},
-                  {"positions", backup.positions},
-                  {"files", std::move(files)}};
+  const OrderedJson json{{"version", manifest_version},
+                         {"taken", to_string(backup.taken, utc())},
+                         {"positions", backup.positions},
+                         {"files", std::move(files)}};
   return json.dump(2) + "\n";
 }
 
@@ -249,13 +249,13 @@ bool is_inside(const std::string& name) {
          *path.begin() != ".." && *path.begin() != "." && name.find('\0') == std::string::npos;
 }
 
-std::optional<Backup> backup_of(const Json& json) {
+std::optional<Backup> backup_of(const OrderedJson& json) {
   Backup backup;
   const auto taken = parse_instant(json.value("taken", ""));
   if (!taken) return std::nullopt;
   backup.taken = *taken;
   backup.positions = json.at("positions").get<std::vector<store::Position>>();
-  for (const Json& each : json.at("files")) {
+  for (const OrderedJson& each : json.at("files")) {
     Backup::File file{each.at("name").get<std::string>(), each.at("bytes").get<std::uint64_t>(),
                       each.at("sha256").get<std::string>()};
     if (!is_inside(file.name)) return std::nullopt;
@@ -311,11 +311,11 @@ Result<Backup> read_backup(const fs::path& folder) {
   if (!text)
     return Error{"missing", folder.string() + " is no backup: it has no " + std::string(manifest)};
   try {
-    const Json json = Json::parse(*text);
-    if (json.value("version", 0) > version)
+    const OrderedJson json = OrderedJson::parse(*text);
+    if (json.value("version", 0) > manifest_version)
       return Error{"newer", path.string() + " was written by a newer Koi; restore with that one"};
     if (auto backup = backup_of(json)) return *std::move(backup);
-  } catch (const Json::exception&) {
+  } catch (const OrderedJson::exception&) {
   }
   return damaged(path);
 }
@@ -341,7 +341,8 @@ Result<Backup> restore(const fs::path& folder, const fs::path& data, Timestamp n
     KOI_TRY(sync(to));
     if (copied != wanted) return damaged(from);
   }
-  const Json json{{"taken", to_string(backup.taken, utc())}, {"restored", to_string(now, utc())}};
+  const OrderedJson json{{"taken", to_string(backup.taken, utc())},
+                         {"restored", to_string(now, utc())}};
   KOI_TRY(deploy::write_whole(made.path() / restored, json.dump(2) + "\n"));
   KOI_TRY(made.end());
   return backup;
@@ -351,7 +352,7 @@ Result<std::optional<Timestamp>> held_since(const store::Directory& directory) {
   const fs::path path = directory.path() / restored;
   KOI_LET(const auto text, deploy::read_whole(path, longest_json));
   if (!text) return std::optional<Timestamp>();
-  const Json json = Json::parse(*text, nullptr, false);
+  const OrderedJson json = OrderedJson::parse(*text, nullptr, false);
   if (json.is_object() && json.contains("opened")) return std::optional<Timestamp>();
   const auto taken = json.is_object() && json.contains("taken") && json["taken"].is_string()
                          ? parse_instant(json["taken"].get<std::string>())
@@ -364,12 +365,13 @@ Result<void> mark_opened(const store::Directory& directory, Timestamp now,
                          const deploy::Said& said) {
   const fs::path path = directory.path() / restored;
   KOI_LET(const auto text, deploy::read_whole(path, longest_json));
-  Json json = Json::parse(text.value_or("{}"), nullptr, false);
+  OrderedJson json = OrderedJson::parse(text.value_or("{}"), nullptr, false);
   if (!json.is_object()) return damaged(path);
   json["opened"] = to_string(now, utc());
   json["by"] = said.by;
   json["why"] = said.why;
-  return deploy::write_whole(path, json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  return deploy::write_whole(
+      path, json.dump(2, ' ', false, OrderedJson::error_handler_t::replace) + "\n");
 }
 
 std::string told(const Backup& backup) {

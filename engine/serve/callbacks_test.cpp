@@ -7,14 +7,14 @@
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 
+#include "serve/detail/test.h"
+
 namespace koi::serve {
 namespace {
 
 using namespace channel;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
 
 class Scripted final : public Connector {
  public:

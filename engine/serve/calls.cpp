@@ -9,7 +9,7 @@ namespace koi::serve {
 
 namespace {
 
-constexpr std::string_view before = "/v1/campaigns/", behind = "/call";
+constexpr std::string_view before_campaign = "/v1/campaigns/", behind_campaign = "/call";
 
 bool can_be_called(const plan::Campaign& campaign) {
   return plan::takes_entries(campaign) &&
@@ -21,11 +21,11 @@ bool can_be_called(const plan::Campaign& campaign) {
 }  // namespace
 
 std::string_view called_campaign(std::string_view path) {
-  if (!path.starts_with(before) || !path.ends_with(behind) ||
-      path.size() <= before.size() + behind.size())
+  if (!path.starts_with(before_campaign) || !path.ends_with(behind_campaign) ||
+      path.size() <= before_campaign.size() + behind_campaign.size())
     return {};
-  path.remove_prefix(before.size());
-  path.remove_suffix(behind.size());
+  path.remove_prefix(before_campaign.size());
+  path.remove_suffix(behind_campaign.size());
   return path.find('/') == std::string_view::npos ? path : std::string_view();
 }
 

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "serve/detail/test.h"
+
 namespace koi::serve {
 namespace {
 
@@ -18,7 +20,6 @@ plan::Plan a_plan() {
   plan.campaigns[2].takes_to = 0;
   return plan;
 }
-const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
 
 TEST(Calls, APathNamesTheCampaign) {
   EXPECT_EQ(called_campaign("/v1/campaigns/greet/call"), "greet");

@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::size_t most_led = 100'000;
 
-constexpr std::array<std::string_view, 5> names{"accepted", "duplicate", "too_late", "unknown_type",
-                                                "rejected"};
+constexpr std::array<std::string_view, 5> came_names{"accepted", "duplicate", "too_late",
+                                                     "unknown_type", "rejected"};
 
 bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
@@ -75,7 +75,7 @@ struct Request {
 };
 
 void count(Door::Figures& figures, const std::vector<LineResult>& results) {
-  std::array<std::uint64_t, names.size()> came{};
+  std::array<std::uint64_t, came_names.size()> came{};
   for (const LineResult& result : results) ++came[static_cast<std::size_t>(result.came)];
   std::atomic<std::uint64_t>* const into[] = {&figures.accepted, &figures.duplicate,
                                               &figures.too_late, &figures.unknown_type,
@@ -86,7 +86,7 @@ void count(Door::Figures& figures, const std::vector<LineResult>& results) {
 
 }  // namespace
 
-std::string_view name_of(Came came) { return names[static_cast<std::size_t>(came)]; }
+std::string_view name_of(Came came) { return came_names[static_cast<std::size_t>(came)]; }
 
 std::vector<std::string_view> events_of(std::string_view body, bool is_lines) {
   const std::string_view text = trimmed(body);

@@ -11,6 +11,7 @@
 #include "core/call.h"
 #include "deploy/bundles.h"
 #include "durable/by_hand.h"
+#include "serve/detail/test.h"
 #include "serve/door.h"
 #include "serve/refusals.h"
 #include "store/identifiers.h"
@@ -22,12 +23,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::SizeIs;
 
-constexpr store::Groups groups{3};
-
-store::Group group_of(const std::string& id) { return groups.group_of(partition_of(id)); }
-
 std::string one_of(store::Group group, const std::string& prefix) {
-  return durable::id_of(groups, group, prefix);
+  return durable::id_of(three_groups, group, prefix);
 }
 
 // A server by hand. Ann has been seen first on a device, and is known to the shop by an id of
@@ -57,9 +54,9 @@ class MovesTest : public ::testing::Test {
     door_.reset();
     places_.reset();
     writers_.reset();
-    deliveries_.emplace(plan_, groups);
+    deliveries_.emplace(plan_, three_groups);
     auto writers = durable::Writers::open(
-        {plan_, 1, journal_, store_, groups, *deliveries_, [this] { return now_; }, nullptr,
+        {plan_, 1, journal_, store_, three_groups, *deliveries_, [this] { return now_; }, nullptr,
          [this](const durable::Letter&) { return carries_; }},
         {});
     ASSERT_TRUE(writers) << writers.error().what;
@@ -149,8 +146,8 @@ class MovesTest : public ::testing::Test {
   store::Directory directory_ = *store::Directory::open(scratch_.path() / "data", {.reserve = 1});
   std::unique_ptr<store::Identifiers> identifiers_ = *store::Identifiers::open(directory_);
   StoredLinks links_{*identifiers_};
-  store::MemoryJournal journal_{groups};
-  store::MemoryStore store_{groups};
+  store::MemoryJournal journal_{three_groups};
+  store::MemoryStore store_{three_groups};
   Timestamp now_ = *parse_instant("2026-03-02T12:00:00Z");
   bool carries_ = true;  // letters arrive
   int number_ = 0;
@@ -226,7 +223,7 @@ TEST_F(MovesTest, WhatWasWithdrawnIsSoAfterACrashBeforeAnythingIsSent) {
   carries_ = false;
   EXPECT_EQ(send("unsubscribed", visitor_), "accepted");
   EXPECT_EQ(unwanted(), 3u);
-  ASSERT_TRUE(writers_->checkpoint(group_of(visitor_)));
+  ASSERT_TRUE(writers_->checkpoint(three_groups.group_of(partition_of(visitor_))));
   open();
   ASSERT_TRUE(heed_letters(*writers_, plan_, *deliveries_));
   EXPECT_EQ(unwanted(), 3u);

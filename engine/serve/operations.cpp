@@ -39,7 +39,7 @@ void append_turn(std::string& out, const deploy::Turn& turn) {
   out += '}';
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_outer_blanks(std::string_view text) {
   const std::size_t begin = text.find_first_not_of(' ');
   if (begin == std::string_view::npos) return {};
   return text.substr(begin, text.find_last_not_of(' ') - begin + 1);
@@ -59,14 +59,15 @@ Result<deploy::Ways> ways_of(const net::Headers& query) {
     const std::size_t colon = text.find(':'), equals = text.find('=', colon + 1);
     if (colon == std::string_view::npos || equals == std::string_view::npos)
       return Error{"ways", "`step` is written as CAMPAIGN: STEP = STEP, the former one first"};
-    const std::string_view campaign = trimmed(text.substr(0, colon));
+    const std::string_view campaign = without_outer_blanks(text.substr(0, colon));
     const auto move = std::find_if(ways.migrate.begin(), ways.migrate.end(),
                                    [&](const auto& each) { return each.campaign == campaign; });
     if (move == ways.migrate.end())
       return Error{"ways", "`step` is of a campaign that is to be migrated, and `" +
                                std::string(campaign) + "` is not"};
-    move->steps.push_back({std::string(trimmed(text.substr(colon + 1, equals - colon - 1))),
-                           std::string(trimmed(text.substr(equals + 1)))});
+    move->steps.push_back(
+        {std::string(without_outer_blanks(text.substr(colon + 1, equals - colon - 1))),
+         std::string(without_outer_blanks(text.substr(equals + 1)))});
   }
   if (const std::string* share = net::find(query, "canary")) {
     const auto canary = deploy::percent_of(*share);

@@ -19,7 +19,7 @@ constexpr int most_tries = 100;
 // Of the incentive events, claimed among them (model/schema.h).
 constexpr std::size_t code_of_claimed = 2;
 // Those who decide are asked for so many at a time: an upload may bring hundreds of thousands.
-constexpr std::size_t codes_at_once = 1000;
+constexpr std::size_t codes_asked_at_once = 1000;
 
 bool has_group_packets(const plan::Plan& plan) {
   return std::any_of(plan.incentives.begin(), plan.incentives.end(), [](const auto& incentive) {
@@ -64,7 +64,7 @@ struct Search {
 
   static void go_on(const std::shared_ptr<Search>& search) {
     const auto begin = search->codes.begin() + static_cast<std::ptrdiff_t>(search->asked);
-    search->asked = std::min(search->asked + codes_at_once, search->codes.size());
+    search->asked = std::min(search->asked + codes_asked_at_once, search->codes.size());
     const auto end = search->codes.begin() + static_cast<std::ptrdiff_t>(search->asked);
     search->writers.find_places({begin, end}, [search](Result<std::vector<CodePlace>> places) {
       if (!places) return search->then(places.error());

@@ -11,6 +11,7 @@
 #include "deploy/detail/trial.h"
 #include "durable/by_hand.h"
 #include "ledger/codes.h"
+#include "serve/detail/test.h"
 #include "serve/pools.h"
 #include "store/memory.h"
 
@@ -19,8 +20,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
-
-const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
 
 class PlacesTest : public ::testing::Test {
  protected:

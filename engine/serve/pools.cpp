@@ -14,8 +14,8 @@ namespace koi::serve {
 
 namespace {
 
-constexpr std::string_view before = "/v1/pools/", behind = "/codes";
-constexpr std::size_t codes_at_once = 1000;  // in one row of the journal
+constexpr std::string_view before_pool = "/v1/pools/", behind_pool = "/codes";
+constexpr std::size_t codes_of_a_row = 1000;  // in one row of the journal
 
 const plan::Coupon* coupon_of(const plan::Plan& plan, std::string_view pool) {
   for (const plan::Incentive& incentive : plan.incentives)
@@ -24,7 +24,7 @@ const plan::Coupon* coupon_of(const plan::Plan& plan, std::string_view pool) {
   return nullptr;
 }
 
-std::string_view trimmed(std::string_view line) {
+std::string_view trimmed_line(std::string_view line) {
   while (!line.empty() && (line.back() == '\r' || line.back() == ' ' || line.back() == '\t'))
     line.remove_suffix(1);
   while (!line.empty() && (line.front() == ' ' || line.front() == '\t')) line.remove_prefix(1);
@@ -42,13 +42,13 @@ std::string code_in(std::string_view line) {
 }  // namespace
 
 bool is_of_pools(std::string_view path) {
-  return path.starts_with(before) && path.ends_with(behind) &&
-         path.size() > before.size() + behind.size();
+  return path.starts_with(before_pool) && path.ends_with(behind_pool) &&
+         path.size() > before_pool.size() + behind_pool.size();
 }
 
 std::string_view pool_of(std::string_view path) {
-  path.remove_prefix(before.size());
-  path.remove_suffix(behind.size());
+  path.remove_prefix(before_pool.size());
+  path.remove_suffix(behind_pool.size());
   return path;
 }
 
@@ -69,7 +69,7 @@ Result<Upload> read_upload(const plan::Plan& plan, const net::Asked& asked) {
   std::uint64_t number = 0;
   for (std::string_view rest = asked.body; !rest.empty();) {
     const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = trimmed(rest.substr(0, end));
+    const std::string_view line = trimmed_line(rest.substr(0, end));
     rest.remove_prefix(std::min(end + 1, rest.size()));
     ++number;
     if (line.empty()) continue;
@@ -86,7 +86,7 @@ Result<Upload> read_upload(const plan::Plan& plan, const net::Asked& asked) {
       continue;
     }
     call.together.push_back(std::move(code));
-    if (call.together.size() == codes_at_once) hand_in();
+    if (call.together.size() == codes_of_a_row) hand_in();
   }
   hand_in();
   if (upload.codes == 0 && upload.generated > 0)

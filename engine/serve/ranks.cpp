@@ -12,7 +12,6 @@ namespace koi::serve {
 namespace {
 
 constexpr std::size_t customers_at_once = 1024;
-constexpr auto until_next_try = std::chrono::milliseconds(20);
 constexpr std::chrono::microseconds longest_rest = std::chrono::milliseconds(500);
 constexpr auto until_tried_again = std::chrono::seconds(2);
 constexpr std::size_t longest_file = 1 << 20;

@@ -14,6 +14,7 @@
 #include "base/scratch.h"
 #include "deploy/bundles.h"
 #include "durable/deeds.h"
+#include "serve/detail/test.h"
 #include "store/memory.h"
 
 namespace koi::serve {
@@ -41,7 +42,6 @@ class Entries : public durable::Deeds {
   std::map<std::string, int> of_;
 };
 
-constexpr store::Groups groups{3};
 constexpr int customers = 2400;
 const Timestamp midnight = *parse_instant("2026-03-02T00:00:00Z");
 const Timestamp at_three = midnight + hours(3);  // when the tier is refreshed
@@ -82,7 +82,7 @@ class RanksTest : public ::testing::Test {
 
   void open() {
     auto writers = durable::Writers::open(
-        {plan_, 1, journal_, store_, groups, entries_, [this] { return Timestamp{now_}; }},
+        {plan_, 1, journal_, store_, three_groups, entries_, [this] { return Timestamp{now_}; }},
         durable::Settings{});
     ASSERT_TRUE(writers) << writers.error().what;
     writers_ = *std::move(writers);
@@ -92,12 +92,12 @@ class RanksTest : public ::testing::Test {
     ranks_ = *std::move(opened);
   }
   Result<std::unique_ptr<Ranks>> made(Timestamp since) {
-    return Ranks::open(folder_.path() / "ranks",
-                       {plan_, since, store_, groups, *writers_, [this] { return Timestamp{now_}; },
-                        [this](channel::Level, std::string_view line) {
-                          const std::lock_guard lock(mutex_);
-                          said_ += std::string(line) + "\n";
-                        }});
+    return Ranks::open(folder_.path() / "ranks", {plan_, since, store_, three_groups, *writers_,
+                                                  [this] { return Timestamp{now_}; },
+                                                  [this](channel::Level, std::string_view line) {
+                                                    const std::lock_guard lock(mutex_);
+                                                    said_ += std::string(line) + "\n";
+                                                  }});
   }
   void close() {
     ranks_.reset();
@@ -170,8 +170,8 @@ class RanksTest : public ::testing::Test {
   }
 
   const Scratch folder_;
-  store::MemoryJournal journal_{groups};
-  store::MemoryStore store_{groups};
+  store::MemoryJournal journal_{three_groups};
+  store::MemoryStore store_{three_groups};
   std::atomic<std::int64_t> now_ = midnight.us;
   const plan::Plan plan_;
   Entries entries_;

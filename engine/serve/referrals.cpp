@@ -23,7 +23,7 @@ std::string share_text(std::uint64_t a, std::uint64_t b) {
   return '"' + scaled_to_string(static_cast<std::int64_t>(a * 1'000'000 / b), 6) + '"';
 }
 
-constexpr std::pair<Tally, std::string_view> names[] = {
+constexpr std::pair<Tally, std::string_view> tally_names[] = {
     {Tally::Customers, "customers"}, {Tally::Inviters, "inviters"},
     {Tally::Asked, "invitations"},   {Tally::Joined, "joined"},
     {Tally::Qualified, "qualified"}, {Tally::ClawedBack, "clawed_back"}};
@@ -50,7 +50,7 @@ void ask_referrals(durable::Writers& writers, const plan::Plan& plan,
 }
 
 void append_members(std::string& out, const core::books::ReferralFigures& figures) {
-  for (const auto& [what, name] : names)
+  for (const auto& [what, name] : tally_names)
     out.append(",\"").append(name).append("\":").append(std::to_string(figures.of(what)));
   out += R"(,"invitations_per_customer":)" +
          share_text(figures.of(Tally::Asked), figures.of(Tally::Customers));
@@ -71,7 +71,7 @@ std::string metrics_of(const plan::Plan& plan, const ReferralFigures& figures) {
   };
   out.family("koi_referral_total", "counter", "What became of a referral since the data began.");
   each([&](const core::books::ReferralFigures& of, const std::string& referral) {
-    for (const auto& [what, name] : names)
+    for (const auto& [what, name] : tally_names)
       out.value(of.of(what), referral + "," + label("what", name));
   });
   out.family("koi_referral_k_factor", "gauge", "Invitations for each customer times conversion.");

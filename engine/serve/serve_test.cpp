@@ -8,6 +8,7 @@
 #include "core/books.h"
 #include "serve/customer_view.h"
 #include "serve/deliveries.h"
+#include "serve/detail/test.h"
 #include "serve/door.h"
 #include "serve/figures.h"
 
@@ -61,8 +62,6 @@ TEST(EventsOf, HostileBytesEndAndStayWithinTheBody) {
 
 // --- Deliveries ---------------------------------------------------------------------------------
 
-constexpr store::Groups groups{2};
-
 // Campaign `thanks` writes on `app` and, by phone, on `sms`.
 plan::Plan small_plan() {
   plan::Plan plan;
@@ -79,8 +78,6 @@ plan::Plan small_plan() {
   plan.campaigns = {thanks};
   return plan;
 }
-
-const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
 
 durable::Deed sent(int number, const std::string& customer, int channel) {
   durable::Deed deed;
@@ -111,13 +108,13 @@ std::vector<std::uint64_t> keys(Deliveries& deliveries) {
   return keys;
 }
 store::Group group_of(const std::string& customer) {
-  return groups.group_of(partition_of(customer));
+  return two_groups.group_of(partition_of(customer));
 }
 
 class DeliveriesTest : public ::testing::Test {
  protected:
   plan::Plan plan_ = small_plan();
-  Deliveries deliveries_{plan_, groups};
+  Deliveries deliveries_{plan_, two_groups};
   const std::string ann_ = "ann";
   const store::Group group_ = group_of("ann");
 };
@@ -162,7 +159,7 @@ TEST_F(DeliveriesTest, WhatARefusalWithdrawsItWithdrawsUnderEveryIdAndInEveryGro
   EXPECT_TRUE(deliveries_.is_wanted({7, 2})) << "on another channel";
   EXPECT_FALSE(deliveries_.is_wanted({7, 3})) << "of the other group";
   EXPECT_TRUE(deliveries_.is_wanted({7, 4})) << "somebody else's";
-  Deliveries again(plan_, groups);
+  Deliveries again(plan_, two_groups);
   ASSERT_TRUE(again.thaw(group_of(visitor), deliveries_.freeze(group_of(visitor))));
   EXPECT_FALSE(again.is_wanted({7, 3}));
 }
@@ -188,7 +185,7 @@ TEST_F(DeliveriesTest, GoToTeamsAndWebhooksUntilTheirReceipt) {
   plan_.webhooks = {{"crm", ""}};
   plan_.campaigns[0].steps = {
       plan::Call{plan::WebhookId::of(0), {{"points", {}, {.kind = Kind::Int}}}}};
-  Deliveries deliveries(plan_, groups);
+  Deliveries deliveries(plan_, two_groups);
   durable::Deed note = sent(1, ann_, 0), call = sent(2, ann_, 0);
   note.effect.action = core::Action::Notify;
   call.effect.action = core::Action::Call;
@@ -199,7 +196,7 @@ TEST_F(DeliveriesTest, GoToTeamsAndWebhooksUntilTheirReceipt) {
   call.effect.text = nullptr;
   call.effect.fields.push_back(Value::integer(5));
   deliveries.take(group_, deeds(std::move(note), std::move(call)));
-  Deliveries again(plan_, groups);
+  Deliveries again(plan_, two_groups);
   ASSERT_TRUE(again.thaw(group_, deliveries.freeze(group_)));
   const auto open = *again.take_open();
   ASSERT_EQ(open.size(), 2u);
@@ -217,7 +214,7 @@ TEST_F(DeliveriesTest, GoToTeamsAndWebhooksUntilTheirReceipt) {
   EXPECT_THAT(keys(again), ElementsAre(2u));
 
   // Where links lead back here, it is to be taken by then.
-  Deliveries with_links(plan_, groups, true);
+  Deliveries with_links(plan_, two_groups, true);
   with_links.dress_with([](Delivery& delivery, Timestamp) { delivery.link = "dressed"; });
   std::vector<Delivery> handed;
   with_links.hand_over_to([&](const std::vector<runtime::Send>& sends) {
@@ -237,7 +234,7 @@ TEST_F(DeliveriesTest, GoToTeamsAndWebhooksUntilTheirReceipt) {
   EXPECT_EQ(handed[0].link, "dressed");
   EXPECT_EQ(handed[1].take_by, Timestamp::never());
   EXPECT_EQ(handed[1].link, "");
-  Deliveries thawed(plan_, groups, true);
+  Deliveries thawed(plan_, two_groups, true);
   ASSERT_TRUE(thawed.thaw(group_, with_links.freeze(group_)));
   const auto kept = *thawed.take_open();
   ASSERT_EQ(kept.size(), 2u);
@@ -254,7 +251,7 @@ TEST_F(DeliveriesTest, AreFrozenWithTheStatesAndThawedWhole) {
   deliveries_.settled(group_, {ann_, {{7, 3}, noon, Failure::Unreachable}});
   const std::string frozen = deliveries_.freeze(group_);
 
-  Deliveries again(plan_, groups);
+  Deliveries again(plan_, two_groups);
   ASSERT_TRUE(again.thaw(group_, frozen));
   EXPECT_EQ(again.open(), 2u);
   const auto before = *deliveries_.take_open(), after = *again.take_open();
@@ -270,7 +267,7 @@ TEST_F(DeliveriesTest, AreFrozenWithTheStatesAndThawedWhole) {
   // What other rules have begun goes on under these, counted under its name.
   plan::Plan other = small_plan();
   other.campaigns[0].symbol.name = "others";
-  Deliveries under_other(other, groups);
+  Deliveries under_other(other, two_groups);
   ASSERT_TRUE(under_other.thaw(group_, frozen));
   EXPECT_EQ(under_other.open(), 2u);
   EXPECT_EQ(under_other.figures().at("thanks").sent, 3u);
@@ -282,7 +279,7 @@ TEST_F(DeliveriesTest, WhatWasSentIsSavedOnceWhateverItIsFrozenBetween) {
   auto directory = store::Directory::open(folder.path());
   auto stored = store::Sent::open(*directory);
   ASSERT_TRUE(stored);
-  Deliveries keeping(plan_, groups, true);
+  Deliveries keeping(plan_, two_groups, true);
   std::string linked;
   keeping.dress_with([](Delivery& delivery, Timestamp) { delivery.link = "dressed"; });
   keeping.hand_over_to([&](std::vector<runtime::Send> sends) { linked = sends[0].delivery.link; });
@@ -292,7 +289,7 @@ TEST_F(DeliveriesTest, WhatWasSentIsSavedOnceWhateverItIsFrozenBetween) {
   ASSERT_TRUE(keeping.unsaved(name));
   EXPECT_EQ(keeping.unsaved(name)->link, "") << "what was decided stays as it is";
 
-  Deliveries again(plan_, groups, true);  // a kill before it was saved
+  Deliveries again(plan_, two_groups, true);  // a kill before it was saved
   ASSERT_TRUE(again.thaw(group_, keeping.freeze(group_)));
   ASSERT_TRUE(again.save(**stored));
   EXPECT_FALSE(again.unsaved(name));
@@ -312,7 +309,7 @@ TEST_F(DeliveriesTest, AreNotWantedOnceTheCustomerHasRefusedThemOverAStart) {
   deliveries_.refused(group_, bob);
   EXPECT_TRUE(deliveries_.is_wanted({7, 1}) && deliveries_.is_wanted({7, 2}));
   deliveries_.refused(group_, ann);
-  Deliveries again(plan_, groups);
+  Deliveries again(plan_, two_groups);
   ASSERT_TRUE(again.thaw(group_, deliveries_.freeze(group_)));
   for (const Deliveries* each : {&deliveries_, &again}) {
     EXPECT_TRUE(each->is_wanted({7, 1}));  // on the other channel
@@ -324,7 +321,7 @@ TEST_F(DeliveriesTest, AreNotWantedOnceTheCustomerHasRefusedThemOverAStart) {
   deliveries_.take(group_, deeds(std::move(of_the_same_batch)));
   EXPECT_FALSE(deliveries_.is_wanted({7, 3}));
   plan_.campaigns[0].campaign_class = plan::CampaignClass::Transactional;
-  Deliveries transactional(plan_, groups);
+  Deliveries transactional(plan_, two_groups);
   transactional.take(group_, deeds(sent(2, ann_, 1)));
   transactional.refused(group_, ann);
   EXPECT_TRUE(transactional.is_wanted({7, 2}));
@@ -334,7 +331,7 @@ TEST_F(DeliveriesTest, OfAChannelThatIsGoneHaveFailed) {
   deliveries_.take(group_, deeds(sent(1, ann_, 0), sent(2, ann_, 1)));
   plan::Plan other = small_plan();
   other.channels.pop_back();
-  Deliveries under_other(other, groups);
+  Deliveries under_other(other, two_groups);
   ASSERT_TRUE(under_other.thaw(group_, deliveries_.freeze(group_)));
   EXPECT_THAT(keys(under_other), ElementsAre(1u));
   const auto failed = under_other.without_channel(noon);
@@ -351,7 +348,7 @@ TEST_F(DeliveriesTest, FrozenBytesThatWereDamagedAreRefusedOrHarmless) {
   for (int round = 0; round < 3000; ++round) {
     std::string bytes = frozen.substr(0, round % 3 == 0 ? chance() % frozen.size() : frozen.size());
     if (round % 3 != 0) bytes[chance() % bytes.size()] = static_cast<char>(chance());
-    Deliveries thawed(plan_, groups);
+    Deliveries thawed(plan_, two_groups);
     refused += !thawed.thaw(group_, bytes);
   }
   EXPECT_GT(refused, 1000);
@@ -388,7 +385,7 @@ TEST_F(DeliveriesTest, TellTheTimelineOnceWhateverItIsFrozenBetween) {
   ASSERT_TRUE(deliveries_.tell(*timeline));
   deliveries_.settled(group_, {ann_, {{7, 1}, noon + minutes(1), Failure::Quota}});
 
-  Deliveries after_crash(plan_, groups);
+  Deliveries after_crash(plan_, two_groups);
   ASSERT_TRUE(after_crash.thaw(group_, untold));
   after_crash.settled(group_, {ann_, {{7, 1}, noon + minutes(1), Failure::Quota}});
   ASSERT_TRUE(after_crash.tell(*timeline));

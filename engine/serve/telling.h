@@ -2,6 +2,7 @@
 // outside. They take the same door, so that the queues' limits hold for both.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -11,6 +12,9 @@
 #include "durable/writers.h"
 
 namespace koi::serve {
+
+// Who waits for room, or for what he has told, looks again after that.
+constexpr auto until_next_try = std::chrono::milliseconds(20);
 
 // One try: inputs that were handed in, on their way to be durable and decided.
 class Telling {

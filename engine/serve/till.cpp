@@ -6,6 +6,7 @@
 
 #include "base/decimal.h"
 #include "runtime/entry.h"
+#include "serve/detail/paths.h"
 #include "serve/json_writer.h"
 
 namespace koi::serve {
@@ -17,7 +18,7 @@ using core::Reason;
 using Json = nlohmann::json;
 
 constexpr std::string_view v1_coupons = "/v1/coupons/", v1_packets = "/v1/packets/",
-                           v1_reviews = "/v1/reviews", v1_customers = "/v1/customers/";
+                           v1_reviews = "/v1/reviews";
 constexpr std::size_t longest_name = 200;  // of a code, an order, a key
 constexpr std::size_t most_together = 20;
 constexpr std::uint64_t most_points = 1'000'000'000'000'000;

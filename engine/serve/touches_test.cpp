@@ -9,13 +9,13 @@
 #include <random>
 
 #include "net/client.h"
+#include "serve/detail/test.h"
 
 namespace koi::serve {
 namespace {
 
 using testing::HasSubstr;
 
-const Timestamp noon = *parse_instant("2026-03-02T12:00:00Z");
 constexpr const char* browser = "Mozilla/5.0 (Linux; Android 14) MicroMessenger/8.0 Mobile";
 const store::SentMessage message{
     noon, {7, 9}, "ann", "mail", "winter", "hello", "https://shop.example/帽子?a=1&b=\"2\""};

@@ -21,7 +21,7 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-constexpr const char* rules = R"(
+constexpr const char* referral_rules = R"(
 policy { currency CNY }
 event register { invited_by: code? }
 event purchase { amount: money }
@@ -117,7 +117,7 @@ class Friends {
   }
 
   static const plan::Plan& plan() {
-    static const plan::Plan made = plan_of(rules);
+    static const plan::Plan made = plan_of(referral_rules);
     return made;
   }
   const plan::Plan& plan_ = plan();

@@ -21,7 +21,7 @@ using core::Call;
 using core::Reason;
 using ledger::Stage;
 
-constexpr const char* rules = R"(
+constexpr const char* till_rules = R"(
 policy { time zone "Asia/Shanghai"  currency CNY }
 channel push { class direct }
 event register { invited_by: code? }
@@ -47,7 +47,7 @@ campaign counts  { class service  enter always  when redeemed give 1 stars }
 
 class Calls : public Shop {
  public:
-  Calls() : Shop(rules) {}
+  Calls() : Shop(till_rules) {}
 
   // The code that he was given last.
   std::string code(const std::string& customer, std::string_view incentive) {
@@ -62,7 +62,7 @@ class Calls : public Shop {
     Call made;
     made.kind = kind;
     made.id = std::move(id);
-    made.time = at(time);
+    made.time = that_day_at(time);
     made.code = std::move(of);
     made.order = "o1";
     made.amount = 8000;
@@ -125,7 +125,7 @@ TEST_F(Calls, AnswersAreForgottenWithTheIdsOfEvents) {
 TEST_F(Calls, ToValidateChangesNothingAndSaysWhatARedemptionWould) {
   happen("come", "10:00", "ann");
   const std::string ten = code("ann", "ten");
-  world_.run_to(at("10:01"), false);
+  world_.run_to(that_day_at("10:01"), false);
   const core::State before = world_.customer("ann");
   EXPECT_EQ(ask(Call::Kind::Validate, "", "10:01", ten).amount, 1000);
   Call small = call(Call::Kind::Validate, "", "10:01", ten);
@@ -135,7 +135,7 @@ TEST_F(Calls, ToValidateChangesNothingAndSaysWhatARedemptionWould) {
   EXPECT_EQ(world_.customer("ann"), before);
   // The timer that lets it lapse has not fired when somebody only looks.
   Call late = call(Call::Kind::Validate, "", "10:01", ten);
-  late.time = at("13:01");
+  late.time = that_day_at("13:01");
   EXPECT_EQ(core::validate(plan_, before, world_.accounts(), late).reason, Reason::Lapsed);
 }
 
@@ -177,7 +177,7 @@ TEST_F(Calls, WhatWasNotTakenOffIsThereAgainAndARollBackTakesItBack) {
   EXPECT_EQ(world_
                 .ask([&] {
                   small.id = "k3";
-                  small.time = at("10:03");
+                  small.time = that_day_at("10:03");
                   return small;
                 }())
                 .amount,
@@ -273,7 +273,7 @@ TEST_F(Calls, RandomTillsNeverTakeACouponTwice) {
   std::vector<std::string> codes;
   std::map<std::string, std::int64_t> standing;  // codes that are redeemed, and not rolled back
   std::vector<std::pair<Call, Answer>> asked;
-  Timestamp clock = at("06:00");
+  Timestamp clock = that_day_at("06:00");
   std::size_t redeemed = 0, rolled_back = 0, refused = 0;
   for (int i = 0; i < 3000; ++i) {
     if (below(4) == 0) clock = clock + minutes(static_cast<std::int64_t>(below(6)));

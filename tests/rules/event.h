@@ -1,4 +1,4 @@
-// Events for a world in a box, by the names of the rules.
+// Events for a world in a box, by the names of the rules, and when they happen.
 #pragma once
 
 #include <map>
@@ -10,6 +10,11 @@
 #include "plan/plan.h"
 
 namespace koi {
+
+// "2026-03-02T10:00", as clocks in Shanghai show it.
+inline Timestamp at(std::string_view minute) {
+  return *parse_instant(std::string(minute) + ":00+08:00");
+}
 
 // An event with some of its fields, by name.
 inline Event event(const plan::Plan& plan, std::string id, std::string_view type, Timestamp time,

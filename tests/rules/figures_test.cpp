@@ -20,7 +20,7 @@ using core::Action;
 using core::books::ReferralFigures;
 using core::books::Tally;
 
-constexpr const char* shop = R"(
+constexpr const char* referring_shop = R"(
 policy { time zone "Asia/Shanghai"  currency CNY }
 customer { device: text?  on register set device = register.device }
 event register { device: text?  invited_by: code? }
@@ -133,7 +133,7 @@ class History {
 };
 
 TEST(Figures, AreWhatRandomHistoriesComeToByTheirDefinitions) {
-  const plan::Plan plan = plan_of(shop);
+  const plan::Plan plan = plan_of(referring_shop);
   std::size_t told = 0;
   for (std::uint64_t seed = 1; seed <= 30; ++seed) {
     SCOPED_TRACE(seed);

@@ -25,7 +25,7 @@ using ledger::Stage;
 using sim::Done;
 using sim::World;
 
-constexpr const char* shop = R"(
+constexpr const char* paying_shop = R"(
 policy { time zone "Asia/Shanghai"  currency CNY  limit ¥60.00 per customer per month }
 customer {
   device: text?
@@ -71,8 +71,6 @@ campaign earning { class service  enter always  when stars_of as s give (s.n) st
 campaign thanks  { class service  enter always  when claimed give 3 stars to inviter }
 campaign sorry   { class service  enter always  when reward_failed send failed_it via push }
 )";
-
-Timestamp at(std::string_view text) { return *parse_instant(std::string(text) + ":00+08:00"); }
 
 // One random day, and all that was done in it.
 class Day {
@@ -171,7 +169,7 @@ std::string story(const std::vector<Done>& done) {
 
 class Money : public testing::Test {
  protected:
-  const plan::Plan plan_ = plan_of(shop);
+  const plan::Plan plan_ = plan_of(paying_shop);
   const match::Index index_ = match::Index::build(plan_);
   static std::uint64_t seeds() {
     const char* const said = std::getenv("KOI_SEEDS");

@@ -22,8 +22,6 @@ using core::Standing;
 using sim::Done;
 using sim::World;
 
-Timestamp at(std::string_view text) { return *parse_instant(std::string(text) + ":00+08:00"); }
-
 // An effect as text: all of it, so that equal texts are equal effects.
 std::string text_of(const plan::Plan& plan, const Done& done) {
   const core::Effect& e = done.effect;

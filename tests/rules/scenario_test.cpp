@@ -17,7 +17,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::SizeIs;
 
-constexpr const char* shop = R"(
+constexpr const char* messaging_shop = R"(
 policy { time zone "Asia/Shanghai"  currency CNY  cap marketing 2 per day }
 customer { name: text?  stamp: text?  identify by wechat_openid }
 channel wechat "微信" { class conversation  reach by wechat_openid }
@@ -40,7 +40,8 @@ campaign reaches { class service  enter always  when reach  send hello via wecha
 
 // The expectations of one test that were not met, as they are told.
 std::vector<sim::Disappointment> disappointments_of(const std::string& lines) {
-  const check::Program program = program_of(std::string(shop) + "test \"t\" {\n" + lines + "\n}\n");
+  const check::Program program =
+      program_of(std::string(messaging_shop) + "test \"t\" {\n" + lines + "\n}\n");
   const auto results = sim::run_tests(program, compile::compile(program, 1));
   EXPECT_THAT(results, SizeIs(1));
   return results.empty() ? std::vector<sim::Disappointment>{} : results[0].disappointments;
@@ -285,7 +286,7 @@ TEST(Told, AnEventThatCameTooLate) {
 }
 
 TEST(Told, ThePlaceOfTheExpectation) {
-  const std::string text = std::string(shop) +
+  const std::string text = std::string(messaging_shop) +
                            "test \"the sentence\" {\n  at 2026-03-02 10:00 ann visit {}\n  expect "
                            "send later to ann\n}\n";
   const check::Program program = program_of(text);
@@ -304,8 +305,9 @@ TEST(Told, ThePlaceOfTheExpectation) {
 }
 
 TEST(Told, ATestThatPassedSaysNothing) {
-  const check::Program program = program_of(
-      std::string(shop) + "test \"t\" { at 2026-03-02 10:00 ann visit {} expect send hello }");
+  const check::Program program =
+      program_of(std::string(messaging_shop) +
+                 "test \"t\" { at 2026-03-02 10:00 ann visit {} expect send hello }");
   const auto results = sim::run_tests(program, compile::compile(program, 1));
   ASSERT_THAT(results, SizeIs(1));
   EXPECT_TRUE(results[0].passed());
@@ -313,7 +315,7 @@ TEST(Told, ATestThatPassedSaysNothing) {
 }
 
 TEST(Told, AnEndlessLoopOfFailuresIsStopped) {
-  const check::Program program = program_of(std::string(shop) + R"(
+  const check::Program program = program_of(std::string(messaging_shop) + R"(
     campaign again { class service  enter always  when failed  send later via push }
     test "t" { given push fails with unreachable  at 2026-03-02 10:00 ann visit {} })");
   const auto results = sim::run_tests(program, compile::compile(program, 1));
@@ -323,7 +325,7 @@ TEST(Told, AnEndlessLoopOfFailuresIsStopped) {
 }
 
 TEST(Filter, ChoosesTestsByTheirNames) {
-  const check::Program program = program_of(std::string(shop) + R"(
+  const check::Program program = program_of(std::string(messaging_shop) + R"(
     test "one visit" { at 2026-03-02 10:00 ann visit {} }
     test "two visits" { at 2026-03-02 10:00 ann visit {} }
     test "an order" { at 2026-03-02 10:00 ann order {} })");

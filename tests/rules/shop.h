@@ -15,8 +15,8 @@
 namespace koi {
 
 // On the day of all tests, as clocks in Shanghai show it.
-inline Timestamp at(std::string_view time) {
-  return *parse_instant("2026-03-02T" + std::string(time) + ":00+08:00");
+inline Timestamp that_day_at(std::string_view time) {
+  return at("2026-03-02T" + std::string(time));
 }
 
 class Shop : public testing::Test {
@@ -36,7 +36,8 @@ class Shop : public testing::Test {
 
   void happen(std::string_view type, std::string_view time, const std::string& customer,
               const std::map<std::string, Value>& fields = {}) {
-    world_.happen(event(plan_, "e" + std::to_string(++events_), type, at(time), customer, fields));
+    world_.happen(
+        event(plan_, "e" + std::to_string(++events_), type, that_day_at(time), customer, fields));
   }
 
  protected:

@@ -15,7 +15,7 @@ using core::Call;
 using core::Reason;
 using ledger::Stage;
 
-constexpr const char* rules = R"(
+constexpr const char* spending_rules = R"(
 policy { time zone "Asia/Shanghai"  currency CNY }
 customer { identify by phone }
 channel push { class direct }
@@ -31,14 +31,14 @@ campaign sharing { class service  enter always  when share give party }
 
 class Spending : public Shop {
  public:
-  Spending() : Shop(rules) {}
+  Spending() : Shop(spending_rules) {}
 
   Call call(Call::Kind kind, std::string id, std::string_view time, std::int64_t amount,
             std::string order) const {
     Call made;
     made.kind = kind;
     made.id = std::move(id);
-    made.time = at(time);
+    made.time = that_day_at(time);
     made.customer = "ann";
     made.points = plan::IncentiveId::of(0);
     made.amount = amount;
@@ -98,7 +98,7 @@ TEST_F(Spending, IsRolledBackToTheLotsThatItWasTakenFrom) {
   EXPECT_EQ(back.amount, 120);
   EXPECT_EQ(back.other, 150);
   EXPECT_EQ(roll_back("k4", "11:04", "o1").reason, Reason::NotHeld);
-  world_.run_to(at("12:30"), true);
+  world_.run_to(that_day_at("12:30"), true);
   EXPECT_EQ(spend("k5", "12:30", 51, "o3").other, 50)
       << "the others have lapsed as they would have";
   EXPECT_EQ(posted("stars", Stage::Lapsed), 100);
@@ -119,7 +119,8 @@ TEST_F(Spending, AStatementHasTheLatestMovements) {
   for (int i = 0; i < 30; ++i) spend("k" + std::to_string(i), "10:01", 1, "o");
   const auto& history = world_.customer("ann").holdings[0].purses[0].history;
   EXPECT_EQ(history.size(), core::most_moved);
-  EXPECT_EQ(history[history.size() - 1], (core::Moved{core::Moved::What::Spent, at("10:01"), 1}));
+  EXPECT_EQ(history[history.size() - 1],
+            (core::Moved{core::Moved::What::Spent, that_day_at("10:01"), 1}));
 }
 
 TEST_F(Spending, OfNobodyIsRefused) {
@@ -150,7 +151,7 @@ TEST_F(Spending, AShareThatCouldNotBePaidBeforeTheEndLapsesWithThePacket) {
   for (const char* friend_ : {"bo", "cy"}) claim("10:01", friend_);
   world_.fail(plan::ChannelId::of(0), Failure::Unreachable);
   claim("10:02", "di");
-  world_.run_to(at("16:00"), true);
+  world_.run_to(that_day_at("16:00"), true);
   EXPECT_EQ(posted("party CNY", Stage::Claimed), 600);
   EXPECT_EQ(posted("party CNY", Stage::Returned), 300);
   EXPECT_EQ(posted("party CNY", Stage::Given), 0);

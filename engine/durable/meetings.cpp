@@ -53,7 +53,7 @@ void Meetings::keep(const std::string& customer, Kept what, std::uint64_t rules)
   out.fixed64(rules);
   out.text(customer);
   out.boolean(what.is_held);
-  write(out, what.meeting);
+  write(out, Told(what.meeting));
   rows_.put(key_of(++last_), out.take());
   kept_[customer].push_back({last_, std::move(what)});
 }

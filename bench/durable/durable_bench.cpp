@@ -5,7 +5,6 @@
 //
 // 1,000,000 and 4,000,000 where not given. PART (zipf, uniform, plain, memory) measures that alone,
 // for a profile. Each part is measured in a process of its own.
-#include <mimalloc.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -108,11 +107,13 @@ double share(std::vector<double>& sorted, double of) {
 // One shop: its clock goes with its events, so that windows and timers are those of weeks.
 class Shop {
  public:
-  Shop(const plan::Plan& plan, const std::vector<std::uint32_t>& who)
+  Shop(const plan::Plan& plan, const std::vector<std::uint32_t>& who,
+       Timestamp begin = *parse_instant("2026-03-02T10:00:00Z"))
       : who_(who),
         page_view_(plan.schema.find_event("page_view")),
         add_to_cart_(plan.schema.find_event("add_to_cart")),
-        purchase_(plan.schema.find_event("purchase")) {}
+        purchase_(plan.schema.find_event("purchase")),
+        now_(begin.us) {}
 
   Event next() {
     Event event;
@@ -147,7 +148,7 @@ class Shop {
   const std::vector<std::uint32_t>& who_;
   EventTypeId page_view_, add_to_cart_, purchase_;
   std::uint64_t number_ = 0;
-  std::atomic<std::int64_t> now_ = parse_instant("2026-03-02T10:00:00Z")->us;
+  std::atomic<std::int64_t> now_;
 };
 
 struct Measured {
@@ -215,89 +216,11 @@ struct Row {
   std::uint64_t written = 0, checkpoints = 0;
   double recovery = 0;
   std::uint64_t recovered = 0, peak = 0;  // MiB
-  double cpu = 0;                         // microseconds of processor for each event
-  double loads = 0, decodings = 0;        // for each event: customers read from the store, made of
-                                          // their bytes
+  Timestamp ended{};
+  double cpu = 0;                   // microseconds of processor for each event
+  double loads = 0, decodings = 0;  // for each event: customers read from the store, made of
+                                    // their bytes
 };
-
-Row measure_durable(const fs::path& folder, const plan::Plan& plan, std::uint32_t customers,
-                    const std::vector<std::uint32_t>& who, std::size_t events) {
-  Row row;
-  fs::remove_all(folder);
-  Nowhere deeds;
-  auto directory = *store::Directory::open(folder);
-  auto journal = *store::SqliteJournal::open(directory, groups);
-  auto states = *store::SqliteStore::open(directory, groups);
-  Timed timed(*journal);
-  Shop* shop = nullptr;
-  const durable::World world{plan, 1, timed, *states, groups, deeds, [&] { return shop->now(); }};
-  {
-    const auto all = everybody(customers);
-    Shop first(plan, all);
-    shop = &first;
-    auto writers = *durable::Writers::open(world, settings(budget));
-    writers->start(trouble);
-    run(*writers, first, customers);
-    if (!writers->stop()) std::exit(2);
-  }
-  ::mi_collect(true);  // each life stands for a process, which begins with nothing
-  Shop second(plan, who);
-  shop = &second;
-  second.next();
-  {
-    auto writers = *durable::Writers::open(world, settings(budget));
-    writers->start(trouble);
-    run(*writers, second, events / 8);
-    timed.took.clear();
-    const std::uint64_t written = bench::written_bytes(), checkpoints = writers->checkpoints();
-    const auto each_event = [&](std::uint64_t (durable::Customers::*figure)() const) {
-      std::uint64_t sum = 0;
-      for (store::Group group = 0; group < groups.count; ++group)
-        sum += (writers->writer(group).customers().*figure)();
-      return static_cast<double>(sum) / static_cast<double>(events);
-    };
-    row.loads = -each_event(&durable::Customers::loads);
-    row.decodings = -each_event(&durable::Customers::decodings);
-    const double cpu = bench::processor_seconds();
-    row.measured = run(*writers, second, events);
-    row.cpu = (bench::processor_seconds() - cpu) * 1e6 / static_cast<double>(events);
-    row.loads += each_event(&durable::Customers::loads);
-    row.decodings += each_event(&durable::Customers::decodings);
-    row.written = (bench::written_bytes() - written) / events;
-    row.checkpoints = writers->checkpoints() - checkpoints;
-    row.commit_p50 = share(timed.took, .5);
-    row.commit_p99 = share(timed.took, .99);
-    row.commit_max = share(timed.took, 1);
-  }  // without a stop: as if it had died
-  ::mi_collect(true);
-  const auto begin = Clock::now();
-  const auto again = *durable::Writers::open(world, settings(budget));
-  row.recovery = std::chrono::duration<double>(Clock::now() - begin).count();
-  for (const auto& recovered : again->recovered()) row.recovered += recovered.inputs;
-  row.peak = bench::peak_mib();
-  return row;
-}
-
-double measure_memory(const plan::Plan& plan, std::uint32_t customers,
-                      const std::vector<std::uint32_t>& who, std::size_t events) {
-  Nowhere deeds;
-  NoJournal journal;
-  store::MemoryStore states(groups);
-  Shop* shop = nullptr;
-  const durable::World world{plan, 1, journal, states, groups, deeds, [&] { return shop->now(); }};
-  durable::Settings all = settings(std::uint64_t{64} << 30);
-  all.checkpoints.tail = std::chrono::hours(1);
-  auto writers = *durable::Writers::open(world, all);
-  const auto everyone = everybody(customers);
-  Shop first(plan, everyone), second(plan, who);
-  shop = &first;
-  writers->start(trouble);
-  run(*writers, first, customers);
-  shop = &second;
-  second.next();
-  run(*writers, second, events / 8);
-  return run(*writers, second, events).events_per_second;
-}
 
 // What `measure` gives, measured by a process of its own: its memory is that of this alone.
 template <class Measure>
@@ -325,6 +248,107 @@ auto apart(Measure measure) {
   ::waitpid(child, &status, 0);
   if (!is_whole || status != 0) std::exit(2);  // it has said why
   return figures;
+}
+
+// One life of a deployment, in a process of its own: `live` is given the world, how long its
+// commits take, and where to say whose clock it goes by.
+template <class Live>
+auto in_a_life(const fs::path& folder, const plan::Plan& plan, Live live) {
+  return apart([&] {
+    Nowhere deeds;
+    auto directory = *store::Directory::open(folder);
+    auto journal = *store::SqliteJournal::open(directory, groups);
+    auto states = *store::SqliteStore::open(directory, groups);
+    Timed timed(*journal);
+    Shop* shop = nullptr;
+    const durable::World world{plan, 1, timed, *states, groups, deeds, [&] { return shop->now(); }};
+    return live(world, timed, shop);
+  });
+}
+
+Row measure_durable(const fs::path& folder, const plan::Plan& plan, std::uint32_t customers,
+                    const std::vector<std::uint32_t>& who, std::size_t events) {
+  fs::remove_all(folder);
+  in_a_life(folder, plan, [&](const durable::World& world, Timed&, Shop*& shop) {
+    const auto all = everybody(customers);
+    Shop first(plan, all);
+    shop = &first;
+    auto writers = *durable::Writers::open(world, settings(budget));
+    writers->start(trouble);
+    run(*writers, first, customers);
+    if (!writers->stop()) std::exit(2);
+    return true;
+  });
+  const auto serve = [&](const durable::World& world, Timed& timed, Shop*& shop) {
+    Row row;
+    Shop second(plan, who);
+    shop = &second;
+    second.next();
+    auto writers = *durable::Writers::open(world, settings(budget));
+    writers->start(trouble);
+    run(*writers, second, events / 8);
+    timed.took.clear();
+    const std::uint64_t written = bench::written_bytes(), checkpoints = writers->checkpoints();
+    const auto each_event = [&](std::uint64_t (durable::Customers::*figure)() const) {
+      std::uint64_t sum = 0;
+      for (store::Group group = 0; group < groups.count; ++group)
+        sum += (writers->writer(group).customers().*figure)();
+      return static_cast<double>(sum) / static_cast<double>(events);
+    };
+    row.loads = -each_event(&durable::Customers::loads);
+    row.decodings = -each_event(&durable::Customers::decodings);
+    const double cpu = bench::processor_seconds();
+    row.measured = run(*writers, second, events);
+    row.cpu = (bench::processor_seconds() - cpu) * 1e6 / static_cast<double>(events);
+    row.loads += each_event(&durable::Customers::loads);
+    row.decodings += each_event(&durable::Customers::decodings);
+    row.written = (bench::written_bytes() - written) / events;
+    row.checkpoints = writers->checkpoints() - checkpoints;
+    row.commit_p50 = share(timed.took, .5);
+    row.commit_p99 = share(timed.took, .99);
+    row.commit_max = share(timed.took, 1);
+    row.ended = second.now();
+    row.peak = bench::peak_mib();
+    return row;
+  };  // without a stop: as if it had died
+  Row row = in_a_life(folder, plan, serve);
+  const auto recover = [&](const durable::World& world, Timed&, Shop*& shop) {
+    Row again;
+    Shop third(plan, who, row.ended);
+    shop = &third;
+    const auto begin = Clock::now();
+    const auto writers = *durable::Writers::open(world, settings(budget));
+    again.recovery = std::chrono::duration<double>(Clock::now() - begin).count();
+    for (const auto& recovered : writers->recovered()) again.recovered += recovered.inputs;
+    again.peak = bench::peak_mib();
+    return again;
+  };
+  const Row again = in_a_life(folder, plan, recover);
+  row.recovery = again.recovery;
+  row.recovered = again.recovered;
+  row.peak = std::max(row.peak, again.peak);
+  return row;
+}
+
+double measure_memory(const plan::Plan& plan, std::uint32_t customers,
+                      const std::vector<std::uint32_t>& who, std::size_t events) {
+  Nowhere deeds;
+  NoJournal journal;
+  store::MemoryStore states(groups);
+  Shop* shop = nullptr;
+  const durable::World world{plan, 1, journal, states, groups, deeds, [&] { return shop->now(); }};
+  durable::Settings all = settings(std::uint64_t{64} << 30);
+  all.checkpoints.tail = std::chrono::hours(1);
+  auto writers = *durable::Writers::open(world, all);
+  const auto everyone = everybody(customers);
+  Shop first(plan, everyone), second(plan, who);
+  shop = &first;
+  writers->start(trouble);
+  run(*writers, first, customers);
+  shop = &second;
+  second.next();
+  run(*writers, second, events / 8);
+  return run(*writers, second, events).events_per_second;
 }
 
 void print(const char* name, const Row& row) {
@@ -360,8 +384,7 @@ int main(int count, char** given) {
   const auto zipf = bench::activity(customers, 0.99, 1u << 22);
   const auto uniform = bench::activity(customers, 0, 1u << 22);
   const auto durable = [&](const char* name, const std::vector<std::uint32_t>& who) {
-    const Row row =
-        apart([&] { return measure_durable(folder / "data", plan, customers, who, events); });
+    const Row row = measure_durable(folder / "data", plan, customers, who, events);
     print(name, row);
     fs::remove_all(folder / "data");
     return row;

@@ -63,7 +63,7 @@ void Notes::consent(const Place& at, const Event& event, core::Standing standing
   if (standing == core::Standing::Duplicate) return;
   // A refusal is one however late it comes.
   if (granted && standing == core::Standing::TooLate) return;
-  into_.consents.push_back({event.customer, at.position, event.time, granted});
+  into_.consents.push_back({event.id, event.customer, at.group, at.position, event.time, granted});
 }
 
 void Notes::count(const Place& at, const Event& event, core::Standing standing) {

@@ -61,10 +61,12 @@ void check_caps(const plan::Plan& plan, const std::vector<const Decided*>& sends
 // be.
 class Consents {
  public:
-  explicit Consents(const Replay& replay) {
+  // In the journal of a customer's group, and in time: of what follows from one input.
+  using Moment = std::pair<store::Position, Timestamp>;
+
+  Consents(const Replay& replay, store::Groups groups) : groups_(groups) {
     for (const Joined& each : replay.joined) joined_[each.stays].push_back(&each);
-    for (const SaidOfConsent& each : replay.consents)
-      said_[who(replay, each.customer, each.position)].push_back(&each);
+    for (const SaidOfConsent& each : replay.consents) said_[who(replay, each)].push_back(&each);
   }
 
   bool has_said_at(const std::string& customer, store::Position position) const {
@@ -73,9 +75,10 @@ class Consents {
            std::any_of(said->second.begin(), said->second.end(),
                        [&](const SaidOfConsent* each) { return each->position == position; });
   }
-  // The last word before that position; of two who are one by it the refusal. Nothing: there is
-  // none.
-  std::optional<SaidOfConsent> before(const std::string& customer, store::Position position) const {
+  // The last word before that, or with nothing given of all; of two who are one by it the refusal.
+  // Nothing: there is none.
+  std::optional<SaidOfConsent> before(const std::string& customer,
+                                      std::optional<Moment> moment = {}) const {
     std::optional<SaidOfConsent> last;
     const auto hear = [&](const SaidOfConsent& said) {
       if (!last || last->at <= said.at) last = said;
@@ -84,43 +87,75 @@ class Consents {
     const auto joined = joined_.find(customer);
     auto next = said == said_.end() ? List() : said->second;
     std::size_t heard = 0;
-    const auto hear_until = [&](store::Position until) {
-      for (; heard < next.size() && next[heard]->position < until; ++heard) hear(*next[heard]);
+    const auto hear_until = [&](std::optional<store::Position> until) {
+      for (; heard < next.size() && (!until || next[heard]->position < *until); ++heard)
+        hear(*next[heard]);
     };
     if (joined != joined_.end())
       for (const Joined* each : joined->second) {
-        if (each->position > position) break;
+        if (moment && std::pair(each->position, each->at) > *moment) break;
         hear_until(each->position);
-        const auto other = before(each->goes, each->position);
+        // Who comes from another group has left there with all that he had.
+        const auto other = home_of(each->goes) == each->group
+                               ? before(each->goes, Moment(each->position, each->at))
+                               : before(each->goes);
         if (other && (!last || (last->granted && !other->granted))) last = other;
       }
-    hear_until(position);
+    hear_until(moment ? std::optional(moment->first) : std::nullopt);
     return last;
+  }
+
+  // Who comes from another group to turn out to be that customer, by the same input and after it.
+  const std::string* comes_by(const std::string& customer, Moment moment) const {
+    const auto joined = joined_.find(customer);
+    if (joined == joined_.end()) return nullptr;
+    for (const Joined* each : joined->second)
+      if (each->position == moment.first && moment.second < each->at &&
+          home_of(each->goes) != each->group)
+        return &each->goes;
+    return nullptr;
   }
 
  private:
   using List = std::vector<const SaidOfConsent*>;
 
-  static std::string who(const Replay& replay, std::string customer, store::Position position) {
+  store::Group home_of(const std::string& customer) const {
+    return groups_.group_of(partition_of(customer));
+  }
+
+  // Whose word it was where it was decided: what is decided elsewhere than at home was passed on.
+  std::string who(const Replay& replay, const SaidOfConsent& said) const {
+    std::string customer = said.customer;
     for (const Joined& each : replay.joined)
-      if (each.goes == customer && each.position <= position) customer = each.stays;
+      if (each.goes == customer && (home_of(customer) != said.group ||
+                                    (each.group == said.group && each.position <= said.position)))
+        customer = each.stays;
     return customer;
   }
 
-  std::map<std::string, List> said_;  // by position
+  store::Groups groups_;
+  std::map<std::string, List> said_;  // by position, each customer's of his own group
   std::map<std::string, std::vector<const Joined*>> joined_;
 };
 
 void check_consent(const plan::Plan& plan, const std::vector<const Decided*>& sends,
                    const Consents& consents, Record& record) {
+  const bool is_required =
+      plan.policy.consent_required[static_cast<std::size_t>(CampaignClass::Marketing)];
+  const auto allow = [&](const std::optional<SaidOfConsent>& last) {
+    return last ? last->granted : !is_required;
+  };
   for (const Decided* send : sends) {
     if (class_of(*send) != CampaignClass::Marketing) continue;
     // Decided by that very input, or just before it.
     if (consents.has_said_at(send->customer, send->position)) continue;
-    const auto last = consents.before(send->customer, send->position);
-    if (last && !last->granted) record.breach("after he unsubscribed: " + told(*send));
-    if (!last && plan.policy.consent_required[static_cast<std::size_t>(CampaignClass::Marketing)])
-      record.breach("without consent: " + told(*send));
+    const Consents::Moment moment{send->position, send->effect.time};
+    const auto last = consents.before(send->customer, moment);
+    if (allow(last)) continue;
+    // What was due before he came was decided for who comes by himself.
+    const std::string* const came = consents.comes_by(send->customer, moment);
+    if (came && allow(consents.before(*came))) continue;
+    record.breach((last ? "after he unsubscribed: " : "without consent: ") + told(*send));
   }
 }
 
@@ -219,7 +254,7 @@ void check_decisions(const plan::Plan& plan, const Replay& replay, Record& recor
     const Decided& send = replay.sends.at(key);
     sends[send.customer].push_back(&send);
   }
-  const Consents consents(replay);
+  const Consents consents(replay, {static_cast<std::uint16_t>(replay.ends.size())});
   for (const auto& [customer, of_customer] : sends) {
     check_caps(plan, of_customer, replay, record);
     check_consent(plan, of_customer, consents, record);

@@ -312,7 +312,7 @@ class Replaying {
   }
 
   void merge(const std::string& stays, const std::string& goes, Timestamp at) {
-    notes_.joined({group_, position_, goes, stays});
+    notes_.joined({group_, position_, goes, stays, at});
     keep_for_ranks(customer(goes), stamp_, true);
     decide(goes, core::Tick{at, false});
     keep_for_ranks(customer(stays), stamp_, true);

@@ -36,7 +36,9 @@ struct Decided {
 
 // Something that a customer said of what he wants to be sent.
 struct SaidOfConsent {
+  std::string id;  // of the event
   std::string customer;
+  store::Group group = 0;  // where it was decided
   store::Position position = 0;
   Timestamp at;
   bool granted = false;
@@ -60,6 +62,7 @@ struct Joined {
   store::Group group = 0;
   store::Position position = 0;
   std::string goes, stays;
+  Timestamp at;  // what was due for either before that has been decided before
 };
 
 // A call, with what it is answered: nothing where it is set aside, or on its way when it comes

@@ -620,6 +620,7 @@ class Simulation {
     else
       to = std::max(to - up_to(hours(6)), scene_.begin);  // it was wrong, and is set right
     clock_.set(to);
+    latest_ = std::max(latest_, to);
     record_.say("it is " + koi::to_string(to, utc()));
   }
 
@@ -715,7 +716,11 @@ class Simulation {
       if (is_busy_)
         for (store::Group group = 0; group < scene_.groups.count; ++group) checkpoint(group);
       if (!carry_all()) continue;
-      if (ranking_ && !rank()) continue;
+      if (ranking_ && !rank()) {
+        // What was begun while the clock was ahead waits until it is there again.
+        clock_.set(std::max(clock_.now(), latest_));
+        continue;
+      }
       if (tills_ && !tills_->unanswered(clock_.now(), 1).empty()) continue;
       if (clients_.unanswered(1).empty() && engine.deliveries().open() == 0 &&
           engine.outbox().open() == 0)
@@ -803,6 +808,7 @@ class Simulation {
   Disk disk_;
   Mount mount_;
   runtime::ManualClock clock_;
+  Timestamp latest_;  // that it has told
   Clients clients_;
   Providers providers_;
   Disk::Copy older_;

@@ -142,8 +142,8 @@ class Together final : public durable::Deeds {
       customers_.insert(deed.customer);
       note_refusal(deed);
       if (deed.effect.action == core::Action::Merge)
-        notes_.joined(
-            {group, deed.position, std::string(deed.effect.value.as_text()), deed.customer});
+        notes_.joined({group, deed.position, std::string(deed.effect.value.as_text()),
+                       deed.customer, deed.effect.time});
       std::vector<core::Effect> one;
       one.push_back(std::move(deed.effect));
       notes_.effects({&plan(), group, deed.position}, deed.customer, one);
@@ -393,6 +393,7 @@ class Together final : public durable::Deeds {
       record_.breach("a batch cannot be decided: " + stepped.error().what);
     // The others stand in the journals that they came to.
     for (durable::Letter& each : side.writer->letters().take_new()) {
+      note_sent(side, each);
       side.writer->letters().arrived(each.to, each.number);
       const Name name{each.from, each.to, each.number};
       left_.insert_or_assign(name, std::move(each));
@@ -465,7 +466,8 @@ class Together final : public durable::Deeds {
   struct Fate {
     bool is_aside = false;
     std::optional<Timestamp> time;  // of the event when it was decided, where it has waited
-    std::optional<Place> passed;    // where it came to last, where it was passed on, …
+    bool is_sent = false;           // it was passed on, …
+    std::optional<Place> passed;    // … and where it came to last, …
     Timestamp stamp;                // … and the stamp of that
   };
 
@@ -474,13 +476,31 @@ class Together final : public durable::Deeds {
     return std::binary_search(aside.begin(), aside.end(), what);
   }
 
+  // What a customer is followed by, or brings along.
+  static const std::vector<durable::Along>* inputs_of(const durable::Told& told) {
+    if (const auto* const passed = std::get_if<durable::Passed>(&told)) return &passed->inputs;
+    if (const auto* const arrival = std::get_if<durable::Arrival>(&told)) return &arrival->inputs;
+    return nullptr;
+  }
+
+  void note_sent(const Side& side, const durable::Letter& letter) {
+    const auto sent = durable::read(letter, deciding());
+    if (!sent) return record_.breach("a letter cannot be read: " + sent.error().what);
+    if (const auto* const arrival = std::get_if<durable::Arrival>(&sent->told))
+      left_at_.emplace(arrival->goes, side.rows[side.done - 1].position);
+    if (const auto* const inputs = inputs_of(sent->told))
+      for (const durable::Along& each : *inputs)
+        if (const auto* const event = std::get_if<Event>(&each.given))
+          fates_[{event->id, each.stamp}].is_sent = true;
+  }
+
   // What was passed on counts where it has come to. Of what comes more than once the first.
   void note_passed(Side& side, const Place& here, const durable::LetterFrom& letter) {
     if (letter.number != side.taken[letter.from] + 1) return;
     ++side.taken[letter.from];
-    const auto* const passed = std::get_if<durable::Passed>(&letter.told);
-    if (passed == nullptr) return;
-    for (const durable::Along& each : passed->inputs) {
+    const auto* const inputs = inputs_of(letter.told);
+    if (inputs == nullptr) return;
+    for (const durable::Along& each : *inputs) {
       const auto* const event = std::get_if<Event>(&each.given);
       if (event == nullptr) continue;
       Fate& fate = fates_[{event->id, each.stamp}];
@@ -490,29 +510,54 @@ class Together final : public durable::Deeds {
     }
   }
 
-  // Purchases as they were decided, as far as that can be told.
+  // Takes what an event has brought to where the event was decided, and has `heed` look at all that
+  // has happened to it on the way, with the stamp by then; until that says no more.
+  template <class Brought, class Heed>
+  void follow(Brought& brought, Heed heed) {
+    const auto& openings = into_.openings[brought.group];
+    const auto behind = std::upper_bound(
+        openings.begin(), openings.end(), brought.position,
+        [](store::Position position, const auto& opening) { return position < opening.first; });
+    Timestamp stamp = std::prev(behind)->second;
+    for (auto place = fates_.find({brought.id, stamp}); place != fates_.end();) {
+      const Fate& fate = place->second;
+      if (fate.passed) {
+        brought.group = fate.passed->group;
+        brought.position = fate.passed->position;
+        stamp = fate.stamp;
+      }
+      if (!heed(fate, stamp) || place->first.second == stamp) return;
+      place = fates_.find({brought.id, stamp});
+    }
+  }
+
+  // Purchases and what was said of consent as they were decided, as far as that can be told.
   void heed_fates() {
     std::erase_if(into_.bought, [&](Bought& each) {
-      const auto& openings = into_.openings[each.group];
-      const auto behind = std::upper_bound(
-          openings.begin(), openings.end(), each.position,
-          [](store::Position position, const auto& opening) { return position < opening.first; });
-      Timestamp stamp = std::prev(behind)->second;
-      for (auto place = fates_.find({each.id, stamp}); place != fates_.end();) {
-        const Fate& fate = place->second;
-        if (fate.is_aside) return true;
-        if (fate.passed) {
-          each.group = fate.passed->group;
-          each.position = fate.passed->position;
-          stamp = fate.stamp;
-        }
+      bool is_aside = false;
+      follow(each, [&](const Fate& fate, Timestamp stamp) {
+        is_aside = fate.is_aside;
         each.is_sure = each.is_sure && stamp - each.time <= plan().policy.lateness &&
                        (!fate.time || *fate.time == each.time);
-        if (place->first.second == stamp) break;
-        place = fates_.find({each.id, stamp});
-      }
-      return false;
+        return !is_aside;
+      });
+      return is_aside;
     });
+    std::erase_if(into_.consents, [&](SaidOfConsent& each) {
+      bool is_on_its_way = false;
+      follow(each, [&](const Fate& fate, Timestamp) {
+        is_on_its_way = fate.is_sent && !fate.passed;
+        return !is_on_its_way;
+      });
+      const auto left = left_at_.find(each.customer);
+      const bool is_at_home = groups_.group_of(partition_of(each.customer)) == each.group;
+      return is_on_its_way ||
+             (is_at_home && left != left_at_.end() && each.position > left->second);
+    });
+    std::stable_sort(into_.consents.begin(), into_.consents.end(),
+                     [](const SaidOfConsent& a, const SaidOfConsent& b) {
+                       return std::pair(a.group, a.position) < std::pair(b.group, b.position);
+                     });
   }
 
   // --- Moments
@@ -592,6 +637,7 @@ class Together final : public durable::Deeds {
   std::optional<store::MemoryStore> store_;  // what they have begun with
   std::vector<Side> sides_;
   std::map<std::pair<std::string, Timestamp>, Fate> fates_;
+  std::map<std::string, store::Position> left_at_;  // who has gone to another group: by then
   std::map<Name, durable::Letter> left_;  // by which customers have gone, where more is counted
   Timestamp stamp_;                       // of the batch at hand,
   store::Position first_ = 0;             // and where it begins

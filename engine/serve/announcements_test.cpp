@@ -10,7 +10,7 @@
 #include "base/scratch.h"
 #include "deploy/bundles.h"
 #include "durable/deeds.h"
-#include "serve/detail/test.h"
+#include "serve/detail/trial.h"
 #include "store/memory.h"
 
 namespace koi::serve {

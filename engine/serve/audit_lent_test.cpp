@@ -7,7 +7,7 @@
 #include <array>
 
 #include "core/books.h"
-#include "serve/detail/test.h"
+#include "serve/detail/trial.h"
 
 namespace koi::serve {
 namespace {

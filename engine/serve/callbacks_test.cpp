@@ -7,7 +7,7 @@
 #include <asio/detached.hpp>
 #include <asio/io_context.hpp>
 
-#include "serve/detail/test.h"
+#include "serve/detail/trial.h"
 
 namespace koi::serve {
 namespace {

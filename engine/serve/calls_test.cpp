@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "serve/detail/test.h"
+#include "serve/detail/trial.h"
 
 namespace koi::serve {
 namespace {

@@ -11,7 +11,7 @@
 #include "core/call.h"
 #include "deploy/bundles.h"
 #include "durable/by_hand.h"
-#include "serve/detail/test.h"
+#include "serve/detail/trial.h"
 #include "serve/door.h"
 #include "serve/refusals.h"
 #include "store/identifiers.h"

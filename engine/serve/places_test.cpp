@@ -11,7 +11,7 @@
 #include "deploy/detail/trial.h"
 #include "durable/by_hand.h"
 #include "ledger/codes.h"
-#include "serve/detail/test.h"
+#include "serve/detail/trial.h"
 #include "serve/pools.h"
 #include "store/memory.h"
 

@@ -8,7 +8,7 @@
 #include "core/books.h"
 #include "serve/customer_view.h"
 #include "serve/deliveries.h"
-#include "serve/detail/test.h"
+#include "serve/detail/trial.h"
 #include "serve/door.h"
 #include "serve/figures.h"
 

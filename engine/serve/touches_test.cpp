@@ -9,7 +9,7 @@
 #include <random>
 
 #include "net/client.h"
-#include "serve/detail/test.h"
+#include "serve/detail/trial.h"
 
 namespace koi::serve {
 namespace {

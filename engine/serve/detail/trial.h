@@ -1,4 +1,4 @@
-// What the tests of several files share.
+// Trial: for this module's tests, what several of them share.
 #pragma once
 
 #include "base/time.h"

@@ -44,7 +44,7 @@ def main(folder):
     build = folder / "build"
     run("cmake", "-S", str(tree), "-B", str(build), "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release",
         "-DCMAKE_CXX_FLAGS_RELEASE=-O1", "-DCMAKE_CXX_COMPILER_LAUNCHER=ccache", "-DCMAKE_UNITY_BUILD=ON",
-        "-DKOI_TESTS=ON")
+        "-DCMAKE_UNITY_BUILD_BATCH_SIZE=12", "-DKOI_TESTS=ON")
     run("ninja", "-C", str(build), "connectors_test")
     done = subprocess.run([build / "connectors/connectors_test", "--gtest_filter=*gateway*"], capture_output=True, text=True)
     print(done.stdout[-4000:], done.stderr[-4000:])

@@ -155,8 +155,12 @@ void Compiler::incentives() {
                                prize.stock.value_or(plan::unlimited)});
       to.what = std::move(made);
     }
-    // Its own account for all time stands first, bounded or not.
+    // Its own account for all time stands first, bounded or not; of what is money the money too.
     to.budgets.push_back(account(from.symbol.name, {{}, false, plan::unlimited, {}}));
+    const bool has_money = std::any_of(from.budgets.begin(), from.budgets.end(),
+                                       [](const check::Budget& each) { return each.is_money; });
+    if (std::holds_alternative<plan::RedPacket>(to.what) && !has_money)
+      to.budgets.push_back(account(from.symbol.name, {{}, true, plan::unlimited, {}}));
     for (const check::Budget& budget : from.budgets) {
       const plan::BudgetId id = account(from.symbol.name, budget);
       if (std::find(to.budgets.begin(), to.budgets.end(), id) == to.budgets.end())

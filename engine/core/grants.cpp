@@ -17,8 +17,8 @@ bool is_done(const Grant& grant) {
 
 }  // namespace
 
-// It has reached him.
-void Turn::settle_grant(Grant& grant) {
+// It has reached him; `is_unopened`: on its way, for as long as he may claim it.
+void Turn::settle_grant(Grant& grant, bool is_unopened) {
   const plan::Incentive& incentive = plan_.incentives[grant.incentive.index()];
   move(grant, Stage::Reserved, Stage::Given);
   grant.stage = Stage::Given;
@@ -29,9 +29,10 @@ void Turn::settle_grant(Grant& grant) {
     grant.stage = Stage::Claimed;
   };
   if (const auto* packet = std::get_if<plan::RedPacket>(&incentive.what)) {
-    if (packet->claim_within)
+    const bool is_group = packet->how == plan::RedPacket::How::Group;
+    if (packet->claim_within && (is_group || is_unopened))
       grant.until = add(now_, *packet->claim_within, clock);
-    else if (packet->how != plan::RedPacket::How::Group)
+    else if (!is_group)
       is_his();
   } else if (const auto* coupon = std::get_if<plan::Coupon>(&incentive.what)) {
     grant.until = coupon->valid_until;
@@ -47,6 +48,10 @@ void Turn::settle_grant(Grant& grant) {
     is_his();
   }
   tell(EngineEvent::Given, grant, grant.amount);
+  // Who pays it out has said that he has it.
+  const auto* packet = std::get_if<plan::RedPacket>(&incentive.what);
+  if (packet && packet->claim_within && grant.stage == Stage::Claimed)
+    tell(EngineEvent::Claimed, grant, grant.amount);
 }
 
 Purse& Turn::purse_of(plan::IncentiveId points) {
@@ -146,8 +151,11 @@ bool Turn::take_payout(const Receipt& receipt) {
   });
   if (place == grants.end()) return false;
   if (receipt.failure == Failure::None) {
-    settle_grant(*place);
+    settle_grant(*place, receipt.is_unopened);
     if (is_revoked(*place)) claw_back(receipt.key);
+  } else if (receipt.failure == Failure::Lapsed) {
+    move(*place, Stage::Reserved, Stage::Given);
+    lapse(*place, place->amount);
   } else {
     move(*place, Stage::Reserved, Stage::Returned);
     release_limits(place->counted);
@@ -208,7 +216,22 @@ std::int64_t Turn::charge_rest(Grant& grant) const {
   return rest;
 }
 
-// What was not claimed, redeemed or spent in time goes back to where it came from.
+// What was given and not taken goes back to where it came from: `rest` of it.
+void Turn::lapse(Grant& grant, std::int64_t rest) {
+  move(grant, Stage::Given, Stage::Lapsed);
+  // A code that was issued was issued; its money is there again.
+  if (std::holds_alternative<plan::Coupon>(plan_.incentives[grant.incentive.index()].what))
+    for (Charge& charge : grant.charges)
+      if (!charge.is_money) charge.amount = 0;
+  move(grant, Stage::Lapsed, Stage::Returned);
+  grant.stage = Stage::Lapsed;
+  grant.counted.clear();
+  grant.locked_until = Timestamp::ever();
+  grant.done = now_;
+  tell(EngineEvent::Lapsed, grant, rest);
+}
+
+// What was not claimed, redeemed or spent in time.
 void Turn::lapse_grants() {
   if (state_.holdings.empty()) return;
   Holdings& mine = holdings();
@@ -217,19 +240,8 @@ void Turn::lapse_grants() {
   for (Grant& grant : mine.grants) {
     if (grant.stage != Stage::Given || last_of(grant) > now_) continue;
     std::int64_t rest = grant.amount;
-    const bool is_issued =
-        std::holds_alternative<plan::Coupon>(plan_.incentives[grant.incentive.index()].what);
     if (!grant.shares.empty()) rest = charge_rest(grant);
-    move(grant, Stage::Given, Stage::Lapsed);
-    // A code that was issued was issued; its money is there again.
-    if (is_issued)
-      for (Charge& charge : grant.charges)
-        if (!charge.is_money) charge.amount = 0;
-    move(grant, Stage::Lapsed, Stage::Returned);
-    grant.stage = Stage::Lapsed;
-    grant.locked_until = Timestamp::ever();
-    grant.done = now_;
-    tell(EngineEvent::Lapsed, grant, rest);
+    lapse(grant, rest);
     cause = grant.key;
     changed = true;
   }

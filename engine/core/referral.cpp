@@ -663,7 +663,10 @@ void Turn::take_claw_back_above(const Message& message) {
   }
 }
 
-// Takes a reward back, as far as it is still there: points never go below zero.
+// Takes a reward back, as far as it is still there: points never go below zero. What could be taken
+// goes back to its budget. What he has had (money that was paid out, a coupon that was redeemed)
+// is gone: it is on record as clawed back and counts against the budget still. So does a packet that
+// he was sent and has not opened: who pays it out may give it to him yet.
 void Turn::claw_back(Hash128 key) {
   using ledger::Stage;
   auto& grants = holdings().grants;
@@ -673,23 +676,30 @@ void Turn::claw_back(Hash128 key) {
   Grant& grant = *place;
   const plan::Incentive& incentive = plan_.incentives[grant.incentive.index()];
   std::int64_t amount = grant.amount;
+  bool is_there = grant.stage == Stage::Given;
   if (!grant.shares.empty()) {
-    if (grant.stage != Stage::Given) return;  // what friends have taken is theirs
+    if (!is_there) return;  // what friends have taken is theirs
     amount = charge_rest(grant);
-    move(grant, Stage::Given, Stage::ClawedBack);
   } else if (const auto* points = std::get_if<plan::Points>(&incentive.what)) {
-    if (grant.stage != Stage::Given) return;
+    if (!is_there) return;
     Purse& purse = purse_of(grant.incentive);
     amount = ledger::take_back(purse.lots, lot_of(grant, *points), now_);
     note_moved(purse, Moved::What::ClawedBack, amount);
     for (Charge& charge : grant.charges)
       charge.amount =
           charge.is_money ? checked_multiply(amount, points->worth).value_or(0) : amount;
-    move(grant, Stage::Given, Stage::ClawedBack);
-  } else if (grant.stage == Stage::Given || grant.stage == Stage::Claimed) {
-    move(grant, grant.stage, Stage::ClawedBack);
+  } else if (is_there || grant.stage == Stage::Claimed) {
+    is_there = is_there && std::holds_alternative<plan::Coupon>(incentive.what);
   } else {
     return;
+  }
+  move(grant, grant.stage, Stage::ClawedBack);
+  if (is_there) {
+    // A code that was issued was issued.
+    if (std::holds_alternative<plan::Coupon>(incentive.what))
+      for (Charge& charge : grant.charges)
+        if (!charge.is_money) charge.amount = 0;
+    move(grant, Stage::ClawedBack, Stage::Returned);
   }
   grant.stage = Stage::ClawedBack;
   Offer offer;

@@ -25,10 +25,10 @@ bool leads(Stage from, Stage to) {
       return to == Stage::Claimed || to == Stage::Lapsed || to == Stage::ClawedBack ||
              to == Stage::Returned;
     case Stage::Claimed: return to == Stage::ClawedBack || to == Stage::Given;
-    case Stage::Lapsed: return to == Stage::Returned;
+    case Stage::Lapsed:
+    case Stage::ClawedBack: return to == Stage::Returned;
     case Stage::Transit: return is_held(to);
-    case Stage::Returned:
-    case Stage::ClawedBack: return false;
+    case Stage::Returned: return false;
   }
   KOI_ASSERT(false);
 }

@@ -3,7 +3,8 @@
 // zero at every posting. A pure value; who owns it gives the times and the causes.
 //
 //   budget ──reserve──▶ reserved ──settle──▶ given ◀──▶ claimed ──▶ clawed back
-//                          │                   └──▶ lapsed ──▶ returned
+//                          │                   ├──▶ lapsed ──▶ returned
+//                          │                   └──▶ clawed back ──▶ returned
 //                          └──release──▶ returned
 //
 // A customer who goes into another group takes along what he holds: out of the stage it is in into
@@ -12,7 +13,7 @@
 //
 // A pot is what a budget is kept for: an incentive's or a campaign's budget, in one period of it.
 // Its `budget` stands below zero by all that ever left it. What is out and counts against the
-// budget is reserved + given + claimed + lapsed; what is returned or clawed back is there again.
+// budget is reserved + given + claimed + lapsed + clawed back; what is returned is there again.
 #pragma once
 
 #include <array>
@@ -73,7 +74,7 @@ struct Balances {
   // What counts against the budget.
   std::int64_t out() const {
     return (*this)[Stage::Reserved] + (*this)[Stage::Given] + (*this)[Stage::Claimed] +
-           (*this)[Stage::Lapsed];
+           (*this)[Stage::Lapsed] + (*this)[Stage::ClawedBack];
   }
   std::int64_t sum() const;
   friend bool operator==(const Balances&, const Balances&) = default;

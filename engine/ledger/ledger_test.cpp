@@ -27,7 +27,7 @@ TEST(Ledger, AnAmountIsAlwaysSomewhere) {
   EXPECT_EQ(now[Stage::Claimed], 60);
   EXPECT_EQ(now[Stage::Returned], 400);
   EXPECT_EQ(now[Stage::ClawedBack], 40);
-  EXPECT_EQ(now.out(), 60);
+  EXPECT_EQ(now.out(), 100);  // whoever was paid has the money
 }
 
 TEST(Ledger, WhatIsNotThereCannotBeMoved) {

@@ -35,6 +35,10 @@ struct Receipt {
   // been delivered.
   bool unknown = false;
   std::string by;  // of a message to the staff: who has taken it, as he says
+  // Of a payment: it is sent, and whoever must claim it within some time has not opened it yet.
+  // Where payments are made up (`koi run`, `koi test`); a server's ends when the provider knows
+  // that he has.
+  bool is_unopened = false;
 };
 
 }  // namespace koi

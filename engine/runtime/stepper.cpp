@@ -166,8 +166,9 @@ void Stepper::carry_out(Customer& customer, std::uint64_t arrival) {
       ++figures_.unanswered;
       continue;
     }
-    core::decide(plan_, customer.state, Receipt{effect.key, effect.time, Failure::None}, effects_,
-                 &waking_, &accounts_);
+    Receipt receipt{effect.key, effect.time, Failure::None};
+    receipt.is_unopened = effect.action == core::Action::Give;
+    core::decide(plan_, customer.state, receipt, effects_, &waking_, &accounts_);
   }
   effects_.clear();
   hand_on(arrival);

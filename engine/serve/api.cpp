@@ -283,13 +283,26 @@ void Api::ask_till(net::Asked asked, net::Reply reply) {
     return reply.send(failed({"busy", "more messages wait to be delivered than can be kept"}));
   auto place = std::make_shared<net::Reply>(std::move(reply));
   if (request->subject.empty()) return ask(std::move(request->call), place);
-  reception_->customer_of(
-      std::move(request->subject),
-      [this, place, call = std::move(request->call)](Result<std::string> customer) mutable {
-        if (!customer) return place->send(failed(customer.error()));
-        call.customer = *std::move(customer);
-        ask(std::move(call), place);
+  if (request->introduction.empty()) return ask_for(*std::move(request), place);
+  std::string introduction = std::move(request->introduction);
+  reception_->take(
+      std::move(introduction), false,
+      [this, place, request = *std::move(request)](const Result<std::vector<LineResult>>& results) {
+        if (!results) return place->send(failed(results.error()));
+        if (results->front().came == Came::Rejected)
+          return place->send(refused(400, "body", results->front().reason));
+        ask_for(request, place);
       });
+}
+
+// For whoever the subject is.
+void Api::ask_for(TillRequest request, const std::shared_ptr<net::Reply>& place) {
+  reception_->customer_of(std::move(request.subject), [this, place, call = std::move(request.call)](
+                                                          Result<std::string> customer) mutable {
+    if (!customer) return place->send(failed(customer.error()));
+    call.customer = *std::move(customer);
+    ask(std::move(call), place);
+  });
 }
 
 // Answered when all of it is durable; the same codes again are told apart from new ones.

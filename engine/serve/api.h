@@ -14,6 +14,7 @@
 #include "serve/figures.h"
 #include "serve/holdings_view.h"
 #include "serve/reception.h"
+#include "serve/till.h"
 #include "serve/touches.h"
 
 namespace koi::serve {
@@ -61,6 +62,7 @@ class Api {
   static durable::Writers::Show shown_as(std::shared_ptr<net::Reply> place, View view);
   void ask_till(net::Asked asked, net::Reply reply);
   void take_codes(const net::Asked& asked, net::Reply reply);
+  void ask_for(TillRequest request, const std::shared_ptr<net::Reply>& place);
   void ask(core::Call call, const std::shared_ptr<net::Reply>& place, int tries = 1);
   using Told = std::function<void(Result<core::Answer>)>;
   void decide(core::Call call, const Told& told);

@@ -129,6 +129,7 @@ Door::Door(const plan::Plan& plan, StoredLinks& links, durable::Writers& writers
       deliveries_(deliveries),
       moves_(writers.groups().count > 1 && !plan.schema.identifiers.empty()),
       decoder_(plan),
+      reader_(plan.schema),
       directory_(plan.schema, links),
       figures_(std::make_shared<Figures>()) {}
 
@@ -214,10 +215,18 @@ void Door::take(std::string_view body, bool is_lines, const Answer& answer) {
 
 Result<std::string> Door::customer_of(std::string_view subject) {
   const std::size_t colon = subject.find(':');
-  if (colon != std::string_view::npos && plan_.schema.find_identifier(subject.substr(0, colon))) {
-    std::string customer(links_.find(subject));
+  if (colon == std::string_view::npos) return std::string(subject);
+  const std::string_view kind = subject.substr(0, colon);
+  for (const Attribute& each : plan_.schema.attributes) {
+    if (each.identifier.is_none()) continue;
+    const std::string& name = plan_.schema.identifiers[each.identifier.index()];
+    if (kind != name && kind != each.symbol.alias) continue;
+    const auto kept = reader_.text_of(each.type.text, subject.substr(colon + 1));
+    if (!kept) break;
+    std::string key = name + ":" + std::string(*kept);
+    std::string customer(links_.find(key));
     KOI_TRY(links_.commit());
-    if (!customer.empty()) return customer;
+    return customer.empty() ? key : customer;
   }
   return std::string(subject);
 }

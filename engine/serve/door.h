@@ -15,6 +15,7 @@
 #include "plan/plan.h"
 #include "runtime/decode.h"
 #include "runtime/directory.h"
+#include "runtime/entry.h"
 #include "serve/announcements.h"
 #include "serve/deliveries.h"
 #include "serve/links.h"
@@ -58,7 +59,7 @@ class Door {
   using Answer = std::function<void(Result<std::vector<LineResult>>)>;
   void take(std::string_view body, bool is_lines, const Answer& answer);
 
-  // The customer that `kind:value` or an id stands for.
+  // The customer that `kind:value` or an id stands for; whom nobody knows yet has the id `kind:value`.
   Result<std::string> customer_of(std::string_view subject);
 
   // Since the start; thread-safe.
@@ -79,6 +80,7 @@ class Door {
   const bool moves_;  // customers of one group may turn out to be those of another
   Announcements* announcements_ = nullptr;
   runtime::Decoder decoder_;
+  runtime::EntryReader reader_;
   runtime::Directory directory_;
   runtime::Incoming incoming_;
   std::deque<std::string> led_;       // whom the directory leads on, the first one first

@@ -174,6 +174,16 @@ Result<void> read_order(const plan::Plan& plan, const Json& body, Call& call) {
   return {};
 }
 
+// An event that nothing listens to: a call of no campaign. Once for a person, however often he
+// comes.
+std::string introduction_of(const std::string& subject, Timestamp now) {
+  std::string line = R"({"id":)";
+  append_json_string(line, "introduced " + subject);
+  line += R"(,"type":"called","time":")" + to_string(now, utc()) + R"(","subject":)";
+  append_json_string(line, subject);
+  return line + "}";
+}
+
 Result<void> read_hold(const Json& body, Call& call) {
   call.hold = usual_hold;
   const auto given = body.find("hold_seconds");
@@ -313,6 +323,9 @@ Result<TillRequest> till_request(const plan::Plan& plan, const net::Asked& asked
     }
     case Call::Kind::Claim: {
       KOI_LET(request.subject, needed(body, "subject", "who claims it, an id or `kind:value`"));
+      if (request.subject == "*") return Error{"body", "`subject` is one person; `*` is everybody"};
+      if (request.subject.find(':') != std::string::npos)
+        request.introduction = introduction_of(request.subject, now);
       break;
     }
     case Call::Kind::Validate: {

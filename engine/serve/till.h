@@ -20,6 +20,9 @@ struct TillRequest {
   core::Call call;
   // Whose call it is, as `kind:value` or an id; empty: whoever holds the code.
   std::string subject;
+  // An event that makes the subject known by his identifier, which is where he is paid: to be taken
+  // before the call. Empty: none is needed.
+  std::string introduction;
 };
 
 // Is it for the till, whatever the method?

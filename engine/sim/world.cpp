@@ -203,6 +203,7 @@ void World::carry_out(core::State& state, std::size_t& deliveries) {
       if (effect.channel && effect.channel.index() < failures_.size())
         failure = failures_[effect.channel.index()];
       receipt = Receipt{effect.key, effect.time, failure};
+      receipt->is_unopened = is_paid;
     }
     done_.push_back({state.id, std::move(effect), failure});
     if (!receipt || fault_) continue;

@@ -488,8 +488,53 @@ TEST(Receipts, WhatIsPaidOnlyAfterTheRefundIsTakenBackAtOnce) {
   core::decide(plan, ann, Receipt{key, at("2026-03-02T10:03"), Failure::None}, effects, nullptr,
                &accounts);
   EXPECT_EQ(effects.back().action, Action::ClawBack);
-  const plan::Budget& own = plan.budgets[plan.incentives[0].budgets[0].index()];
-  EXPECT_EQ(accounts.ledger().balances({own.definition, Timestamp::ever()}).out(), 0);
+  // Whoever was paid has the money: it counts still.
+  for (const plan::BudgetId id : plan.incentives[0].budgets) {
+    const plan::Budget& own = plan.budgets[id.index()];
+    const auto balances = accounts.ledger().balances({own.definition, Timestamp::ever()});
+    EXPECT_EQ(balances[ledger::Stage::ClawedBack], own.is_money ? 100 : 1);
+    EXPECT_EQ(balances.out(), own.is_money ? 100 : 1);
+  }
+}
+
+TEST(Receipts, WhatIsPaidNeverGoesBackAndWhatIsNotTakenDoes) {
+  const plan::Plan plan = plan_of(R"(
+    policy { time zone "Asia/Shanghai"  currency CNY }
+    event come {}
+    red_packet gift { amount ¥5.00  budget ¥10.00  claim within 1 day }
+    campaign a { class service  enter always  when come give gift }
+  )");
+  core::Accounts accounts(plan);
+  core::State ann = core::new_customer(plan, "ann");
+  std::vector<core::Effect> effects;
+  int number = 0;
+  const auto come = [&](std::string_view time) {
+    effects.clear();
+    core::decide(plan, ann, event(plan, std::to_string(++number), "come", at(time), "ann"), effects,
+                 nullptr, &accounts);
+    return effects.back().reason == Reason::None ? effects.back().key : Hash128{};
+  };
+  const auto ends = [&](Hash128 key, std::string_view time, Failure failure) {
+    core::decide(plan, ann, Receipt{key, at(time), failure}, effects, nullptr, &accounts);
+  };
+  const auto money = [&] {
+    for (const plan::BudgetId id : plan.incentives[0].budgets)
+      if (const plan::Budget& each = plan.budgets[id.index()]; each.is_money)
+        return accounts.ledger().balances({each.definition, Timestamp::ever()});
+    return ledger::Balances{};
+  };
+  ends(come("2026-03-02T10:00"), "2026-03-02T10:01", Failure::None);
+  EXPECT_EQ(money()[ledger::Stage::Claimed], 500);
+  // Two days later nothing of it has lapsed, and so there is one more and no third.
+  const Hash128 second = come("2026-03-04T10:00");
+  ASSERT_NE(second, Hash128{});
+  EXPECT_EQ(come("2026-03-04T10:01"), Hash128{});
+  EXPECT_EQ(effects.back().reason, Reason::Budget);
+  // Its person did not confirm: it is there again.
+  ends(second, "2026-03-05T11:00", Failure::Lapsed);
+  EXPECT_EQ(money().out(), 500);
+  EXPECT_EQ(ann.holdings.front().grants.back().stage, ledger::Stage::Lapsed);
+  EXPECT_NE(come("2026-03-05T12:00"), Hash128{});
 }
 
 }  // namespace

@@ -288,7 +288,7 @@ class Turn {
   bool do_take(const plan::Take& take, Journey& journey);
 
   // grants.cpp: what becomes of it
-  void settle_grant(Grant& grant);
+  void settle_grant(Grant& grant, bool is_unopened = false);
   Purse& purse_of(plan::IncentiveId points);
   void note_moved(Purse& purse, Moved::What what, std::int64_t amount) const;
   ledger::Lot lot_of(const Grant& grant, const plan::Points& points) const;
@@ -299,6 +299,7 @@ class Turn {
   void note_claim(const Happening& what);
   void use_up(Grant& grant, std::optional<std::int64_t> off);
   std::int64_t charge_rest(Grant& grant) const;
+  void lapse(Grant& grant, std::int64_t rest);
   void lapse_grants();
 
   // shares.cpp: what friends take of a packet

@@ -517,12 +517,10 @@ void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
           whole_number(review->more_than, 1, 1'000'000, "friends", "好友数").value_or(0);
       out.review_within = length(review->within, "`within`", "期限");
     } else if (const auto* claw = std::get_if<ast::ReferralClawBack>(&clause)) {
-      if (!first("claw back", claw->span)) continue;
       const Pattern checked = pattern(claw->when, {});
-      out.claws_back = checked.ok;
-      out.claw_type = checked.pattern.match.type;
-      out.claw_where = checked.pattern.match.where;
-      out.claw_within = length(claw->within, "`within`", "期限");
+      const std::optional<Span> within = length(claw->within, "`within`", "期限");
+      const auto& match = checked.pattern.match;
+      if (checked.ok) out.undone_by.push_back({match.type, match.where, within});
     } else if (const auto* limit = std::get_if<ast::LimitClause>(&clause)) {
       limits(*limit, false, out.limits);
     } else {

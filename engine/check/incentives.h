@@ -137,6 +137,11 @@ struct Referral {
     Gift gift;
     bool to_invitee = false;  // to the friend with whom it is reached
   };
+  struct Undoing {
+    EventTypeId type;
+    ExpressionId where;
+    std::optional<Span> within;  // since he qualified
+  };
   Symbol symbol;
   SourceSpan span;
   std::vector<std::string> link;  // what stands around the codes in it
@@ -152,12 +157,9 @@ struct Referral {
   std::vector<ExpressionId> refuses_whom;  // conditions on either side
   std::int64_t review_more_than = 0;       // 0: nothing is held for review
   Span review_within;
-  bool claws_back = false;
-  EventTypeId claw_type;
-  ExpressionId claw_where;
-  std::optional<Span> claw_within;
-  std::vector<Budget> budgets;  // of money alone: what all that it gives is worth
-  std::vector<Limit> limits;    // for how many friends one inviter is rewarded
+  std::vector<Undoing> undone_by;  // each takes the rewards back
+  std::vector<Budget> budgets;     // of money alone: what all that it gives is worth
+  std::vector<Limit> limits;       // for how many friends one inviter is rewarded
 };
 
 // An order is an event with an amount of money.

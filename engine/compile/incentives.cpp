@@ -212,10 +212,8 @@ void Compiler::incentive_texts() {
     for (const auto condition : from.refuses_whom) to.refuses_whom.push_back(lower(condition));
     to.review_more_than = from.review_more_than;
     to.review_within = from.review_within;
-    to.claws_back = from.claws_back;
-    to.claw_type = from.claw_type;
-    to.claw_where = lower(from.claw_where);
-    to.claw_within = from.claw_within;
+    for (const auto& undoing : from.undone_by)
+      to.undone_by.push_back({undoing.type, lower(undoing.where), undoing.within});
     const std::string owner = "referral " + from.symbol.name;
     for (const check::Budget& budget : from.budgets) {
       const plan::BudgetId id = account(owner, budget);

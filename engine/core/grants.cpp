@@ -99,15 +99,16 @@ bool Turn::may_be_clawed_back(const Grant& grant) const {
   if (grant.referral.is_none() || grant.stage == Stage::ClawedBack || grant.stage == Stage::Lapsed)
     return false;
   const plan::Referral& rules = referral(grant.referral);
-  if (!rules.claws_back) return false;
   const bool may_come_first =
       std::any_of(rules.rewards.begin(), rules.rewards.end(),
                   [](const plan::Referral::Reward& each) { return !each.at.is_none(); });
-  if (!rules.claw_within || (may_come_first && !rules.qualify_within)) return true;
   const Zone& clock = *plan_.policy.zone;
-  const Timestamp qualified =
-      may_come_first ? add(grant.at, *rules.qualify_within, clock) : grant.at;
-  return add(qualified, *rules.claw_within, clock) >= now_;
+  return std::any_of(rules.undone_by.begin(), rules.undone_by.end(), [&](const auto& undoing) {
+    if (!undoing.within || (may_come_first && !rules.qualify_within)) return true;
+    const Timestamp qualified =
+        may_come_first ? add(grant.at, *rules.qualify_within, clock) : grant.at;
+    return add(qualified, *undoing.within, clock) >= now_;
+  });
 }
 
 // Watches that read what he has are brought up to date; what is over and not the last of its kind

@@ -114,7 +114,8 @@ struct Binding {
   bool qualifies = false;   // the event that carried the code is what counts
   bool clawed_back = false;
   List<std::uint64_t> ancestors;  // hashes of the inviter and those above; settling: of events
-  List<Hash128> rewards;          // his own grants from it
+  // His own grants from it, and marks of those that are taken back as soon as they are paid.
+  List<Hash128> rewards;
   friend bool operator==(const Binding&, const Binding&) = default;
 };
 

@@ -168,6 +168,11 @@ std::string Turn::code_for(const plan::Incentive& incentive, const plan::Coupon&
   return code;
 }
 
+// Names the gift that a draw's prize is.
+Hash128 Turn::key_of_drawn(Hash128 draw) const {
+  return HashInput().text("prize").number(draw.high).number(draw.low).hash128(plan_.seed);
+}
+
 // A draw's prize is there: one less of it, and where it is a gift it is given in its turn. What is
 // refused then is in the hat again.
 void Turn::hand_out(const Offer& offer, std::size_t prize) {
@@ -178,8 +183,7 @@ void Turn::hand_out(const Offer& offer, std::size_t prize) {
   inner.incentive = what.gift;
   inner.points = what.points;
   inner.what_is_left = false;
-  inner.key =
-      HashInput().text("prize").number(offer.key.high).number(offer.key.low).hash128(plan_.seed);
+  inner.key = key_of_drawn(offer.key);
   if (grant(inner)) accounts_->prize_is_given(offer.incentive, prize);
 }
 

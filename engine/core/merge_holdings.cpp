@@ -114,6 +114,7 @@ void Turn::join_friendships(Holdings& theirs, const std::string& name) {
 
   for (Binding& brought : theirs.bindings) {
     const plan::Referral& rules = referral(brought.referral);
+    const List<Hash128> given = brought.rewards;
     // Who was rewarded for it under the other name is not rewarded again.
     for (std::size_t i = 0; i < rules.rewards.size(); ++i)
       if (has(brought.rewards, offer_of(brought.referral, {}, name, "reward", i).key))
@@ -140,8 +141,13 @@ void Turn::join_friendships(Holdings& theirs, const std::string& name) {
       accounts_->send(std::move(message));
     }
     const List<Hash128> rewards = lost.rewards;
+    const bool is_other = place->inviter != brought.inviter;
+    const List<Hash128> doubled =
+        stays ? rewards_given_twice(brought.referral, given, place->rewards, is_other)
+              : rewards_given_twice(brought.referral, place->rewards, given, is_other);
     if (!stays) *place = std::move(brought);
     add_missing(place->rewards, rewards);
+    for (const Hash128 key : doubled) give_up(*place, key);
   }
 
   for (Friend& each : theirs.friends) {
@@ -159,6 +165,52 @@ void Turn::join_friendships(Holdings& theirs, const std::string& name) {
 
   for (const std::string& each : known)
     if (!is_called(state_, each)) accounts_->send(renamed(each, input_.known));
+}
+
+// Which reward of the referral that key names, under any of the names that he has had; nothing
+// where it is a milestone's.
+std::optional<std::size_t> Turn::reward_of(plan::ReferralId id, Hash128 key) const {
+  const auto names_it = [&](std::string_view name, std::size_t number) {
+    return offer_of(id, {}, name, "reward", number).key == key;
+  };
+  for (std::size_t i = 0; i < referral(id).rewards.size(); ++i)
+    if (names_it(state_.id, i) ||
+        std::any_of(state_.same.begin(), state_.same.end(),
+                    [&](const std::string& each) { return names_it(each, i); }))
+      return i;
+  return std::nullopt;
+}
+
+// He was brought once, so he keeps each reward once. Of what the binding that is lost has given
+// him: what the one that stays has given as well, and where another inviter has brought him, what
+// he was given for a milestone of that one.
+List<Hash128> Turn::rewards_given_twice(plan::ReferralId id, const List<Hash128>& lost,
+                                        const List<Hash128>& kept, bool is_other_inviter) {
+  List<Hash128> twice;
+  if (referral(id).undone_by.empty()) return twice;
+  std::set<std::size_t> has_been_given;
+  for (const Grant& each : holdings().grants)
+    if (each.stage != Stage::ClawedBack && has(kept, each.key))
+      if (const auto number = reward_of(id, each.key)) has_been_given.insert(*number);
+  for (const Hash128 key : lost) {
+    if (has(kept, key)) continue;
+    const auto number = reward_of(id, key);
+    if (number ? has_been_given.contains(*number) : is_other_inviter) twice.push_back(key);
+  }
+  return twice;
+}
+
+// He does not keep that reward. What is still being paid is taken back when it has been.
+void Turn::give_up(Binding& binding, Hash128 key) {
+  for (const Grant& each : holdings().grants)
+    if (each.stage == Stage::Reserved && (each.key == key || each.key == key_of_drawn(key)))
+      binding.rewards.push_back(key_of_given_up(each.key));
+  claw_back(key);
+}
+
+// Stands among a binding's rewards where the friend does not keep one of them.
+Hash128 Turn::key_of_given_up(Hash128 reward) const {
+  return HashInput().text("given up").number(reward.high).number(reward.low).hash128(plan_.seed);
 }
 
 Message Turn::renamed(const std::string& to, Hash128 key) const {
@@ -207,7 +259,8 @@ void Turn::close(Friend& brought) {
     brought.stage = Friend::Stage::Declined;
     return;
   }
-  if (brought.stage != Friend::Stage::Qualified || !referral(brought.referral).claws_back) return;
+  if (brought.stage != Friend::Stage::Qualified || referral(brought.referral).undone_by.empty())
+    return;
   brought.stage = Friend::Stage::ClawedBack;
   if (brought.has_counted) accounts_->count(brought.referral, books::Tally::ClawedBack);
   if (!brought.above.empty()) {
@@ -241,7 +294,7 @@ void Turn::drop_own_friendship() {
       below.clawed_back = true;
       below.held.clear();
       const List<Hash128> rewards = below.rewards;
-      if (referral(each.referral).claws_back)
+      if (!referral(each.referral).undone_by.empty())
         for (const Hash128 key : rewards) claw_back(key);
     }
   }
@@ -251,7 +304,7 @@ void Turn::drop_own_friendship() {
     if (!refuses(each.referral) || each.clawed_back) continue;
     each.clawed_back = true;
     const List<Hash128> rewards = each.rewards;
-    if (referral(each.referral).claws_back)
+    if (!referral(each.referral).undone_by.empty())
       for (const Hash128 key : rewards) claw_back(key);
   }
   // Who has done nothing for it may still be brought by another.

@@ -153,7 +153,7 @@ void Turn::join(plan::ReferralId id, const std::string& inviter, std::string cod
     accounts_->count(id, books::Tally::Asked);
   if (before) {
     const bool holds_still =
-        !rules.touch_lasts || add(before->at, *rules.touch_lasts, *plan_.policy.zone) > now_;
+        !rules.touch_lasts || add(before->at, *rules.touch_lasts, *plan_.policy.zone) >= now_;
     if (before->inviter == inviter) {
       if (!(rules.first_touch && holds_still)) before->at = now_;
       return;
@@ -352,8 +352,8 @@ void Turn::note_for_inviter(const Happening& what) {
                       [&](const auto& reward) { return reward.at && reward.at == what.type; });
       const std::uint64_t mark = mark_of_event(plan_, what.type);
       if (is_rewarded && !has(binding.ancestors, mark)) binding.ancestors.push_back(mark);
-      if (binding.qualifies && rules.claws_back &&
-          matches({rules.claw_type, rules.claw_where}, what, {})) {
+      // He would have qualified with the answer: no time has passed since.
+      if (binding.qualifies && is_undone(rules, what, now_)) {
         binding.qualifies = false;
         binding.clawed_back = true;
       } else if (matches({rules.qualify_type, rules.qualify_where}, what, {}) &&
@@ -367,11 +367,18 @@ void Turn::note_for_inviter(const Happening& what) {
       if (matches({rules.qualify_type, rules.qualify_where}, what, {}) &&
           is_within(rules.qualify_within, binding.at))
         qualify(binding);
-    } else if (rules.claws_back && matches({rules.claw_type, rules.claw_where}, what, {}) &&
-               is_within(rules.claw_within, binding.qualified)) {
+    } else if (is_undone(rules, what, binding.qualified)) {
       revoke(binding);
     }
   }
+}
+
+// Does it take back what was given for somebody who has qualified then?
+bool Turn::is_undone(const plan::Referral& rules, const Happening& what, Timestamp qualified) {
+  return std::any_of(rules.undone_by.begin(), rules.undone_by.end(), [&](const auto& undoing) {
+    return matches({undoing.type, undoing.where}, what, {}) &&
+           (!undoing.within || now_ <= add(qualified, *undoing.within, *plan_.policy.zone));
+  });
 }
 
 // He does not count any more, for himself and for who brought him.
@@ -665,8 +672,9 @@ void Turn::take_claw_back_above(const Message& message) {
 
 // Takes a reward back, as far as it is still there: points never go below zero. What could be taken
 // goes back to its budget. What he has had (money that was paid out, a coupon that was redeemed)
-// is gone: it is on record as clawed back and counts against the budget still. So does a packet that
-// he was sent and has not opened: who pays it out may give it to him yet.
+// is gone: it is on record as clawed back and counts against the budget still. So does a packet
+// that he was sent and has not opened: who pays it out may give it to him yet. With a draw goes the
+// prize that it gave.
 void Turn::claw_back(Hash128 key) {
   using ledger::Stage;
   auto& grants = holdings().grants;
@@ -708,24 +716,34 @@ void Turn::claw_back(Hash128 key) {
   offer.incentive = grant.incentive;
   offer.entry = grant.entry;
   offer.key = HashInput().text("claw back").number(key.high).number(key.low).hash128(plan_.seed);
+  const bool is_draw = std::holds_alternative<plan::PrizeDraw>(incentive.what);
   const bool is_points = std::holds_alternative<plan::Points>(incentive.what);
-  gift_effect(Action::ClawBack, offer).gift->amount =
-      is_points ? Value::integer(amount) : Value::money(amount);
+  Effect& effect = gift_effect(Action::ClawBack, offer);
+  if (is_draw)
+    claw_back(key_of_drawn(key));
+  else
+    effect.gift->amount = is_points ? Value::integer(amount) : Value::money(amount);
 }
 
 // Was it for a friendship that does not count any more?
 bool Turn::is_revoked(const Grant& grant) {
   if (grant.referral.is_none()) return false;
+  const auto is_among = [&](const List<Hash128>& rewards) {
+    return std::any_of(rewards.begin(), rewards.end(), [&](Hash128 each) {
+      return each == grant.key || key_of_drawn(each) == grant.key;
+    });
+  };
   const Holdings& mine = holdings();
   return std::any_of(mine.bindings.begin(), mine.bindings.end(),
                      [&](const Binding& each) {
-                       return each.clawed_back && has(each.rewards, grant.key);
+                       return (each.clawed_back && is_among(each.rewards)) ||
+                              has(each.rewards, key_of_given_up(grant.key));
                      }) ||
          std::any_of(mine.friends.begin(), mine.friends.end(), [&](const Friend& each) {
-           if (each.stage == Friend::Stage::ClawedBack && has(each.rewards, grant.key)) return true;
+           if (each.stage == Friend::Stage::ClawedBack && is_among(each.rewards)) return true;
            return std::any_of(each.brought.begin(), each.brought.end(),
                               [&](const FriendOfFriend& below) {
-                                return below.clawed_back && has(below.rewards, grant.key);
+                                return below.clawed_back && is_among(below.rewards);
                               });
          });
 }

@@ -146,6 +146,11 @@ struct Referral {
     NodeId amount;
     bool to_invitee = false;  // to the friend with whom it is reached
   };
+  struct Undoing {
+    EventTypeId type;
+    NodeId where;
+    std::optional<Span> within;  // since he qualified
+  };
   Symbol symbol;
   std::uint64_t definition = 0;
   std::vector<std::string> link;  // what stands around the codes in it; empty: it has none
@@ -161,12 +166,9 @@ struct Referral {
   std::vector<NodeId> refuses_whom;
   std::int64_t review_more_than = 0;  // 0: nothing is held for review
   Span review_within;
-  bool claws_back = false;
-  EventTypeId claw_type;
-  NodeId claw_where;
-  std::optional<Span> claw_within;
-  std::vector<BudgetId> budgets;  // of money: everything that it gives counts in them
-  std::vector<LimitId> limits;    // how many friends an inviter is rewarded for
+  std::vector<Undoing> undone_by;  // each takes the rewards back; empty: nothing does
+  std::vector<BudgetId> budgets;   // of money: everything that it gives counts in them
+  std::vector<LimitId> limits;     // how many friends an inviter is rewarded for
 };
 
 // Steps.

@@ -486,8 +486,8 @@ class Lister {
     for (const BudgetId id : referral.budgets)
       line(1, "in budget " + plan_.budgets[id.index()].name);
     for (const LimitId id : referral.limits) line(1, limit(id));
-    if (referral.claws_back)
-      line(1, "clawed back by " + match({referral.claw_type, referral.claw_where}));
+    for (const auto& undoing : referral.undone_by)
+      line(1, "clawed back by " + match({undoing.type, undoing.where}));
   }
 
   void metrics() {

@@ -3,14 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <random>
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "core/accounts.h"
+#include "core/decide.h"
+#include "core/merge.h"
 #include "event.h"
 #include "ledger/ledger.h"
 #include "program.h"
@@ -57,6 +61,7 @@ referral friends {
   reward inviter give plain
   reward inviter give 40 stars at register
   reward invitee give lucky at purchase
+  reward invitee give wheel at register
   at 2 friends give ten to inviter
   refuse self, cycle
   claw back when refund within 1 day
@@ -455,45 +460,118 @@ TEST(Receipts, AFailureFreesTheDeviceThatItWasCountedFor) {
   EXPECT_NE(gift(), Hash128{});
 }
 
-TEST(Receipts, WhatIsPaidOnlyAfterTheRefundIsTakenBackAtOnce) {
-  const plan::Plan plan = plan_of(R"(
-    policy { time zone "Asia/Shanghai"  currency CNY }
-    event visit { invited_by: code? }
-    event buy {}
-    event refund {}
-    red_packet one { amount ¥1.00 }
-    referral friends { bind first touch  qualify when buy  reward invitee give one  claw back when refund }
-  )");
-  core::Accounts accounts(plan);
-  accounts.introduce("bo");
-  core::State ann = core::new_customer(plan, "ann"), bo = core::new_customer(plan, "bo");
-  std::vector<core::Effect> effects;
-  const auto hand_on = [&] {
-    for (auto messages = accounts.take_messages(); !messages.empty();
-         messages = accounts.take_messages())
-      for (const core::Message& each : messages)
-        core::decide(plan, each.to == "ann" ? ann : bo, each, effects, nullptr, &accounts);
-  };
-  const Value code = Value::text(core::invite_code(plan, plan::ReferralId::of(0), "bo"));
-  const auto happens = [&](const Event& what) {
-    core::decide(plan, ann, what, effects, nullptr, &accounts);
+// A friend who is paid a reward, or the prize of a draw that is one.
+class PaidFriend {
+ public:
+  explicit PaidFriend(const std::string& reward)
+      : plan_(plan_of(R"(
+          policy { time zone "Asia/Shanghai"  currency CNY }
+          event visit { invited_by: code? }
+          event buy {}
+          event refund {}
+          red_packet one { amount ¥1.00 }
+          prize_draw lot { prize one weight 1 }
+          referral friends { bind first touch  qualify when buy  reward invitee give )" +
+                      reward + "  claw back when refund } ")) {
+    accounts_.introduce("bo");
+    accounts_.introduce("cy");
+  }
+  void happens(const std::string& who, const std::string& type, const std::string& inviter = "") {
+    std::map<std::string, Value> fields;
+    if (!inviter.empty())
+      fields["invited_by"] =
+          Value::text(core::invite_code(plan_, plan::ReferralId::of(0), inviter));
+    const Timestamp now = next();
+    core::decide(plan_, state_of(who), event(plan_, to_string(now, utc()), type, now, who, fields),
+                 effects_, nullptr, &accounts_);
     hand_on();
-  };
-  happens(event(plan, "1", "visit", at("2026-03-02T10:00"), "ann", {{"invited_by", code}}));
-  happens(event(plan, "2", "buy", at("2026-03-02T10:01"), "ann"));
-  ASSERT_EQ(effects.back().action, Action::Give);
-  const Hash128 key = effects.back().key;
-  happens(event(plan, "3", "refund", at("2026-03-02T10:02"), "ann"));
-  EXPECT_EQ(effects.back().key, key);
-  core::decide(plan, ann, Receipt{key, at("2026-03-02T10:03"), Failure::None}, effects, nullptr,
-               &accounts);
-  EXPECT_EQ(effects.back().action, Action::ClawBack);
-  // Whoever was paid has the money: it counts still.
-  for (const plan::BudgetId id : plan.incentives[0].budgets) {
-    const plan::Budget& own = plan.budgets[id.index()];
-    const auto balances = accounts.ledger().balances({own.definition, Timestamp::ever()});
-    EXPECT_EQ(balances[ledger::Stage::ClawedBack], own.is_money ? 100 : 1);
-    EXPECT_EQ(balances.out(), own.is_money ? 100 : 1);
+  }
+  void is_paid(const std::string& who, Hash128 key) {
+    core::decide(plan_, state_of(who), Receipt{key, next(), Failure::None}, effects_, nullptr,
+                 &accounts_);
+  }
+  void merges(const std::string& goes, const std::string& stays) {
+    core::State came = core::take_out(plan_, state_of(goes), stays);
+    core::merge(plan_, state_of(stays), std::move(came), next(), effects_, nullptr, &accounts_);
+    hand_on();
+  }
+  // The effect that pays whoever was paid last.
+  Hash128 payment() const {
+    const auto paid = std::find_if(effects_.rbegin(), effects_.rend(),
+                                   [](const core::Effect& each) { return each.wants_receipt; });
+    return paid == effects_.rend() ? Hash128{} : paid->key;
+  }
+  std::size_t count(Action action) const {
+    return static_cast<std::size_t>(
+        std::count_if(effects_.begin(), effects_.end(),
+                      [&](const core::Effect& each) { return each.action == action; }));
+  }
+  // Packets that count against their budget.
+  std::int64_t out() const {
+    const plan::Budget& own = plan_.budgets[plan_.incentives[0].budgets[0].index()];
+    return accounts_.ledger().balances({own.definition, Timestamp::ever()}).out();
+  }
+
+ private:
+  Timestamp next() { return at("2026-03-02T10:00") + minutes(++moments_); }
+  core::State& state_of(const std::string& who) {
+    const auto [place, is_new] = customers_.try_emplace(who);
+    if (is_new) place->second = core::new_customer(plan_, who);
+    return place->second;
+  }
+  void hand_on() {
+    for (auto messages = accounts_.take_messages(); !messages.empty();
+         messages = accounts_.take_messages())
+      for (core::Message& each : messages) {
+        if (const std::string* const now = core::gone_to(state_of(each.to))) each.to = *now;
+        core::decide(plan_, state_of(each.to), each, effects_, nullptr, &accounts_);
+      }
+  }
+
+  const plan::Plan plan_;
+  core::Accounts accounts_{plan_};
+  std::map<std::string, core::State> customers_;
+  std::vector<core::Effect> effects_;
+  int moments_ = 0;
+};
+
+TEST(Receipts, WhatIsPaidOnlyAfterTheRefundIsTakenBackAtOnce) {
+  for (const char* const reward : {"one", "lot"}) {
+    SCOPED_TRACE(reward);
+    PaidFriend world(reward);
+    world.happens("ann", "visit", "bo");
+    world.happens("ann", "buy");
+    EXPECT_EQ(world.out(), 1);
+    const std::size_t others = world.count(Action::Give) - 1;
+    world.happens("ann", "refund");
+    EXPECT_EQ(world.count(Action::ClawBack), others) << "a draw, but not what is being paid";
+    EXPECT_EQ(world.out(), 1);
+    world.is_paid("ann", world.payment());
+    EXPECT_EQ(world.count(Action::ClawBack), others + 1);
+    EXPECT_EQ(world.out(), 1) << "whoever was paid has the money";
+  }
+}
+
+TEST(Receipts, WhatAFriendOfTwoInvitersIsStillBeingPaidTwiceIsTakenBackOnce) {
+  for (const char* const reward : {"one", "lot"}) {
+    SCOPED_TRACE(reward);
+    PaidFriend world(reward);
+    world.happens("ann", "visit", "bo");
+    world.happens("ann", "buy");
+    const Hash128 first = world.payment();
+    world.happens("dan", "visit", "cy");
+    world.happens("dan", "buy");
+    const Hash128 second = world.payment();
+    ASSERT_NE(first, second);
+    world.merges("dan", "ann");
+    EXPECT_EQ(world.out(), 2);
+    world.is_paid("ann", first);
+    EXPECT_EQ(world.out(), 2) << "he was brought by the first";
+    const std::size_t before = world.count(Action::ClawBack);
+    world.is_paid("ann", second);
+    EXPECT_GT(world.count(Action::ClawBack), before);
+    world.happens("ann", "refund");
+    EXPECT_EQ(world.out(), 2) << "whoever was paid has the money";
   }
 }
 

@@ -281,6 +281,7 @@ class Turn {
   void make(const plan::Incentive& incentive, const Offer& offer, Grant& made);
   std::string code_for(const plan::Incentive& incentive, const plan::Coupon& coupon,
                        const Offer& offer);
+  Hash128 key_of_drawn(Hash128 draw) const;
   void hand_out(const Offer& offer, std::size_t prize);
   Offer offer_of(const plan::Give& give, const Journey& journey, std::size_t occurrence) const;
   bool do_give(const plan::Give& give, Journey& journey);
@@ -353,6 +354,7 @@ class Turn {
   bool decline_same(Friend& brought, const std::vector<std::uint64_t>& marks);
   void note_for_inviter(const Happening& what);
   void qualify(Binding& binding);
+  bool is_undone(const plan::Referral& rules, const Happening& what, Timestamp qualified);
   void revoke(Binding& binding);
   void take_qualified(const Message& message);
   void qualify_friend(Friend& brought, Hash128 key, const std::vector<std::uint64_t>& marks);
@@ -374,6 +376,11 @@ class Turn {
   void join_journeys(State& other);
   void join_holdings(State& other);
   void join_friendships(Holdings& theirs, const std::string& name);
+  std::optional<std::size_t> reward_of(plan::ReferralId id, Hash128 key) const;
+  List<Hash128> rewards_given_twice(plan::ReferralId id, const List<Hash128>& lost,
+                                    const List<Hash128>& kept, bool is_other_inviter);
+  void give_up(Binding& binding, Hash128 key);
+  Hash128 key_of_given_up(Hash128 reward) const;
   void unite_friends();
   void close(Friend& brought);
   void drop_own_friendship();

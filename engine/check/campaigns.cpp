@@ -476,6 +476,9 @@ void Checker::campaign(std::size_t index) {
   for (std::size_t i = 0; i < decl.groups.size(); ++i)
     out.groups[i].steps = block(decl.groups[i].steps, of_group[i], {});
 
+  never_counted(out.budgets);
+  way_costs(out);
+
   constexpr std::size_t most_kept = 20'000;
   std::set<std::pair<BindingId, std::uint32_t>> kept;
   for (std::size_t i = first_expression; i < program_.expressions.size(); ++i) {

@@ -86,6 +86,7 @@ Checked Checker::run() {
     privacy();
     marketing_without_consent();
     two_on_one_event();
+    levels();
   }
   tests();
   declared_names();

@@ -75,9 +75,15 @@ void Checker::budgets(const ast::BudgetClause& clause, std::string_view unit,
     budget.span = item.span;
     const bool money = std::holds_alternative<ast::MoneyLiteral>(item.amount.kind);
     const bool fits = money ? !item.of : (item.of ? item.of->canonical() == unit : unit.empty());
+    const bool of_draws = unit == "draws";
+    if (of_draws && money) {
+      report(Code::DrawsCostNothing, item.span);
+      continue;
+    }
     if (!fits) {
+      const std::string pieces = unit.empty() ? say("a number", "数量") : "`" + word(unit) + "`";
       report(Code::BudgetOfWhat, item.span,
-             {unit.empty() ? say("a number", "数量") : "`" + word(unit) + "`"});
+             {(of_draws ? "" : say("money or of ", "金额或")) + pieces});
       continue;
     }
     budget.is_money = money;
@@ -127,38 +133,159 @@ void Checker::policy_limits() {
       limits(*limit, true, program_.policy.limits);
 }
 
-// May one customer be given more than there is? Where no limit says how many, of a single one.
+// --- What is more than there is ------------------------------------------------------------------
+
+std::string Checker::amount_shown(std::int64_t amount, bool is_money) const {
+  if (!is_money) return std::to_string(amount);
+  return program_.policy.currency_sign +
+         scaled_to_string(amount, program_.schema.currency_decimals);
+}
+
+// ` per day`; nothing for all time.
+std::string Checker::period_shown(const Per& per) const {
+  using Kind = Per::Kind;
+  const Span& span = per.span;
+  switch (per.kind) {
+    case Kind::Ever: return {};
+    case Kind::Hour: return say(" per hour", " 每小时");
+    case Kind::Day: return say(" per day", " 每天");
+    case Kind::Week: return say(" per week", " 每周");
+    case Kind::Month: return say(" per month", " 每月");
+    case Kind::Year: return say(" per year", " 每年");
+    case Kind::Rolling: break;
+  }
+  if (language_ == Language::English) return " per " + to_string(span);
+  std::string all = " 每 ";
+  if (span.months != 0) all += std::to_string(span.months) + "个月";
+  if (span.fixed.us % days(1).us == 0 && span.fixed.us != 0)
+    all += std::to_string(span.fixed.us / days(1).us) + "天";
+  else if (span.fixed.us != 0)
+    all += std::to_string(span.fixed.us / hours(1).us) + "小时";
+  return all;
+}
+
+std::string Checker::amount_of_it(const Incentive& of, std::int64_t amount, bool is_money) const {
+  const std::string shown = amount_shown(amount, is_money);
+  return language_ == Language::English ? shown + " of `" + of.symbol.name + "`"
+                                        : " `" + of.symbol.name + "` " + shown;
+}
+
+// `times` of `one` make `all`, unless something else bounds it.
+void Checker::costs_more(const Incentive& incentive, std::int64_t all, std::int64_t one,
+                         const Budget& budget) {
+  std::string what = amount_of_it(incentive, all, budget.is_money);
+  if (one > 0 && one < all && all % one == 0) {
+    const std::string sum = std::to_string(all / one) + " × " + amount_shown(one, budget.is_money);
+    what += say(" (", "（") + sum + say(")", "）");
+  }
+  report(Code::WorstCase, budget.span,
+         {what, amount_shown(budget.amount, budget.is_money) + period_shown(budget.per)});
+}
+
+// May one customer be given more than there is? Where the limits have no end in that time, at one
+// instant; where there are none, of a single one.
 void Checker::worst_case(const Incentive& incentive) {
   for (const Budget& budget : incentive.budgets) {
+    const std::int64_t one = budget.is_money ? most_of_one(incentive).value_or(0) : 1;
     auto all = budget.is_money ? worst_case_of_customer(program_, incentive, budget.per)
                                : most_pieces(incentive, budget.per);
-    if (!all && budget.is_money) all = most_of_one(incentive);
-    if (all && *all > budget.amount) costs_more(incentive, *all, budget);
+    if (!all) {
+      all = checked_multiply(one, pieces_at_once(incentive));
+      const auto let = policy_lets_have(program_, incentive, budget.per);
+      if (all && let && budget.is_money) all = std::min(*all, *let);
+      if (all) all = std::max(*all, one);
+    }
+    if (all && *all > budget.amount) costs_more(incentive, *all, one, budget);
   }
+  never_counted(incentive.budgets);
 }
 
-void Checker::costs_more(const Incentive& incentive, std::int64_t all, const Budget& budget) {
-  const auto shown = [&](std::int64_t amount) {
-    return budget.is_money ? program_.policy.currency_sign +
-                                 scaled_to_string(amount, program_.schema.currency_decimals)
-                           : std::to_string(amount);
+// All budgets hold at once: of two, the one for less time may be too large to be reached.
+void Checker::never_counted(const std::vector<Budget>& budgets) {
+  const auto shown = [&](const Budget& each) {
+    return amount_shown(each.amount, each.is_money) + period_shown(each.per);
   };
-  report(Code::WorstCase, budget.span, {incentive.symbol.name, shown(all), shown(budget.amount)});
+  for (const Budget& each : budgets)
+    for (const Budget& other : budgets) {
+      if (each.is_money != other.is_money || each.amount <= other.amount ||
+          !lies_within(each.per, other.per))
+        continue;
+      label(report(Code::BudgetNeverCounts, each.span, {shown(each), shown(other)}), other.span,
+            "the other one", "另一个在这里");
+      break;
+    }
 }
 
-// Is there room for one of it at all, and is known how much it is worth?
-void Checker::fits_budgets(const Gift& gift, const std::vector<Budget>& budgets,
-                           bool or_what_is_left) {
+// Is it more than its limits, its budgets or the policy's limits ever have room for?
+void Checker::fits_at_all(const Gift& gift, SourceSpan at, bool or_what_is_left) {
   const Incentive& what = program_.incentives[gift.incentive.index()];
-  auto most = most_of_one(what);
-  if (most && gift.amount && program_[gift.amount].op == Op::Constant)
-    most = checked_multiply(*most, program_[gift.amount].constant.raw());
-  for (const Budget& budget : budgets) {
-    if (!budget.is_money) continue;
-    if (!most)
-      report(Code::NoCeiling, budget.span);
-    else if (*most > budget.amount && !or_what_is_left)
-      costs_more(what, *most, budget);
+  const bool are_points = std::holds_alternative<Points>(what.what);
+  std::optional<std::int64_t> pieces = 1, money = least_of_one(what);
+  if (are_points) {
+    if (program_[gift.amount].op != Op::Constant) return;
+    pieces = program_[gift.amount].constant.raw();
+    if (money) money = checked_multiply(*money, *pieces);
+  }
+  const auto ask = [&](const auto& bound, const std::string& whose, const std::string& each_one) {
+    const auto weight = bound.is_money ? money : pieces;
+    if (!weight || *weight <= bound.amount) return;
+    label(report(Code::AlwaysRefused, at,
+                 {amount_of_it(what, *weight, bound.is_money),
+                  whose + amount_shown(bound.amount, bound.is_money) + each_one +
+                      period_shown(bound.per)}),
+          bound.span, "here", "在这里");
+  };
+  const std::string each_customer = say(" per customer", " 每位顾客");
+  for (const Limit& limit : what.limits)
+    if (limit.by.is_none()) ask(limit, say("its limit of ", "它的限额 "), each_customer);
+  // Of what comes one at a time the declaration says it.
+  if (are_points && !or_what_is_left)
+    for (const Budget& budget : what.budgets) ask(budget, say("its budget of ", "它的预算 "), "");
+  const auto* packet = std::get_if<RedPacket>(&what.what);
+  if (packet != nullptr && packet->how == RedPacket::How::Group) return;
+  for (const Limit& limit : program_.policy.limits)
+    if (limit.by.is_none()) ask(limit, say("the policy's limit of ", "总则的限额 "), each_customer);
+}
+
+// The money in one such gift, where it is known.
+std::optional<std::int64_t> Checker::money_in(const Gift& gift) const {
+  const auto one = most_of_one(program_.incentives[gift.incentive.index()]);
+  if (!one || !gift.amount || program_[gift.amount].op != Op::Constant) return one;
+  return checked_multiply(*one, program_[gift.amount].constant.raw());
+}
+
+// Is known how much it is worth?
+bool Checker::has_ceiling(const Gift& gift, const std::vector<Budget>& budgets) {
+  if (money_in(gift)) return true;
+  for (const Budget& budget : budgets)
+    if (budget.is_money) report(Code::NoCeiling, budget.span);
+  return false;
+}
+
+// Of a referral: as often as one customer may be given it in the budget's time, by its limits and
+// the referral's; a friend gets what is his once.
+void Checker::fits_referral(const Gift& gift, bool is_friends, const Referral& referral) {
+  if (!has_ceiling(gift, referral.budgets)) return;
+  const Incentive& what = program_.incentives[gift.incentive.index()];
+  const std::int64_t one = *money_in(gift);
+  const std::int64_t pieces = gift.amount && program_[gift.amount].op == Op::Constant
+                                  ? std::max<std::int64_t>(1, program_[gift.amount].constant.raw())
+                                  : 1;
+  for (const Budget& budget : referral.budgets) {
+    std::optional<std::int64_t> often;
+    const auto bound = [&](std::int64_t amount, const Per& per) {
+      const auto most = checked_multiply(amount, periods_within(per, budget.per).value_or(1));
+      if (most) often = std::min(often.value_or(*most), *most);
+    };
+    for (const Limit& limit : what.limits)
+      if (limit.by.is_none()) bound(limit.amount / pieces, limit.per);
+    for (const Limit& limit : referral.limits)
+      if (limit.by.is_none()) bound(limit.amount, limit.per);
+    const std::int64_t times = is_friends ? 1 : std::max<std::int64_t>(1, often.value_or(1));
+    auto all = checked_multiply(one, times);
+    const auto let = policy_lets_have(program_, what, budget.per);
+    if (all && let) all = std::max(one, std::min(*all, *let));
+    if (all && *all > budget.amount) costs_more(what, *all, one, budget);
   }
 }
 
@@ -193,12 +320,12 @@ void Checker::red_packet(const ast::RedPacketDecl& decl, Incentive& out) {
       const auto shares = whole_number(group->among, 1, 10'000, "a number of shares", "份数");
       const auto least =
           group->at_least ? amount_of_money(*group->at_least) : std::optional<std::int64_t>(1);
+      packet.how = RedPacket::How::Group;  // whatever is wrong with it: it has shares
       if (!total || !shares || !least) continue;
       if (*total / *shares < *least) {
         report(Code::CannotSplit, group->span);
         continue;
       }
-      packet.how = RedPacket::How::Group;
       packet.total = *total;
       packet.shares = static_cast<std::uint32_t>(*shares);
       packet.by_luck = group->by_luck;
@@ -469,6 +596,7 @@ void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
       const auto given = gift(reward->gift, {});
       if (!given) continue;
       Referral::Reward made{reward->inviter, *given, {}};
+      made.span = reward->span;
       if (reward->above > 1) {
         report(Code::ThirdLevel, reward->span);
         continue;
@@ -483,7 +611,8 @@ void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
     } else if (const auto* milestone = std::get_if<ast::ReferralMilestone>(&clause)) {
       const auto friends = whole_number(milestone->friends, 1, 1'000'000, "friends", "好友数");
       const auto given = gift(milestone->gift, {});
-      if (friends && given) out.milestones.push_back({*friends, *given, milestone->to_invitee});
+      if (friends && given)
+        out.milestones.push_back({*friends, *given, milestone->to_invitee, milestone->span});
     } else if (const auto* refuse = std::get_if<ast::ReferralRefuse>(&clause)) {
       for (const auto& reason : refuse->reasons) {
         const auto& name = reason.words.front();
@@ -529,8 +658,15 @@ void Checker::referral(const ast::ReferralDecl& decl, Referral& out) {
   }
   if (!once.has("qualify"))
     report(Code::IncentiveLacks, decl.name.span, {decl.name.text, word("qualify")});
-  for (const Referral::Reward& reward : out.rewards) fits_budgets(reward.gift, out.budgets);
-  for (const Referral::Milestone& each : out.milestones) fits_budgets(each.gift, out.budgets);
+  for (const Referral::Reward& reward : out.rewards) {
+    fits_at_all(reward.gift, reward.span, false);
+    fits_referral(reward.gift, !reward.to_inviter, out);
+  }
+  for (const Referral::Milestone& each : out.milestones) {
+    fits_at_all(each.gift, each.span, false);
+    fits_referral(each.gift, true, out);  // once, or for one friend
+  }
+  never_counted(out.budgets);
 }
 
 // Its rewards are of many kinds: money is what they have in common.
@@ -627,8 +763,11 @@ ExpressionId Checker::grant_field(const Declared& declared, const ast::Name& fie
       readable = {{"amount", What::Amount, Kind::Int}};
     }
   }
+  // A code is called `券码` too, as the events have it, where it is not the clause that says where
+  // codes come from.
+  const std::string_view asked = field.text == "券码" ? "code" : field.canonical();
   for (const Readable& each : readable) {
-    if (each.name != field.canonical()) continue;
+    if (each.name != asked) continue;
     read.what = each.what;
     const bool always = declared.kind == Declares::Referral;
     return grant_read(read, simple(each.kind, !always),
@@ -677,7 +816,12 @@ void Checker::give(const ast::GiveStep& step, const std::vector<Visible>& visibl
   const auto given = gift(step.gift, scope);
   Block otherwise = block(step.otherwise, visible, asked);
   if (!given) return;
-  fits_budgets(*given, current_->budgets, step.or_what_is_left);
+  const auto& of = program_.incentives[given->incentive.index()].what;
+  const bool is_whole = std::holds_alternative<Coupon>(of) || std::holds_alternative<PrizeDraw>(of);
+  if (step.or_what_is_left && is_whole)
+    report(Code::NothingLeftOver, step.span, {step.gift.incentive.text});
+  fits_at_all(*given, step.span, step.or_what_is_left);
+  has_ceiling(*given, current_->budgets);
   if (step.to_inviter && program_.referrals.empty()) {
     report(Code::NoReferral, step.span);
     return;

@@ -131,11 +131,13 @@ struct Referral {
     Gift gift;
     EventTypeId at;          // of the invitee's; none: when he qualifies
     bool is_one_up = false;  // to the inviter's inviter
+    SourceSpan span{};
   };
   struct Milestone {
     std::int64_t friends = 0;
     Gift gift;
     bool to_invitee = false;  // to the friend with whom it is reached
+    SourceSpan span{};
   };
   struct Undoing {
     EventTypeId type;

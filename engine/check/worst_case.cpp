@@ -25,6 +25,22 @@ std::int64_t hours_of(Kind kind) {
   KOI_ASSERT(false);
 }
 
+// Of a calendar period, at the shortest.
+std::int64_t least_hours_of(Kind kind) {
+  if (kind == Kind::Month) return 28 * 24;
+  if (kind == Kind::Year) return 365 * 24;
+  return hours_of(kind);
+}
+
+Duration longest(const Per& per) {
+  if (per.kind != Kind::Rolling) return hours(hours_of(per.kind));
+  return days(31 * per.span.months) + per.span.fixed;
+}
+Duration shortest(const Per& per) {
+  if (per.kind != Kind::Rolling) return hours(least_hours_of(per.kind));
+  return days(28 * per.span.months) + per.span.fixed;
+}
+
 // The smaller of two bounds, either of which there may be none of.
 std::optional<std::int64_t> least(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
   if (a && b) return std::min(*a, *b);
@@ -40,12 +56,12 @@ std::optional<std::int64_t> times(std::optional<std::int64_t> a, std::optional<s
 
 std::optional<std::int64_t> periods_within(const Per& inner, const Per& outer) {
   if (inner.kind == Kind::Ever) return 1;
-  if (outer.kind == Kind::Ever || outer.kind == Kind::Rolling) return std::nullopt;
-  if (inner.kind == Kind::Rolling) {
-    // A place is free again exactly when its span is over.
-    const Duration shortest = days(28 * inner.span.months) + inner.span.fixed;
-    const std::int64_t whole = hours(hours_of(outer.kind)).us;
-    return (whole + shortest.us - 1) / shortest.us;
+  if (outer.kind == Kind::Ever) return std::nullopt;
+  if (inner.kind == Kind::Rolling || outer.kind == Kind::Rolling) {
+    // A place is free again exactly when its span is over; a stretch that begins anywhere in a
+    // calendar period ends in one more of them.
+    const std::int64_t whole = longest(outer).us, part = shortest(inner).us;
+    return (whole + part - 1) / part + (inner.kind == Kind::Rolling ? 0 : 1);
   }
   if (inner.kind == Kind::Hour) return hours_of(outer.kind);
   // A week may lie in two months, and a month touch six weeks.
@@ -60,6 +76,15 @@ std::optional<std::int64_t> periods_within(const Per& inner, const Per& outer) {
       .at(static_cast<std::size_t>(outer.kind) - static_cast<std::size_t>(Kind::Hour));
 }
 
+bool lies_within(const Per& inner, const Per& outer) {
+  if (inner == outer || outer.kind == Kind::Ever) return true;
+  if (inner.kind == Kind::Ever) return false;
+  if (outer.kind == Kind::Rolling) return longest(inner) <= shortest(outer);
+  if (inner.kind == Kind::Rolling) return false;
+  // A week may lie in two months.
+  return inner.kind < outer.kind && (inner.kind != Kind::Week);
+}
+
 std::optional<std::int64_t> most_of_one(const Incentive& incentive) {
   if (const auto* packet = std::get_if<RedPacket>(&incentive.what))
     return packet->how == RedPacket::How::Group ? packet->total : packet->to;
@@ -69,11 +94,35 @@ std::optional<std::int64_t> most_of_one(const Incentive& incentive) {
   return 0;
 }
 
+std::optional<std::int64_t> least_of_one(const Incentive& incentive) {
+  const auto* packet = std::get_if<RedPacket>(&incentive.what);
+  if (packet != nullptr && packet->how == RedPacket::How::Random) return packet->from;
+  return most_of_one(incentive);
+}
+
 std::optional<std::int64_t> most_pieces(const Incentive& incentive, const Per& within) {
   std::optional<std::int64_t> most;
   for (const Limit& limit : incentive.limits)
     if (limit.by.is_none())
       most = least(most, times(limit.amount, periods_within(limit.per, within)));
+  return most;
+}
+
+std::int64_t pieces_at_once(const Incentive& incentive) {
+  std::optional<std::int64_t> most;
+  for (const Limit& limit : incentive.limits)
+    if (limit.by.is_none()) most = least(most, limit.amount);
+  return most.value_or(1);
+}
+
+std::optional<std::int64_t> policy_lets_have(const Program& program, const Incentive& incentive,
+                                             const Per& within) {
+  const auto* packet = std::get_if<RedPacket>(&incentive.what);
+  if (packet != nullptr && packet->how == RedPacket::How::Group) return std::nullopt;
+  std::optional<std::int64_t> most;
+  for (const Limit& limit : program.policy.limits)
+    if (limit.by.is_none())
+      most = least(most, times(limit.amount, periods_within(limit.per, within).value_or(1)));
   return most;
 }
 

@@ -9,16 +9,27 @@
 
 namespace koi::check {
 
-// How many stretches of `inner` may count within one of `outer`, which is a calendar period or all
-// time. Nothing: without end.
+// How many stretches of `inner` may count within one of `outer`. Nothing: without end.
 std::optional<std::int64_t> periods_within(const Per& inner, const Per& outer);
+// Whether each stretch of `inner` lies in one of `outer`, so that it never has more than that one.
+bool lies_within(const Per& inner, const Per& outer);
 
 // The money in one of it; of points in one point. A draw's is its prizes'. Nothing: a percentage
 // without a ceiling.
 std::optional<std::int64_t> most_of_one(const Incentive& incentive);
+std::optional<std::int64_t> least_of_one(const Incentive& incentive);
 
 // How many of it (of points: points) one customer may be given within the period.
 std::optional<std::int64_t> most_pieces(const Incentive& incentive, const Per& within);
+
+// How many the limits let one customer have at one instant, however far apart their periods are; 1
+// where none says it.
+std::int64_t pieces_at_once(const Incentive& incentive);
+
+// The money that the policy's limits let one customer have within the period; of all time, at one
+// instant. Nothing: they do not count it, or there are none.
+std::optional<std::int64_t> policy_lets_have(const Program& program, const Incentive& incentive,
+                                             const Per& within);
 
 // How much money in it one customer, or all of them, may be given within the period. Who shares a
 // packet out counts as having been given it.

@@ -33,6 +33,31 @@ TEST(WorstCase, ARollingLimitFreesItsPlaceExactlyWhenItsTimeIsOver) {
   EXPECT_EQ(rolling(days(30), Kind::Ever), std::nullopt);
 }
 
+TEST(WorstCase, SevenDaysTouchEightDaysOfTheCalendar) {
+  const Per week{Kind::Rolling, {0, days(7)}};
+  EXPECT_EQ(periods_within({Kind::Day, {}}, week), 8);
+  EXPECT_EQ(periods_within({Kind::Month, {}}, week), 2);
+  EXPECT_EQ(periods_within({Kind::Rolling, {0, days(2)}}, week), 4);
+  EXPECT_EQ(periods_within({Kind::Ever, {}}, week), 1);
+}
+
+TEST(WorstCase, APeriodLiesWithinAnotherWhereNoneOfItsStretchesLeavesIt) {
+  const Per day{Kind::Day, {}}, week{Kind::Week, {}}, month{Kind::Month, {}}, year{Kind::Year, {}};
+  const Per thirty{Kind::Rolling, {0, days(30)}}, ever{};
+  EXPECT_TRUE(lies_within(day, day));
+  EXPECT_TRUE(lies_within(day, week));
+  EXPECT_TRUE(lies_within(day, month));
+  EXPECT_FALSE(lies_within(week, month));
+  EXPECT_FALSE(lies_within(week, year));
+  EXPECT_TRUE(lies_within(month, year));
+  EXPECT_FALSE(lies_within(month, day));
+  EXPECT_TRUE(lies_within(week, thirty));
+  EXPECT_FALSE(lies_within(month, thirty));
+  EXPECT_FALSE(lies_within(thirty, month));
+  EXPECT_TRUE(lies_within(thirty, ever));
+  EXPECT_FALSE(lies_within(ever, thirty));
+}
+
 Incentive packet(std::int64_t most) {
   Incentive made;
   RedPacket what;
@@ -53,6 +78,19 @@ TEST(WorstCase, OfOneCustomerIsTheLargestAmountAsOftenAsTheLimitsLet) {
   EXPECT_EQ(worst_case_of_customer(program, incentive, {Kind::Month, {}}), 4'440);
   program.policy.limits.push_back({{}, true, 1'000, {}, {Kind::Month, {}}});
   EXPECT_EQ(worst_case_of_customer(program, incentive, {Kind::Day, {}}), 1'000);
+}
+
+TEST(WorstCase, AtOneInstantTheTightestLimitHoldsWhateverItsPeriod) {
+  Program program;
+  Incentive incentive = packet(888);
+  EXPECT_EQ(pieces_at_once(incentive), 1);
+  incentive.limits.push_back({{}, false, 20, {}, {Kind::Day, {}}});
+  incentive.limits.push_back({{}, false, 30, {}, {Kind::Week, {}}});
+  EXPECT_EQ(pieces_at_once(incentive), 20);
+  EXPECT_EQ(policy_lets_have(program, incentive, {}), std::nullopt);
+  program.policy.limits.push_back({{}, true, 1'000, {}, {Kind::Month, {}}});
+  EXPECT_EQ(policy_lets_have(program, incentive, {}), 1'000);
+  EXPECT_EQ(policy_lets_have(program, incentive, {Kind::Year, {}}), 12'000);
 }
 
 TEST(WorstCase, ALimitPerDeviceDoesNotBoundACustomer) {

@@ -743,11 +743,17 @@ std::string Reader::name(std::uint32_t index) const {
   }
   if (!may_translate(plain, to)) return plain;
   if (is_class && rule == Rule::PolicyClause) return std::string(to);
+  if (rule == Rule::Refusal && is_one_of(in_english, {"self", "cycle"})) return std::string(to);
+  if (rule == Rule::CouponClause && is_one_of(in_english, {"none", "any", "best"}))
+    return std::string(to);
   const bool is_head = rule == Rule::Path && above.first == index;
   if (is_head && kind == Kind::CUSTOMER &&
       (token(index + 1).kind == Kind::DOT || stretch(above.parent).rule == Rule::LimitItem)) {
     return std::string(to);
   }
+  // `{first_order.valid_until}`
+  if (rule == Rule::Path && !is_head && is_one_of(in_english, {"valid_until", "scene"}))
+    return std::string(to);
   // `given customer ann { consent: marketing  hold_out: no }`
   const bool is_knob_label = rule == Rule::Label && is_one_of(in_english, {"consent", "hold_out"});
   if ((is_knob_label || (is_class && is_head)) && is_of_given_customer(self))

@@ -158,6 +158,28 @@ TEST(Translate, TextsSayWhatTheySaidWithTheOtherMarks) {
   EXPECT_EQ(in_english(chinese), english);
 }
 
+TEST(Translate, WhatIsAlwaysThereIsTranslatedWhereItStandsForNothingElse) {
+  const std::string english = R"(coupon c {
+  combine with none
+}
+referral r {
+  refuse self, existing customer, cycle
+}
+content m { body "{r.scene} {c.valid_until}" }
+)";
+  const std::string chinese = R"(优惠券 c ｛
+  叠加 不可
+｝
+推荐 r ｛
+  拒绝 本人，老顾客，循环
+｝
+内容 m ｛ 正文 “{r.场景值} {c.有效期至}” ｝
+)";
+  EXPECT_EQ(in_chinese(english), chinese);
+  EXPECT_EQ(in_english(chinese), english);
+  EXPECT_THAT(in_chinese("event e { scene: text }\nlet a = e.scene"), HasSubstr("e.scene"));
+}
+
 TEST(Translate, AWordThatTheProgramUsesForItselfIsNotTranslated) {
   EXPECT_THAT(in_chinese("segment big when customer.a == 1"), HasSubstr("顾客.a"));
   EXPECT_THAT(in_chinese("segment big \"顾客\" when customer.a == 1"), HasSubstr("customer.a"));

@@ -108,6 +108,7 @@ class Lexer {
   void suffix(std::uint32_t begin, std::uint32_t end, const std::string& digits);
   bool unit(std::uint32_t begin, std::uint32_t end, const std::string& digits);
   void comma_in_number();
+  void read_as_one();
 
   SourceSpan span(std::uint32_t begin, std::uint32_t end) const { return {source_, begin, end}; }
   void report(Code code, SourceSpan place, std::initializer_list<std::string> arguments = {}) {
@@ -824,10 +825,39 @@ void Lexer::comma_in_number() {
   if (!three) return;
   const auto place = span(first.begin, last.end);
   std::string whole(text_.substr(place.begin, place.end - place.begin));
-  auto mended = whole;
-  mended.replace(comma.begin - place.begin, comma.end - comma.begin, "_");
+  std::string mended;
+  for (std::size_t at = 0; at < whole.size();) {
+    const char32_t c = decode_utf8(whole, at);
+    append_utf8(mended, fold(c) == ',' ? U'_' : c);
+  }
+  // Of `10,000,000` the first half was told before.
+  if (!out_.diagnostics.empty() && out_.diagnostics.back().span == span(first.begin, first.end))
+    out_.diagnostics.pop_back();
   report(Code::CommaInNumber, place, {whole, mended});
   out_.diagnostics.back().replacement = mended;
+  read_as_one();
+}
+
+// It goes on with what was meant, so that no other sentence is told of it.
+void Lexer::read_as_one() {
+  constexpr std::size_t most_digits = 12;
+  auto& tokens = out_.tokens;
+  const Token last = tokens.back();
+  Token& first = tokens[tokens.size() - 3];
+  if (last.kind != Kind::NUMBER && (last.kind != Kind::MONEY || first.kind != Kind::NUMBER)) return;
+  constexpr std::size_t currency = 4;  // `CNY `
+  std::string value = out_.values[first.value];
+  std::string_view more = out_.values[last.value];
+  if (last.kind == Kind::MONEY) {
+    value.insert(0, more.substr(0, currency));
+    more.remove_prefix(currency);
+  }
+  value += more;
+  if (value.size() > most_digits + currency) return;
+  if (last.kind == Kind::MONEY) first.kind = Kind::MONEY;
+  first.end = last.end;
+  out_.values[first.value] = value;
+  tokens.resize(tokens.size() - 2);
 }
 
 }  // namespace

@@ -155,7 +155,20 @@ TEST(Lexer, WhatIsNoTextIsRefusedWithItsPlace) {
 TEST(Lexer, AThousandsCommaIsAMistakeButAListIsNot) {
   EXPECT_THAT(lexer_codes("budget 10,000 messages"), ElementsAre("K0111"));
   EXPECT_THAT(lexer_codes("¥5,000.00"), ElementsAre("K0111"));
+  EXPECT_THAT(lexer_codes("10,000,000 ¥5,000,000 5,000,000元"),
+              ElementsAre("K0111", "K0111", "K0111"));
   EXPECT_THAT(lexer_codes("[10,200] ¥30_000.00,100张 1, 000"), IsEmpty());
+}
+
+TEST(Lexer, AThousandsCommaIsReadAsWhatWasMeant) {
+  const auto read = [](const char* text) {
+    const auto lexed = lex(Source("a.koi", text), 0, Language::English);
+    return lexed.tokens.size() == 2 ? lexed.values[lexed.tokens[0].value] : std::string();
+  };
+  EXPECT_EQ(read("100,000"), "100000");
+  EXPECT_EQ(read("10,000,000"), "10000000");
+  EXPECT_EQ(read("¥5,000.00"), "CNY 5000.00");
+  EXPECT_EQ(read("5,000元"), "CNY 5000");
 }
 
 TEST(Lexer, CommentsAndBlankLinesAreKept) {

@@ -6,8 +6,10 @@
 #include <fstream>
 #include <random>
 #include <regex>
+#include <set>
 #include <sstream>
 
+#include "lang/diagnostics.h"
 #include "lang/dump.h"
 #include "lang/keywords.h"
 
@@ -34,6 +36,60 @@ std::vector<std::string> codes(const std::string& text) {
 std::string condition(const std::string& text) {
   const auto all = tree("segment s when " + text);
   return all.substr(std::string("segment s when ").size(), all.size() - 16);
+}
+
+// What stands between back-quotes, with a name or a number for each argument.
+std::vector<std::string> quoted_in(std::string_view help) {
+  std::vector<std::string> all;
+  for (std::size_t at = help.find('`'); at != help.npos; at = help.find('`', at)) {
+    const auto end = help.find('`', at + 1);
+    std::string each(help.substr(at + 1, end - at - 1));
+    all.push_back(std::regex_replace(each, std::regex(R"(\{\d\})"), "x"));
+    at = end + 1;
+  }
+  return all;
+}
+
+// Whether it is a word of the language, or can be written somewhere.
+bool can_be_written(const std::string& syntax) {
+  using Place = std::pair<std::string, std::string>;
+  const std::vector<Place> places{
+      {"", ""},
+      {"let a = ", ""},
+      {"let a = count ", ""},
+      {"let a = count e ", ""},
+      {"segment a when x ", ""},
+      {"segment a ", ""},
+      {"event ", ""},
+      {"event e { f: text ", "}"},
+      {"event e { f", " }"},
+      {"customer { ", " }"},
+      {"channel c { ", " }"},
+      {"content c { ", " }"},
+      {"policy { ", " }"},
+      {"policy { cap marketing ", " }"},
+      {"points p { ", " }"},
+      {"points p { limit 5 ", " }"},
+      {"coupon c { off 10% ", " }"},
+      {"referral r { ", " }"},
+      {"tier t by x ", ""},
+      {"campaign c { class service ", " }"},
+      {"campaign c { class service on ", " of each month at 09:00 stop }"},
+      {"campaign c { ", " stop }"},
+      {"campaign c { when e ", " }"},
+      {"campaign c { when e ", " stop }"},
+      {"campaign c { when e give p ", " }"},
+      {"campaign c { when e give ", " }"},
+      {"test \"t\" { given ", " }"},
+  };
+  const auto& words = keywords();
+  if (keyword_kind(syntax) || !builtin_word(syntax).empty() ||
+      std::any_of(words.begin(), words.end(),
+                  [&](const Keyword& each) { return each.english == syntax; }))
+    return true;
+  return std::any_of(places.begin(), places.end(), [&](const Place& place) {
+    return codes(place.first + syntax + place.second).empty();
+  });
 }
 
 std::string read(const std::filesystem::path& path) {
@@ -279,6 +335,22 @@ TEST(Hostile, MutatedProgramsGiveAnAnswer) {
       }
     }
     ASSERT_NO_FATAL_FAILURE(expect_sound(text));
+  }
+}
+
+TEST(Help, NamesOnlyWhatCanBeWritten) {
+  // What is not Koi: of texts, of files, of the command line, and patterns of codes.
+  const std::set<std::string> elsewhere{
+      "{{", "_",  "\\\"", "\\\\", "\\n",          "\\t",          "?",     "？",
+      "==", "!=", "en",   "zh",   "NEW-########", "OLD-########", "pt-BR", "koi run"};
+  EXPECT_FALSE(can_be_written("限额 1 每 顾客"));
+  for (const auto& each : catalogue()) {
+    for (const auto help : {each.help_english, each.help_chinese}) {
+      for (const auto& syntax : quoted_in(help)) {
+        if (elsewhere.contains(syntax) || syntax.find("…") != syntax.npos) continue;
+        EXPECT_TRUE(can_be_written(syntax)) << each.text << ": " << syntax;
+      }
+    }
   }
 }
 

@@ -378,6 +378,12 @@ class Checker {
   void marketing_without_consent();
   void two_on_one_event();
 
+  // levels.cpp: may an inviter be rewarded at the third level, by whatever way?
+  void levels();
+
+  // ways.cpp: may one way through the campaign cost more than its budget?
+  void way_costs(const Campaign& campaign);
+
   // private.cpp
   struct Holds;
   // Texts that leave by a channel, to be asked for what is private in them.
@@ -408,9 +414,16 @@ class Checker {
   void limits(const ast::LimitClause& clause, bool of_money, std::vector<Limit>& out);
   void policy_limits();
   void worst_case(const Incentive& incentive);
-  void costs_more(const Incentive& incentive, std::int64_t all, const Budget& budget);
-  void fits_budgets(const Gift& gift, const std::vector<Budget>& budgets,
-                    bool or_what_is_left = false);
+  void costs_more(const Incentive& incentive, std::int64_t all, std::int64_t one,
+                  const Budget& budget);
+  void never_counted(const std::vector<Budget>& budgets);
+  void fits_at_all(const Gift& gift, SourceSpan at, bool or_what_is_left);
+  bool has_ceiling(const Gift& gift, const std::vector<Budget>& budgets);
+  void fits_referral(const Gift& gift, bool is_friends, const Referral& referral);
+  std::optional<std::int64_t> money_in(const Gift& gift) const;
+  std::string amount_shown(std::int64_t amount, bool is_money) const;
+  std::string period_shown(const Per& per) const;
+  std::string amount_of_it(const Incentive& of, std::int64_t amount, bool is_money) const;
   void referral_budgets(const ast::BudgetClause& clause, Referral& out);
   std::optional<std::int64_t> amount_of_money(const ast::Expr& expr, std::int64_t least = 1);
   std::optional<Gift> gift(const ast::Gift& gift, const Scope& scope);

@@ -1,6 +1,8 @@
 // draws: the commitment that is published before the first draw, the key that is shown afterwards,
-// and every draw of a run made again from them.
+// and every draw of a run, or of a server's data directory, made again from them.
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -13,6 +15,7 @@
 #include "compile/compile.h"
 #include "core/accounts.h"
 #include "ledger/draw.h"
+#include "serve/audit_draws.h"
 
 namespace koi::cli {
 
@@ -20,8 +23,7 @@ namespace {
 
 struct DrawsOptions {
   std::vector<std::string> paths;
-  std::string effects, key, language;
-  std::uint64_t seed = 1;
+  std::string effects, data, key, language, seed = "1";
   bool reveal = false;
 };
 
@@ -86,18 +88,48 @@ class Auditor {
   std::optional<Drawn> last_;
 };
 
-int draws(const DrawsOptions& options) {
-  const Language language = language_of(options.language);
-  const auto program = load_program(options.paths, language);
-  if (!program) return trouble(program.error().what);
-  if (program->errors > 0) return print(render(*program, language, false), Findings);
-  const plan::Plan plan = compile::compile(program->program, options.seed);
-  ledger::Key key = core::Accounts(plan).secret("draws");
-  if (!options.key.empty()) {
-    const auto shown = channel::key_from_hex(options.key);
-    if (!shown) return trouble("--key takes the 32 hexadecimal digits that --reveal has shown");
-    key = {shown->high, shown->low};
-  }
+// A number as `koi run` takes it, or the sixteen hexadecimal digits of a deployment.json, with 0x
+// before them or not. Nothing where it is neither, or may be both.
+std::optional<std::uint64_t> seed_of(std::string_view text) {
+  const auto read = [](std::string_view digits, int base) -> std::optional<std::uint64_t> {
+    std::uint64_t value = 0;
+    const char* const end = digits.data() + digits.size();
+    const auto [rest, fault] = std::from_chars(digits.data(), end, value, base);
+    if (fault != std::errc() || rest != end) return {};
+    return value;
+  };
+  constexpr std::size_t digits_in_deployment = 16;
+  if (text.starts_with("0x") || text.starts_with("0X")) return read(text.substr(2), 16);
+  const bool is_number =
+      std::all_of(text.begin(), text.end(), [](char each) { return each >= '0' && each <= '9'; });
+  if (text.size() != digits_in_deployment) return read(text, 10);
+  return is_number ? std::nullopt : read(text, 16);
+}
+
+// What the options say, before anything is read.
+std::string fault_of(const DrawsOptions& options) {
+  if (options.paths.empty() && options.data.empty())
+    return "draws of what? Name the rules, or a server's data folder with --data";
+  if (!options.data.empty() && !options.effects.empty())
+    return "--data has its own draws, --effects those of a run: give one of them";
+  return {};
+}
+
+int draws_of_server(const DrawsOptions& options, const plan::Plan* published,
+                    std::optional<ledger::Key> shown) {
+  serve::DrawsQuestion question;
+  question.key = shown;
+  question.published = published;
+  const auto audit = serve::audit_draws(options.data, question);
+  if (!audit && audit.error().code == "locked")
+    return trouble(audit.error().what + ". Of a server that runs, audit a restored backup");
+  if (!audit) return trouble(audit.error().what);
+  std::string out = "commitment " + ledger::commitment(audit->key) + "\n";
+  if (options.reveal) out += "key " + to_hex({audit->key.first, audit->key.second}) + "\n";
+  return print(out + serve::told(*audit), audit->findings.empty() ? Done : Findings);
+}
+
+int draws_of_run(const DrawsOptions& options, const plan::Plan& plan, ledger::Key key) {
   std::string out = "commitment " + ledger::commitment(key) + "\n";
   if (options.reveal) out += "key " + to_hex({key.first, key.second}) + "\n";
   if (options.effects.empty()) return print(out);
@@ -119,17 +151,48 @@ int draws(const DrawsOptions& options) {
                " draws were made again, each with the same prize\n");
 }
 
+int draws(const DrawsOptions& options) {
+  const Language language = language_of(options.language);
+  if (const std::string fault = fault_of(options); !fault.empty()) return trouble(fault);
+  const auto seed = seed_of(options.seed);
+  if (!seed)
+    return trouble("--seed takes a number, or the hexadecimal digits of a deployment.json; `" +
+                   options.seed +
+                   "` is neither, or may be both: put 0x before digits of the one, "
+                   "0 before a number");
+  std::optional<ledger::Key> shown;
+  if (!options.key.empty()) {
+    const auto digits = channel::key_from_hex(options.key);
+    if (!digits) return trouble("--key takes the 32 hexadecimal digits that --reveal has shown");
+    shown = {digits->high, digits->low};
+  }
+  if (options.paths.empty()) return draws_of_server(options, nullptr, shown);
+  const auto program = load_program(options.paths, language);
+  if (!program) return trouble(program.error().what);
+  if (program->errors > 0) return print(render(*program, language, false), Findings);
+  const plan::Plan plan = compile::compile(program->program, *seed);
+  if (!options.data.empty()) return draws_of_server(options, &plan, shown);
+  return draws_of_run(options, plan, shown.value_or(core::Accounts(plan).secret("draws")));
+}
+
 }  // namespace
 
 std::function<int()> add_draws(CLI::App& app) {
   auto options = std::make_shared<DrawsOptions>();
-  app.add_option("paths", options->paths, "Files of .koi, or folders of them")->required();
-  app.add_option("--seed", options->seed, "The seed that the program was run with")
+  app.add_option("paths", options->paths,
+                 "Files of .koi, or folders of them; beside --data: the rules as they were "
+                 "published, to be compared");
+  app.add_option("--seed", options->seed,
+                 "The seed that the program was run with, or the one in a deployment.json")
+      ->type_name("SEED")
       ->capture_default_str();
   app.add_flag("--reveal", options->reveal,
                "Shows the key behind the commitment: when there will be no more draws");
   app.add_option("--effects", options->effects,
                  "What `koi run` decided: every draw in it is made again");
+  app.add_option("--data", options->data,
+                 "The data folder of a server that does not run, or of a restored backup: every "
+                 "draw since its journal began is made again, and compared with what was told");
   app.add_option("--key", options->key, "The key that was shown, for those who know no seed");
   add_language(app, options->language);
   return [options] { return draws(*options); };

@@ -121,6 +121,8 @@ struct Gift {
   Value amount;               // money, or points; missing where it has none
   std::string code, prize, wishes;
   std::string address;  // whom the payout reaches; empty where nothing is paid or nobody is known
+  // Give of a prize draw: by prize, whether it stood in the hat.
+  std::vector<bool> hat{};
 };
 
 struct Effect {

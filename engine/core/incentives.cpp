@@ -123,7 +123,10 @@ bool Turn::grant(const Offer& offer) {
   auto& grants = holdings().grants;
   grants.push_back(std::move(made));
   if (!waits) settle_grant(grants.back());
-  if (prize) hand_out(offer, *prize);
+  if (prize) {
+    gift.hat = hat(offer);
+    hand_out(offer, *prize);
+  }
   grants_changed(offer.key);
   return true;
 }

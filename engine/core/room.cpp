@@ -168,13 +168,19 @@ std::int64_t Turn::amount_of(const Offer& offer) const {
   return std::holds_alternative<plan::Points>(incentive.what) ? offer.points : 1;
 }
 
+std::vector<bool> Turn::hat(const Offer& offer) const {
+  const auto& draw = std::get<plan::PrizeDraw>(plan_.incentives[offer.incentive.index()].what);
+  std::vector<bool> in;
+  for (std::size_t i = 0; i < draw.prizes.size(); ++i)
+    in.push_back(accounts_->has_prize(offer.incentive, i));
+  return in;
+}
+
 std::optional<std::size_t> Turn::drawn(const Offer& offer) const {
   const auto& draw = std::get<plan::PrizeDraw>(plan_.incentives[offer.incentive.index()].what);
+  const std::vector<bool> in = hat(offer);
   std::vector<std::uint64_t> weights;
-  for (std::size_t i = 0; i < draw.prizes.size(); ++i) {
-    const bool is_there = accounts_->has_prize(offer.incentive, i);
-    weights.push_back(is_there ? draw.prizes[i].weight : 0);
-  }
+  for (std::size_t i = 0; i < in.size(); ++i) weights.push_back(in[i] ? draw.prizes[i].weight : 0);
   ledger::Chance chance(accounts_->secret("draws"), to_hex(offer.key));
   return ledger::draw(weights, chance);
 }

@@ -45,6 +45,7 @@ struct Replayed {
   std::uint64_t rules_number = 0;
   std::uint64_t budget = 0;  // of each group
   const std::function<void(std::uint64_t)>& rows_read;
+  Witness* witness = nullptr;
   Arrivals arrivals;
 };
 
@@ -58,7 +59,8 @@ class Replay {
         group_(group),
         epoch_(epoch),
         last_(last),
-        writer_(turn.extended, turn.index, turn.store, turn.groups, group, turn.budget, nowhere_) {}
+        deeds_(turn.witness != nullptr ? static_cast<durable::Deeds&>(*turn.witness) : nowhere_),
+        writer_(turn.extended, turn.index, turn.store, turn.groups, group, turn.budget, deeds_) {}
 
   // As the store has it.
   Result<void> learn() {
@@ -129,6 +131,7 @@ class Replay {
       if (opening->rules != turn_.rules_number)
         return damaged(group_, read.position, "names other rules than deployment.json");
       is_open_ = true;
+      if (turn_.witness != nullptr) turn_.witness->opens(group_, *opening);
       KOI_TRY(writer_.open(read.position, *opening));
       turn_.arrivals.put(writer_.letters().take_new());
       return std::optional<Arrivals::Wanted>();
@@ -171,7 +174,7 @@ class Replay {
   Result<void> write_back() {
     for (store::Group to = 0; to < turn_.groups.count; ++to)
       if (to != group_) writer_.letters().arrived(to, turn_.arrivals.stored(group_, to));
-    durable::Frozen frozen = durable::freeze(writer_, group_, epoch_, nowhere_);
+    durable::Frozen frozen = durable::freeze(writer_, group_, epoch_, deeds_);
     const durable::Take take = [&](std::span<const durable::Changed> which,
                                    std::vector<store::Saved>& into) {
       writer_.customers().take(which, into);
@@ -191,6 +194,7 @@ class Replay {
   store::Epoch epoch_;
   store::Position at_ = 0, last_;
   durable::Nowhere nowhere_;  // what was decided then has left then
+  durable::Deeds& deeds_;     // that, or the witness
   durable::Writer writer_;
   std::vector<store::Read> rows_;
   std::size_t next_ = 0;  // among the rows
@@ -335,7 +339,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
   const auto note_file = folder_of(directory) / "for";
   const std::string note = note_of(turn, later_name);
   KOI_LET(const auto known, read_whole(note_file, longest_note));
-  const bool is_begun = known && *known == note;
+  const bool is_begun = known && *known == note && history.witness == nullptr;
   if (!is_begun) KOI_TRY(clear(directory));
   KOI_LET(store::Directory folder, store::Directory::open(folder_of(directory)));
   KOI_LET(auto states, store::SqliteStore::open(folder, groups));
@@ -357,6 +361,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
     KOI_LET(const bool is_behind, is_any_behind(*states, ends));
     if (is_behind) {
       const match::Index index = match::Index::build(extended);
+      if (history.witness != nullptr) history.witness->begins(i, *all[i]);
       Replayed replayed{history.journal,
                         *states,
                         groups,
@@ -366,6 +371,7 @@ Result<std::unique_ptr<Rebuild>> Rebuild::make(
                         rules_of(name_of(history.turns[i])),
                         budget / groups.count,
                         rows_read,
+                        history.witness,
                         Arrivals(groups)};
       KOI_TRY(replay(replayed, epochs, ends, history.at_once, is_last));
     }

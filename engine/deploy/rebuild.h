@@ -9,6 +9,8 @@
 #include <map>
 #include <memory>
 #include <span>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -16,6 +18,7 @@
 #include "core/state.h"
 #include "deploy/deployment.h"
 #include "deploy/walk.h"
+#include "durable/deeds.h"
 #include "plan/plan.h"
 #include "store/directory.h"
 #include "store/journal.h"
@@ -23,12 +26,26 @@
 
 namespace koi::deploy {
 
+// Who is told what was decided then, of one turn after the other.
+class Witness : public durable::Deeds {
+ public:
+  // What is taken from here on was decided in the turn by that number, under these rules of the
+  // history, by which it is to be read.
+  virtual void begins(std::size_t turn, const plan::Plan& rules) = 0;
+  // A batch of the journal begins.
+  virtual void opens(store::Group group, const durable::Opening& opening) = 0;
+  std::string freeze(store::Group) override { return {}; }
+  Result<void> thaw(store::Group, std::string_view) override { return {}; }
+};
+
 struct History {
   const store::Journal& journal;
   store::Groups groups;
   std::span<const Turn> turns;                 // up to the live one
   const std::map<Hash128, plan::Plan>& plans;  // of them all, by name_of(turn)
   bool at_once = true;                         // as Site::at_once
+  // None: nobody. With one it all begins anew, whatever an earlier run has left: it is told once.
+  Witness* witness = nullptr;
 };
 
 class Rebuild {

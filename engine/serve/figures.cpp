@@ -1,10 +1,13 @@
 #include "serve/figures.h"
 
+#include <algorithm>
 #include <utility>
+#include <variant>
 
 #include "base/html.h"
 #include "base/json.h"
 #include "deploy/deployment.h"
+#include "serve/audit_draws.h"
 #include "serve/exposition.h"
 #include "serve/pools.h"
 
@@ -66,6 +69,11 @@ std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
                            const ReferralFigures& referrals) {
   std::string out = R"({"rules":)";
   append_json_string(out, rules);
+  // What is drawn by chance can be checked behind it by whoever has read this before it.
+  if (std::any_of(plan.incentives.begin(), plan.incentives.end(), [](const auto& each) {
+        return std::holds_alternative<plan::PrizeDraw>(each.what);
+      }))
+    out += R"(,"draws_commitment":")" + draws_commitment(plan) + '"';
   out += R"(,"campaigns":[)";
   bool is_first = true;
   for (const plan::Campaign& campaign : plan.campaigns) {

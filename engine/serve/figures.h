@@ -32,7 +32,7 @@ struct Shown {
 };
 
 // The campaigns of the rules in their order, each with what it did since the data began, and their
-// referrals.
+// referrals; where they have prize draws, the commitment to the key by which all are drawn.
 std::string campaigns_json(const plan::Plan& plan, std::string_view rules,
                            const std::map<std::string, runtime::CampaignFigures>& figures,
                            const ReferralFigures& referrals);

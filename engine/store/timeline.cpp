@@ -171,6 +171,19 @@ class Timeline::Impl {
     });
   }
 
+  Result<void> each(const std::function<Result<void>(const TimelineEntry&)>& what) {
+    const std::lock_guard lock(mutex_);
+    return guarded(file_, [&]() -> Result<void> {
+      SQLite::Statement onwards(*db_, "SELECT size, bytes FROM entries ORDER BY id");
+      while (onwards.executeStep())
+        for (const TimelineEntry& entry :
+             unpack(blob(onwards.getColumn(1)),
+                    static_cast<std::size_t>(onwards.getColumn(0).getInt64())))
+          KOI_TRY(what(entry));
+      return {};
+    });
+  }
+
   Result<void> drop(Timestamp before) {
     const std::lock_guard lock(mutex_);
     return guarded(file_, [&]() -> Result<void> {
@@ -218,6 +231,9 @@ Result<std::unique_ptr<Timeline>> Timeline::open(const Directory& directory) {
 Result<void> Timeline::add(std::span<const TimelineEntry> entries) { return impl_->add(entries); }
 Result<std::vector<std::string>> Timeline::of(std::string_view customer, std::size_t limit) const {
   return impl_->of(customer, limit);
+}
+Result<void> Timeline::each(const std::function<Result<void>(const TimelineEntry&)>& what) const {
+  return impl_->each(what);
 }
 Result<void> Timeline::drop(Timestamp before) { return impl_->drop(before); }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -40,6 +41,10 @@ class Timeline {
 
   // The customer's last lines, the newest first.
   Result<std::vector<std::string>> of(std::string_view customer, std::size_t limit) const;
+
+  // All entries, the oldest first; what the same thing was told again as well. Stops at an error,
+  // and gives it.
+  Result<void> each(const std::function<Result<void>(const TimelineEntry&)>& what) const;
 
   // Drops lines older than `before`, as far as no newer ones stand with them.
   Result<void> drop(Timestamp before);

@@ -35,7 +35,7 @@ struct Call {
     Approve,   // of a friend who is held for review
     Decline,
     Spend,    // of points, for what the caller calls `order`
-    Unspend,  // of what was spent for that order: the points are there again, in their lots
+    Unspend,  // of all that was spent for that order: the points are there again, in their lots
     Stock,    // of codes for a pool: no customer's, and its own proof against coming twice
   };
   // The order as the event that a coupon's scope reads.

@@ -460,24 +460,25 @@ Answer Turn::spend(const Call& call, Hash128 key) {
   return answer;
 }
 
-// They lie in the lots that they were taken from, and lapse with them.
+// All that was spent for the order lies in the lots that it was taken from, and lapses with them.
 Answer Turn::unspend(const Call& call, Hash128 key) {
   Answer answer;
   answer.incentive = call.points;
   auto& all = holdings().spent;
-  const auto place = std::find_if(all.begin(), all.end(), [&](const Spent& each) {
+  const auto is_of_order = [&](const Spent& each) {
     return each.points == call.points && each.order == call.order &&
            each.at >= now_ - plan_.policy.id_horizon;
-  });
-  if (place == all.end()) {
+  };
+  if (std::none_of(all.begin(), all.end(), is_of_order)) {
     answer.reason = Reason::NotHeld;
     return answer;
   }
-  const Spent spent = std::move(*place);
-  all.erase(place);
   Purse& purse = purse_of(call.points);
-  for (const ledger::Lot& lot : spent.lots)
-    if (lot.lapses >= now_ && ledger::earn(purse.lots, lot)) answer.amount += lot.amount;
+  for (const Spent& each : all)
+    if (is_of_order(each))
+      for (const ledger::Lot& lot : each.lots)
+        if (lot.lapses >= now_ && ledger::earn(purse.lots, lot)) answer.amount += lot.amount;
+  erase_if(all, is_of_order);
   note_moved(purse, Moved::What::GivenBack, answer.amount);
   answer.other = ledger::balance(purse.lots, now_);
   if (answer.amount > 0)

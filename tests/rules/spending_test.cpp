@@ -105,6 +105,20 @@ TEST_F(Spending, IsRolledBackToTheLotsThatItWasTakenFrom) {
   EXPECT_EQ(posted("stars", Stage::Claimed), 0);
 }
 
+TEST_F(Spending, IsRolledBackWithAllThatWasSpentForTheOrder) {
+  happen("come", "10:00", "ann");
+  happen("more", "10:00", "ann");
+  EXPECT_EQ(spend("k1", "10:01", 55, "o1").other, 95);
+  EXPECT_EQ(spend("k2", "10:02", 10, "o2").other, 85);
+  EXPECT_EQ(spend("k3", "10:03", 5, "o1").other, 80);
+  const Answer back = roll_back("k4", "10:04", "o1");
+  EXPECT_EQ(back.amount, 60);
+  EXPECT_EQ(back.other, 140);
+  EXPECT_EQ(roll_back("k4", "10:05", "o1"), back);
+  EXPECT_EQ(roll_back("k5", "10:05", "o1").reason, Reason::NotHeld);
+  EXPECT_EQ(posted("stars", Stage::Claimed), 10);
+}
+
 TEST_F(Spending, WhatHasLapsedMeanwhileIsNotGivenBack) {
   happen("come", "10:00", "ann");
   happen("more", "11:00", "ann");

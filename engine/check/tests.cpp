@@ -16,7 +16,7 @@ constexpr std::array reasons{
     "no_inviter",    "not_enough",   "all_taken",   "too_late",        "taken_before", "no_prize",
     "self",          "same",         "existing",    "cycle",           "not_eligible", "review",
     "bound_before",  "declined",     "redeemed",    "locked",          "not_yet",      "threshold",
-    "scope",         "combination",  "pool_empty",  "not_best"};
+    "scope",         "combination",  "pool_empty",  "not_best",        "unknown_code"};
 constexpr std::array failures{"unreachable", "window_closed", "bad_content", "quota",
                               "credentials", "failed",        "lapsed"};
 

@@ -71,8 +71,9 @@ std::string_view name_of(Call::Kind kind);  // "validate", "lock", …, "roll_ba
 // Names the call of that id, among all calls: what is decided by it derives from that, and answers
 // go under it.
 Hash128 key_of(const plan::Plan& plan, std::string_view customer, std::string_view id);
-// Of what was asked, but for the time and for what was found; what the rules have numbers for
-// counts as it was said.
+// Of what was asked, but for the time, for whose it is, which the call's name says (key_of), and
+// for what was found: the same call asks the same though its customer turns out to be another. What
+// the rules have numbers for counts as it was said.
 std::uint64_t fingerprint(const Call& call);
 
 struct Answer {

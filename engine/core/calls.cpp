@@ -88,7 +88,7 @@ Hash128 key_of(const plan::Plan& plan, std::string_view customer, std::string_vi
 
 std::uint64_t fingerprint(const Call& call) {
   HashInput hash;
-  hash.text(name_of(call.kind)).text(call.customer).text(call.code).text(call.order);
+  hash.text(name_of(call.kind)).text(call.code).text(call.order);
   hash.number(static_cast<std::uint64_t>(call.amount))
       .number(static_cast<std::uint64_t>(call.hold.us))
       .number(call.together.size());
@@ -248,14 +248,18 @@ Standing Turn::take(const Call& call) {
              return answered == core::key_of(plan_, id, call.id);
            });
   };
-  if (!state_.holdings.empty())
-    for (const Answered& each : holdings().answers) {
-      if (!is_of_this_call(each.key)) continue;
-      Answer again = each.answer;
-      if (each.asked != asked) again.reason = Reason::KeyReused;
-      if (!each.is_pending || each.asked != asked) accounts_->answer(key, std::move(again));
+  if (!state_.holdings.empty()) {
+    // Those who have turned out to be one may each have used the id, for something of his own.
+    const Answered* before = nullptr;
+    for (const Answered& each : holdings().answers)
+      if (is_of_this_call(each.key) && (!before || before->asked != asked)) before = &each;
+    if (before) {
+      Answer again = before->answer;
+      if (before->asked != asked) again.reason = Reason::KeyReused;
+      if (!before->is_pending || before->asked != asked) accounts_->answer(key, std::move(again));
       return Standing::Duplicate;
     }
+  }
   if (state_.created == Timestamp::never() && call.kind != Call::Kind::Claim) {
     Answer nobody;
     switch (call.kind) {

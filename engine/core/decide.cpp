@@ -116,8 +116,9 @@ Standing Turn::take(const Event& event) {
   if (identity_is_new_ && waking_) note_source(waking_->index.sources().identifiers());
   apply_consent(event);
 
-  if (!claim_share(event)) {
-    happen({event.type, event.time, event.fields, {&event, {}}, late, type.is_inner});
+  if (!claim_share(event) && !refuse_redemption(event)) {
+    std::vector<Value> room;
+    happen({event.type, event.time, completed(event, room), {&event, {}}, late, type.is_inner});
   } else if (identity_is_new_) {
     update_watches(plan_.watches_of_identity, {&event, {}});
     admit(nullptr);

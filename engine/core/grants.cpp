@@ -167,15 +167,42 @@ bool Turn::take_payout(const Receipt& receipt) {
   return true;
 }
 
-// From outside: he has taken what was waiting for him, or used it at a till.
-void Turn::note_claim(const Happening& what) {
-  if (!accounts_ || state_.holdings.empty() || what.by_engine) return;
-  const bool redeemed = what.type == type_of(EngineEvent::Redeemed);
-  if (!redeemed && what.type != type_of(EngineEvent::Claimed)) return;
-  const std::string_view incentive = what.fields[0].as_text(), code = what.fields[2].as_text();
-  auto& grants = holdings().grants;
-  Grant* found = nullptr;
-  for (Grant& each : grants) {
+// --- Reported from outside: he has taken what was waiting for him, or used it at a till ----------
+
+namespace {
+
+// What reports of grants say, in this order (model/schema.h).
+enum : std::size_t { incentive_said, amount_said, code_said, campaign_said };
+
+bool is_open_for_report(const Grant& grant, Timestamp now) {
+  return grant.stage == Stage::Given && last_of(grant) >= now;
+}
+
+// What was taken off is said to be so much; nobody is promised more than this.
+std::int64_t worth_at_most(const plan::Coupon& coupon, const Grant& grant) {
+  std::int64_t most = coupon.is_percent ? coupon.ceiling.value_or(INT64_MAX) : coupon.off;
+  for (const Charge& charge : grant.charges)
+    if (charge.is_money) most = std::min(most, charge.amount);
+  return most;
+}
+
+bool has_coupons(const plan::Plan& plan) {
+  return std::any_of(plan.incentives.begin(), plan.incentives.end(), [](const auto& each) {
+    return std::holds_alternative<plan::Coupon>(each.what);
+  });
+}
+
+}  // namespace
+
+// Of those that the report fits the last that it can still be about, else the last one that it was
+// about; null: he has none.
+Grant* Turn::reported(EventTypeId type, std::span<const Value> fields) {
+  const bool redeemed = type == type_of(EngineEvent::Redeemed);
+  if (!accounts_ || state_.holdings.empty() || (!redeemed && type != type_of(EngineEvent::Claimed)))
+    return nullptr;
+  const std::string_view incentive = fields[incentive_said].as_text(),
+                         code = fields[code_said].as_text();
+  const auto fits = [&](const Grant& each) {
     const plan::Incentive& of = plan_.incentives[each.incentive.index()];
     const bool fits_kind = redeemed ? std::holds_alternative<plan::Coupon>(of.what)
                                     : std::holds_alternative<plan::RedPacket>(of.what) &&
@@ -183,13 +210,76 @@ void Turn::note_claim(const Happening& what) {
     const bool named = code.empty() ? !incentive.empty() && (of.symbol.name == incentive ||
                                                              of.symbol.alias == incentive)
                                     : each.code == code;
-    if (fits_kind && named && each.stage == Stage::Given && last_of(each) >= now_) found = &each;
+    return fits_kind && named;
+  };
+  const auto nearness = [&](const Grant& each) {
+    return is_open_for_report(each, now_) ? (is_locked(each, now_) ? 1 : 2) : 0;
+  };
+  Grant* found = nullptr;
+  for (Grant& each : holdings().grants)
+    if (fits(each) && (!found || nearness(each) >= nearness(*found))) found = &each;
+  return found;
+}
+
+// A report of a redemption that was none: what it names is not his, or is over, or is locked, and
+// nobody but the order that has the lock can redeem it. It is refused, and nothing else comes of
+// it. Rules without coupons hear of redemptions as of anything else.
+bool Turn::refuse_redemption(const Event& event) {
+  if (!accounts_ || event.type != type_of(EngineEvent::Redeemed) || !has_coupons(plan_))
+    return false;
+  const Grant* const named = reported(event.type, event.fields);
+  Reason reason = Reason::UnknownCode;
+  if (named && is_open_for_report(*named, now_))
+    reason = is_locked(*named, now_) ? Reason::Locked : Reason::None;
+  else if (named)
+    reason = named->stage == Stage::Claimed ? Reason::Redeemed : Reason::Lapsed;
+  if (reason == Reason::None) return false;
+  Offer offer;
+  if (named) {
+    offer.incentive = named->incentive;
+    offer.campaign = named->campaign;
+    offer.referral = named->referral;
+  } else {
+    const std::string_view said = event.fields[incentive_said].as_text();
+    for (std::size_t i = 0; i < plan_.incentives.size(); ++i)
+      if (const plan::Incentive& each = plan_.incentives[i];
+          !said.empty() && (each.symbol.name == said || each.symbol.alias == said))
+        offer.incentive = plan::IncentiveId::of(i);
   }
-  if (!found) return;
+  offer.key = HashInput().text("redeem").text(state_.id).text(event.id).hash128(plan_.seed);
+  offer.entry = named ? named->entry : offer.key;
+  refuse_gift(Action::Redeem, offer, reason);
+  effects_.back().gift->code = event.fields[code_said].as_text();
+  return true;
+}
+
+// What campaigns see of the event: what a report leaves out is known of the grant that it is about,
+// and no more is taken off than that is worth.
+std::span<const Value> Turn::completed(const Event& event, std::vector<Value>& room) {
+  const Grant* const about = reported(event.type, event.fields);
+  if (!about || !is_open_for_report(*about, now_)) return event.fields;
+  const plan::Incentive& incentive = plan_.incentives[about->incentive.index()];
+  room = event.fields;
+  room[incentive_said] = Value::text(incentive.symbol.name);
+  if (!about->code.empty()) room[code_said] = Value::text(about->code);
+  if (about->campaign) room[campaign_said] = Value::text(campaign(about->campaign).symbol.name);
+  Value& amount = room[amount_said];
+  if (const auto* coupon = std::get_if<plan::Coupon>(&incentive.what);
+      coupon && !amount.is_missing())
+    amount =
+        Value::money(std::clamp<std::int64_t>(amount.raw(), 0, worth_at_most(*coupon, *about)));
+  return room;
+}
+
+void Turn::note_claim(const Happening& what) {
+  if (what.by_engine) return;
+  Grant* const about = reported(what.type, what.fields);
+  if (!about || !is_open_for_report(*about, now_)) return;
   std::optional<std::int64_t> off;
-  if (redeemed && !what.fields[1].is_missing()) off = what.fields[1].raw();
-  use_up(*found, off);
-  grants_changed(found->key);
+  if (what.type == type_of(EngineEvent::Redeemed) && !what.fields[amount_said].is_missing())
+    off = what.fields[amount_said].raw();
+  use_up(*about, off);
+  grants_changed(about->key);
 }
 
 // Of a coupon the rest that was not taken off is there again.

@@ -197,12 +197,13 @@ Reason Turn::lacks_codes(const plan::Coupon& coupon, plan::IncentiveId id) const
 // Why it would be refused, after what is planned already; or None, and it is planned too.
 Reason Turn::ask_grant(const Offer& offer, Planned& planned) {
   const plan::Incentive& incentive = plan_.incentives[offer.incentive.index()];
+  const auto* coupon = std::get_if<plan::Coupon>(&incentive.what);
+  if (coupon && coupon->valid_until <= now_) return Reason::Lapsed;
   const std::int64_t wanted = amount_of(offer);
   if (const Reason reason = ask_limits(incentive, wanted, false, planned); reason != Reason::None)
     return reason;
   const auto amount = affordable(offer, wanted, planned);
   if (!amount) return Reason::Budget;
-  const auto* coupon = std::get_if<plan::Coupon>(&incentive.what);
   if (coupon)
     if (const Reason reason = lacks_codes(*coupon, offer.incentive); reason != Reason::None)
       return reason;

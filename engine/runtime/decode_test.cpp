@@ -177,6 +177,18 @@ TEST_F(Decode, ForgetsTheEventBefore) {
   EXPECT_TRUE(into_.event.identifiers.empty());
 }
 
+TEST_F(Decode, RefusesARedemptionThatTakesOffLessThanNothing) {
+  const auto redeemed = [&](const std::string& amount) {
+    return why(
+        R"({"id":"e1","type":"redeemed","time":"2026-11-01T10:00:00Z","subject":"c1","data":{"code":"A","amount":)" +
+        amount + "}}");
+  };
+  EXPECT_THAT(redeemed(R"("-0.01")"), HasSubstr("`amount` of `redeemed` is negative"));
+  EXPECT_THAT(redeemed("-5"), HasSubstr("`amount` of `redeemed` is negative"));
+  EXPECT_EQ(redeemed(R"("0.00")"), "(accepted)");
+  EXPECT_EQ(redeemed("null"), "(accepted)");
+}
+
 struct Bad {
   const char* line;
   const char* says;

@@ -141,9 +141,11 @@ std::string_view EffectLines::name_of(const core::Effect& effect) const {
   if (effect.team) return plan_.teams[effect.team.index()].name;
   if (effect.webhook) return plan_.webhooks[effect.webhook.index()].name;
   if (effect.arm) return plan_.campaigns[effect.campaign.index()].arms[effect.arm.index()].name;
-  if (const core::Gift* gift = effect.gift.get())
-    return gift->incentive ? plan_.incentives[gift->incentive.index()].symbol.name
-                           : plan_.referrals[gift->referral.index()].symbol.name;
+  if (const core::Gift* gift = effect.gift.get()) {
+    if (gift->incentive) return plan_.incentives[gift->incentive.index()].symbol.name;
+    if (gift->referral) return plan_.referrals[gift->referral.index()].symbol.name;
+    return {};  // of a code that nobody has
+  }
   return effect.value.kind() == Kind::Text ? effect.value.as_text() : std::string_view();
 }
 

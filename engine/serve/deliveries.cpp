@@ -237,12 +237,12 @@ void Deliveries::find_figures(Group& group) const {
 }
 
 // A referral gives by itself, and a claim may be refused under no campaign: they are counted under
-// the referral's name, or the gift's.
+// the referral's name, or the gift's; under none where the code is nobody's.
 std::string Deliveries::source_of(const core::Effect& effect) const {
   if (effect.campaign) return plan_.campaigns[effect.campaign.index()].symbol.name;
   const core::Gift& gift = *effect.gift;
-  return gift.referral ? plan_.referrals[gift.referral.index()].symbol.name
-                       : plan_.incentives[gift.incentive.index()].symbol.name;
+  if (gift.referral) return plan_.referrals[gift.referral.index()].symbol.name;
+  return gift.incentive ? plan_.incentives[gift.incentive.index()].symbol.name : std::string();
 }
 
 runtime::CampaignFigures& Deliveries::figures_of(Group& group, const core::Effect& effect) const {

@@ -111,6 +111,21 @@ class MovesTest : public ::testing::Test {
     return all;
   }
 
+  // As often as it is asked for, under its key: whoever's it is by now.
+  core::Answer ask(core::Call call) {
+    core::Answer told;
+    places_->find(call, [&](Result<core::Call> place) {
+      ASSERT_TRUE(place) << place.error().what;
+      const auto done = [&](const Result<std::vector<durable::Answer>>& answers) {
+        ASSERT_TRUE(answers && answers->front().call);
+        told = *answers->front().call;
+      };
+      ASSERT_TRUE(writers_->submit({*std::move(place)}, done));
+    });
+    run_dry();
+    return told;
+  }
+
   // The answer's reason, or the error's code.
   std::string spend(const std::string& who, std::int64_t amount, const char* key) {
     core::Call call;
@@ -266,6 +281,50 @@ TEST_F(MovesTest, ThePointsOfEitherAreSpentUnderEitherId) {
   EXPECT_EQ(spend(ann_, 10, "o1"), "moved");
   EXPECT_EQ(spend(found(ann_), 10, "o1"), "done");
   EXPECT_EQ(spend(found(ann_), 1, "o2"), "refused");
+}
+
+TEST_F(MovesTest, WhatWasAskedBeforeIsAnsweredTheSameWhenHeHasMoved) {
+  EXPECT_EQ(send("buy", visitor_), "accepted");
+  EXPECT_EQ(send("buy", ann_), "accepted");
+  EXPECT_EQ(send("buy", ann_), "accepted");
+  const auto call = [&](core::Call::Kind kind, const char* key) {
+    core::Call made;
+    made.kind = kind;
+    made.id = made.order = key;
+    made.amount = 2000;
+    made.hold = hours(1);
+    return made;
+  };
+  std::vector<core::Call> calls;
+  const auto codes = [&] {
+    std::vector<std::string> all;
+    for (const core::Grant& each : state_of(ann_).holdings[0].grants)
+      if (!each.code.empty()) all.push_back(each.code);
+    return all;
+  }();
+  ASSERT_THAT(codes, SizeIs(2));
+  calls.push_back(call(core::Call::Kind::Lock, "k1"));
+  calls.back().code = codes[0];
+  calls.push_back(call(core::Call::Kind::Redeem, "k2"));
+  calls.back().code = codes[1];
+  for (const auto& [key, amount] : {std::pair("k3", 2), std::pair("k4", 200)}) {
+    calls.push_back(call(core::Call::Kind::Spend, key));
+    calls.back().points = plan::IncentiveId::of(0);
+    calls.back().amount = amount;
+    calls.back().customer = ann_;
+  }
+  std::vector<core::Answer> answers;
+  for (const core::Call& each : calls) answers.push_back(ask(each));
+  EXPECT_EQ(answers[1].amount, 1000);
+  EXPECT_EQ(answers[3].reason, core::Reason::NotEnough);
+  log_in(ann_);
+  ASSERT_EQ(found(ann_), visitor_);
+  for (std::size_t i = 0; i < calls.size(); ++i) {
+    if (!calls[i].customer.empty()) calls[i].customer = found(ann_);
+    EXPECT_EQ(ask(calls[i]), answers[i]) << calls[i].id;
+    calls[i].amount += 1;
+    EXPECT_EQ(ask(calls[i]).reason, core::Reason::KeyReused) << calls[i].id;
+  }
 }
 
 TEST_F(MovesTest, WhoIsOnHisWayIsFoundWhenHeHasCome) {

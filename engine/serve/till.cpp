@@ -124,6 +124,11 @@ bool read_value(runtime::EntryReader& reader, const Type& type, const Json& json
   return false;
 }
 
+// The amount is the request's own; all else of an order is among its facts.
+bool is_amount_of_order(const Field& field) {
+  return field.symbol.name == "amount" && field.type.kind == Kind::Money;
+}
+
 // The order as each event that some coupon's scope reads. What such an event has no field for is
 // the till's own.
 Result<void> read_order(const plan::Plan& plan, const Json& body, Call& call) {
@@ -155,7 +160,7 @@ Result<void> read_order(const plan::Plan& plan, const Json& body, Call& call) {
           if (!read_value(reader, field.type, json, value, fault))
             return Error{"body", "`" + field.symbol.name + "` " + fault};
         }
-      if (field.symbol.name == "amount" && field.type.kind == Kind::Money) value = amount;
+      if (is_amount_of_order(field)) value = amount;
       made.fields.push_back(std::move(value));
     }
     call.facts.push_back(std::move(made));
@@ -256,6 +261,47 @@ std::string_view words_of(Reason reason) {
   }
 }
 
+void add_facts_read(const plan::Plan& plan, const EventType& order, plan::NodeId id,
+                    std::vector<std::size_t>& fields) {
+  if (id.is_none()) return;
+  const plan::Node& node = plan[id];
+  const bool is_fact = node.op == plan::Op::Field && node.index < order.fields.size() &&
+                       !is_amount_of_order(order.fields[node.index]);
+  if (is_fact && std::find(fields.begin(), fields.end(), node.index) == fields.end())
+    fields.push_back(node.index);
+  if (node.op == plan::Op::Join)
+    for (const auto& part : plan.templates[node.index].parts)
+      add_facts_read(plan, order, part.node, fields);
+  add_facts_read(plan, order, node.a, fields);
+  add_facts_read(plan, order, node.b, fields);
+}
+
+// Of the order's event the fields that the coupon's `where` reads, in their order.
+std::vector<std::size_t> facts_read(const plan::Plan& plan, const plan::Coupon& coupon) {
+  std::vector<std::size_t> fields;
+  if (coupon.where) add_facts_read(plan, plan.schema[coupon.order], coupon.where, fields);
+  std::sort(fields.begin(), fields.end());
+  return fields;
+}
+
+void write_facts(JsonWriter& out, const plan::Plan& plan, const plan::Coupon& coupon,
+                 const std::vector<std::size_t>& fields) {
+  out.open('[');
+  for (const std::size_t field : fields)
+    out.text(plan.schema[coupon.order].fields[field].symbol.name);
+  out.close(']');
+}
+
+// Which of them the till has not said.
+std::vector<std::size_t> facts_missing(const plan::Plan& plan, const plan::Coupon& coupon,
+                                       const Call& call) {
+  std::vector<std::size_t> missing = facts_read(plan, coupon);
+  for (const Call::Facts& facts : call.facts)
+    if (facts.type == coupon.order)
+      std::erase_if(missing, [&](std::size_t field) { return !facts.fields[field].is_missing(); });
+  return missing;
+}
+
 // What the coupon says of itself, so that a till can tell why.
 void write_terms(JsonWriter& out, const plan::Plan& plan, const plan::Coupon& coupon) {
   out.open('{');
@@ -265,6 +311,7 @@ void write_terms(JsonWriter& out, const plan::Plan& plan, const plan::Coupon& co
     out.key("off"), out.money(coupon.off);
   if (coupon.ceiling) out.key("up_to"), out.money(*coupon.ceiling);
   if (coupon.orders_from > 0) out.key("orders_from"), out.money(coupon.orders_from);
+  if (coupon.where) out.key("facts"), write_facts(out, plan, coupon, facts_read(plan, coupon));
   if (coupon.is_best_of) out.key("best_of"), out.boolean(true);
   out.key("combines_with");
   if (coupon.combines_with_any) {
@@ -387,6 +434,9 @@ net::Answer till_answer(const plan::Plan& plan, const Call& call, const core::An
   }
   if (!answer.about.empty() && !is_rival)
     out.key(answer.reason == Reason::Combination ? "beside" : "order"), out.text(answer.about);
+  if (coupon && answer.reason == Reason::Scope)
+    if (const auto missing = facts_missing(plan, *coupon, call); !missing.empty())
+      out.key("missing"), write_facts(out, plan, *coupon, missing);
   if (coupon) out.key("terms"), write_terms(out, plan, *coupon);
   out.close('}');
   net::Answer made;

@@ -427,8 +427,9 @@ class Player {
       case Action::ClawBack:
       case Action::Redeem:
       case Action::RollBack:
-        return effect.gift->incentive ? plan_.incentives[effect.gift->incentive.index()].symbol
-                                      : plan_.referrals[effect.gift->referral.index()].symbol;
+        if (effect.gift->incentive) return plan_.incentives[effect.gift->incentive.index()].symbol;
+        if (effect.gift->referral) return plan_.referrals[effect.gift->referral.index()].symbol;
+        return {effect.gift->code, {}};  // that nobody has
       case Action::Refuse: break;
     }
     KOI_ASSERT(false);

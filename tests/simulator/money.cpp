@@ -193,6 +193,13 @@ void check_heard(const Replay& replay, const Tills& tills, Record& record) {
   }
 }
 
+// Nobody asks for two things under one key, whatever becomes of whom it concerns.
+void check_keys(const Replay& replay, Record& record) {
+  for (const Called& each : replay.calls)
+    if (each.answer && each.answer->reason == Reason::KeyReused)
+      record.breach("what " + name_of(each.call) + " asked is taken for something else");
+}
+
 // What comes again under its key does nothing again, for as long as ids are remembered.
 void check_once(const plan::Plan& plan, const Replay& replay, Record& record) {
   std::map<std::string, Timestamp> done;
@@ -270,6 +277,7 @@ void check_reviews(const Replay& replay, Record& record) {
 
 void check_tills(const plan::Plan& plan, const Replay& replay, const Tills& tills, Record& record) {
   check_heard(replay, tills, record);
+  check_keys(replay, record);
   check_once(plan, replay, record);
   check_orders(replay, record);
   check_points(replay, record);

@@ -20,8 +20,7 @@ bool counts(core::Standing standing) {
 std::string source_of(const plan::Plan& plan, const core::Effect& effect) {
   if (effect.campaign) return plan.campaigns[effect.campaign.index()].symbol.name;
   const core::Gift& gift = *effect.gift;
-  return gift.referral ? plan.referrals[gift.referral.index()].symbol.name
-                       : plan.incentives[gift.incentive.index()].symbol.name;
+  return gift.referral ? plan.referrals[gift.referral.index()].symbol.name : name_of(plan, gift);
 }
 
 bool tells_level(const plan::Plan& plan, const Event& event) {

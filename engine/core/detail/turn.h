@@ -298,6 +298,9 @@ class Turn {
   bool may_be_clawed_back(const Grant& grant) const;
   void grants_changed(Hash128 cause);
   bool take_payout(const Receipt& receipt);
+  Grant* reported(EventTypeId type, std::span<const Value> fields);
+  bool refuse_redemption(const Event& event);
+  std::span<const Value> completed(const Event& event, std::vector<Value>& room);
   void note_claim(const Happening& what);
   void use_up(Grant& grant, std::optional<std::int64_t> off);
   std::int64_t charge_rest(Grant& grant) const;

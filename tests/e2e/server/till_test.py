@@ -103,14 +103,41 @@ class Till(unittest.TestCase):
 
         def look(**body):
             return self.server.ask("POST", path, json.dumps({"amount": "13.39", **body}).encode())[1]
-        self.assertEqual(look()["reason"], "scope")
-        self.assertEqual(look(facts={"category": "粮油"})["reason"], "scope")
+        answer = look()
+        self.assertEqual((answer["reason"], answer["missing"], answer["terms"]["facts"]), ("scope", ["category"], ["category"]))
+        answer = look(facts={"category": "粮油"})
+        self.assertEqual((answer["reason"], answer["terms"]["facts"]), ("scope", ["category"]))
+        self.assertNotIn("missing", answer)
         self.assertEqual(look(facts={"category": "护肤", "till": 7})["takes_off"], "2.00")
         self.assertEqual(look(facts={"category": "护肤"}, amount=1000)["takes_off"], "3.00")
         # Both have to say so, and ten_off does not.
         answer = look(facts={"category": "护肤"}, together=[ten])
         self.assertEqual((answer["reason"], answer["beside"]), ("combination", ten))
         self.assertEqual(answer["terms"]["combines_with"], ["ten_off"])
+
+    def test_what_a_shop_reports_is_redeemed_where_a_till_could_have(self):
+        self.happens("come", "ann")
+        code = self.code("ann", "ten_off")
+        ten = f"/v1/coupons/{code}"
+        self.assertEqual(self.post(ten + "/lock", {"order": "o1", "amount": "80.00"})[0], 200)
+        self.happens("redeemed", "ann", code=code, amount="9999.00")
+        self.happens("redeemed", "bo", code=code)
+
+        def refused(who):
+            timeline = self.server.customer(who)[1]["timeline"]
+            return [(each["of"], each["reason"], each["code"]) for each in timeline if each.get("action") == "refuse"]
+        self.comes_to([("redeem", "locked", code)], lambda: refused("ann"))
+        self.comes_to([("redeem", "unknown_code", code)], lambda: refused("bo"))
+        self.assertEqual(self.balance("ann"), 5)
+        status, answer = self.server.send({"id": "less", "type": "redeemed", "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                                           "subject": "ann", "data": {"code": code, "amount": "-5.00"}})
+        self.assertEqual(answer["rejected"], 1, answer)
+        self.assertIn("`amount` of `redeemed` is negative", json.dumps(answer))
+        self.assertEqual(self.post(ten + "/rollback", {"order": "o1"})[0], 200)
+        self.happens("redeemed", "ann", code=code, amount="9999.00")
+        self.comes_to(5 + 1, lambda: self.balance("ann"))
+        status, answer = self.server.ask("POST", ten + "/validate", b'{"amount": "80.00"}')
+        self.assertEqual(answer["reason"], "redeemed")
 
     def test_what_is_not_asked_well_is_refused_in_words(self):
         self.happens("come", "ann")

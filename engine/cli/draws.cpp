@@ -53,10 +53,10 @@ class Auditor {
     std::vector<std::int64_t>& given = given_[text("name")];
     given.resize(draw->prizes.size());
     std::vector<std::uint64_t> weights;
-    for (std::size_t i = 0; i < given.size(); ++i)
-      weights.push_back(given[i] < draw->prizes[i].stock ? draw->prizes[i].weight : 0);
+    for (const plan::PrizeDraw::Prize& each : draw->prizes) weights.push_back(each.weight);
     ledger::Chance chance(key_, text("key"));
-    const auto drawn = ledger::draw(weights, chance);
+    const auto is_left = [&](std::size_t i) { return given[i] < draw->prizes[i].stock; };
+    const std::optional<std::size_t> drawn = ledger::draw(weights, is_left, chance).prize;
     const std::string prize = drawn ? draw->prizes[*drawn].name : "nothing";
     if (!drawn || prize != text("prize"))
       return Error{"differs", text("customer") + " was given `" + text("prize") + "`, and `" +

@@ -121,8 +121,8 @@ struct Gift {
   Value amount;               // money, or points; missing where it has none
   std::string code, prize, wishes;
   std::string address;  // whom the payout reaches; empty where nothing is paid or nobody is known
-  // Give of a prize draw: by prize, whether it stood in the hat.
-  std::vector<bool> hat{};
+  // Give of a prize draw: the positions of those that were drawn before it and were out of stock.
+  std::vector<std::size_t> missed{};
 };
 
 struct Effect {

@@ -99,13 +99,12 @@ bool Turn::grant(const Offer& offer) {
   move(made, Stage::Budget, Stage::Reserved);
   make(incentive, offer, made);
 
+  const bool is_draw = std::holds_alternative<plan::PrizeDraw>(incentive.what);
   Effect& effect = gift_effect(Action::Give, offer);
   Gift& gift = *effect.gift;
-  gift.amount =
-      std::holds_alternative<plan::Points>(incentive.what)
-          ? Value::integer(made.amount)
-          : (std::holds_alternative<plan::PrizeDraw>(incentive.what) ? Value()
-                                                                     : Value::money(made.amount));
+  gift.amount = std::holds_alternative<plan::Points>(incentive.what)
+                    ? Value::integer(made.amount)
+                    : (is_draw ? Value() : Value::money(made.amount));
   gift.code = made.code;
   gift.prize = made.prize;
   // What is paid out is his when whoever pays has said so.
@@ -118,14 +117,13 @@ bool Turn::grant(const Offer& offer) {
   if (packet && packet->wishes)
     if (auto wishes = text_of(facts(), packet->wishes)) gift.wishes = std::move(*wishes);
   const bool waits = effect.wants_receipt;
-  const std::optional<std::size_t> prize =
-      std::holds_alternative<plan::PrizeDraw>(incentive.what) ? drawn(offer) : std::nullopt;
   auto& grants = holdings().grants;
   grants.push_back(std::move(made));
   if (!waits) settle_grant(grants.back());
-  if (prize) {
-    gift.hat = hat(offer);
-    hand_out(offer, *prize);
+  if (is_draw) {
+    ledger::Drawn what = drawn(offer);
+    gift.missed = std::move(what.missed);
+    hand_out(offer, *what.prize);
   }
   grants_changed(offer.key);
   return true;
@@ -146,7 +144,7 @@ void Turn::make(const plan::Incentive& incentive, const Offer& offer, Grant& mad
     made.code = code_for(incentive, *coupon, offer);
     if (!made.code.empty()) accounts_->lead(made.code, {state_.id, offer.incentive, {}});
   } else if (const auto* draw = std::get_if<plan::PrizeDraw>(&incentive.what)) {
-    made.prize = draw->prizes[*drawn(offer)].name;
+    made.prize = draw->prizes[*drawn(offer).prize].name;
   }
 }
 

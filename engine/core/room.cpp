@@ -7,7 +7,6 @@
 #include "core/detail/turn.h"
 #include "ledger/amounts.h"
 #include "ledger/codes.h"
-#include "ledger/draw.h"
 #include "model/codec.h"
 
 namespace koi::core {
@@ -168,21 +167,15 @@ std::int64_t Turn::amount_of(const Offer& offer) const {
   return std::holds_alternative<plan::Points>(incentive.what) ? offer.points : 1;
 }
 
-std::vector<bool> Turn::hat(const Offer& offer) const {
+ledger::Drawn Turn::drawn(const Offer& offer) const {
   const auto& draw = std::get<plan::PrizeDraw>(plan_.incentives[offer.incentive.index()].what);
-  std::vector<bool> in;
-  for (std::size_t i = 0; i < draw.prizes.size(); ++i)
-    in.push_back(accounts_->has_prize(offer.incentive, i));
-  return in;
-}
-
-std::optional<std::size_t> Turn::drawn(const Offer& offer) const {
-  const auto& draw = std::get<plan::PrizeDraw>(plan_.incentives[offer.incentive.index()].what);
-  const std::vector<bool> in = hat(offer);
   std::vector<std::uint64_t> weights;
-  for (std::size_t i = 0; i < in.size(); ++i) weights.push_back(in[i] ? draw.prizes[i].weight : 0);
+  for (const plan::PrizeDraw::Prize& each : draw.prizes) weights.push_back(each.weight);
   ledger::Chance chance(accounts_->secret("draws"), to_hex(offer.key));
-  return ledger::draw(weights, chance);
+  const auto is_left = [&](std::size_t prize) {
+    return accounts_->has_prize(offer.incentive, prize);
+  };
+  return ledger::draw(std::move(weights), is_left, chance);
 }
 
 // Are there codes of that pattern that were never issued, or any in the pool?
@@ -207,7 +200,7 @@ Reason Turn::ask_grant(const Offer& offer, Planned& planned) {
   if (coupon)
     if (const Reason reason = lacks_codes(*coupon, offer.incentive); reason != Reason::None)
       return reason;
-  if (std::holds_alternative<plan::PrizeDraw>(incentive.what) && !drawn(offer))
+  if (std::holds_alternative<plan::PrizeDraw>(incentive.what) && !drawn(offer).prize)
     return Reason::NoPrize;
   for (const plan::LimitId id : limits_of(incentive, false))
     planned.limits[id] += weight_of(incentive, plan_.limits[id.index()].is_money, *amount);

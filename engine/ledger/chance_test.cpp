@@ -1,5 +1,6 @@
 #include "ledger/chance.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -119,16 +120,40 @@ TEST(Split, KnowsWhatCannotBeSplit) {
   EXPECT_FALSE(can_split(INT64_MAX, 3, INT64_MAX / 2));
 }
 
-TEST(Draw, FollowsTheWeightsAndSkipsWhatIsOutOfStock) {
+// Of the others each has the chance that it has without what is out of stock.
+TEST(Draw, FollowsTheWeightsOfWhatIsLeft) {
   Chance chance(papers_key, "wheel");
-  const std::array<std::uint64_t, 4> weights{1, 0, 99, 900};
-  std::array<int, 4> seen{};
+  std::array<int, 5> seen{};
   constexpr int draws = 100'000;
-  for (int i = 0; i < draws; ++i) ++seen[*draw(weights, chance)];
+  for (int i = 0; i < draws; ++i) {
+    const Drawn drawn = draw(
+        {1, 0, 99, 5000, 900}, [](std::size_t prize) { return prize != 3; }, chance);
+    ++seen[*drawn.prize];
+    ASSERT_LE(drawn.missed.size(), 1U);
+    for (const std::size_t each : drawn.missed) ASSERT_EQ(each, 3U);
+  }
   EXPECT_EQ(seen[1], 0);
+  EXPECT_EQ(seen[3], 0);
   EXPECT_NEAR(seen[0], 100, 40);
   EXPECT_NEAR(seen[2], 9'900, 400);
-  EXPECT_FALSE(draw(std::array<std::uint64_t, 2>{0, 0}, chance));
+}
+
+TEST(Draw, AsksForEachThatIsDrawnOnceAndHasNothingWhereNoneIsLeft) {
+  Chance chance(papers_key, "wheel");
+  std::vector<std::size_t> asked;
+  const Drawn drawn = draw(
+      {3, 0, 2},
+      [&](std::size_t prize) {
+        asked.push_back(prize);
+        return false;
+      },
+      chance);
+  EXPECT_FALSE(drawn.prize);
+  EXPECT_EQ(drawn.missed, asked);
+  EXPECT_THAT(asked, testing::UnorderedElementsAre(0, 2));
+  EXPECT_EQ(draw(
+                {0, 0}, [](std::size_t) { return true; }, chance),
+            Drawn());
 }
 
 }  // namespace

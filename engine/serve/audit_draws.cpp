@@ -86,7 +86,7 @@ class Redrawing final : public deploy::Witness {
   };
   struct Of {  // a group: its own thread's while the journal is decided again
     std::map<Stocked, std::int64_t> given;
-    std::map<Stocked, std::uint64_t> was_out;  // in this turn: the hats in which it was not
+    std::map<Stocked, std::uint64_t> was_out;  // in this turn: the draws that found none left
     std::set<Stocked> gave;                    // in this turn
     std::vector<Pending> pending;
     std::vector<Outcome> outcomes;
@@ -159,31 +159,32 @@ void Redrawing::draws(Of& of, store::Group group, const durable::Deed& deed,
   // What is not settled by now never will be: it was refused, and is in the hat again.
   of.pending.clear();
   std::vector<std::uint64_t> weights;
-  for (std::size_t i = 0; i < draw.prizes.size(); ++i) {
+  for (const plan::PrizeDraw::Prize& each : draw.prizes) weights.push_back(each.weight);
+  const auto is_left = [&](std::size_t i) {
     const plan::PrizeDraw::Prize& prize = draw.prizes[i];
-    const bool is_in = i < gift.hat.size() && gift.hat[i];
-    weights.push_back(is_in ? prize.weight : 0);
+    const bool was_left = std::find(gift.missed.begin(), gift.missed.end(), i) == gift.missed.end();
     const Stocked which = stocked(name, draw, i);
     const std::int64_t given = of.given[which];
-    // One group gives all of it. Several lend it to one another: what one of them has left may be
-    // missing in another's hat, which is counted and told.
-    if (groups_.count == 1 ? is_in != (given < prize.stock)
-                           : (is_in ? given >= prize.stock : prize.stock == plan::unlimited))
+    // One group gives all of it. Of several, another may have given what this one has not: how
+    // often it was out of stock is counted, and told where some were left in the end.
+    if (groups_.count == 1 ? was_left != (given < prize.stock)
+                           : (was_left ? given >= prize.stock : prize.stock == plan::unlimited))
       find(of, effect.time,
-           where + "`" + prize.name + "` stood " + (is_in ? "" : "not ") + "in the hat, and " +
+           where + "`" + prize.name + "` was " + (was_left ? "" : "not ") + "left, and " +
                std::to_string(given) + " of them were given");
-    if (!is_in) ++of.was_out[which];
-  }
+    if (!was_left) ++of.was_out[which];
+    return was_left;
+  };
   ledger::Chance chance(key_, to_hex(effect.key));
-  const auto drawn = ledger::draw(weights, chance);
-  const std::string prize = drawn ? draw.prizes[*drawn].name : "nothing";
-  if (!drawn || prize != gift.prize)
+  const ledger::Drawn drawn = ledger::draw(weights, is_left, chance);
+  const std::string prize = drawn.prize ? draw.prizes[*drawn.prize].name : "nothing";
+  if (!drawn.prize || prize != gift.prize)
     find(of, effect.time,
          where + "the rules gave `" + gift.prize + "`, and the key makes it `" + prize + "`");
   of.outcomes.push_back({effect.key, hash64(deed.customer), number_of(name, gift.prize)});
-  if (!drawn) return;
-  const Stocked which = stocked(name, draw, *drawn);
-  if (draw.prizes[*drawn].gift.is_none()) return count(of, which);
+  if (!drawn.prize) return;
+  const Stocked which = stocked(name, draw, *drawn.prize);
+  if (draw.prizes[*drawn.prize].gift.is_none()) return count(of, which);
   // The key under which a draw hands out what it has drawn.
   const Hash128 inner = HashInput()
                             .text("prize")
@@ -217,10 +218,10 @@ void Redrawing::end_turn() {
         if (const auto found = of.was_out.find(prize); found != of.was_out.end())
           out += found->second;
       if (groups_.count > 1 && out > 0 && all[prize] < stock)
-        audit_.notes.push_back(what + "it stood not in the hat of " + std::to_string(out) +
-                               " draws, and " + given +
-                               " were given in the end: another group had the rest, or was to "
-                               "have it");
+        audit_.notes.push_back(what + std::to_string(out) + " draws found it out of stock, and " +
+                               given +
+                               " were given in the end: what was left was promised to somebody "
+                               "who was then refused it");
     }
   }
   for (Of& of : of_) {
@@ -374,7 +375,7 @@ Result<DrawsAudit> audit_draws(const store::Directory& directory, const store::J
     if (!rebuild && rebuild.error().code == "gap")
       return Error{
           "erased",
-          "the beginning of the journal is not kept any more; what stood in the hat "
+          "the beginning of the journal is not kept any more; what was left of the prizes "
           "follows from it, so no draw can be made again here: audit a backup that has it"};
     if (!rebuild) return rebuild.error();
   }

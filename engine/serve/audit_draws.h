@@ -1,6 +1,6 @@
 // Prize draws of a data directory, made again for an auditor. The journal is decided again from its
 // beginning, by the rules that decided it then; what each draw came to is found once more from the
-// key behind the published commitment and what stood in the hat; and it is compared with what the
+// key behind the published commitment and what was out of stock; and it is compared with what the
 // server has told: the timeline, and what customers have in hand.
 #pragma once
 

@@ -15,6 +15,7 @@
 #include "core/accounts.h"
 #include "core/decide.h"
 #include "core/evaluate.h"
+#include "ledger/draw.h"
 
 namespace koi::core {
 
@@ -264,8 +265,7 @@ class Turn {
   std::optional<std::int64_t> affordable(const Offer& offer, std::int64_t amount,
                                          const Planned& planned) const;
   std::int64_t amount_of(const Offer& offer) const;
-  std::vector<bool> hat(const Offer& offer) const;
-  std::optional<std::size_t> drawn(const Offer& offer) const;
+  ledger::Drawn drawn(const Offer& offer) const;
   Reason lacks_codes(const plan::Coupon& coupon, plan::IncentiveId id) const;
   Reason ask_grant(const Offer& offer, Planned& planned);
 

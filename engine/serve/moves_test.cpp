@@ -296,12 +296,10 @@ TEST_F(MovesTest, WhatWasAskedBeforeIsAnsweredTheSameWhenHeHasMoved) {
     return made;
   };
   std::vector<core::Call> calls;
-  const auto codes = [&] {
-    std::vector<std::string> all;
-    for (const core::Grant& each : state_of(ann_).holdings[0].grants)
-      if (!each.code.empty()) all.push_back(each.code);
-    return all;
-  }();
+  const core::State ann = state_of(ann_);
+  std::vector<std::string> codes;
+  for (const core::Grant& each : ann.holdings[0].grants)
+    if (!each.code.empty()) codes.push_back(each.code);
   ASSERT_THAT(codes, SizeIs(2));
   calls.push_back(call(core::Call::Kind::Lock, "k1"));
   calls.back().code = codes[0];

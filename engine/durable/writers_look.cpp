@@ -19,7 +19,7 @@ void Writers::look(std::string customer, Show show) {
     // Before he is shown: whoever is shown him may look on.
     customers.unchanged();
     if (other) return look(*std::move(other), std::move(show));
-    show((*state)->begun ? *state : nullptr);
+    show((*state)->created == Timestamp::never() ? nullptr : *state);
   });
 }
 

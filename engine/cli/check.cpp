@@ -37,6 +37,7 @@ Result<void> look_at(const std::string& file, Language language, LoadedProgram& 
   KOI_LET(const auto environment, runtime::read_environment(file));
   compile::Places places;
   const plan::Plan plan = compile::compile(program.program, 1, &places);
+  KOI_TRY(runtime::check_names(environment, plan, connectors::all()));
   for (const runtime::Misfit& misfit : runtime::misfits(environment, plan, connectors::all())) {
     Diagnostic found;
     found.code = "environment";

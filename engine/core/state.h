@@ -148,7 +148,7 @@ struct State {
   ~State();
 
   std::string id;
-  Timestamp created = Timestamp::never();  // since when he exists: his first event; never: not yet
+  Timestamp created = Timestamp::never();  // since when he exists: his first input; never: not yet
   Timestamp clock = Timestamp::ever();     // what he has seen
   List<Identifier> identifiers;            // ascending
   List<Value> attributes;

@@ -1,6 +1,6 @@
 // Codes of coupons and invitations: a pattern such as "NEW-########", in which each # is one of 31
-// letters and digits that nobody mistakes for another (no 0 O, 1 I L), the last # a check
-// character.
+// letters and digits (no 0 O, 1 I L, which look alike), the last # a check character: one that is
+// misread (a 2 for a Z) makes no code.
 //
 // Code number n is n under a keyed permutation of all codes that the pattern has. So no two numbers
 // give the same code, whatever the key and however many are issued, and without the key neither the

@@ -242,9 +242,8 @@ Result<Environment> read_environment(const std::string& path) {
   return parse_environment(text, path);
 }
 
-Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
-                                     channel::ConnectorTypes types, const channel::Tools& tools,
-                                     const NotebookOf& notebook_of) {
+Result<void> check_names(const Environment& environment, const plan::Plan& plan,
+                         channel::ConnectorTypes types) {
   Wrongs wrong{environment.file, {}};
   const std::vector<Wanted> wanted = wanted_by(environment, plan);
   std::string connectors;
@@ -265,7 +264,15 @@ Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan:
     }
   }
   if (!wrong.text.empty()) return Error{"environment", wrong.text};
+  return {};
+}
 
+Result<std::vector<Lane>> open_lanes(const Environment& environment, const plan::Plan& plan,
+                                     channel::ConnectorTypes types, const channel::Tools& tools,
+                                     const NotebookOf& notebook_of) {
+  KOI_TRY(check_names(environment, plan, types));
+  Wrongs wrong{environment.file, {}};
+  const std::vector<Wanted> wanted = wanted_by(environment, plan);
   const Environment::Channel to_console{"console", {}};
   struct Opened {
     std::shared_ptr<channel::Connector> connector;

@@ -46,6 +46,10 @@ Result<Environment> parse_environment(std::string_view text, std::string file);
 // What a channel's connector keeps for its next life.
 using NotebookOf = std::function<Result<channel::Notebook*>(const std::string& channel)>;
 
+// What the file names must be there: channels, teams and webhooks in the rules, and the connectors.
+Result<void> check_names(const Environment& environment, const plan::Plan& plan,
+                         channel::ConnectorTypes types);
+
 // A lane for each of the plan's channels, teams and webhooks, in their order, its connector open.
 // Those with the same connector and the same settings share one, with the notebook of the first.
 // What the file does not name goes to the console. Every error of the file is in one text, a line

@@ -321,6 +321,14 @@ class Cli(unittest.TestCase):
         self.koi("run", "--help")
         self.koi("version")
 
+    def test_an_environment_that_names_what_is_not_there_is_no_good_to_check_either(self):
+        self.file("sms.koi", "channel sms { class direct }\n")
+        for named, says in (("smss", "the rules declare no channel `smss`; they have: sms"), ("sms", "there is no connector `pigeon`")):
+            self.file("env.json", json.dumps({"channels": {named: {"connector": "console" if named == "smss" else "pigeon"}}}))
+            self.assertIn(says, self.koi("check", "sms.koi", "--env", "env.json", status=2))
+        self.file("env.json", json.dumps({"channels": {"sms": {"connector": "console"}}}))
+        self.koi("check", "sms.koi", "--env", "env.json")
+
     def test_says_plainly_what_cannot_be_read(self):
         self.file("empty.koi", "")
         self.file("events.txt", "x")

@@ -189,7 +189,7 @@ void check_states(const plan::Plan& plan, const Replay& replay, durable::Writers
     writers.look(id, [&, &id = id, &expected = *stays](Result<const core::State*> seen) {
       if (!seen) return record.breach("customer " + id + " cannot be shown: " + seen.error().what);
       const bool is_there = *seen != nullptr;
-      if (is_there != expected.begun) {
+      if (is_there != (expected.created != Timestamp::never())) {
         record.breach("customer " + id + (is_there ? " should not be" : " is gone"));
       } else if (is_there && (**seen != expected ||
                               core::encode(plan, **seen) != core::encode(plan, expected))) {

@@ -445,6 +445,13 @@ void Checker::coupon(const ast::CouponDecl& decl, Incentive& out) {
   if (coupon.is_percent && !coupon.ceiling)
     for (const Budget& budget : out.budgets)
       if (budget.is_money) report(Code::NoCeiling, budget.span);
+  if (const auto pattern = ledger::CodePattern::read(coupon.pattern))
+    for (const Budget& budget : out.budgets)
+      if (!budget.is_money && budget.per.kind == Per::Kind::Ever &&
+          static_cast<std::uint64_t>(budget.amount) > pattern->capacity())
+        report(
+            Code::TooFewCodes, budget.span,
+            {coupon.pattern, amount_shown(static_cast<std::int64_t>(pattern->capacity()), false)});
   // Nor can the policy's limit count it.
   if (coupon.is_percent && !coupon.ceiling && !program_.policy.limits.empty())
     report(Code::NoCeiling, decl.name.span);
@@ -492,6 +499,7 @@ void Checker::codes_apart() {
 
 void Checker::points(const ast::PointsDecl& decl, Incentive& out) {
   Points& points = std::get<Points>(out.what);
+  SourceSpan pending_at;
   Once once;
   const auto first = [&](const char* what, SourceSpan span) { return is_first(once, what, span); };
   for (const auto& clause : decl.clauses) {
@@ -501,6 +509,7 @@ void Checker::points(const ast::PointsDecl& decl, Incentive& out) {
     } else if (const auto* pending = std::get_if<ast::PointsPending>(&clause)) {
       if (!first("pending", pending->span)) continue;
       points.pending = length(pending->until, "how long points are pending", "积分待生效期");
+      pending_at = pending->span;
     } else if (const auto* worth = std::get_if<ast::PointsWorth>(&clause)) {
       if (!first("worth", worth->span)) continue;
       points.worth = amount_of_money(worth->money).value_or(0);
@@ -510,6 +519,10 @@ void Checker::points(const ast::PointsDecl& decl, Incentive& out) {
       limits(std::get<ast::LimitClause>(clause), false, out.limits);
     }
   }
+  const auto rolling = [](const Span& span) { return Per{Per::Kind::Rolling, span}; };
+  if (points.expire && points.pending &&
+      lies_within(rolling(*points.expire), rolling(*points.pending)))
+    report(Code::NeverUsable, pending_at, {decl.name.text});
 }
 
 void Checker::prize_draw(const ast::PrizeDrawDecl& decl, Incentive& out) {

@@ -73,6 +73,7 @@ class DrawsAuditTest : public ::testing::TestWithParam<std::uint16_t> {
   void play(const deploy::Bundle& bundle, int players) {
     deploy::Life life(place_, bundle);
     plan_ = life.plan();
+    plan_.schema.index();  // it was copied
     for (int i = 0; i < players; i += 5) {
       std::vector<deploy::Told> batch;
       for (int each = 0; each < 5; ++each) {

@@ -128,6 +128,7 @@ TEST_P(DrawsAuditTest, EveryDrawComesToWhatItWas) {
   for (const auto& [customer, grant] : won()) tell(line_of(customer, grant));
   const DrawsAudit right = audit();
   EXPECT_THAT(right.findings, IsEmpty());
+  EXPECT_THAT(right.notes, IsEmpty());  // no draw went without a prize that was there
   EXPECT_EQ(right.draws, 100u);
   EXPECT_EQ(right.in_hand, won().size());
   EXPECT_EQ(right.told, won().size());

@@ -59,7 +59,8 @@ class Door {
   using Answer = std::function<void(Result<std::vector<LineResult>>)>;
   void take(std::string_view body, bool is_lines, const Answer& answer);
 
-  // The customer that `kind:value` or an id stands for; whom nobody knows yet has the id `kind:value`.
+  // The customer that `kind:value` or an id stands for; whom nobody knows yet has the id
+  // `kind:value`.
   Result<std::string> customer_of(std::string_view subject);
 
   // Since the start; thread-safe.

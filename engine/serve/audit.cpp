@@ -410,21 +410,27 @@ Audit Auditing::finish() {
 
 }  // namespace
 
-Result<Audit> audit(const std::filesystem::path& data) {
+Result<AtRest> open_at_rest(const std::filesystem::path& data) {
   if (!std::filesystem::exists(data / "deployment.json"))
     return Error{"missing",
                  data.string() + " is no data directory of Koi: it has no deployment.json"};
-  KOI_LET(const store::Directory directory, store::Directory::open(data));
-  KOI_LET(const auto deployment, deploy::read_deployment(directory));
+  KOI_LET(store::Directory directory, store::Directory::open(data));
+  KOI_LET(auto deployment, deploy::read_deployment(directory));
   if (deployment->is_under_way)
     return Error{"under_way",
                  "a deploy was broken off in " + data.string() +
                      ", and its customers are under two rules; start the server once: it goes on"};
+  return AtRest{std::move(directory), *std::move(deployment)};
+}
+
+Result<Audit> audit(const std::filesystem::path& data) {
+  KOI_LET(const AtRest at_rest, open_at_rest(data));
+  const auto& [directory, deployment] = at_rest;
   KOI_LET(const deploy::Live live, deploy::live(directory));
   KOI_LET(const auto journal, store::SqliteJournal::open(directory, {}));
   KOI_LET(const deploy::States states,
-          deploy::open_states(directory, journal->groups(), *deployment));
-  return audit(live.plan, *journal, *states.store, journal->groups(), deployment->turns.size() > 1);
+          deploy::open_states(directory, journal->groups(), deployment));
+  return audit(live.plan, *journal, *states.store, journal->groups(), deployment.turns.size() > 1);
 }
 
 Result<Audit> audit(const plan::Plan& plan, const store::Journal& journal,

@@ -10,8 +10,10 @@
 
 #include "base/result.h"
 #include "base/time.h"
+#include "deploy/deployment.h"
 #include "ledger/ledger.h"
 #include "plan/plan.h"
+#include "store/directory.h"
 #include "store/groups.h"
 #include "store/journal.h"
 #include "store/store.h"
@@ -35,6 +37,14 @@ struct Audit {
   // that crashes and is set aside.
   std::vector<std::string> notes;
 };
+
+// A data directory, locked, that nobody serves and no deploy was broken off in.
+struct AtRest {
+  store::Directory directory;
+  deploy::Deployment deployment;
+};
+// Errors: "missing", "locked", "under_way" (a deploy was broken off), and those of the deployment.
+Result<AtRest> open_at_rest(const std::filesystem::path& data);
 
 // As of the last checkpoint. Nobody may be serving the directory. Errors: "missing", "locked",
 // "under_way" (a deploy was broken off) and those of journal, store and bundles. What is damaged in

@@ -16,6 +16,7 @@
 #include "deploy/rebuild.h"
 #include "deploy/states.h"
 #include "ledger/draw.h"
+#include "serve/audit.h"
 #include "store/sqlite_journal.h"
 #include "store/sqlite_store.h"
 
@@ -408,18 +409,11 @@ Result<DrawsAudit> audit_draws(const store::Directory& directory, const store::J
 }
 
 Result<DrawsAudit> audit_draws(const std::filesystem::path& data, const DrawsQuestion& question) {
-  if (!std::filesystem::exists(data / "deployment.json"))
-    return Error{"missing",
-                 data.string() + " is no data directory of Koi: it has no deployment.json"};
-  KOI_LET(const store::Directory directory, store::Directory::open(data));
-  KOI_LET(const auto deployment, deploy::read_deployment(directory));
-  if (deployment->is_under_way)
-    return Error{"under_way",
-                 "a deploy was broken off in " + data.string() +
-                     ", and its customers are under two rules; start the server once: it goes on"};
+  KOI_LET(const AtRest at_rest, open_at_rest(data));
+  const auto& [directory, deployment] = at_rest;
   KOI_LET(const auto journal, store::SqliteJournal::open(directory, {}));
   KOI_LET(const deploy::States states,
-          deploy::open_states(directory, journal->groups(), *deployment));
+          deploy::open_states(directory, journal->groups(), deployment));
   KOI_LET(const auto timeline, store::Timeline::open(directory));
   const bool is_copy = std::filesystem::exists(data / "restored.json");
   return audit_draws(directory, *journal, *states.store, *timeline, journal->groups(), is_copy,

@@ -349,8 +349,8 @@ void Turn::apply_profile(const Happening& what, const plan::Reaction& reaction) 
 void Turn::apply_consent(const Event& event) {
   const bool granted = event.type == type_of(EngineEvent::Consented);
   if (!granted && event.type != type_of(EngineEvent::Unsubscribed)) return;
-  const std::string_view channel_name = event.fields[1].as_text();
-  const std::string_view purpose_name = event.fields[3].as_text();
+  const std::string_view channel_name = event.fields[message_field::channel].as_text();
+  const std::string_view purpose_name = event.fields[message_field::purpose].as_text();
   plan::ChannelId channel;
   for (std::size_t i = 0; i < plan_.channels.size(); ++i) {
     const Symbol& symbol = plan_.channels[i].symbol;

@@ -171,9 +171,6 @@ bool Turn::take_payout(const Receipt& receipt) {
 
 namespace {
 
-// What reports of grants say, in this order (model/schema.h).
-enum : std::size_t { incentive_said, amount_said, code_said, campaign_said };
-
 bool is_open_for_report(const Grant& grant, Timestamp now) {
   return grant.stage == Stage::Given && last_of(grant) >= now;
 }
@@ -200,8 +197,8 @@ Grant* Turn::reported(EventTypeId type, std::span<const Value> fields) {
   const bool redeemed = type == type_of(EngineEvent::Redeemed);
   if (!accounts_ || state_.holdings.empty() || (!redeemed && type != type_of(EngineEvent::Claimed)))
     return nullptr;
-  const std::string_view incentive = fields[incentive_said].as_text(),
-                         code = fields[code_said].as_text();
+  const std::string_view incentive = fields[incentive_field::incentive].as_text(),
+                         code = fields[incentive_field::code].as_text();
   const auto fits = [&](const Grant& each) {
     const plan::Incentive& of = plan_.incentives[each.incentive.index()];
     const bool fits_kind = redeemed ? std::holds_alternative<plan::Coupon>(of.what)
@@ -240,7 +237,7 @@ bool Turn::refuse_redemption(const Event& event) {
     offer.campaign = named->campaign;
     offer.referral = named->referral;
   } else {
-    const std::string_view said = event.fields[incentive_said].as_text();
+    const std::string_view said = event.fields[incentive_field::incentive].as_text();
     for (std::size_t i = 0; i < plan_.incentives.size(); ++i)
       if (const plan::Incentive& each = plan_.incentives[i];
           !said.empty() && (each.symbol.name == said || each.symbol.alias == said))
@@ -249,7 +246,7 @@ bool Turn::refuse_redemption(const Event& event) {
   offer.key = HashInput().text("redeem").text(state_.id).text(event.id).hash128(plan_.seed);
   offer.entry = named ? named->entry : offer.key;
   refuse_gift(Action::Redeem, offer, reason);
-  effects_.back().gift->code = event.fields[code_said].as_text();
+  effects_.back().gift->code = event.fields[incentive_field::code].as_text();
   return true;
 }
 
@@ -260,10 +257,11 @@ std::span<const Value> Turn::completed(const Event& event, std::vector<Value>& r
   if (!about || !is_open_for_report(*about, now_)) return event.fields;
   const plan::Incentive& incentive = plan_.incentives[about->incentive.index()];
   room = event.fields;
-  room[incentive_said] = Value::text(incentive.symbol.name);
-  if (!about->code.empty()) room[code_said] = Value::text(about->code);
-  if (about->campaign) room[campaign_said] = Value::text(campaign(about->campaign).symbol.name);
-  Value& amount = room[amount_said];
+  room[incentive_field::incentive] = Value::text(incentive.symbol.name);
+  if (!about->code.empty()) room[incentive_field::code] = Value::text(about->code);
+  if (about->campaign)
+    room[incentive_field::campaign] = Value::text(campaign(about->campaign).symbol.name);
+  Value& amount = room[incentive_field::amount];
   if (const auto* coupon = std::get_if<plan::Coupon>(&incentive.what);
       coupon && !amount.is_missing())
     amount =
@@ -276,8 +274,9 @@ void Turn::note_claim(const Happening& what) {
   Grant* const about = reported(what.type, what.fields);
   if (!about || !is_open_for_report(*about, now_)) return;
   std::optional<std::int64_t> off;
-  if (what.type == type_of(EngineEvent::Redeemed) && !what.fields[amount_said].is_missing())
-    off = what.fields[amount_said].raw();
+  if (what.type == type_of(EngineEvent::Redeemed) &&
+      !what.fields[incentive_field::amount].is_missing())
+    off = what.fields[incentive_field::amount].raw();
   use_up(*about, off);
   grants_changed(about->key);
 }

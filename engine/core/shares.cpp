@@ -13,7 +13,7 @@ using ledger::Stage;
 // it is no such event.
 bool Turn::claim_share(const Event& event) {
   if (!accounts_ || event.type != type_of(EngineEvent::Claimed)) return false;
-  const Accounts::Place* place = accounts_->find(event.fields[2].as_text());
+  const Accounts::Place* place = accounts_->find(event.fields[incentive_field::code].as_text());
   if (!place || place->incentive.is_none() || !is_group_packet(plan_, place->incentive))
     return false;
   Offer offer;
@@ -22,10 +22,10 @@ bool Turn::claim_share(const Event& event) {
                   .text("claim")
                   .text(state_.id)
                   .text(event.id)
-                  .text(event.fields[2].as_text())
+                  .text(event.fields[incentive_field::code].as_text())
                   .hash128(plan_.seed);
   offer.entry = offer.key;
-  ask_for_share(*place, event.fields[2].as_text(), offer);
+  ask_for_share(*place, event.fields[incentive_field::code].as_text(), offer);
   return true;
 }
 

@@ -112,6 +112,13 @@ constexpr EventTypeId type_of(EngineEvent event) {
 // that one. RunningLow: incentive, left; of the customer who was given the code behind which so few
 // are left in its pool.
 std::vector<EventType> engine_events();
+// Where those of the message events and of the incentive events stand.
+namespace message_field {
+constexpr std::size_t content = 0, channel = 1, campaign = 2, purpose = 3;
+}
+namespace incentive_field {
+constexpr std::size_t incentive = 0, amount = 1, code = 2, campaign = 3;
+}
 
 struct Schema {
   std::vector<EventType> events;      // engine_events() first

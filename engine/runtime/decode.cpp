@@ -34,8 +34,6 @@ bool is(std::string_view text, const char (&word)[size]) {
   return text.size() == size - 1 && __builtin_memcmp(text.data(), word, size - 1) == 0;
 }
 
-constexpr std::size_t amount_of_redeemed = 1;  // of incentive events (model/schema.h)
-
 struct Layout {  // of one event type
   std::vector<Target> targets;
   NameTable by_name;
@@ -794,7 +792,7 @@ class Decoder::Impl {
       into.event.fields[i] = field.fallback;
     }
     if (into.event.type == koi::type_of(EngineEvent::Redeemed)) {
-      const Value& off = into.event.fields[amount_of_redeemed];
+      const Value& off = into.event.fields[incentive_field::amount];
       if (!off.is_missing() && off.raw() < 0)
         return reject("`amount` of `" + type.symbol.name +
                       "` is negative; give what was taken off, which is not less than nothing");

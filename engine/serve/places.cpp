@@ -17,7 +17,6 @@ constexpr auto rest_between_tries = std::chrono::milliseconds(5);
 constexpr int most_tries = 100;
 
 // Of the incentive events, claimed among them (model/schema.h).
-constexpr std::size_t code_of_claimed = 2;
 // Those who decide are asked for so many at a time: an upload may bring hundreds of thousands.
 constexpr std::size_t codes_asked_at_once = 1000;
 
@@ -89,7 +88,7 @@ Places::Places(const plan::Plan& plan, durable::Writers& writers) : plan_(plan),
         if (declared[field].type.text == TextKind::Code) fields_[i].push_back({field, true});
     }
   if (has_group_packets(plan))
-    fields_[type_of(EngineEvent::Claimed).index()].push_back({code_of_claimed, false});
+    fields_[type_of(EngineEvent::Claimed).index()].push_back({incentive_field::code, false});
 }
 
 void Places::add_codes(const Event& event, std::vector<std::string>& into) const {

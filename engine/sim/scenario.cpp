@@ -143,7 +143,7 @@ class Player {
       event.type = type_of(EngineEvent::Claimed);
       event.time = claims.at;
       event.fields.resize(plan_.schema[event.type].fields.size());
-      event.fields[2] = Value::text(code);
+      event.fields[incentive_field::code] = Value::text(code);
       world_.happen(event);
     }
   }

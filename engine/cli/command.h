@@ -44,6 +44,7 @@ std::function<int()> add_restore(CLI::App& app);
 std::function<int()> add_rollback(CLI::App& app);
 std::function<int()> add_run(CLI::App& app);
 std::function<int()> add_serve(CLI::App& app);
+std::function<int()> add_simulate(CLI::App& app);
 std::function<int()> add_status(CLI::App& app);
 std::function<int()> add_test(CLI::App& app);
 std::function<int()> add_version(CLI::App& app);

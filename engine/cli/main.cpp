@@ -16,6 +16,8 @@ constexpr Command command_table[] = {
     {"check", "Says all that is wrong with a program", add_check},
     {"test", "Runs the tests in a program's files", add_test},
     {"run", "Feeds events from files through a program and says what it did", add_run},
+    {"simulate", "Tries rules on what a server has recorded, beside those that are live",
+     add_simulate},
     {"build", "Makes one file of a program that passes its tests, to be put live", add_build},
     {"keys", "Makes the keys that bundles are signed with", add_keys},
     {"serve", "Takes events as they come, decides and delivers, until it is stopped", add_serve},

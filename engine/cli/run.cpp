@@ -1,20 +1,15 @@
-#include <unistd.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <fstream>
 #include <memory>
 #include <sstream>
-#include <thread>
 
-#include "check/beside.h"
 #include "cli/command.h"
 #include "cli/program.h"
+#include "cli/running.h"
 #include "compile/compile.h"
-#include "core/accounts.h"
-#include "ledger/codes.h"
 #include "runtime/run.h"
 
 namespace koi::cli {
@@ -38,40 +33,6 @@ bool is_csv(const std::string& path) {
   return end == ".csv";
 }
 
-// A bar on the terminal, drawn anew a few times a second; nothing where standard error is none.
-class ProgressBar {
- public:
-  explicit ProgressBar(const plan::Plan& plan)
-      : plan_(plan), shown_(::isatty(STDERR_FILENO) == 1) {}
-  ~ProgressBar() {
-    if (drawn_) std::fputs("\r\033[K", stderr);
-  }
-  ProgressBar(const ProgressBar&) = delete;
-  ProgressBar& operator=(const ProgressBar&) = delete;
-
-  void draw(const runtime::Progress& progress) {
-    if (!shown_) return;
-    const auto now = std::chrono::steady_clock::now();
-    if (drawn_ && now - last_ < std::chrono::milliseconds(100)) return;
-    drawn_ = true;
-    last_ = now;
-    constexpr std::uint64_t width = 30;
-    const std::uint64_t all = std::max<std::uint64_t>(progress.records_in_all, 1);
-    const std::uint64_t done = std::min(progress.records * width / all, width);
-    std::string bar;
-    for (std::uint64_t i = 0; i < width; ++i) bar += i < done ? "█" : "░";
-    std::fprintf(
-        stderr, "\r\033[K%s %3llu%%  %s", bar.c_str(),
-        static_cast<unsigned long long>(std::min<std::uint64_t>(progress.records * 100 / all, 100)),
-        to_string(progress.clock, *plan_.policy.zone).c_str());
-  }
-
- private:
-  const plan::Plan& plan_;
-  bool shown_, drawn_ = false;
-  std::chrono::steady_clock::time_point last_{};
-};
-
 std::string told(const plan::Plan& plan, const runtime::Message& message) {
   const auto name = [](const Symbol& symbol) {
     return symbol.alias.empty() ? symbol.name : symbol.alias;
@@ -92,52 +53,6 @@ std::string told(const plan::Plan& plan, const runtime::Message& message) {
     out += '\n';
   }
   return out;
-}
-
-Result<Timestamp> instant_of(const std::string& text, const Zone& zone) {
-  if (const auto instant = parse_instant(text)) return *instant;
-  if (const auto local = parse_local(text)) return zone.instant(*local);
-  if (const auto date = parse_date(text)) return zone.instant({*date, {}});
-  return Error{"usage", "`--until " + text +
-                            "` is no time; write it as 2026-11-11, \"2026-11-11 20:00\" or "
-                            "2026-11-11T20:00:00+08:00"};
-}
-
-// The codes of each pool, which stand in a file beside the rules, one a line.
-Result<std::vector<runtime::RunOptions::Pool>> pools_of(const LoadedProgram& program,
-                                                        const plan::Plan& plan) {
-  const check::ReadBeside read = check::beside_on_disk(program.sources);
-  std::vector<runtime::RunOptions::Pool> pools;
-  for (const check::Incentive& incentive : program.program.incentives) {
-    const auto* coupon = std::get_if<check::Coupon>(&incentive.what);
-    if (coupon == nullptr || coupon->pool.empty()) continue;
-    const auto text = read(incentive.span.source, coupon->pool);
-    if (!text) {
-      std::fprintf(stderr, "note: `%s` is not beside the rules: its pool is empty\n",
-                   coupon->pool.c_str());
-      continue;
-    }
-    runtime::RunOptions::Pool pool{coupon->pool, {}};
-    std::istringstream lines(*text);
-    std::size_t number = 0;
-    for (std::string line; std::getline(lines, line);) {
-      ++number;
-      if (line.ends_with('\r')) line.pop_back();
-      if (line.empty()) continue;
-      if (!ledger::may_be_uploaded(line))
-        return Error{"pool", "line " + std::to_string(number) + " of `" + coupon->pool +
-                                 "` is no code: up to 64 visible characters of ASCII without "
-                                 "/ ? # % \" \\ < >"};
-      if (const plan::Incentive* const maker = core::maker_of(plan.incentives, line))
-        return Error{"pool", "line " + std::to_string(number) + " of `" + coupon->pool +
-                                 "` looks like a code that the coupon `" + maker->symbol.name +
-                                 "` generates; have others made, or give that coupon a pattern "
-                                 "with a beginning of its own"};
-      pool.codes.push_back(std::move(line));
-    }
-    pools.push_back(std::move(pool));
-  }
-  return pools;
 }
 
 int run(const RunOptions& options) {
@@ -181,15 +96,11 @@ int run(const RunOptions& options) {
                           [](const auto& file) { return file.map != nullptr; }))
     return trouble("`--map` is for files whose names end in .csv; there is none");
   if (!options.until.empty()) {
-    const auto until = instant_of(options.until, *plan.policy.zone);
+    const auto until = instant_of("--until", options.until, *plan.policy.zone);
     if (!until) return trouble(until.error().what);
-    if (*until < earliest_accepted || *until > latest_accepted)
-      return trouble("`--until` is not between the years 1970 and 2199");
     run_options.until = *until;
   }
-  run_options.threads = options.threads != 0
-                            ? options.threads
-                            : std::clamp(std::thread::hardware_concurrency(), 1u, 64u);
+  run_options.threads = threads_of(options.threads);
   run_options.effects_path = options.effects;
   run_options.rejects_path = options.rejects;
   run_options.keep_messages = options.messages > 0 || !options.report.empty();

@@ -419,7 +419,7 @@ bool CsvRows::time_of(const CsvMap::Part& part, std::string_view text, Timestamp
     return bad("`time` is " + quoted(text) + ", which is not a time" +
                (part.format.empty()
                     ? " as 2026-11-11 20:00:00; say its form with `as \"…\"` in the map"
-                    : " as " + quoted(part.format)));
+                    : " as " + runtime::quoted(part.format)));
   if (*read < earliest_accepted || *read > latest_accepted)
     return bad("`time` is " + quoted(text) + ", which is not between the years 1970 and 2199");
   time = *read;

@@ -5,6 +5,7 @@
 #include "base/decimal.h"
 #include "base/html.h"
 #include "base/source.h"
+#include "runtime/tables.h"
 
 namespace koi::runtime {
 
@@ -25,20 +26,6 @@ class Teller {
   }
   const plan::Plan& plan() const { return plan_; }
   const Summary& summary() const { return summary_; }
-
-  // What a channel's messages cost, exact in millionths, shown rounded to the currency's decimals.
-  std::string money(std::int64_t millionths) const {
-    std::int64_t unit = Decimal::one;
-    for (int i = 0; i < plan_.schema.currency_decimals; ++i) unit /= 10;
-    const auto minor = multiply_divide(millionths, 1, std::max<std::int64_t>(unit, 1));
-    return plan_.policy.currency_sign +
-           scaled_to_string(minor.value_or(0), plan_.schema.currency_decimals);
-  }
-  std::int64_t cost_of(std::size_t channel) const {
-    return checked_multiply(plan_.channels[channel].cost_millionths,
-                            static_cast<std::int64_t>(summary_.sent_by_channel[channel]))
-        .value_or(INT64_MAX);
-  }
 
   // What a campaign did beside sending and setting.
   std::vector<std::pair<std::string, std::uint64_t>> other_acts(
@@ -109,39 +96,6 @@ class Teller {
   Language language_;
 };
 
-std::string grouped(std::uint64_t n) {
-  std::string digits = std::to_string(n);
-  for (std::size_t at = digits.size(); at > 3;) digits.insert(at -= 3, ",");
-  return digits;
-}
-
-void pad(std::string& out, std::string_view text, std::size_t width, bool right) {
-  const auto cells = static_cast<std::size_t>(display_width(text));
-  const std::string blanks(width > cells ? width - cells : 0, ' ');
-  out += right ? blanks + std::string(text) : std::string(text) + blanks;
-}
-
-// Rows of cells, the first column to the left, the others to the right.
-std::string table(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths;
-  for (const auto& row : rows)
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (i == widths.size()) widths.push_back(0);
-      widths[i] = std::max(widths[i], static_cast<std::size_t>(display_width(row[i])));
-    }
-  std::string out;
-  for (const auto& row : rows) {
-    out += "  ";
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      if (i > 0) out += "  ";
-      pad(out, row[i], widths[i], i > 0);
-    }
-    while (out.ends_with(' ')) out.pop_back();
-    out += '\n';
-  }
-  return out;
-}
-
 // Names that the program does not know, the commonest first.
 std::vector<std::pair<std::string, std::uint64_t>> commonest(const UnknownNames& names) {
   std::vector<std::pair<std::string, std::uint64_t>> sorted(names.names().begin(),
@@ -149,14 +103,6 @@ std::vector<std::pair<std::string, std::uint64_t>> commonest(const UnknownNames&
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const auto& a, const auto& b) { return a.second > b.second; });
   return sorted;
-}
-
-// Names come from outside: what could draw on a terminal is shown as ?.
-std::string plain(std::string_view name) {
-  std::string out;
-  for (const char c : name)
-    out.push_back(static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c);
-  return out;
 }
 
 std::string listed(const Teller& teller, const UnknownNames& names) {
@@ -314,7 +260,7 @@ std::string render(const plan::Plan& plan, const Summary& summary, Language lang
   for (std::size_t i = 0; i < plan.channels.size(); ++i)
     if (summary.sent_by_channel[i] > 0)
       rows.push_back({teller.title_of(plan.channels[i].symbol), grouped(summary.sent_by_channel[i]),
-                      teller.money(teller.cost_of(i))});
+                      cost_of(plan, plan::ChannelId::of(i), summary.sent_by_channel[i])});
   if (rows.size() > 1) out += table(rows) + "\n";
 
   rows = {{teller.say({"records read", "读入记录"}), grouped(summary.records)}};
@@ -426,7 +372,8 @@ std::string render_html(const plan::Plan& plan, const Summary& summary, Language
     if (summary.sent_by_channel[i] > 0)
       out += "<tr>" + cell(teller.title_of(plan.channels[i].symbol)) +
              number(summary.sent_by_channel[i]) + "<td class=n>" +
-             escaped_html(teller.money(teller.cost_of(i))) + "</td></tr>\n";
+             escaped_html(cost_of(plan, plan::ChannelId::of(i), summary.sent_by_channel[i])) +
+             "</td></tr>\n";
   out += "</table>\n<h2>" + teller.say({"Messages", "消息"}) + "</h2>\n";
   for (const Message& message : summary.messages)
     out +=

@@ -2,6 +2,7 @@
 // brought and was brought by. The others learn his id by messages.
 #include <algorithm>
 #include <iterator>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -147,7 +148,7 @@ void Turn::join_friendships(Holdings& theirs, const std::string& name) {
               : rewards_given_twice(brought.referral, place->rewards, given, is_other);
     if (!stays) *place = std::move(brought);
     add_missing(place->rewards, rewards);
-    for (const Hash128 key : doubled) give_up(*place, key);
+    for (const Hash128 key : doubled) give_up(place->rewards, key);
   }
 
   for (Friend& each : theirs.friends) {
@@ -161,22 +162,20 @@ void Turn::join_friendships(Holdings& theirs, const std::string& name) {
     mine.friends.insert(std::upper_bound(mine.friends.begin(), mine.friends.end(), each, before),
                         std::move(each));
   }
-  unite_friends();
+  unite_friends({});
 
   for (const std::string& each : known)
     if (!is_called(state_, each)) accounts_->send(renamed(each, input_.known));
 }
 
-// Which reward of the referral that key names, under any of the names that he has had; nothing
-// where it is a milestone's.
-std::optional<std::size_t> Turn::reward_of(plan::ReferralId id, Hash128 key) const {
-  const auto names_it = [&](std::string_view name, std::size_t number) {
-    return offer_of(id, {}, name, "reward", number).key == key;
-  };
+// Which reward of the referral that key names, under any of the friend's names; nothing where it is
+// a milestone's, or of a name that is not among them.
+std::optional<std::size_t> Turn::reward_of(plan::ReferralId id, Hash128 key,
+                                           const std::vector<std::string>& names) const {
   for (std::size_t i = 0; i < referral(id).rewards.size(); ++i)
-    if (names_it(state_.id, i) ||
-        std::any_of(state_.same.begin(), state_.same.end(),
-                    [&](const std::string& each) { return names_it(each, i); }))
+    if (std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+          return offer_of(id, {}, name, "reward", i).key == key;
+        }))
       return i;
   return std::nullopt;
 }
@@ -188,27 +187,60 @@ List<Hash128> Turn::rewards_given_twice(plan::ReferralId id, const List<Hash128>
                                         const List<Hash128>& kept, bool is_other_inviter) {
   List<Hash128> twice;
   if (referral(id).undone_by.empty()) return twice;
+  std::vector<std::string> names{state_.id};
+  names.insert(names.end(), state_.same.begin(), state_.same.end());
   std::set<std::size_t> has_been_given;
   for (const Grant& each : holdings().grants)
     if (each.stage != Stage::ClawedBack && has(kept, each.key))
-      if (const auto number = reward_of(id, each.key)) has_been_given.insert(*number);
+      if (const auto number = reward_of(id, each.key, names)) has_been_given.insert(*number);
   for (const Hash128 key : lost) {
     if (has(kept, key)) continue;
-    const auto number = reward_of(id, key);
+    const auto number = reward_of(id, key, names);
     if (number ? has_been_given.contains(*number) : is_other_inviter) twice.push_back(key);
   }
   return twice;
 }
 
-// He does not keep that reward. What is still being paid is taken back when it has been.
-void Turn::give_up(Binding& binding, Hash128 key) {
+// Two friends are one, and so the inviter keeps each reward for him once. Of `other`, what `kept`
+// has as well: the same reward; and where its name is not known any more, what is more of an
+// incentive than the referral gives for one friend.
+List<Hash128> Turn::rewards_for_both(plan::ReferralId id, const List<Hash128>& kept,
+                                     const List<Hash128>& other,
+                                     const std::vector<std::string>& names) {
+  List<Hash128> twice;
+  if (referral(id).undone_by.empty()) return twice;
+  std::set<std::size_t> known;
+  std::map<plan::IncentiveId, std::ptrdiff_t> given;
+  const auto take = [&](const Grant& grant) {
+    const auto number = reward_of(id, grant.key, names);
+    const auto& rewards = referral(id).rewards;
+    const auto at_most = std::count_if(rewards.begin(), rewards.end(), [&](const auto& each) {
+      return each.to_inviter && each.incentive == grant.incentive;
+    });
+    std::ptrdiff_t& of_it = given[grant.incentive];
+    if (of_it >= at_most || (number && !known.insert(*number).second)) return false;
+    ++of_it;
+    return true;
+  };
+  for (const Grant& each : holdings().grants)
+    if (each.stage != Stage::ClawedBack && has(kept, each.key)) take(each);
+  for (const Grant& each : holdings().grants)
+    if (each.stage != Stage::ClawedBack && has(other, each.key) && !has(kept, each.key) &&
+        !take(each))
+      twice.push_back(each.key);
+  return twice;
+}
+
+// He does not keep that one of these rewards. What is still being paid is taken back when it has
+// been.
+void Turn::give_up(List<Hash128>& rewards, Hash128 key) {
   for (const Grant& each : holdings().grants)
     if (each.stage == Stage::Reserved && (each.key == key || each.key == key_of_drawn(key)))
-      binding.rewards.push_back(key_of_given_up(each.key));
+      rewards.push_back(key_of_given_up(each.key));
   claw_back(key);
 }
 
-// Stands among a binding's rewards where the friend does not keep one of them.
+// Stands among rewards where one of them is not kept.
 Hash128 Turn::key_of_given_up(Hash128 reward) const {
   return HashInput().text("given up").number(reward.high).number(reward.low).hash128(plan_.seed);
 }
@@ -226,7 +258,8 @@ void Turn::tell_name(const std::string& to, std::uint64_t known_as, Hash128 key)
 }
 
 // Whoever stands there twice stands there once: as the one who has counted, else as he came first.
-void Turn::unite_friends() {
+// `names` are those that he had.
+void Turn::unite_friends(std::vector<std::string> names) {
   auto& friends = holdings().friends;
   for (std::size_t i = 0; i < friends.size(); ++i)
     for (std::size_t k = i + 1; k < friends.size();) {
@@ -237,6 +270,11 @@ void Turn::unite_friends() {
       Friend one = std::move(friends[i]), other = std::move(friends[k]);
       friends.erase(friends.begin() + k);
       if (other.has_counted && !one.has_counted) std::swap(one, other);
+      names.push_back(one.invitee);
+      const List<Hash128> twice = rewards_for_both(one.referral, one.rewards, other.rewards, names);
+      if (one.has_counted && other.has_counted && other.stage == Friend::Stage::Qualified &&
+          !referral(one.referral).undone_by.empty())
+        accounts_->count(one.referral, books::Tally::ClawedBack);
       one.was_rewarded = one.was_rewarded || other.was_rewarded;
       if (one.in_review != other.in_review && !one.in_review)
         accounts_->reviewed(one.referral, state_.id, one.invitee);
@@ -245,7 +283,29 @@ void Turn::unite_friends() {
       if (one.in_review) add_missing(one.held, other.held);
       if (one.above.empty()) one.above = other.above;
       for (FriendOfFriend& each : other.brought) one.brought.push_back(std::move(each));
+      for (const Hash128 key : twice) give_up(one.rewards, key);
       friends[i] = std::move(one);
+    }
+}
+
+// The same of those whom a friend has brought.
+void Turn::unite_brought(Friend& by, const std::vector<std::string>& names) {
+  auto& brought = by.brought;
+  for (std::size_t i = 0; i < brought.size(); ++i)
+    for (std::size_t k = i + 1; k < brought.size();) {
+      if (brought[k].invitee != brought[i].invitee) {
+        ++k;
+        continue;
+      }
+      const FriendOfFriend other = std::move(brought[k]);
+      brought.erase(brought.begin() + static_cast<std::ptrdiff_t>(k));
+      FriendOfFriend& one = brought[i];
+      const List<Hash128> twice = rewards_for_both(by.referral, one.rewards, other.rewards, names);
+      one.was_rewarded = one.was_rewarded || other.was_rewarded;
+      one.clawed_back = one.clawed_back && other.clawed_back;
+      add_missing(one.rewards, other.rewards);
+      add_missing(one.held, other.held);
+      for (const Hash128 key : twice) give_up(one.rewards, key);
     }
 }
 
@@ -326,14 +386,17 @@ void Turn::take_renamed(const Message& message) {
     return has(message.hashes, hash_of_customer(name));
   };
   bool is_news = false;
+  std::vector<std::string> names{message.from};
   for (Friend& each : mine.friends) {
     if (is_before(each.above)) each.above = message.from;
     for (FriendOfFriend& below : each.brought)
-      if (is_before(below.invitee)) below.invitee = message.from;
+      if (is_before(below.invitee)) names.push_back(std::exchange(below.invitee, message.from));
+    unite_brought(each, names);
     if (each.invitee != message.from && !is_before(each.invitee)) continue;
     add_missing(each.names, message.hashes);
     const std::string before = std::exchange(each.invitee, message.from);
     if (before == message.from) continue;
+    names.push_back(before);
     is_news = true;
     if (each.in_review) {
       accounts_->reviewed(each.referral, state_.id, before);
@@ -346,7 +409,7 @@ void Turn::take_renamed(const Message& message) {
     above.hashes = message.hashes;
     accounts_->send(std::move(above));
   }
-  unite_friends();
+  unite_friends(std::move(names));
   for (Binding& each : mine.bindings) {
     if (is_before(each.inviter)) {
       each.inviter = message.from;
@@ -355,6 +418,7 @@ void Turn::take_renamed(const Message& message) {
     for (std::uint64_t& ancestor : each.ancestors)
       if (has(message.hashes, ancestor)) ancestor = hash_of_customer(message.from);
   }
+  grants_changed(message.key);
   // What he writes to that name from here on may come before what he wrote to the one before, and
   // so before whom he has become.
   if (is_news && !state_.same.empty()) accounts_->send(renamed(message.from, message.key));
@@ -368,7 +432,9 @@ void Turn::take_renamed_above(const Message& message) {
     for (FriendOfFriend& below : each.brought)
       if (below.invitee == message.code || has(message.hashes, hash_of_customer(below.invitee)))
         below.invitee = message.known_as;
+    unite_brought(each, {message.code, message.known_as});
   }
+  grants_changed(message.key);
 }
 
 void Turn::take_apart(const Message& message) {

@@ -741,9 +741,11 @@ bool Turn::is_revoked(const Grant& grant) {
                      }) ||
          std::any_of(mine.friends.begin(), mine.friends.end(), [&](const Friend& each) {
            if (each.stage == Friend::Stage::ClawedBack && is_among(each.rewards)) return true;
+           if (has(each.rewards, key_of_given_up(grant.key))) return true;
            return std::any_of(each.brought.begin(), each.brought.end(),
                               [&](const FriendOfFriend& below) {
-                                return below.clawed_back && is_among(below.rewards);
+                                return (below.clawed_back && is_among(below.rewards)) ||
+                                       has(below.rewards, key_of_given_up(grant.key));
                               });
          });
 }

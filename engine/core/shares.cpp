@@ -237,13 +237,17 @@ void Turn::put_back_share(Grant& packet, std::size_t place, Hash128 cause) {
     post(charge, Stage::Given, Stage::Lapsed, part);
     post(charge, Stage::Lapsed, Stage::Returned, part);
   }
-  if (!is_open) return;
   const auto at = static_cast<std::ptrdiff_t>(place);
   packet.shares.erase(packet.shares.begin() + at);
   packet.shares.push_back(amount);
   packet.claimants.erase(packet.claimants.begin() + at);
   --packet.taken;
-  packet.stage = Stage::Given;
+  if (is_open) {
+    packet.stage = Stage::Given;
+  } else if (packet.stage == Stage::Claimed) {  // not all of it was claimed after all
+    packet.stage = Stage::Lapsed;
+    packet.done = now_;
+  }
 }
 
 }  // namespace koi::core

@@ -460,10 +460,10 @@ TEST(Receipts, AFailureFreesTheDeviceThatItWasCountedFor) {
   EXPECT_NE(gift(), Hash128{});
 }
 
-// A friend who is paid a reward, or the prize of a draw that is one.
+// A friend who is paid a reward, or the prize of a draw that is one; or his inviter.
 class PaidFriend {
  public:
-  explicit PaidFriend(const std::string& reward)
+  explicit PaidFriend(const std::string& reward, const std::string& whose = "invitee")
       : plan_(plan_of(R"(
           policy { time zone "Asia/Shanghai"  currency CNY }
           event visit { invited_by: code? }
@@ -471,8 +471,8 @@ class PaidFriend {
           event refund {}
           red_packet one { amount ¥1.00 }
           prize_draw lot { prize one weight 1 }
-          referral friends { bind first touch  qualify when buy  reward invitee give )" +
-                      reward + "  claw back when refund } ")) {
+          referral friends { bind first touch  qualify when buy  reward )" +
+                      whose + " give " + reward + "  claw back when refund } ")) {
     accounts_.introduce("bo");
     accounts_.introduce("cy");
   }
@@ -573,6 +573,84 @@ TEST(Receipts, WhatAFriendOfTwoInvitersIsStillBeingPaidTwiceIsTakenBackOnce) {
     world.happens("ann", "refund");
     EXPECT_EQ(world.out(), 2) << "whoever was paid has the money";
   }
+}
+
+TEST(Receipts, WhatAnInviterIsStillBeingPaidTwiceForOneFriendIsTakenBackOnce) {
+  for (const char* const reward : {"one", "lot"}) {
+    SCOPED_TRACE(reward);
+    PaidFriend world(reward, "inviter");
+    world.happens("ann", "visit", "bo");
+    world.happens("ann", "buy");
+    const Hash128 first = world.payment();
+    world.happens("dan", "visit", "bo");
+    world.happens("dan", "buy");
+    const Hash128 second = world.payment();
+    ASSERT_NE(first, second);
+    world.merges("dan", "ann");
+    world.is_paid("bo", first);
+    const std::size_t before = world.count(Action::ClawBack);
+    world.is_paid("bo", second);
+    EXPECT_EQ(world.count(Action::ClawBack), before + 1);
+    EXPECT_EQ(world.out(), 2) << "whoever was paid has the money";
+  }
+}
+
+TEST(Receipts, AShareThatCouldNotBePaidBehindThePacketsEndWasNotTaken) {
+  const plan::Plan plan = plan_of(R"(
+    policy { time zone "Asia/Shanghai"  currency CNY }
+    channel wallet { class direct }
+    event come {}
+    red_packet party { total ¥9.00 split among 3 equally  claim within 5 hours  budget ¥9.00  pay via wallet }
+    campaign a { class service  enter always  when come give party }
+  )");
+  core::Accounts accounts(plan);
+  std::map<std::string, core::State> customers;
+  std::vector<core::Effect> effects;
+  const auto state_of = [&](const std::string& who) -> core::State& {
+    const auto [place, is_new] = customers.try_emplace(who);
+    if (is_new) place->second = core::new_customer(plan, who);
+    return place->second;
+  };
+  const auto hand_on = [&] {
+    for (auto messages = accounts.take_messages(); !messages.empty();
+         messages = accounts.take_messages())
+      for (const core::Message& each : messages)
+        core::decide(plan, state_of(each.to), each, effects, nullptr, &accounts);
+  };
+  core::decide(plan, state_of("ann"), event(plan, "1", "come", at("2026-03-02T10:00"), "ann"),
+               effects, nullptr, &accounts);
+  hand_on();
+  const auto packet = [&] { return state_of("ann").holdings[0].grants[0]; };
+  std::map<std::string, Hash128> payments;
+  for (const char* const who : {"bo", "cy", "di"}) {
+    core::decide(plan, state_of(who),
+                 event(plan, who, "claimed", at("2026-03-02T10:01"), who,
+                       {{"code", Value::text(packet().code)}}),
+                 effects, nullptr, &accounts);
+    hand_on();
+    payments[who] = state_of(who).holdings[0].shares[0].key;
+  }
+  EXPECT_EQ(packet().stage, ledger::Stage::Claimed);
+  const auto ends = [&](const char* who, Failure failure) {
+    core::decide(plan, state_of(who), Receipt{payments[who], at("2026-03-02T16:00"), failure},
+                 effects, nullptr, &accounts);
+    hand_on();
+  };
+  ends("cy", Failure::Unreachable);
+  EXPECT_EQ(packet().taken, 2U);
+  EXPECT_EQ(packet().stage, ledger::Stage::Lapsed);
+  ends("bo", Failure::None);
+  ends("di", Failure::Unreachable);
+  EXPECT_EQ(packet().taken, 1U);
+  EXPECT_EQ(packet().shares.size(), 3U);
+  EXPECT_TRUE(packet().unpaid.empty());
+  for (const plan::BudgetId id : plan.incentives[0].budgets)
+    if (const plan::Budget& each = plan.budgets[id.index()]; each.is_money) {
+      const auto balances = accounts.ledger().balances({each.definition, Timestamp::ever()});
+      EXPECT_EQ(balances[ledger::Stage::Claimed], 300);
+      EXPECT_EQ(balances[ledger::Stage::Returned], 600);
+      EXPECT_EQ(balances.out(), 300);
+    }
 }
 
 TEST(Receipts, WhatIsPaidNeverGoesBackAndWhatIsNotTakenDoes) {

@@ -380,12 +380,16 @@ class Turn {
   void join_journeys(State& other);
   void join_holdings(State& other);
   void join_friendships(Holdings& theirs, const std::string& name);
-  std::optional<std::size_t> reward_of(plan::ReferralId id, Hash128 key) const;
+  std::optional<std::size_t> reward_of(plan::ReferralId id, Hash128 key,
+                                       const std::vector<std::string>& names) const;
   List<Hash128> rewards_given_twice(plan::ReferralId id, const List<Hash128>& lost,
                                     const List<Hash128>& kept, bool is_other_inviter);
-  void give_up(Binding& binding, Hash128 key);
+  List<Hash128> rewards_for_both(plan::ReferralId id, const List<Hash128>& kept,
+                                 const List<Hash128>& other, const std::vector<std::string>& names);
+  void give_up(List<Hash128>& rewards, Hash128 key);
   Hash128 key_of_given_up(Hash128 reward) const;
-  void unite_friends();
+  void unite_friends(std::vector<std::string> names);
+  void unite_brought(Friend& by, const std::vector<std::string>& names);
   void close(Friend& brought);
   void drop_own_friendship();
   std::vector<std::uint64_t> hashes_of_others() const;

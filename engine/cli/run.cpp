@@ -18,7 +18,7 @@ namespace {
 
 struct RunOptions {
   std::vector<std::string> paths, events;
-  std::string map, until, effects, rejects = "rejects.ndjson", report, data, language;
+  std::string map, until, effects, rejects = "rejects.ndjson", report, language;
   unsigned threads = 0;
   std::uint64_t seed = 1;
   std::size_t messages = 0;
@@ -56,10 +56,6 @@ std::string told(const plan::Plan& plan, const runtime::Message& message) {
 }
 
 int run(const RunOptions& options) {
-  if (!options.data.empty())
-    return trouble(
-        "`run --data` is not supported yet; without it the run begins with no customers and keeps "
-        "nothing");
   const Language language = language_of(options.language);
   const auto program = load_program(options.paths, language);
   if (!program) return trouble(program.error().what);
@@ -162,7 +158,6 @@ std::function<int()> add_run(CLI::App& app) {
   app.add_option("--threads", options->threads,
                  "How many threads step customers; else one for each core")
       ->check(CLI::Range(1, 256));
-  app.add_option("--data", options->data, "Keeps state in a folder (not supported yet)");
   app.add_flag("--quiet", options->quiet, "No progress bar");
   add_language(app, options->language);
   return [options] { return run(*options); };

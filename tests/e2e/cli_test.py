@@ -342,11 +342,6 @@ class Cli(unittest.TestCase):
         self.assertIn("cannot be read: No such file", self.koi("run", program, "--events", "absent.ndjson", status=2))
         self.assertIn("is a folder", self.koi("run", program, "--events", "none", status=2))
 
-    def test_what_is_not_built_yet_is_refused(self):
-        program = self.program()
-        self.assertIn("not supported yet",
-                      self.koi("run", program, "--events", "p/events.ndjson", "--data", "d", status=2))
-
     def test_fmt_writes_the_one_form_and_translates(self):
         text = "event  visit{page:text}\nsegment s when ever visit  # who came\n"
         form = "event visit { page: text }\nsegment s when ever visit  # who came\n"

@@ -166,6 +166,11 @@ class SimulateTest(unittest.TestCase):
                               if json.loads(line)["action"] not in ("claim", "redeem") and '"claimed"' not in line]
             self.assertEqual(without_claims, (self.folder / f"{name}-run.ndjson").read_text().splitlines())
         self.compare_figures(told)
+        # The last cent goes to the same customer, however many threads there are.
+        for threads in (1, 2, 7):
+            path = self.folder / f"{threads}.ndjson"
+            self.assertEqual(self.simulated(other, "--threads", threads, "--effects", path), told)
+            self.assertEqual(path.read_bytes(), (self.folder / "other.ndjson").read_bytes())
 
     def compare_figures(self, told):
         """What is told, counted once more."""

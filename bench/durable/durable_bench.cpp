@@ -78,22 +78,32 @@ class Timed final : public store::JournalOver {
       const std::lock_guard lock(mutex_);
       begun_.push_back(Clock::now());
     }
-    return JournalOver::write(batches);
+    auto done = JournalOver::write(batches);
+    const std::lock_guard lock(mutex_);
+    ++written_;
+    return done;
   }
-  // Each commit has a sync of its own, in their order.
+  // A sync is that of all commits that were written before it.
   Result<void> sync() override {
+    const std::size_t durable = [&] {
+      const std::lock_guard lock(mutex_);
+      return std::exchange(written_, 0);
+    }();
     auto done = JournalOver::sync();
     const std::lock_guard lock(mutex_);
-    took.push_back(
-        std::chrono::duration<double, std::milli>(Clock::now() - begun_.front()).count());
-    begun_.pop_front();
+    for (std::size_t i = 0; i < durable; ++i) {
+      took.push_back(
+          std::chrono::duration<double, std::milli>(Clock::now() - begun_.front()).count());
+      begun_.pop_front();
+    }
     return done;
   }
   std::vector<double> took;
 
  private:
   std::mutex mutex_;
-  std::deque<Clock::time_point> begun_;
+  std::deque<Clock::time_point> begun_;  // of commits that are not durable yet …
+  std::size_t written_ = 0;              // … and how many of them are written, the first ones
 };
 
 double share(std::vector<double>& sorted, double of) {

@@ -27,13 +27,13 @@ enum class Lane : std::uint8_t {
 };
 
 struct Settings {
-  std::uint64_t budget = 256u << 20;    // for states in memory, in bytes, of all groups together,
-                                        // with what the allocator loses
-  std::size_t longest_batch = 1000;     // inputs of one group in one commit
-  std::size_t longest_queue = 20'000;   // outer inputs that wait in one group
-  std::size_t batch_bytes = 16u << 20;  // the same two in bytes of the journal
+  std::uint64_t budget = 256u << 20;   // for states in memory, in bytes, of all groups together,
+                                       // with what the allocator loses
+  std::size_t longest_batch = 1000;    // inputs of one group in one commit
+  std::size_t longest_queue = 20'000;  // outer inputs that wait in one group
+  std::size_t batch_bytes = 8u << 20;  // the same two in bytes of the journal
   std::size_t queue_bytes = 32u << 20;
-  std::size_t most_batches = 4;           // of one group, committed and not yet stepped
+  std::size_t most_batches = 8;           // of one group, committed and not yet stepped
   std::uint32_t timers_at_once = 10'000;  // that fire before one batch
   // Groups recover side by side; else one after the other, on the caller's thread, so that what
   // they ask of the disk comes in one order.
@@ -118,7 +118,7 @@ class Writers {
   // --- By hand, where no threads were started: each does one thing and returns
 
   // Commits what waits and what is due; false where there was nothing. In two halves: writes it to
-  // the journal, and makes the oldest durable that is written, so that it can be stepped.
+  // the journal, and makes durable all that is written, so that it can be stepped.
   Result<bool> commit();
   Result<bool> write();
   Result<bool> sync();
@@ -311,8 +311,8 @@ class Writers {
 
   std::mutex written_mutex_;
   std::condition_variable written_changed_;
-  std::deque<Written> written_;  // the oldest stays until it is durable
-  bool is_syncing_ = false;
+  std::deque<Written> written_;  // each stays until it is durable
+  std::size_t under_sync_ = 0;   // so many of them, the first ones, are being made so
   bool no_more_written_ = false;
 
   std::mutex frozen_mutex_;

@@ -258,33 +258,36 @@ Result<bool> Writers::write() {
 }
 
 Result<bool> Writers::sync() {
-  Written* written = nullptr;
+  std::vector<Written*> all;
   {
     const std::lock_guard lock(written_mutex_);
-    if (is_syncing_ || written_.empty()) return false;
-    is_syncing_ = true;
-    written = &written_.front();  // it stays there, whatever is written behind it
+    if (under_sync_ > 0 || written_.empty()) return false;
+    under_sync_ = written_.size();
+    // They stay where they are, whatever is written behind them.
+    for (Written& each : written_) all.push_back(&each);
   }
   const auto synced = world_.journal.sync();
-  if (synced) ++commits_;
-  for (std::size_t i = 0; i < written->shares.size(); ++i) {
-    Share& share = written->shares[i];
-    Batch batch = batch_of(share);
-    if (!synced) {
-      batch.fail(synced.error());
-      continue;
+  for (Written* const written : all) {
+    if (synced) ++commits_;
+    for (std::size_t i = 0; i < written->shares.size(); ++i) {
+      Share& share = written->shares[i];
+      Batch batch = batch_of(share);
+      if (!synced) {
+        batch.fail(synced.error());
+        continue;
+      }
+      batch.first = written->last[i] - batch.inputs();  // the opening stands before them
+      {
+        const std::lock_guard lock(share.group->mutex);
+        share.group->committed.push_back(std::move(batch));
+      }
+      share.group->changed.notify_one();
     }
-    batch.first = written->last[i] - batch.inputs();  // the opening stands before them
-    {
-      const std::lock_guard lock(share.group->mutex);
-      share.group->committed.push_back(std::move(batch));
-    }
-    share.group->changed.notify_one();
   }
   {
     const std::lock_guard lock(written_mutex_);
-    is_syncing_ = false;
-    written_.pop_front();
+    written_.erase(written_.begin(), written_.begin() + static_cast<std::ptrdiff_t>(under_sync_));
+    under_sync_ = 0;
   }
   written_changed_.notify_all();
   if (!synced) return synced.error();
@@ -302,10 +305,10 @@ Result<bool> Writers::commit() {
   return has_written || has_synced;
 }
 
-// To the thread that syncs, which may be one commit behind. Where nothing waits to be written
+// To the thread that syncs, which may be some commits behind. Where nothing waits to be written
 // meanwhile, to hand it over would only take time.
 Result<void> Writers::pass_on() {
-  constexpr std::size_t under_way = 2;
+  constexpr std::size_t under_way = 5;
   bool more_waits = false;
   {
     const std::lock_guard lock(commit_mutex_);
@@ -313,7 +316,7 @@ Result<void> Writers::pass_on() {
   }
   {
     std::unique_lock lock(written_mutex_);
-    if (more_waits || is_syncing_) {
+    if (more_waits || under_sync_ > 0) {
       written_changed_.notify_all();
       written_changed_.wait(lock, [&] { return written_.size() < under_way || failed_; });
       return {};
@@ -327,8 +330,9 @@ void Writers::sync_on() {
   for (;;) {
     {
       std::unique_lock lock(written_mutex_);
-      written_changed_.wait(
-          lock, [&] { return (!written_.empty() && !is_syncing_) || no_more_written_ || failed_; });
+      written_changed_.wait(lock, [&] {
+        return (!written_.empty() && under_sync_ == 0) || no_more_written_ || failed_;
+      });
       if (failed_ || written_.empty()) break;
     }
     if (const auto synced = sync(); !synced) fail(synced.error());
@@ -339,7 +343,7 @@ void Writers::sync_on() {
 // Nothing of it was stepped, and it may be lost.
 void Writers::give_up_written(const Error& error) {
   const std::lock_guard lock(written_mutex_);
-  while (written_.size() > (is_syncing_ ? 1u : 0u)) {
+  while (written_.size() > under_sync_) {
     for (Share& share : written_.back().shares) batch_of(share).fail(error);
     written_.pop_back();
   }

@@ -255,6 +255,8 @@ class Writers {
   // The committing thread.
   void commit_on();
   std::vector<Part> take_waiting(Group& group);
+  bool fills_a_batch(const Group& group) const;
+  bool has_enough(const Group& group) const;
   bool is_better_later();
   static Batch batch_of(Share& share);
   Result<void> pass_on();

@@ -169,18 +169,29 @@ std::vector<Writers::Part> Writers::take_waiting(Group& group) {
   return taken;
 }
 
+bool Writers::fills_a_batch(const Group& group) const {
+  return group.waiting >= settings_.longest_batch || group.waiting_bytes >= settings_.batch_bytes;
+}
+
+// Has it as much before it as it may? Of batches that are not full half as many: those that come
+// while it is at work had better be fewer and fuller.
+bool Writers::has_enough(const Group& group) const {
+  const std::size_t most =
+      fills_a_batch(group) ? settings_.most_batches : (settings_.most_batches + 1) / 2;
+  return group.unstepped >= most;
+}
+
 // While some group has as much before it as it may, the processors have enough to do, and a commit
 // is worth its sync only when another one's batch is full. A group that waits for its checkpoint
 // holds up nobody, and what comes from within is held up by nobody.
 bool Writers::is_better_later() {
   bool is_held_up = false;
   for (const auto& group : groups_) {
-    if (group->unstepped >= settings_.most_batches) {
+    if (has_enough(*group)) {
       is_held_up = is_held_up || !group->is_slow;
       continue;
     }
-    if (group->waiting >= settings_.longest_batch || group->waiting_bytes >= settings_.batch_bytes)
-      return false;
+    if (fills_a_batch(*group)) return false;
     const std::lock_guard lock(group->queue_mutex);
     if (!group->inner.empty()) return false;
   }
@@ -224,7 +235,7 @@ Result<bool> Writers::write() {
   const Timestamp now = std::max(last_stamp_, world_.clock());
   for (const auto& group : groups_) {
     const std::size_t unstepped = group->unstepped;
-    if (unstepped >= settings_.most_batches) continue;
+    if (has_enough(*group)) continue;
     std::vector<Part> parts = take_waiting(*group);
     // A group that is at work says when its next timer is due when it is done. What is due at a
     // stop is due at the next start.
@@ -305,10 +316,13 @@ Result<bool> Writers::commit() {
   return has_written || has_synced;
 }
 
-// To the thread that syncs, which may be some commits behind. Where nothing waits to be written
+// To the thread that syncs, which may be one commit behind, or some where there is enough to fill
+// each. Where nothing waits to be written
 // meanwhile, to hand it over would only take time.
 Result<void> Writers::pass_on() {
-  constexpr std::size_t under_way = 5;
+  const bool is_much = std::any_of(groups_.begin(), groups_.end(),
+                                   [&](const auto& group) { return fills_a_batch(*group); });
+  const std::size_t under_way = is_much ? 5 : 2;
   bool more_waits = false;
   {
     const std::lock_guard lock(commit_mutex_);

@@ -478,6 +478,7 @@ void Checker::campaign(std::size_t index) {
 
   never_counted(out.budgets);
   way_costs(out);
+  way_takes(out);
 
   constexpr std::size_t most_kept = 20'000;
   std::set<std::pair<BindingId, std::uint32_t>> kept;

@@ -254,6 +254,20 @@ std::optional<std::int64_t> Checker::money_in(const Gift& gift) const {
   return checked_multiply(*one, program_[gift.amount].constant.raw());
 }
 
+// Points, or one.
+std::int64_t Checker::pieces_in(const Gift& gift) const {
+  return gift.amount && program_[gift.amount].op == Op::Constant
+             ? program_[gift.amount].constant.raw()
+             : 1;
+}
+
+// Do limits say how much of that budget one customer can be given at most?
+bool Checker::is_bounded(const Incentive& incentive, const Budget& budget) const {
+  return (budget.is_money ? worst_case_of_customer(program_, incentive, budget.per)
+                          : most_pieces(incentive, budget.per))
+      .has_value();
+}
+
 // Is known how much it is worth?
 bool Checker::has_ceiling(const Gift& gift, const std::vector<Budget>& budgets) {
   if (money_in(gift)) return true;
@@ -267,11 +281,9 @@ bool Checker::has_ceiling(const Gift& gift, const std::vector<Budget>& budgets) 
 void Checker::fits_referral(const Gift& gift, bool is_friends, const Referral& referral) {
   if (!has_ceiling(gift, referral.budgets)) return;
   const Incentive& what = program_.incentives[gift.incentive.index()];
-  const std::int64_t one = *money_in(gift);
-  const std::int64_t pieces = gift.amount && program_[gift.amount].op == Op::Constant
-                                  ? std::max<std::int64_t>(1, program_[gift.amount].constant.raw())
-                                  : 1;
-  for (const Budget& budget : referral.budgets) {
+  const std::int64_t pieces = std::max<std::int64_t>(1, pieces_in(gift));
+  const auto fits = [&](const Budget& budget) {
+    const std::int64_t one = budget.is_money ? money_in(gift).value_or(0) : pieces;
     std::optional<std::int64_t> often;
     const auto bound = [&](std::int64_t amount, const Per& per) {
       const auto most = checked_multiply(amount, periods_within(per, budget.per).value_or(1));
@@ -284,9 +296,13 @@ void Checker::fits_referral(const Gift& gift, bool is_friends, const Referral& r
     const std::int64_t times = is_friends ? 1 : std::max<std::int64_t>(1, often.value_or(1));
     auto all = checked_multiply(one, times);
     const auto let = policy_lets_have(program_, what, budget.per);
-    if (all && let) all = std::max(one, std::min(*all, *let));
+    if (all && let && budget.is_money) all = std::max(one, std::min(*all, *let));
     if (all && *all > budget.amount) costs_more(what, *all, one, budget);
-  }
+  };
+  for (const Budget& budget : referral.budgets) fits(budget);
+  // Of its own, what its own limits bound has been looked at.
+  for (const Budget& budget : what.budgets)
+    if (!is_bounded(what, budget)) fits(budget);
 }
 
 // --- Declarations --------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 // the first step to an end.
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "base/decimal.h"
 #include "check/detail/checker.h"
@@ -102,6 +103,44 @@ Ways ways_through(const Block& steps, bool at_once, const MoneyIn& money_in) {
 
 }  // namespace
 
+void Checker::way_takes(const Campaign& campaign) {
+  std::set<std::uint16_t> given;
+  const auto note = [&](const Gift& gift) -> std::int64_t {
+    given.insert(gift.incentive.value);
+    return 0;
+  };
+  for (const TriggerGroup& group : campaign.groups) ways_through(group.steps, false, note);
+  for (const std::uint16_t each : given) way_takes(campaign, program_.incentives[each]);
+}
+
+// Where no limit says how much of an incentive one customer is given, one way through the campaign
+// does: more of it than its own budget has is given to nobody.
+void Checker::way_takes(const Campaign& campaign, const Incentive& incentive) {
+  for (const Budget& budget : incentive.budgets) {
+    if (is_bounded(incentive, budget)) continue;
+    std::int64_t most_of_a_gift = 0;
+    const auto taken = [&](const Gift& gift) -> std::int64_t {
+      if (&program_.incentives[gift.incentive.index()] != &incentive) return 0;
+      const std::int64_t of_it = budget.is_money ? money_in(gift).value_or(0) : pieces_in(gift);
+      most_of_a_gift = std::max(most_of_a_gift, of_it);
+      return of_it;
+    };
+    std::int64_t most = 0;
+    for (const TriggerGroup& group : campaign.groups) {
+      const Ways ways = ways_through(group.steps, budget.per.kind != Per::Kind::Ever, taken);
+      if (const auto dearest = dearer(ways.on, ways.ended)) most = std::max(most, dearest->all);
+    }
+    if (most <= budget.amount || most_of_a_gift > budget.amount) continue;
+    report(Code::WorstCase, budget.span,
+           {amount_of_it(incentive, most, budget.is_money) + on_one_way(campaign),
+            amount_shown(budget.amount, budget.is_money) + period_shown(budget.per)});
+  }
+}
+
+std::string Checker::on_one_way(const Campaign& campaign) const {
+  return say(" on one way through `", "（一次走完 `") + campaign.symbol.name + say("`", "`）");
+}
+
 // Of a budget for a period only what is given without waiting is known to fall into one.
 void Checker::way_costs(const Campaign& campaign) {
   if (std::none_of(campaign.budgets.begin(), campaign.budgets.end(),
@@ -127,9 +166,9 @@ void Checker::way_costs(const Campaign& campaign) {
         what += (what.empty() ? "" : say(" and ", "和")) + amount_of_it(incentive, most, true);
       }
       if (all <= budget.amount) continue;
-      what += say(" on one way through `", "（一次走完 `") + campaign.symbol.name + say("`", "`）");
       report(Code::WorstCase, budget.span,
-             {what, amount_shown(budget.amount, true) + period_shown(budget.per)});
+             {what + on_one_way(campaign),
+              amount_shown(budget.amount, true) + period_shown(budget.per)});
     }
   }
 }

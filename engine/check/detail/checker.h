@@ -383,6 +383,9 @@ class Checker {
 
   // ways.cpp: may one way through the campaign cost more than its budget?
   void way_costs(const Campaign& campaign);
+  void way_takes(const Campaign& campaign);
+  void way_takes(const Campaign& campaign, const Incentive& incentive);
+  std::string on_one_way(const Campaign& campaign) const;
 
   // private.cpp
   struct Holds;
@@ -421,6 +424,8 @@ class Checker {
   bool has_ceiling(const Gift& gift, const std::vector<Budget>& budgets);
   void fits_referral(const Gift& gift, bool is_friends, const Referral& referral);
   std::optional<std::int64_t> money_in(const Gift& gift) const;
+  std::int64_t pieces_in(const Gift& gift) const;
+  bool is_bounded(const Incentive& incentive, const Budget& budget) const;
   std::string amount_shown(std::int64_t amount, bool is_money) const;
   std::string period_shown(const Per& per) const;
   std::string amount_of_it(const Incentive& of, std::int64_t amount, bool is_money) const;

@@ -32,31 +32,6 @@ CampaignClass class_of(const Decided& send) {
 // --- What was decided
 // -----------------------------------------------------------------------------
 
-void check_caps(const plan::Plan& plan, const std::vector<const Decided*>& sends,
-                const Replay& replay, Record& record) {
-  const Zone& zone = *plan.policy.zone;
-  for (const plan::Cap& cap : plan.policy.caps) {
-    std::vector<const Decided*> counted;
-    for (const Decided* send : sends) {
-      const bool concerns = cap.campaign_class ? class_of(*send) == *cap.campaign_class
-                                               : send->effect.channel == cap.channel;
-      const auto receipt = replay.receipts.find(send->effect.key);
-      const bool failed =
-          receipt != replay.receipts.end() && receipt->second.failure != Failure::None;
-      if (concerns && !failed) counted.push_back(send);
-    }
-    for (std::size_t i = cap.limit; i < counted.size(); ++i) {
-      const Timestamp first = counted[i - cap.limit]->effect.time, last = counted[i]->effect.time;
-      bool is_over = last < add(first, cap.per, zone);
-      if (cap.calendar == plan::Cap::Calendar::Day)
-        is_over = zone.local(first).date == zone.local(last).date;
-      else if (cap.calendar != plan::Cap::Calendar::None)
-        continue;
-      if (is_over) record.breach("beyond a cap: " + told(*counted[i]));
-    }
-  }
-}
-
 // What customers have said of marketing, by themselves and as those whom they have turned out to
 // be.
 class Consents {
@@ -137,6 +112,35 @@ class Consents {
   std::map<std::string, List> said_;  // by position, each customer's of his own group
   std::map<std::string, std::vector<const Joined*>> joined_;
 };
+
+void check_caps(const plan::Plan& plan, const std::vector<const Decided*>& sends,
+                const Replay& replay, const Consents& consents, Record& record) {
+  const Zone& zone = *plan.policy.zone;
+  for (const plan::Cap& cap : plan.policy.caps) {
+    std::vector<const Decided*> counted;
+    for (const Decided* send : sends) {
+      const bool concerns = cap.campaign_class ? class_of(*send) == *cap.campaign_class
+                                               : send->effect.channel == cap.channel;
+      const auto receipt = replay.receipts.find(send->effect.key);
+      const bool failed =
+          receipt != replay.receipts.end() && receipt->second.failure != Failure::None;
+      // What was due before somebody came who has turned out to be he was decided for each by
+      // himself.
+      const bool is_of_either =
+          consents.comes_by(send->customer, {send->position, send->effect.time}) != nullptr;
+      if (concerns && !failed && !is_of_either) counted.push_back(send);
+    }
+    for (std::size_t i = cap.limit; i < counted.size(); ++i) {
+      const Timestamp first = counted[i - cap.limit]->effect.time, last = counted[i]->effect.time;
+      bool is_over = last < add(first, cap.per, zone);
+      if (cap.calendar == plan::Cap::Calendar::Day)
+        is_over = zone.local(first).date == zone.local(last).date;
+      else if (cap.calendar != plan::Cap::Calendar::None)
+        continue;
+      if (is_over) record.breach("beyond a cap: " + told(*counted[i]));
+    }
+  }
+}
 
 void check_consent(const plan::Plan& plan, const std::vector<const Decided*>& sends,
                    const Consents& consents, Record& record) {
@@ -256,7 +260,7 @@ void check_decisions(const plan::Plan& plan, const Replay& replay, Record& recor
   }
   const Consents consents(replay, {static_cast<std::uint16_t>(replay.ends.size())});
   for (const auto& [customer, of_customer] : sends) {
-    check_caps(plan, of_customer, replay, record);
+    check_caps(plan, of_customer, replay, consents, record);
     check_consent(plan, of_customer, consents, record);
     check_quiet_hours(plan, of_customer, record);
   }

@@ -86,8 +86,11 @@ bool read(ByteReader& in, std::vector<core::Lack>& lacks) {
 }  // namespace
 
 namespace {
+const Event* event_of(const Waited& what) {
+  return what.given ? std::get_if<Event>(&*what.given) : nullptr;
+}
 bool is_refusal(const Waited& what) {
-  const auto* event = what.given ? std::get_if<Event>(&*what.given) : nullptr;
+  const Event* event = event_of(what);
   return event && event->type == type_of(EngineEvent::Unsubscribed);
 }
 }  // namespace
@@ -119,7 +122,7 @@ Result<bool> Waiting::learn(std::string_view key, std::string_view bytes, const 
       last_ = std::max(last_, number);
       first_ = std::min(first_, number);
       const std::string customer = what.customer;
-      waiter.refusals += is_refusal(what);
+      count(waiter, what);
       waiter.inputs.push_back({bytes.size(), std::move(what)});
       if (waiter.inputs.size() == 1) index(customer, waiter);
       return true;
@@ -146,6 +149,16 @@ Result<void> Waiting::learnt() const {
   return {};
 }
 
+void Waiting::count(Waiter& waiter, const Waited& what) {
+  waiter.refusals += is_refusal(what);
+  if (const Event* event = event_of(what)) waiter.ids.insert(event->id_hash());
+}
+
+bool Waiting::waits(std::string_view customer, std::uint64_t event_id) const {
+  const auto place = waiters_.find(customer);
+  return place != waiters_.end() && place->second.ids.contains(event_id);
+}
+
 Timestamp Waiting::oldest() const {
   return stamps_.empty() ? Timestamp::never() : stamps_.begin()->first;
 }
@@ -169,7 +182,7 @@ Waiting::Waiter& Waiting::keep(Waited what, std::uint64_t rules, std::int64_t nu
   ++inputs_;
   bytes_ += size;
   Waiter& waiter = waiters_[what.customer];
-  waiter.refusals += is_refusal(what);
+  count(waiter, what);
   Kept made{size, std::move(what)};
   if (number < 0)
     waiter.inputs.push_front(std::move(made));
@@ -306,6 +319,8 @@ Waited Waiting::take(std::string_view customer) {
   --inputs_;
   bytes_ -= first.bytes;
   place->second.refusals -= is_refusal(first.what);
+  if (const Event* event = event_of(first.what))
+    place->second.ids.erase(place->second.ids.find(event->id_hash()));
   if (place->second.inputs.empty()) waiters_.erase(place);
   if (waiters_.empty()) {
     last_ = first_ = 0;

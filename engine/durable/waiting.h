@@ -62,6 +62,8 @@ class Waiting {
   Result<void> learnt() const;
 
   bool waits(std::string_view customer) const { return waiters_.contains(customer); }
+  // Whether an event of his with that id (Event::id_hash) waits.
+  bool waits(std::string_view customer, std::uint64_t event_id) const;
   bool empty() const { return waiters_.empty(); }
   std::size_t size() const { return inputs_; }
   std::uint64_t bytes() const { return bytes_; }
@@ -111,7 +113,9 @@ class Waiting {
     std::vector<core::Lack> lacks;
     std::optional<Asked> asked;
     std::size_t refusals = 0;
+    std::multiset<std::uint64_t> ids;  // of the events among them
   };
+  static void count(Waiter& waiter, const Waited& what);
   void index(const std::string& customer, const Waiter& waiter);
   void unindex(const Waiter& waiter);
   Waiter& keep(Waited what, std::uint64_t rules, std::int64_t number);

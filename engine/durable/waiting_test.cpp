@@ -43,9 +43,16 @@ TEST(Waiting, WhatACustomerWaitsWithIsHisInTheOrderInWhichItCame) {
   EXPECT_EQ(waiting.size(), 6u);
   EXPECT_TRUE(waiting.waits("a"));
   EXPECT_FALSE(waiting.waits("c"));
+  const auto hash_of_id = [&](int i) {
+    return std::get<Event>(*waited(plan, "a", i).given).id_hash();
+  };
+  EXPECT_TRUE(waiting.waits("a", hash_of_id(2)));
+  EXPECT_FALSE(waiting.waits("b", hash_of_id(2)));
+  EXPECT_FALSE(waiting.waits("c", hash_of_id(2)));
   EXPECT_EQ(waiting.oldest(), Timestamp{1000});
   for (const char* id : {"e0", "e2", "e4"}) EXPECT_EQ(id_of(waiting.take("a")), id);
   EXPECT_FALSE(waiting.waits("a"));
+  EXPECT_FALSE(waiting.waits("a", hash_of_id(2)));
   EXPECT_EQ(waiting.oldest(), Timestamp{1001});
   for (const char* id : {"e1", "e3", "e5"}) EXPECT_EQ(id_of(waiting.take("b")), id);
   EXPECT_TRUE(waiting.empty());

@@ -410,12 +410,24 @@ core::Standing Writer::decide(core::State& state, const Turn& turn) {
   return core::decide(plan_, state, message, effects_, &waking_, accounts());
 }
 
+// Whether an event of somebody who waits has come before: it is decided later, but answered now.
+Result<bool> Writer::is_known(const Turn& turn) {
+  const auto* event = turn.given ? std::get_if<Event>(turn.given) : nullptr;
+  if (!event) return false;
+  if (waiting_.waits(turn.customer, event->id_hash())) return true;
+  KOI_LET(const core::State* state, customers_.of(turn.partition, turn.customer));
+  const bool is_seen = state->seen.contains(event->id_hash());
+  customers_.unchanged();
+  return is_seen;
+}
+
 // Gives him his turn, or lets it wait.
 Result<core::Standing> Writer::take_turn(const Turn& turn) {
   std::vector<core::Lack> lacks;
   if (!waiting_.empty() && waiting_.waits(turn.customer)) {
+    KOI_LET(const bool is_again, is_known(turn));
     KOI_TRY(wait(turn, {}));
-    return core::Standing::Applied;
+    return is_again ? core::Standing::Duplicate : core::Standing::Applied;
   }
   if (const auto* event = turn.given ? std::get_if<Event>(turn.given) : nullptr;
       event && !event->met.empty() && groups_.count > 1)

@@ -193,6 +193,7 @@ class Writer {
   Result<core::Standing> take(store::Position position, Partition partition, const Given& given);
   Result<core::Standing> take_call(store::Position position, const Given& given);
   Result<void> take(store::Position position, const LetterFrom& letter);
+  Result<bool> is_known(const Turn& turn);
   Result<core::Standing> take_turn(const Turn& turn);
   Result<core::Standing> try_turn(const Turn& turn, std::span<const core::Lack> answered,
                                   std::vector<core::Lack>& lacks);

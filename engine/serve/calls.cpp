@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/json.h"
+#include "serve/body.h"
 
 namespace koi::serve {
 
@@ -38,7 +39,7 @@ Result<std::string> event_of_call(const plan::Plan& plan, std::string_view campa
       });
   if (found == plan.campaigns.end())
     return Error{"campaign", "no campaign of that name can be called; it needs `when called`"};
-  const auto json = nlohmann::json::parse(body, nullptr, false);
+  KOI_LET(const nlohmann::json json, body.empty() ? nlohmann::json() : object_in(body));
   const auto text = [&](const char* name) -> std::string {
     const auto member = json.find(name);
     return member != json.end() && member->is_string() ? member->get<std::string>() : std::string();

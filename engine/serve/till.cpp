@@ -6,6 +6,7 @@
 
 #include "base/decimal.h"
 #include "runtime/entry.h"
+#include "serve/body.h"
 #include "serve/detail/paths.h"
 #include "serve/json_writer.h"
 
@@ -360,8 +361,7 @@ Result<TillRequest> till_request(const plan::Plan& plan, const net::Asked& asked
                    "it again under the same one where no answer came"};
     call.id = *key;
   }
-  const Json body = asked.body.empty() ? Json::object() : Json::parse(asked.body, nullptr, false);
-  if (!body.is_object()) return Error{"body", "the body is a JSON object"};
+  KOI_LET(const Json body, asked.body.empty() ? Json::object() : object_in(asked.body));
   switch (call.kind) {
     case Call::Kind::Approve:
     case Call::Kind::Decline: {

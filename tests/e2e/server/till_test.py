@@ -96,6 +96,17 @@ class Till(unittest.TestCase):
         self.assertEqual(points["points"][0]["balance"], 5 + 2)  # each redemption is an event
         self.assertEqual(sum(lot["points"] for lot in points["points"][0]["lots"]), 7)
 
+    def test_an_event_that_waits_for_a_loan_is_a_duplicate_when_it_comes_again(self):
+        stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        for i in range(12):  # of all groups
+            event = {"id": "twice", "type": "come", "time": stamp, "subject": f"t{i}", "data": {}}
+            other = {**event, "id": "once"}
+            with self.subTest(customer=i):
+                _, answer = self.server.send(event, event, other, event)
+                self.assertEqual([each["status"] for each in answer["results"]], ["accepted", "duplicate", "accepted", "duplicate"])
+            self.server.until(lambda: self.server.customer(f"t{i}")[0] == 200)
+            self.assertEqual(self.server.send(event)[1]["duplicates"], 1)
+
     def test_what_the_order_is_decides(self):
         self.happens("come", "ann")
         ten, care = self.code("ann", "ten_off"), self.code("ann", "care_off")
@@ -149,6 +160,10 @@ class Till(unittest.TestCase):
                     {"order": 1, "amount": "1.00"}, {**good, "facts": []}, {**good, "together": "x"}, []):
             status, answer = self.post(ten + "/redeem", bad)
             self.assertEqual((status, answer["error"]), (400, "body"), bad)
+        twice = b'{"order": "o1", "amount": "120.00", "facts": {"sku": "A", "sku": "B"}, "amount": "1.00"}'
+        status, answer = self.server.ask("POST", ten + "/redeem", twice, {"Idempotency-Key": "twice"})
+        self.assertEqual((status, answer["error"]), (400, "body"))
+        self.assertIn("given twice", answer["message"])
         self.assertEqual(self.post(ten + "/lock", {**good, "hold_seconds": 0})[0], 400)
         self.assertEqual(self.post(ten + "/shred", good)[0], 404)
         self.assertEqual(self.server.ask("GET", ten + "/redeem")[0], 405)

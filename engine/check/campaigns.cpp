@@ -477,8 +477,7 @@ void Checker::campaign(std::size_t index) {
     out.groups[i].steps = block(decl.groups[i].steps, of_group[i], {});
 
   never_counted(out.budgets);
-  way_costs(out);
-  way_takes(out);
+  gives_too_much(out);
 
   constexpr std::size_t most_kept = 20'000;
   std::set<std::pair<BindingId, std::uint32_t>> kept;

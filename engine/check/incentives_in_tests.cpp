@@ -143,6 +143,13 @@ void Checker::expect_claimed(const ast::ExpectClaimed& expected, bool since_last
 // `give newcomer_gift to ann amount from ¥1.00 to ¥8.88`, `give 200 stars`.
 void Checker::test_amount(const ast::ExpectAction& expectation, IncentiveId incentive,
                           ExpectAction& out) {
+  const bool of_draw = !incentive.is_none() && std::holds_alternative<PrizeDraw>(
+                                                   program_.incentives[incentive.index()].what);
+  const auto& said = expectation.count ? expectation.count : expectation.amount_from;
+  if (said && (of_draw || (out.refuse && out.action != Action::Give))) {
+    report(Code::NoAmount, said->span);
+    return;
+  }
   if (expectation.count) {
     const auto count = fixed(*expectation.count, simple(Kind::Int));
     if (count) out.least = out.most = count->raw();

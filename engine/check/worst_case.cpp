@@ -32,27 +32,31 @@ std::int64_t least_hours_of(Kind kind) {
   return hours_of(kind);
 }
 
-Duration longest(const Per& per) {
-  if (per.kind != Kind::Rolling) return hours(hours_of(per.kind));
-  return days(31 * per.span.months) + per.span.fixed;
-}
-Duration shortest(const Per& per) {
-  if (per.kind != Kind::Rolling) return hours(least_hours_of(per.kind));
-  return days(28 * per.span.months) + per.span.fixed;
-}
-
-// The smaller of two bounds, either of which there may be none of.
-std::optional<std::int64_t> least(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
-  if (a && b) return std::min(*a, *b);
-  return a ? a : b;
-}
-
 std::optional<std::int64_t> times(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
   if (!a || !b) return std::nullopt;
   return checked_multiply(*a, *b);  // more than fits is no bound
 }
 
 }  // namespace
+
+std::optional<std::int64_t> least(std::optional<std::int64_t> a, std::optional<std::int64_t> b) {
+  if (a && b) return std::min(*a, *b);
+  return a ? a : b;
+}
+
+Duration shortest(const Span& span) { return days(28 * span.months) + span.fixed; }
+Duration shortest(const Per& per) {
+  return per.kind == Kind::Rolling ? shortest(per.span) : hours(least_hours_of(per.kind));
+}
+Duration longest(const Per& per) {
+  if (per.kind != Kind::Rolling) return hours(hours_of(per.kind));
+  return days(31 * per.span.months) + per.span.fixed;
+}
+
+bool is_shared_out(const Incentive& incentive) {
+  const auto* packet = std::get_if<RedPacket>(&incentive.what);
+  return packet != nullptr && packet->how == RedPacket::How::Group;
+}
 
 std::optional<std::int64_t> periods_within(const Per& inner, const Per& outer) {
   if (inner.kind == Kind::Ever) return 1;
@@ -117,8 +121,7 @@ std::int64_t pieces_at_once(const Incentive& incentive) {
 
 std::optional<std::int64_t> policy_lets_have(const Program& program, const Incentive& incentive,
                                              const Per& within) {
-  const auto* packet = std::get_if<RedPacket>(&incentive.what);
-  if (packet != nullptr && packet->how == RedPacket::How::Group) return std::nullopt;
+  if (is_shared_out(incentive)) return std::nullopt;
   std::optional<std::int64_t> most;
   for (const Limit& limit : program.policy.limits)
     if (limit.by.is_none())
@@ -126,16 +129,21 @@ std::optional<std::int64_t> policy_lets_have(const Program& program, const Incen
   return most;
 }
 
-std::optional<std::int64_t> worst_case_of_customer(const Program& program,
-                                                   const Incentive& incentive, const Per& within) {
-  const auto one = most_of_one(incentive);
-  auto most = one == 0 ? one : times(one, most_pieces(incentive, within));
-  const auto* packet = std::get_if<RedPacket>(&incentive.what);
-  if (packet != nullptr && packet->how == RedPacket::How::Group) return most;
+std::optional<std::int64_t> policy_bounds(const Program& program, const Incentive& incentive,
+                                          const Per& within) {
+  if (is_shared_out(incentive)) return std::nullopt;
+  std::optional<std::int64_t> most;
   for (const Limit& limit : program.policy.limits)
     if (limit.by.is_none())
       most = least(most, times(limit.amount, periods_within(limit.per, within)));
   return most;
+}
+
+std::optional<std::int64_t> worst_case_of_customer(const Program& program,
+                                                   const Incentive& incentive, const Per& within) {
+  const auto one = most_of_one(incentive);
+  const auto most = one == 0 ? one : times(one, most_pieces(incentive, within));
+  return least(most, policy_bounds(program, incentive, within));
 }
 
 std::optional<std::int64_t> worst_case_of_all(const Incentive& incentive, const Per& within) {

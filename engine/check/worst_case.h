@@ -9,10 +9,21 @@
 
 namespace koi::check {
 
+// The smaller of two bounds, either of which there may be none of.
+std::optional<std::int64_t> least(std::optional<std::int64_t> a, std::optional<std::int64_t> b);
+
 // How many stretches of `inner` may count within one of `outer`. Nothing: without end.
 std::optional<std::int64_t> periods_within(const Per& inner, const Per& outer);
 // Whether each stretch of `inner` lies in one of `outer`, so that it never has more than that one.
 bool lies_within(const Per& inner, const Per& outer);
+
+// How long a span or a period is: calendar months and years at their shortest, or their longest.
+Duration shortest(const Span& span);
+Duration shortest(const Per& per);  // not of Ever
+Duration longest(const Per& per);
+
+// What friends share out: the policy's limits count its shares, not the packet.
+bool is_shared_out(const Incentive& incentive);
 
 // The money in one of it; of points in one point. A draw's is its prizes'. Nothing: a percentage
 // without a ceiling.
@@ -26,10 +37,13 @@ std::optional<std::int64_t> most_pieces(const Incentive& incentive, const Per& w
 // where none says it.
 std::int64_t pieces_at_once(const Incentive& incentive);
 
-// The money that the policy's limits let one customer have within the period; of all time, at one
-// instant. Nothing: they do not count it, or there are none.
+// The money that the policy's limits let one customer have within the period; where they have no
+// end in it, at one instant. Nothing: they do not count it, or there are none.
 std::optional<std::int64_t> policy_lets_have(const Program& program, const Incentive& incentive,
                                              const Per& within);
+// The same; nothing where they have no end in it.
+std::optional<std::int64_t> policy_bounds(const Program& program, const Incentive& incentive,
+                                          const Per& within);
 
 // How much money in it one customer, or all of them, may be given within the period. Who shares a
 // packet out counts as having been given it.

@@ -442,6 +442,7 @@ Answer Turn::spend(const Call& call, Hash128 key) {
   answer.incentive = call.points;
   Offer offer;
   offer.incentive = call.points;
+  offer.points = call.amount;
   offer.entry = offer.key = key;
   Purse& purse = purse_of(call.points);
   Spent spent{key, call.points, call.order, now_, {}};

@@ -36,6 +36,18 @@ void Turn::refuse_gift(Action of, const Offer& offer, Reason reason) {
   Effect& refusal = gift_effect(Action::Refuse, offer);
   refusal.of = of;
   refusal.reason = reason;
+  if (of == Action::Give || of == Action::Take) refusal.gift->amount = asked_for(offer);
+}
+
+// What a refusal tells: missing of what comes whole, or where nobody knows how much.
+Value Turn::asked_for(const Offer& offer) const {
+  if (offer.incentive.is_none()) return {};
+  const plan::Incentive& incentive = plan_.incentives[offer.incentive.index()];
+  if (std::holds_alternative<plan::PrizeDraw>(incentive.what)) return {};
+  const std::int64_t amount = amount_of(offer);
+  if (amount <= 0) return {};
+  return std::holds_alternative<plan::Points>(incentive.what) ? Value::integer(amount)
+                                                              : Value::money(amount);
 }
 
 ledger::Cause Turn::cause_of(Hash128 decision) {
@@ -260,6 +272,7 @@ bool Turn::do_take(const plan::Take& take, Journey& journey) {
   if (shut != Reason::None) return refuse(shut, take.otherwise);
   const Value amount = value_of(facts(journey.frame), take.amount);
   if (amount.is_missing()) return refuse(Reason::MissingValue, take.otherwise);
+  offer.points = amount.raw();
   auto& lots = purse_of(take.incentive).lots;
   if (amount.raw() < 0 || ledger::balance(lots, now_) < amount.raw())
     return refuse(Reason::NotEnough, take.otherwise);

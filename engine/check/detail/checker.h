@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "check/check.h"
+#include "check/ways.h"
 #include "lang/diagnostics.h"
 
 namespace koi::check {
@@ -381,12 +382,6 @@ class Checker {
   // levels.cpp: may an inviter be rewarded at the third level, by whatever way?
   void levels();
 
-  // ways.cpp: may one way through the campaign cost more than its budget?
-  void way_costs(const Campaign& campaign);
-  void way_takes(const Campaign& campaign);
-  void way_takes(const Campaign& campaign, const Incentive& incentive);
-  std::string on_one_way(const Campaign& campaign) const;
-
   // private.cpp
   struct Holds;
   // Texts that leave by a channel, to be asked for what is private in them.
@@ -403,6 +398,25 @@ class Checker {
   SourceSpan reader_of(ExpressionId text, const std::string& name, const Holds& holds,
                        const Leaving& leaving) const;
 
+  // bounds.cpp: what is more than there is
+  void worst_case(const Incentive& incentive);
+  void costs_more(const Incentive& incentive, std::int64_t all, std::int64_t one,
+                  const Budget& budget);
+  void never_counted(const std::vector<Budget>& budgets);
+  void fits_at_all(const Gift& gift, SourceSpan at, bool or_what_is_left);
+  bool has_ceiling(const Gift& gift, const std::vector<Budget>& budgets);
+  void gives_too_much(const Campaign& campaign);
+  void gives_too_much(const Campaign& campaign, const Budget& budget, IncentiveId only);
+  void gives_too_much(const Referral& referral);
+  void gives_too_much(const Referral& referral, const Budget& budget, IncentiveId only);
+  void no_limit(const Campaign& campaign);
+  const Budget* spent_without_limit(IncentiveId id, const Budget* around) const;
+  void exceeds(Code code, const std::string& what, const Budget& budget);
+  std::string amount_shown(std::int64_t amount, bool is_money) const;
+  std::string period_shown(const Per& per) const;
+  std::string amount_of_it(const Incentive& of, std::int64_t amount, bool is_money) const;
+  std::string all_shown(const Given& given, bool is_money, const std::string& others) const;
+
   // incentives.cpp
   void incentives();
   void red_packet(const ast::RedPacketDecl& decl, Incentive& out);
@@ -416,19 +430,6 @@ class Checker {
   void budgets(const ast::BudgetClause& clause, std::string_view unit, std::vector<Budget>& out);
   void limits(const ast::LimitClause& clause, bool of_money, std::vector<Limit>& out);
   void policy_limits();
-  void worst_case(const Incentive& incentive);
-  void costs_more(const Incentive& incentive, std::int64_t all, std::int64_t one,
-                  const Budget& budget);
-  void never_counted(const std::vector<Budget>& budgets);
-  void fits_at_all(const Gift& gift, SourceSpan at, bool or_what_is_left);
-  bool has_ceiling(const Gift& gift, const std::vector<Budget>& budgets);
-  void fits_referral(const Gift& gift, bool is_friends, const Referral& referral);
-  std::optional<std::int64_t> money_in(const Gift& gift) const;
-  std::int64_t pieces_in(const Gift& gift) const;
-  bool is_bounded(const Incentive& incentive, const Budget& budget) const;
-  std::string amount_shown(std::int64_t amount, bool is_money) const;
-  std::string period_shown(const Per& per) const;
-  std::string amount_of_it(const Incentive& of, std::int64_t amount, bool is_money) const;
   void referral_budgets(const ast::BudgetClause& clause, Referral& out);
   std::optional<std::int64_t> amount_of_money(const ast::Expr& expr, std::int64_t least = 1);
   std::optional<Gift> gift(const ast::Gift& gift, const Scope& scope);

@@ -273,6 +273,7 @@ class Turn {
   Holdings& holdings();
   Effect& gift_effect(Action action, const Offer& offer);
   void refuse_gift(Action of, const Offer& offer, Reason reason);
+  Value asked_for(const Offer& offer) const;
   ledger::Cause cause_of(Hash128 decision);
   void move(const Grant& grant, ledger::Stage from, ledger::Stage to);
   void move(const List<Charge>& charges, Hash128 decision, ledger::Stage from, ledger::Stage to);

@@ -220,7 +220,9 @@ class Player {
   void perform(const check::GivenCodes& given) { world_.accounts().stock(given.pool, given.codes); }
 
   void perform(const check::ClockTo& clock) {
+    const std::size_t before = stop_;
     leave_for(clock.to);
+    line_before_ = std::min(before, stop_);
     world_.run_to(clock.to, true);
   }
 
@@ -274,7 +276,8 @@ class Player {
     const std::size_t from = expected.since_last_stop ? stop_ : 0;
     if (expected.no) {
       std::vector<std::string> near;
-      for (std::size_t i = from; i < done.size(); ++i)
+      // What the line before has brought about at its own instant counts: it may be what must not be.
+      for (std::size_t i = expected.since_last_stop ? line_before_ : 0; i < done.size(); ++i)
         if (fits(expected, done[i])) near.push_back(line(done[i]));
       if (!near.empty()) disappoint(words(expected), std::move(near));
       return;
@@ -516,6 +519,7 @@ class Player {
   TestResult result_;
   std::size_t at_ = 0;              // of the statement at hand
   std::size_t stop_ = 0;            // how much had been done when the clock left its last stop
+  std::size_t line_before_ = 0;     // and the one before, where this line has moved it
   std::size_t expected_until_ = 0;  // how much had been done at the last expectation
   std::vector<bool> claimed_;       // of what was done
   std::vector<std::string> too_late_;

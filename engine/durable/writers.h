@@ -33,7 +33,7 @@ struct Settings {
   std::size_t longest_queue = 20'000;  // outer inputs that wait in one group
   std::size_t batch_bytes = 8u << 20;  // the same two in bytes of the journal
   std::size_t queue_bytes = 32u << 20;
-  std::size_t most_batches = 8;           // of one group, committed and not yet stepped
+  std::size_t most_batches = 16;          // of one group, committed and not yet stepped
   std::uint32_t timers_at_once = 10'000;  // that fire before one batch
   // Groups recover side by side; else one after the other, on the caller's thread, so that what
   // they ask of the disk comes in one order.

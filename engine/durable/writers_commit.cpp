@@ -125,18 +125,27 @@ void Writers::wake_committer() {
   commit_wanted_.notify_one();
 }
 
+namespace {
+// Takes what stands from there on out of the list.
+template <class Each>
+std::vector<Each> cut(std::vector<Each>& list, std::size_t from) {
+  const auto begin = list.begin() + static_cast<std::ptrdiff_t>(from);
+  std::vector<Each> tail(std::make_move_iterator(begin), std::make_move_iterator(list.end()));
+  list.erase(begin, list.end());
+  return tail;
+}
+}  // namespace
+
 Writers::Part Writers::Part::split(std::size_t most_inputs, std::size_t most_bytes) {
   Part first{.lane = lane};
   std::size_t fit = 0;
   while (fit < most_inputs && fit < rows.size() &&
          first.bytes + rows[fit].bytes.size() <= most_bytes)
     first.bytes += rows[fit++].bytes.size();
-  const auto end = static_cast<std::ptrdiff_t>(fit);
-  std::move(rows.begin(), rows.begin() + end, std::back_inserter(first.rows));
-  std::move(items.begin(), items.begin() + end, std::back_inserter(first.items));
-  rows.erase(rows.begin(), rows.begin() + end);
-  items.erase(items.begin(), items.begin() + end);
   bytes -= first.bytes;
+  // Most of it fits, as a rule: the few are moved.
+  first.rows = std::exchange(rows, cut(rows, fit));
+  first.items = std::exchange(items, cut(items, fit));
   return first;
 }
 
@@ -245,6 +254,9 @@ Result<bool> Writers::write() {
     share.group = group.get();
     share.opening = {now, settings_.timers_at_once, semantics, world_.rules};
     share.rows.push_back({group->number, encode(share.opening)});
+    std::size_t inputs = 1;
+    for (const Part& part : parts) inputs += part.rows.size();
+    share.rows.reserve(inputs);
     for (Part& part : parts)
       std::move(part.rows.begin(), part.rows.end(), std::back_inserter(share.rows));
     share.parts = std::move(parts);

@@ -100,6 +100,15 @@ void release(List<Counted>& counted, const Counted& what);
 std::string invite_code(const plan::Plan& plan, plan::ReferralId referral,
                         std::string_view customer);
 
+// The referral's friends who count for an inviter.
+std::int64_t friends_who_count(const Holdings& holdings, plan::ReferralId referral);
+// Names the referral's milestone of that number, as somebody who is called so has reached it.
+Hash128 key_of_milestone(const plan::Plan& plan, plan::ReferralId referral, std::size_t milestone,
+                         std::string_view inviter);
+// Whether he has reached it, under whatever name: it is given once, though friends may be lost.
+bool has_reached(const plan::Plan& plan, const State& state, plan::ReferralId referral,
+                 std::size_t milestone);
+
 // The coupon among them that may generate that code, sooner or later; null where none can. Such a
 // code comes into no pool: who will be given it, no group knows of another.
 const plan::Incentive* maker_of(std::span<const plan::Incentive> incentives, std::string_view code);

@@ -123,12 +123,21 @@ void ReferralFigures::add(const ReferralFigures& others) {
   for (const auto& [first, count] : others.cycles) cycles[first] += count;
 }
 
+std::uint64_t ReferralFigures::customers() const {
+  const std::uint64_t all = of(Tally::Customers);
+  return all - std::min(all, of(Tally::Merged));
+}
+std::uint64_t ReferralFigures::inviters() const {
+  const std::uint64_t all = of(Tally::Inviters);
+  return all - std::min(all, of(Tally::MergedInviters));
+}
+
 std::optional<std::int64_t> ReferralFigures::k_factor() const {
   // Asked / customers × qualified / asked: what was asked for cancels out.
-  if (of(Tally::Customers) == 0) return std::nullopt;
-  const std::uint64_t customers = of(Tally::Customers), qualified = of(Tally::Qualified);
-  return static_cast<std::int64_t>(qualified / customers * 1'000'000 +
-                                   qualified % customers * 1'000'000 / customers);
+  const std::uint64_t persons = customers(), qualified = of(Tally::Qualified);
+  if (persons == 0) return std::nullopt;
+  return static_cast<std::int64_t>(qualified / persons * 1'000'000 +
+                                   qualified % persons * 1'000'000 / persons);
 }
 
 std::optional<Duration> ReferralFigures::cycle_time() const {

@@ -84,8 +84,10 @@ enum class Tally : std::uint8_t {
   Inviters,   // those who have taken one
   Qualified,  // friends who have counted
   ClawedBack,
+  Merged,          // of the customers, who turned out to be another of them
+  MergedInviters,  // the same of the inviters
 };
-constexpr std::size_t tally_count = static_cast<std::size_t>(Tally::ClawedBack) + 1;
+constexpr std::size_t tally_count = static_cast<std::size_t>(Tally::MergedInviters) + 1;
 std::string key_of_tally(std::string_view referral, Tally what);
 // Times are counted in classes that are as wide as a thirty-second of what they begin with, or a
 // second.
@@ -97,6 +99,9 @@ struct ReferralFigures {
   std::array<std::uint64_t, tally_count> tallies{};
   std::map<std::int64_t, std::uint64_t> cycles;  // by the class's first second
   std::uint64_t of(Tally what) const { return tallies[static_cast<std::size_t>(what)]; }
+  // Persons: who turned out to be one is one.
+  std::uint64_t customers() const;
+  std::uint64_t inviters() const;
   // Takes in what stands under a key that begins with prefix_of_counts(); false: it is none.
   bool add(std::string_view key, std::uint64_t number);
   // Another group's beside it.

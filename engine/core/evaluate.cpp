@@ -248,13 +248,7 @@ Value granted(const Facts& facts, const plan::GrantRead& read) {
         text += invite_code(facts.plan, read.referral, facts.state.id) + link[i];
       return Value::text(text);
     }
-    case What::Friends: {
-      std::int64_t friends = 0;
-      if (mine)
-        for (const Friend& each : mine->friends)
-          friends += each.referral == read.referral && each.stage == Friend::Stage::Qualified;
-      return Value::integer(friends);
-    }
+    case What::Friends: return Value::integer(mine ? friends_who_count(*mine, read.referral) : 0);
     default: break;
   }
   if (!mine) return {};

@@ -67,8 +67,20 @@ void Turn::join_holdings(State& other) {
   add_by_time(mine.answers, std::move(theirs.answers));
   add_by_time(mine.spent, std::move(theirs.spent));
   for (Share& each : theirs.shares) mine.shares.push_back(std::move(each));
+  std::vector<std::int64_t> either_had;
+  for (std::size_t i = 0; i < plan_.referrals.size(); ++i) {
+    const auto id = plan::ReferralId::of(i);
+    const auto brought = [&](const Holdings& whose) {
+      return std::any_of(whose.friends.begin(), whose.friends.end(),
+                         [&](const Friend& each) { return each.referral == id; });
+    };
+    if (brought(mine) && brought(theirs)) accounts_->count(id, books::Tally::MergedInviters);
+    either_had.push_back(std::max(friends_who_count(mine, id), friends_who_count(theirs, id)));
+  }
   join_friendships(theirs, other.id);
   drop_own_friendship();
+  for (std::size_t i = 0; i < plan_.referrals.size(); ++i)
+    reach_milestones_together(plan::ReferralId::of(i), either_had[i]);
   grants_changed(input_.known);
 }
 
@@ -79,8 +91,11 @@ void Turn::introduce_as_well(const State& other) {
   for (std::size_t i = 0; i < plan_.referrals.size(); ++i) {
     const auto id = plan::ReferralId::of(i);
     for (const std::string& name : names)
-      if (const std::string code = invite_code(plan_, id, name); accounts_->find(code) != nullptr)
+      if (const std::string code = invite_code(plan_, id, name); accounts_->find(code) != nullptr) {
+        // The others of his names were merged before.
+        if (name == other.id) accounts_->count(id, books::Tally::Merged);
         accounts_->lead(code, {state_.id, {}, id});
+      }
   }
   if (other.holdings.empty()) return;
   for (const Grant& grant : other.holdings[0].grants)

@@ -115,6 +115,35 @@ Turn::Offer Turn::offer_of(plan::ReferralId id, Hash128 entry, std::string_view 
   return offer;
 }
 
+std::int64_t friends_who_count(const Holdings& holdings, plan::ReferralId referral) {
+  return std::count_if(holdings.friends.begin(), holdings.friends.end(), [&](const Friend& each) {
+    return each.referral == referral && each.stage == Friend::Stage::Qualified;
+  });
+}
+
+Hash128 key_of_milestone(const plan::Plan& plan, plan::ReferralId referral, std::size_t milestone,
+                         std::string_view inviter) {
+  const plan::Referral& rules = plan.referrals[referral.index()];
+  const plan::Referral::Milestone& what = rules.milestones[milestone];
+  return HashInput()
+      .text((what.to_invitee ? "friend's milestone " : "milestone ") +
+            plan.incentives[what.incentive.index()].symbol.name)
+      .text(inviter)
+      .number(rules.definition)
+      .number(static_cast<std::size_t>(what.friends))
+      .hash128(plan.seed);
+}
+
+bool has_reached(const plan::Plan& plan, const State& state, plan::ReferralId referral,
+                 std::size_t milestone) {
+  if (state.holdings.empty()) return false;
+  const auto& reached = state.holdings[0].milestones;
+  const auto is_by = [&](const std::string& name) {
+    return has(reached, key_of_milestone(plan, referral, milestone, name));
+  };
+  return is_by(state.id) || std::any_of(state.same.begin(), state.same.end(), is_by);
+}
+
 void Turn::refuse_join(plan::ReferralId id, Hash128 key, Reason reason) {
   Offer offer;
   offer.referral = id;
@@ -149,7 +178,9 @@ void Turn::join(plan::ReferralId id, const std::string& inviter, std::string cod
                             {event.type, event.time, event.fields, {&event, {}}}, {});
   auto& bindings = holdings().bindings;
   Binding* const before = binding_of(holdings(), id);
-  if (!is_called(state_, inviter) && (!before || before->inviter != inviter))
+  const bool is_refused_himself = rules.refuses_self || !rules.refuses_same.empty();
+  if (!(is_called(state_, inviter) && is_refused_himself) &&
+      (!before || before->inviter != inviter))
     accounts_->count(id, books::Tally::Asked);
   if (before) {
     const bool holds_still =
@@ -468,28 +499,45 @@ void Turn::qualify_friend(Friend& brought, Hash128 key, const std::vector<std::u
 // Each once, though friends may be lost and won again.
 void Turn::reach_milestones(const Friend& brought, Hash128 key) {
   const plan::ReferralId id = brought.referral;
-  const plan::Referral& rules = referral(id);
-  const auto friends =
-      std::count_if(holdings().friends.begin(), holdings().friends.end(), [&](const Friend& each) {
-        return each.referral == id && each.stage == Friend::Stage::Qualified;
-      });
-  for (std::size_t i = 0; i < rules.milestones.size(); ++i) {
-    const plan::Referral::Milestone& milestone = rules.milestones[i];
-    if (milestone.friends != friends) continue;
-    const std::string& gift = plan_.incentives[milestone.incentive.index()].symbol.name;
-    const Offer offer = offer_of(
-        id, key, state_.id, (milestone.to_invitee ? "friend's milestone " : "milestone ") + gift,
-        static_cast<std::size_t>(friends));
-    if (has(holdings().milestones, offer.key)) continue;
-    holdings().milestones.push_back(offer.key);
-    if (!milestone.to_invitee) {
-      give_reward(offer, milestone.incentive, milestone.amount);
-      continue;
-    }
-    Message message = message_to(brought.invitee, Message::Kind::Milestone, id, offer.key);
-    message.amount = static_cast<std::int64_t>(i);
-    message.entry = key;
-    accounts_->send(std::move(message));
+  const std::int64_t friends = friends_who_count(holdings(), id);
+  const auto& milestones = referral(id).milestones;
+  for (std::size_t i = 0; i < milestones.size(); ++i)
+    if (milestones[i].friends == friends) reach_milestone(brought, i, key);
+}
+
+void Turn::reach_milestone(const Friend& brought, std::size_t number, Hash128 key) {
+  const plan::ReferralId id = brought.referral;
+  if (has_reached(plan_, state_, id, number)) return;
+  const plan::Referral::Milestone& milestone = referral(id).milestones[number];
+  Offer offer;
+  offer.referral = id;
+  offer.entry = key;
+  offer.key = key_of_milestone(plan_, id, number, state_.id);
+  holdings().milestones.push_back(offer.key);
+  if (!milestone.to_invitee) {
+    give_reward(offer, milestone.incentive, milestone.amount);
+    return;
+  }
+  Message message = message_to(brought.invitee, Message::Kind::Milestone, id, offer.key);
+  message.amount = static_cast<std::int64_t>(number);
+  message.entry = key;
+  accounts_->send(std::move(message));
+}
+
+// Two who have turned out to be one have more friends than either had: those milestones are reached
+// that neither has reached, with the friend by whom the number is full.
+void Turn::reach_milestones_together(plan::ReferralId id, std::int64_t either_had) {
+  const std::int64_t friends = friends_who_count(holdings(), id);
+  const auto& milestones = referral(id).milestones;
+  for (std::size_t i = 0; i < milestones.size(); ++i) {
+    if (milestones[i].friends <= either_had || milestones[i].friends > friends) continue;
+    std::int64_t number = 0;
+    std::optional<Friend> with;
+    for (const Friend& each : holdings().friends)
+      if (each.referral == id && each.stage == Friend::Stage::Qualified &&
+          ++number == milestones[i].friends)
+        with = each;
+    if (with) reach_milestone(*with, i, input_.known);
   }
 }
 

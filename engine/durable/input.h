@@ -30,7 +30,7 @@ namespace koi::durable {
 
 // Raised whenever the core would decide otherwise over the same inputs. A tail of the journal under
 // another number is refused.
-constexpr std::uint32_t semantics = 7;
+constexpr std::uint32_t semantics = 8;
 
 // The first row of a batch: a tick of the clock, and how all behind it is to be read.
 struct Opening {

@@ -230,8 +230,11 @@ std::string referral_view(const plan::Plan& plan, const core::State& state,
   out.key("joined"), out.raw(std::to_string(all.size()));
   out.key("count"), out.raw(std::to_string(qualified));
   const plan::Referral::Milestone* next = nullptr;
-  for (const plan::Referral::Milestone& each : rules.milestones)
-    if (each.friends > qualified && (!next || each.friends < next->friends)) next = &each;
+  for (std::size_t i = 0; i < rules.milestones.size(); ++i)
+    if (const plan::Referral::Milestone& each = rules.milestones[i];
+        each.friends > qualified && (!next || each.friends < next->friends) &&
+        !core::has_reached(plan, state, referral, i))
+      next = &each;
   if (next) {
     out.key("next"), out.open('{');
     out.key("friends"), out.raw(std::to_string(next->friends));

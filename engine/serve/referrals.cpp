@@ -26,7 +26,8 @@ std::string share_text(std::uint64_t a, std::uint64_t b) {
 constexpr std::pair<Tally, std::string_view> tally_names[] = {
     {Tally::Customers, "customers"}, {Tally::Inviters, "inviters"},
     {Tally::Asked, "invitations"},   {Tally::Joined, "joined"},
-    {Tally::Qualified, "qualified"}, {Tally::ClawedBack, "clawed_back"}};
+    {Tally::Qualified, "qualified"}, {Tally::ClawedBack, "clawed_back"},
+    {Tally::Merged, "merged"},       {Tally::MergedInviters, "merged_inviters"}};
 
 }  // namespace
 
@@ -50,10 +51,17 @@ void ask_referrals(durable::Writers& writers, const plan::Plan& plan,
 }
 
 void append_members(std::string& out, const core::books::ReferralFigures& figures) {
-  for (const auto& [what, name] : tally_names)
-    out.append(",\"").append(name).append("\":").append(std::to_string(figures.of(what)));
-  out += R"(,"invitations_per_customer":)" +
-         share_text(figures.of(Tally::Asked), figures.of(Tally::Customers));
+  const auto member = [&](const char* name, std::uint64_t number) {
+    out.append(",\"").append(name).append("\":").append(std::to_string(number));
+  };
+  member("customers", figures.customers());
+  member("inviters", figures.inviters());
+  member("invitations", figures.of(Tally::Asked));
+  member("joined", figures.of(Tally::Joined));
+  member("qualified", figures.of(Tally::Qualified));
+  member("clawed_back", figures.of(Tally::ClawedBack));
+  out +=
+      R"(,"invitations_per_customer":)" + share_text(figures.of(Tally::Asked), figures.customers());
   out += R"(,"conversion":)" + share_text(figures.of(Tally::Qualified), figures.of(Tally::Asked));
   const auto k = figures.k_factor();
   out += R"(,"k_factor":)" + (k ? '"' + scaled_to_string(*k, 6) + '"' : std::string("null"));

@@ -321,6 +321,16 @@ TEST(AskedInviters, InTheEndEitherKnowsTheOtherByWhoHeIsAndWhoHasDoneWhatCountsC
       }
     }
     while (!all.on_the_way_.empty()) all.hand_on_one(chance);
+    const auto persons = [&](const auto& is) {
+      return static_cast<std::uint64_t>(std::count_if(there.begin(), there.end(), is));
+    };
+    const auto figures = *all.accounts_.figures(plan::ReferralId::of(0));
+    EXPECT_EQ(figures.customers(), persons([&](const std::string& who) {
+                return all.state_of(who).created != Timestamp::never();
+              }));
+    EXPECT_EQ(figures.inviters(), persons([&](const std::string& who) {
+                return !all.holdings_of(who).friends.empty();
+              }));
     for (const std::string& who : there) {
       for (const core::Binding& each : all.holdings_of(who).bindings) {
         ASSERT_TRUE(each.is_settled);

@@ -364,6 +364,8 @@ class Turn {
   void take_qualified(const Message& message);
   void qualify_friend(Friend& brought, Hash128 key, const std::vector<std::uint64_t>& marks);
   void reach_milestones(const Friend& brought, Hash128 key);
+  void reach_milestone(const Friend& brought, std::size_t number, Hash128 key);
+  void reach_milestones_together(plan::ReferralId id, std::int64_t either_had);
   void take_claw_back(const Message& message);
   void take_reward_above(const Message& message);
   void take_claw_back_above(const Message& message);

@@ -128,8 +128,9 @@ void Turn::take(State other, Timestamp at) {
   told.entry = told.key = cause;
   told.value = Value::text(other.id);
 
-  const bool is_new = state_.created == Timestamp::never();
-  state_.created = std::min(state_.created, other.created);
+  const Timestamp known_since = state_.created;
+  const bool is_new = known_since == Timestamp::never();
+  state_.created = std::min(known_since, other.created);
   if (is_new && state_.created != Timestamp::never() && accounts_) accounts_->introduce(state_.id);
   state_.begun = state_.begun || other.begun;
   state_.same.push_back(other.id);
@@ -139,7 +140,7 @@ void Turn::take(State other, Timestamp at) {
   join_metrics(other);
   join_watches(other);
   join_journeys(other);
-  join_holdings(other);
+  join_holdings(other, known_since);
 
   // Everything that may be otherwise now is asked: what becomes true or false does so here.
   std::vector<plan::WatchId> todo;

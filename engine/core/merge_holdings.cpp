@@ -44,7 +44,8 @@ void add_counted(List<Counted>& into, const List<Counted>& from) {
 
 }  // namespace
 
-void Turn::join_holdings(State& other) {
+// `known_since`: when he was first known, before he was the other one too.
+void Turn::join_holdings(State& other, Timestamp known_since) {
   if (accounts_ == nullptr) return;
   introduce_as_well(other);
   if (other.holdings.empty() && state_.holdings.empty()) return;
@@ -67,6 +68,8 @@ void Turn::join_holdings(State& other) {
   add_by_time(mine.answers, std::move(theirs.answers));
   add_by_time(mine.spent, std::move(theirs.spent));
   for (Share& each : theirs.shares) mine.shares.push_back(std::move(each));
+  drop_existing(mine.bindings, state_.id, other.created);
+  drop_existing(theirs.bindings, other.id, known_since);
   std::vector<std::int64_t> either_had;
   for (std::size_t i = 0; i < plan_.referrals.size(); ++i) {
     const auto id = plan::ReferralId::of(i);
@@ -346,6 +349,28 @@ void Turn::close(Friend& brought) {
   }
   const List<Hash128> rewards = brought.rewards;
   for (const Hash128 key : rewards) claw_back(key);
+}
+
+// He was brought as somebody new, under that name, and has turned out to be known before: as the
+// one whom the other was. Where the referral refuses existing customers it would have refused him.
+void Turn::drop_existing(List<Binding>& bindings, const std::string& name, Timestamp known_since) {
+  const auto is_refused = [&](const Binding& each) {
+    return referral(each.referral).refuses_existing && known_since < each.at && !each.clawed_back;
+  };
+  for (Binding& each : bindings) {
+    if (!is_refused(each)) continue;
+    refuse_join(each.referral, each.key, Reason::Existing);
+    Message message = message_to(each.inviter, Message::Kind::Apart, each.referral, each.key);
+    message.code = name;
+    accounts_->send(std::move(message));
+    each.clawed_back = true;
+    const List<Hash128> rewards = each.rewards;
+    if (!referral(each.referral).undone_by.empty())
+      for (const Hash128 key : rewards) claw_back(key);
+  }
+  erase_if(bindings, [](const Binding& each) {
+    return each.clawed_back && each.rewards.empty() && each.qualified == Timestamp::never();
+  });
 }
 
 // Nobody brings himself, where the referral refuses that.

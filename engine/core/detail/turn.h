@@ -381,7 +381,8 @@ class Turn {
   void join_metrics(const State& other);
   void join_watches(const State& other);
   void join_journeys(State& other);
-  void join_holdings(State& other);
+  void join_holdings(State& other, Timestamp known_since);
+  void drop_existing(List<Binding>& bindings, const std::string& name, Timestamp known_since);
   void join_friendships(Holdings& theirs, const std::string& name);
   std::optional<std::size_t> reward_of(plan::ReferralId id, Hash128 key,
                                        const std::vector<std::string>& names) const;

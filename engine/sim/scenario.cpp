@@ -276,7 +276,7 @@ class Player {
     const std::size_t from = expected.since_last_stop ? stop_ : 0;
     if (expected.no) {
       std::vector<std::string> near;
-      // What the line before has brought about at its own instant counts: it may be what must not be.
+      // What the line before has brought about at its own instant may be what must not be.
       for (std::size_t i = expected.since_last_stop ? line_before_ : 0; i < done.size(); ++i)
         if (fits(expected, done[i])) near.push_back(line(done[i]));
       if (!near.empty()) disappoint(words(expected), std::move(near));

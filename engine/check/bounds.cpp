@@ -1,8 +1,8 @@
 // What is more than there is: gifts that never fit, budgets that never count, and what one customer
 // may be given beyond a budget.
 #include <algorithm>
-#include <map>
 #include <set>
+#include <vector>
 
 #include "base/decimal.h"
 #include "check/detail/checker.h"
@@ -179,6 +179,13 @@ void each_gift(const Block& steps, const Visit& visit, bool is_paid_for = false)
   }
 }
 
+std::vector<Gift> gifts(const Referral& referral) {
+  std::vector<Gift> all;
+  for (const Referral::Reward& each : referral.rewards) all.push_back(each.gift);
+  for (const Referral::Milestone& each : referral.milestones) all.push_back(each.gift);
+  return all;
+}
+
 // What can be won in it; nothing where it is no draw.
 std::set<IncentiveId> prizes(const Program& program, IncentiveId of) {
   std::set<IncentiveId> all;
@@ -195,10 +202,11 @@ bool is_bounded(const Program& program, const Incentive& incentive, const Budget
       .has_value();
 }
 
-std::int64_t total(const Given& given) {
-  std::int64_t all = 0;
-  for (const auto& [part, amount] : given) all = checked_add(all, amount).value_or(INT64_MAX);
-  return all;
+// Is one such gift more than the budget of what it gives? The declaration says it, or the step.
+bool is_more_by_itself(const Account& account, const Gift& gift, const Budget& budget) {
+  const auto all = account.gives(gift, Whose::Customers);
+  return std::any_of(all.begin(), all.end(),
+                     [&](const Given& each) { return account.total(each) > budget.amount; });
 }
 
 }  // namespace
@@ -223,18 +231,15 @@ void Checker::gives_too_much(const Campaign& campaign) {
 
 void Checker::gives_too_much(const Campaign& campaign, const Budget& budget, IncentiveId only) {
   const Account account(program_, budget, only);
-  // Of one gift that is more than its own budget the declaration says it, or the step.
   bool is_told = false;
   for (const TriggerGroup& group : campaign.groups)
     each_gift(group.steps, [&](const Give& give, SourceSpan, bool) {
-      if (give.gift.incentive != only) return;
-      for (const Given& one : account.gives(give.gift, Whose::Customers))
-        is_told |= account.total(one) > budget.amount;
+      is_told |= give.gift.incentive == only && is_more_by_itself(account, give.gift, budget);
     });
   if (is_told) return;
   const std::string name = "`" + campaign.symbol.name + "`";
   const Given once = account.let(dearest(campaign, account, false));
-  if (total(once) > budget.amount) {
+  if (sum(once) > budget.amount) {
     exceeds(Code::WorstCase,
             all_shown(once, budget.is_money, "") + say(" on one way through ", "（一次走完 ") +
                 name + say("", "）"),
@@ -242,7 +247,7 @@ void Checker::gives_too_much(const Campaign& campaign, const Budget& budget, Inc
     return;
   }
   const Given often = account.let(dearest(campaign, account, true));
-  if (total(often) > budget.amount)
+  if (sum(often) > budget.amount)
     exceeds(Code::WorstCase,
             all_shown(often, budget.is_money, "") + say(" by entering ", "（反复进入 ") + name +
                 say(" again and again", "）"),
@@ -294,33 +299,27 @@ const Budget* Checker::spent_without_limit(IncentiveId id, const Budget* around)
 // --- By a referral -------------------------------------------------------------------------------
 
 void Checker::gives_too_much(const Referral& referral) {
-  std::map<IncentiveId, std::int64_t> largest;  // gift, in pieces
-  const auto look = [&](const Gift& gift) {
-    has_ceiling(gift, referral.budgets);
-    for (const IncentiveId prize : prizes(program_, gift.incentive)) largest.emplace(prize, 0);
-    std::int64_t& most = largest[gift.incentive];
-    const Budget count{{}, false, 0, {}};
-    for (const Given& one : Account(program_, count, gift.incentive).gives(gift, Whose::Customers))
-      for (const auto& [part, pieces] : one) most = std::max(most, pieces);
-  };
-  for (const Referral::Reward& each : referral.rewards) look(each.gift);
-  for (const Referral::Milestone& each : referral.milestones) look(each.gift);
+  std::set<IncentiveId> given;
+  for (const Gift& each : gifts(referral)) {
+    has_ceiling(each, referral.budgets);
+    given.insert(each.incentive);
+    for (const IncentiveId prize : prizes(program_, each.incentive)) given.insert(prize);
+  }
   for (const Budget& budget : referral.budgets) gives_too_much(referral, budget, {});
-  for (const auto& [id, pieces] : largest) {
-    const Incentive& of = program_.incentives[id.index()];
-    for (const Budget& budget : of.budgets) {
-      const std::int64_t one = budget.is_money ? most_of_one(of).value_or(0) : 1;
-      const bool is_told = checked_multiply(one, pieces).value_or(0) > budget.amount;
-      if (!is_told && !is_bounded(program_, of, budget)) gives_too_much(referral, budget, id);
-    }
+  for (const IncentiveId each : given) {
+    const Incentive& of = program_.incentives[each.index()];
+    for (const Budget& budget : of.budgets)
+      if (!is_bounded(program_, of, budget)) gives_too_much(referral, budget, each);
   }
 }
 
 void Checker::gives_too_much(const Referral& referral, const Budget& budget, IncentiveId only) {
   const Account account(program_, budget, only);
+  for (const Gift& each : gifts(referral))
+    if (each.incentive == only && is_more_by_itself(account, each, budget)) return;
   const Given inviters = account.let(of_inviter(referral, account));
   const Given friends = account.let(of_friend(referral, account));
-  if (total(inviters) > budget.amount) {
+  if (sum(inviters) > budget.amount) {
     const auto& [gain, amount] = *inviters.begin();
     const auto one = friends.find({gain.incentive, Whose::Inviters, {}});
     if (inviters.size() == 1 && one != friends.end())
@@ -329,7 +328,7 @@ void Checker::gives_too_much(const Referral& referral, const Budget& budget, Inc
       exceeds(Code::WorstCase, all_shown(inviters, budget.is_money, ""), budget);
     return;
   }
-  if (total(friends) > budget.amount)
+  if (sum(friends) > budget.amount)
     exceeds(Code::FriendCosts,
             all_shown(friends, budget.is_money, say(" to the friend", "（给好友）")), budget);
 }

@@ -21,10 +21,17 @@ std::int64_t plus(std::int64_t a, std::int64_t b) {
 std::int64_t multiplied(std::int64_t a, std::int64_t b) {
   return checked_multiply(a, b).value_or(nobody_knows);
 }
+
 }  // namespace
 
 void add(Given& to, const Given& given, std::int64_t often) {
   for (const auto& [gain, amount] : given) to[gain] = plus(to[gain], multiplied(amount, often));
+}
+
+std::int64_t sum(const Given& given) {
+  std::int64_t all = 0;
+  for (const auto& [gain, amount] : given) all = plus(all, amount);
+  return all;
 }
 
 // --- Account -------------------------------------------------------------------------------------
@@ -175,11 +182,7 @@ Given Account::let(const Given& given) const {
   return all;
 }
 
-std::int64_t Account::total(const Given& given) const {
-  std::int64_t all = 0;
-  for (const auto& [gain, amount] : let(given)) all = plus(all, amount);
-  return all;
-}
+std::int64_t Account::total(const Given& given) const { return sum(let(given)); }
 
 // --- Referrals -----------------------------------------------------------------------------------
 

@@ -43,7 +43,7 @@ class Account {
   std::int64_t again_and_again(const Gain& gain, std::int64_t amount) const;
   // What limits let each of them have of it; those of draws are with the others.
   Given let(const Given& given) const;
-  std::int64_t total(const Given& given) const;
+  std::int64_t total(const Given& given) const;  // of what they let
   const Per& within() const { return within_; }
 
  private:
@@ -62,6 +62,7 @@ class Account {
 };
 
 void add(Given& to, const Given& given, std::int64_t times = 1);
+std::int64_t sum(const Given& given);
 
 // What the dearest way through the campaign gives within the account's time. `comes_back`: and of
 // the ways behind it, as soon as the customer can enter again.

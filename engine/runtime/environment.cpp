@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
-#include <set>
 
 #include "channel/allowance.h"
 #include "channel/limits.h"
+#include "runtime/named_twice.h"
 
 namespace koi::runtime {
 
@@ -175,18 +176,10 @@ Result<Environment> parse_environment(std::string_view text, std::string file) {
   environment.file = std::move(file);
   Wrongs wrong{environment.file, {}};
 
-  // The library keeps the last of two equal names; here that is somebody's mistake.
-  std::vector<std::set<std::string>> names;
-  const auto watch = [&](int, Json::parse_event_t event, Json& value) {
-    if (event == Json::parse_event_t::object_start) names.emplace_back();
-    if (event == Json::parse_event_t::object_end) names.pop_back();
-    if (event == Json::parse_event_t::key && !names.back().insert(value.get<std::string>()).second)
-      wrong(excerpt_in_marks(value.get<std::string>()) + " stands there twice; leave one");
-    return true;
-  };
+  NamedTwice twice;
   Json json;
   try {
-    json = Json::parse(text, watch, true, true);
+    json = Json::parse(text, std::ref(twice), true, true);
   } catch (const Json::parse_error& error) {
     const std::size_t at = std::min(error.byte, text.size());
     const auto line =
@@ -195,6 +188,8 @@ Result<Environment> parse_environment(std::string_view text, std::string file) {
           ": this is not JSON; look for a missing comma, quote or brace");
     return Error{"environment", wrong.text};
   }
+  for (const std::string& name : twice.names())
+    wrong(excerpt_in_marks(name) + " stands there twice; leave one");
   if (!json.is_object()) {
     wrong(R"(must be an object: {"channels": {…}})");
     return Error{"environment", wrong.text};

@@ -220,9 +220,8 @@ class Player {
   void perform(const check::GivenCodes& given) { world_.accounts().stock(given.pool, given.codes); }
 
   void perform(const check::ClockTo& clock) {
-    const std::size_t before = stop_;
+    line_before_ = stop_;
     leave_for(clock.to);
-    line_before_ = std::min(before, stop_);
     world_.run_to(clock.to, true);
   }
 
